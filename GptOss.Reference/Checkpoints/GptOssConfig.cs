@@ -3,7 +3,7 @@ namespace GptOss.Reference.Checkpoints;
 /// <summary>The numbers that shape a gpt-oss model. Sizes come from <c>config.json</c>; everything derivable is a property.</summary>
 /// <remarks>
 /// Source: <c>gpt_oss/torch/model.py</c>, <c>ModelConfig</c>, and the published <c>config.json</c> files. Values are trusted only
-/// after <see cref="ConfigReader"/> has checked them.
+/// after the config reader has checked them.
 /// </remarks>
 public sealed record GptOssConfig
 {
