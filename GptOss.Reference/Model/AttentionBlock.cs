@@ -1,0 +1,58 @@
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Model;
+
+/// <summary>One attention layer: norm, project, rotate, attend, project, add.</summary>
+internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig config, int layer, Kernels kernels)
+{
+    // In the published models even layers look back over a window and odd layers see the whole context.
+    private readonly int? _window = config.WindowOf(layer);
+
+    /// <summary>Floats of scratch memory for one token.</summary>
+    internal static int ScratchFloats(GptOssConfig config) =>
+        Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.QuerySize + 2 * config.KeyValueSize) + Scratch.Stride(config.QuerySize);
+
+    /// <summary>Adds this layer's attention to the residual stream <paramref name="x"/>, in place.</summary>
+    internal void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer) where TObserver : struct, IStageObserver
+    {
+        Rows t        = scratch.Rows(x.Count, config.HiddenSize);                             // [tokens, hidden]
+        Rows qkv      = scratch.Rows(x.Count, config.QuerySize + 2 * config.KeyValueSize);    // [tokens, (heads + 2·kvHeads)·headDim]
+        Rows attended = scratch.Rows(x.Count, config.QuerySize);                              // [tokens, heads·headDim]
+        Rows q = qkv.Columns(0, config.QuerySize);
+        Rows k = qkv.Columns(config.QuerySize, config.KeyValueSize);
+        Rows v = qkv.Columns(config.QuerySize + config.KeyValueSize, config.KeyValueSize);
+
+        kernels.RmsNorm(x, weights.Norm, config.RmsNormEps, t);
+        Project(t, qkv);
+        if (TObserver.IsActive)
+        {
+            observer.Observe(Stage.AttentionNorm, layer, chunk.Origins, t);
+            observer.Observe(Stage.Qkv, layer, chunk.Origins, qkv);
+        }
+
+        kernels.Rotate(q, chunk.Cosines, chunk.Sines);
+        kernels.Rotate(k, chunk.Cosines, chunk.Sines);
+        for (int row = 0; row < x.Count; row++)
+            chunk.Origins[row].Sequence.Cache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
+
+        kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks.Span, config.NumKeyValueHeads, config.HeadDim, _window, attended);
+        if (TObserver.IsActive)
+        {
+            observer.Observe(Stage.Query, layer, chunk.Origins, q);
+            observer.Observe(Stage.Key, layer, chunk.Origins, k);
+            observer.Observe(Stage.Heads, layer, chunk.Origins, attended);
+        }
+
+        kernels.Linear(attended, weights.Out, weights.OutBias.Span, t);
+        kernels.Add(x, t);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.AttentionResidual, layer, chunk.Origins, x);
+    }
+
+    private void Project(Rows t, Rows qkv)
+    {
+        for (int part = 0, column = 0; part < weights.Qkv.Count; column += weights.Qkv[part++].Rows)
+            kernels.Linear(t, weights.Qkv[part], weights.QkvBias[part].Span, qkv.Columns(column, weights.Qkv[part].Rows));
+    }
+}

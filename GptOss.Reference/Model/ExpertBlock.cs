@@ -1,0 +1,84 @@
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Model;
+
+/// <summary>One mixture-of-experts layer: norm, route, expand, SwiGLU, contract, mix, add.</summary>
+internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, int layer, Kernels kernels)
+{
+    private readonly ExpertGroups _groups = new();
+    private readonly bool[] _checked = new bool[config.NumExperts];
+    private int[] _experts = [];
+    private float[] _weights = [];
+
+    /// <summary>Floats of scratch memory for one token.</summary>
+    internal static int ScratchFloats(GptOssConfig config) =>
+        2 * Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.NumExperts)
+        + config.ExpertsPerToken * (Scratch.Stride(2 * config.IntermediateSize) + 2 * Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
+
+    /// <summary>Adds the chosen experts' outputs to the residual stream <paramref name="x"/>, in place.</summary>
+    /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>
+    internal void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer) where TObserver : struct, IStageObserver
+    {
+        int k = config.ExpertsPerToken, slots = x.Count * k, intermediate = config.IntermediateSize;
+        Rows t       = scratch.Rows(x.Count, config.HiddenSize);         // [tokens, hidden]
+        Rows tLanes  = scratch.Rows(x.Count, config.HiddenSize);         // the same in the order that MXFP4 products read
+        Rows router  = scratch.Rows(x.Count, config.NumExperts);         // [tokens, experts]
+        Rows gu      = scratch.Rows(slots, 2 * intermediate);            // [tokens·k, gate | linear]
+        Rows h       = scratch.Rows(slots, intermediate);                // [tokens·k, intermediate]
+        Rows hLanes  = scratch.Rows(slots, intermediate);
+        Rows y       = scratch.Rows(slots, config.HiddenSize);           // [tokens·k, hidden]
+        if (_experts.Length < slots)
+            (_experts, _weights) = (new int[slots], new float[slots]);
+        Span<int> experts = _experts.AsSpan(0, slots);                   // [tokens, k], best first
+        Span<float> expertWeights = _weights.AsSpan(0, slots);           // [tokens, k]
+
+        kernels.RmsNorm(x, weights.Norm, config.RmsNormEps, t);
+        kernels.Linear(t, weights.Gate, weights.GateBias.Span, router);
+        kernels.Route(router, k, experts, expertWeights);
+        if (TObserver.IsActive)
+        {
+            observer.Observe(Stage.MlpNorm, layer, chunk.Origins, t);
+            observer.Observe(Stage.Router, layer, chunk.Origins, router);
+            observer.ObserveExperts(layer, chunk.Origins, experts, k);
+            observer.Observe(Stage.ExpertWeights, layer, chunk.Origins, new(expertWeights, x.Count, k, k));
+        }
+
+        _groups.Group(experts, config.NumExperts);
+        RequireNumbers();
+        kernels.ToLaneOrder(t, tLanes);
+        kernels.ExpertLinear(tLanes, k, weights.Mlp1, weights.Mlp1Bias.Span, _groups, deinterleave: true, gu);
+        kernels.SwiGlu(gu, config.SwigluAlpha, config.SwigluLimit, h);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.SwiGlu, layer, chunk.Origins, h.Joined(k));
+
+        kernels.ToLaneOrder(h, hLanes);
+        kernels.ExpertLinear(hLanes, 1, weights.Mlp2, weights.Mlp2Bias.Span, _groups, deinterleave: false, y);
+        kernels.MixExperts(y, expertWeights, k, x);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.MlpResidual, layer, chunk.Origins, x);
+    }
+
+    /// <summary>Looks through an expert's scales when it is first chosen: they are 1/17 of its bytes, all experts of a model gigabytes.</summary>
+    private void RequireNumbers()
+    {
+        foreach (int expert in _groups.Active)
+        {
+            if (_checked[expert])
+                continue;
+            RequireNumbers(weights.Mlp1, expert, "mlp1_weight");
+            RequireNumbers(weights.Mlp2, expert, "mlp2_weight");
+            _checked[expert] = true;
+        }
+    }
+
+    private void RequireNumbers(in Mxfp4Experts matrices, int expert, string name)
+    {
+        int at = matrices.ScalesOf(expert).IndexOf(Mxfp4.NaNScale);
+        if (at >= 0)
+        {
+            throw new CheckpointFormatException("checkpoint", "mxfp4-scale",
+                $"tensor 'block.{layer}.mlp.{name}.scales', expert {expert}: scale {at} is 255, which stands for NaN; expected 0 to 254.");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+namespace GptOss.Reference.Numerics;
+
+/// <summary>Which activation rows meet which expert: a list of slots sorted by expert.</summary>
+/// <remarks>A slot is a (token, rank) pair, numbered token · k + rank: the place of one expert's output for one token.</remarks>
+internal sealed class ExpertGroups
+{
+    private int[] _slots = [], _starts = [];
+
+    /// <summary>Experts that at least one token chose, ascending.</summary>
+    internal List<int> Active { get; } = [];
+
+    /// <summary>Number of slots.</summary>
+    internal int Count { get; private set; }
+
+    /// <summary>Groups the choices of all tokens; the slots of one expert are in ascending order.</summary>
+    internal void Group(ReadOnlySpan<int> experts, int expertCount)
+    {
+        if (_slots.Length < experts.Length)
+            _slots = new int[experts.Length];
+        if (_starts.Length < expertCount + 1)
+            _starts = new int[expertCount + 1];
+        Count = experts.Length;
+        Array.Clear(_starts);
+        foreach (int expert in experts)
+            _starts[expert + 1]++;
+        Active.Clear();
+        for (int e = 0; e < expertCount; e++)
+        {
+            if (_starts[e + 1] > 0)
+                Active.Add(e);
+            _starts[e + 1] += _starts[e];
+        }
+        for (int slot = 0; slot < experts.Length; slot++)
+            _slots[_starts[experts[slot]]++] = slot;      // moves each start to its end …
+        for (int e = expertCount; e > 0; e--)
+            _starts[e] = _starts[e - 1];                  // … and back
+        _starts[0] = 0;
+    }
+
+    /// <summary>The slots of one expert.</summary>
+    internal ReadOnlySpan<int> SlotsOf(int expert) => _slots.AsSpan(_starts[expert], _starts[expert + 1] - _starts[expert]);
+}
+
+/// <summary>All kernels at one register width and precision, on one worker pool. Entries check shapes; the jobs behind them trust.</summary>
+/// <remarks>One thread at a time may use an instance.</remarks>
+internal abstract unsafe class Kernels
+{
+    /// <summary>The register width.</summary>
+    internal abstract RegisterWidth Width { get; }
+
+    /// <summary>Where values are rounded.</summary>
+    internal abstract Precision Precision { get; }
+
+    /// <summary>The kernels of a width and a precision.</summary>
+    /// <exception cref="PlatformNotSupportedException">The machine lacks the width.</exception>
+    internal static Kernels Create(RegisterWidth width, Precision precision, WorkerPool pool)
+    {
+        if (!width.IsSupported())
+            throw new PlatformNotSupportedException($"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
+        return (width, precision) switch
+        {
+            (RegisterWidth.Scalar, Precision.Float32) => new Kernels<F32x16Scalar, Vector1, Float32Profile>(pool),
+            (RegisterWidth.Scalar, _) => new Kernels<F32x16Scalar, Vector1, Bfloat16Profile>(pool),
+            (RegisterWidth.V128, Precision.Float32) => new Kernels<F32x16V128, Vector4, Float32Profile>(pool),
+            (RegisterWidth.V128, _) => new Kernels<F32x16V128, Vector4, Bfloat16Profile>(pool),
+            (RegisterWidth.V256, Precision.Float32) => new Kernels<F32x16V256, Vector8, Float32Profile>(pool),
+            (RegisterWidth.V256, _) => new Kernels<F32x16V256, Vector8, Bfloat16Profile>(pool),
+            (_, Precision.Float32) => new Kernels<F32x16V512, Vector16, Float32Profile>(pool),
+            _ => new Kernels<F32x16V512, Vector16, Bfloat16Profile>(pool),
+        };
+    }
+
+    /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) without a bias. x [n, columns], output [n, rows].</summary>
+    internal abstract void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output);
+
+    /// <summary>For every slot s of expert e: output[s] = B(B(x[s / share]·W_eᵀ) + bias_e).</summary>
+    /// <param name="x">Activation rows in lane order (<see cref="ToLaneOrder"/>).</param>
+    /// <param name="share">Slots that read the same row: k for the first product of a token, 1 for the second.</param>
+    /// <param name="w">The layer's experts.</param>
+    /// <param name="bias">[experts, rows].</param>
+    /// <param name="groups">The routing.</param>
+    /// <param name="deinterleave">Even rows to the first half of the output, odd ones to the second.</param>
+    /// <param name="output">[slots, rows].</param>
+    internal abstract void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output);
+
+    /// <summary>output = x in the order that MXFP4 products read activations in. Widths are multiples of 32.</summary>
+    internal abstract void ToLaneOrder(Rows x, Rows output);
+
+    /// <summary>output = B((x · r) · gain), r = 1/√(mean x² + eps).</summary>
+    internal abstract void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output);
+
+    /// <summary>Rotates the heads of every row by that row's cosines and sines [n, headDim / 2].</summary>
+    internal abstract void Rotate(Rows heads, Rows cosines, Rows sines);
+
+    /// <summary>Attention of every query row over its cache, its own position included. q and output are [n, heads · headDim].</summary>
+    internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output);
+
+    /// <summary>The k best experts of every row, best first, and their weights.</summary>
+    internal abstract void Route(Rows logits, int k, Span<int> experts, Span<float> weights);
+
+    /// <summary>output = clamped SwiGLU of [g | u]; gu [n, 2·width], output [n, width].</summary>
+    internal abstract void SwiGlu(Rows gu, float alpha, float limit, Rows output);
+
+    /// <summary>x ← B(x + B(Σ_rank weights · y)); y has k rows for every row of x.</summary>
+    internal abstract void MixExperts(Rows y, ReadOnlySpan<float> weights, int k, Rows x);
+
+    /// <summary>x ← B(x + delta).</summary>
+    internal abstract void Add(Rows x, Rows delta);
+
+    /// <summary>One dot product of a float32 row with a bfloat16 row, for tests of the definition.</summary>
+    internal abstract float Dot(ReadOnlySpan<float> x, ReadOnlySpan<ushort> w);
+
+    /// <summary>output = e^input.</summary>
+    internal abstract void Exp(ReadOnlySpan<float> input, Span<float> output);
+}

@@ -1,0 +1,198 @@
+using System.Runtime.CompilerServices;
+
+namespace GptOss.Reference.Numerics;
+
+/// <summary>The kernels of one width and precision: checks, then one job each.</summary>
+internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool) : Kernels
+    where TBlock : struct, IF32x16<TBlock>
+    where TVector : struct, IVector<TVector>
+    where TProfile : struct, IProfile
+{
+    private Memory<nint> _pointers;
+
+    internal override RegisterWidth Width => TBlock.Width;
+
+    internal override Precision Precision => TProfile.Precision;
+
+    internal override void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output)
+    {
+        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == x.Count, x, output, w.Rows, w.Columns);
+        Require(bias.IsEmpty || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
+        if (x.Count == 0)
+            return;
+        fixed (float* from = &x.First, to = &output.First)
+        fixed (ushort* data = w.Data.Span, b = bias)
+        {
+            (nint inputs, nint outputs) = Pointers(x.Count);
+            for (int i = 0; i < x.Count; i++)
+            {
+                ((float**)inputs)[i] = PaddedInput(x, from, i);
+                ((float**)outputs)[i] = to + (nint)i * output.Stride;
+            }
+            ProductGroup<Bf16Rows> group = new() { Weights = new(data, w.Columns), Bias = b, First = 0, Count = x.Count };
+            ProductJob<TBlock, TVector, Bf16Rows, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
+            pool.Run(ref job);
+        }
+    }
+
+    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output)
+    {
+        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output, w.Rows, w.Columns);
+        Require(bias.Length == w.Experts * w.Rows, x, output, w.Rows, w.Columns);
+        if (groups.Count == 0)
+            return;
+        ProductGroup<Mxfp4Rows>* list = stackalloc ProductGroup<Mxfp4Rows>[groups.Active.Count];
+        fixed (float* from = &x.First, to = &output.First)
+        fixed (byte* blocks = w.Blocks.Span, scales = w.Scales.Span)
+        fixed (ushort* b = bias)
+        {
+            (nint inputs, nint outputs) = Pointers(groups.Count);
+            int at = 0;
+            for (int g = 0; g < groups.Active.Count; g++)
+            {
+                int expert = groups.Active[g];
+                ReadOnlySpan<int> slots = groups.SlotsOf(expert);
+                nint firstBlock = (nint)expert * w.Rows * (w.Columns / Mxfp4.BlockWeights);
+                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
+                foreach (int slot in slots)
+                {
+                    ((float**)inputs)[at] = from + (nint)(slot / share) * x.Stride;
+                    ((float**)outputs)[at++] = to + (nint)slot * output.Stride;
+                }
+            }
+            ProductJob<TBlock, TVector, Mxfp4Rows, TProfile> job = new()
+            {
+                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, BiasApart = true, Deinterleave = deinterleave,
+            };
+            pool.Run(ref job);
+        }
+    }
+
+    internal override void ToLaneOrder(Rows x, Rows output)
+    {
+        Require(x.Width == output.Width && x.Count == output.Count && x.Width % Mxfp4.BlockWeights == 0, x, output, x.Width, x.Width);
+        for (int row = 0; row < x.Count; row++)
+            Mxfp4Rows.ToLaneOrder(x[row], output[row]);
+    }
+
+    internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output)
+    {
+        RequireBlocks(x.Width == output.Width && x.Count == output.Count && gain.Length == x.Width, x, output);
+        fixed (float* from = &x.First, g = gain, to = &output.First)
+        {
+            RmsNormJob<TBlock, TProfile> job = new(from, x.Stride, g, eps, to, output.Stride, x.Count, x.Width);
+            RunRows(ref job, x.Count);
+        }
+    }
+
+    internal override void Rotate(Rows heads, Rows cosines, Rows sines)
+    {
+        int half = cosines.Width;
+        Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads, cosines, half, half);
+        for (int row = 0; row < heads.Count; row++)
+            RotaryTable.Rotate<TProfile>(heads[row], cosines[row], sines[row]);
+    }
+
+    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)
+    {
+        int heads = sinks.Length;
+        Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count && heads % keyValueHeads == 0, q, output, heads, headDim);
+        float scale = (float)(1 / Math.Sqrt(headDim));
+        fixed (float* from = &q.First, to = &output.First)
+        fixed (ushort* sink = sinks)
+        {
+            SinkAttentionJob<TBlock, TVector, TProfile> job =
+                new(rows, q.Count, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
+            pool.Run(ref job);
+        }
+    }
+
+    internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(k, logits.Width);
+        for (int row = 0; row < logits.Count; row++)
+            Router.Choose<TProfile>(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
+    }
+
+    internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
+    {
+        RequireBlocks(gu.Width == 2 * output.Width && gu.Count == output.Count, gu, output);
+        fixed (float* from = &gu.First, to = &output.First)
+        {
+            SwiGluJob<TBlock, TProfile> job = new(from, gu.Stride, alpha, limit, to, output.Stride, gu.Count, output.Width);
+            RunRows(ref job, gu.Count);
+        }
+    }
+
+    internal override void MixExperts(Rows y, ReadOnlySpan<float> weights, int k, Rows x)
+    {
+        RequireBlocks(y.Width == x.Width && y.Count == x.Count * k && weights.Length >= y.Count, y, x);
+        fixed (float* from = &y.First, w = weights, to = &x.First)
+        {
+            ExpertMixJob<TBlock, TProfile> job = new(from, y.Stride, w, k, to, x.Stride, x.Count, x.Width);
+            RunRows(ref job, x.Count);
+        }
+    }
+
+    internal override void Add(Rows x, Rows delta)
+    {
+        RequireBlocks(x.Width == delta.Width && x.Count == delta.Count, x, delta);
+        fixed (float* to = &x.First, from = &delta.First)
+        {
+            ResidualJob<TBlock, TProfile> job = new(to, x.Stride, from, delta.Stride, x.Count, x.Width);
+            RunRows(ref job, x.Count);
+        }
+    }
+
+    internal override float Dot(ReadOnlySpan<float> x, ReadOnlySpan<ushort> w)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(w.Length, x.Length);
+        Span<float> padded = ThreadScratch.Floats((x.Length + 15) & ~15);
+        padded.Clear();
+        x.CopyTo(padded);
+        fixed (float* a = padded)
+        fixed (ushort* b = w)
+            return new Bf16Rows(b, x.Length).Dot<TBlock>(0, a);
+    }
+
+    internal override void Exp(ReadOnlySpan<float> input, Span<float> output) => BlockExp.Apply<TBlock>(input, output);
+
+    /// <summary>Rows are cheap by themselves: one is done here and now, many are shared out.</summary>
+    private void RunRows<TJob>(ref TJob job, int rows) where TJob : struct, IJob
+    {
+        if (rows == 1)
+            job.Execute(0, 1);
+        else if (rows > 1)
+            pool.Run(ref job);
+    }
+
+    /// <summary>Two lists of <paramref name="count"/> pointers each, kept between calls.</summary>
+    private (nint Inputs, nint Outputs) Pointers(int count)
+    {
+        if (_pointers.Length < 2 * count)
+            _pointers = AlignedBuffer.Allocate<nint>(2 * count);
+        nint* first = (nint*)Unsafe.AsPointer(ref _pointers.Span[0]);      // pinned, see AlignedBuffer
+        return ((nint)first, (nint)(first + count));
+    }
+
+    /// <summary>The row itself: its storage reaches to the next whole block, and what lies past its width is zero.</summary>
+    private static float* PaddedInput(Rows x, float* first, int row)
+    {
+        int padded = (x.Width + 15) & ~15;
+        if (padded != x.Width)
+        {
+            if (padded > (row == x.Count - 1 ? x.LastRowReach : x.Stride))
+                throw new ArgumentException($"Rows of {x.Width} need room for {padded} elements each; a stride of {x.Stride} has not got it.");
+            new Span<float>(first + (nint)row * x.Stride + x.Width, padded - x.Width).Clear();
+        }
+        return first + (nint)row * x.Stride;
+    }
+
+    private static void RequireBlocks(bool fits, Rows a, Rows b) => Require(fits && a.Width % 16 == 0 && b.Width % 16 == 0, a, b, a.Width, b.Width);
+
+    private static void Require(bool fits, Rows a, Rows b, int rows, int columns)
+    {
+        if (!fits)
+            throw new ArgumentException($"Shapes do not fit: [{a.Count}, {a.Width}] and [{b.Count}, {b.Width}] with {rows} × {columns}.");
+    }
+}
