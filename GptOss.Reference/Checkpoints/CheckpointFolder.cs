@@ -1,0 +1,143 @@
+namespace GptOss.Reference.Checkpoints;
+
+/// <summary>Where a checkpoint is and which of its files count: what a user typed, resolved. Looks at names only; opens no tensors.</summary>
+/// <remarks>
+/// A folder with <c>model.safetensors.index.json</c>, or with a <c>config.json</c> that has <c>model_type</c>, is in transformers' layout; else
+/// <c>config.json</c> beside <c>*.safetensors</c> is the original layout; else <c>original/</c> inside the folder is looked at. Where the
+/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken.
+/// </remarks>
+public sealed class CheckpointFolder
+{
+    private const string ConfigName = "config.json";
+    private const string OriginalName = "original";
+    private const string SingleName = "model.safetensors";
+
+    private CheckpointFolder(string path, CheckpointLayout layout, IReadOnlyList<string> files, IReadOnlyList<string> notices, string? indexPath = null) =>
+        (FolderPath, Layout, FilePaths, Notices, IndexPath) = (path, layout, files, notices, indexPath);
+
+    /// <summary>The folder that holds <c>config.json</c>.</summary>
+    public string FolderPath { get; }
+
+    /// <summary>The dialect of names and configuration.</summary>
+    public CheckpointLayout Layout { get; }
+
+    /// <summary>The safetensors files, in ordinal order of their names. Empty where an index file decides.</summary>
+    public IReadOnlyList<string> FilePaths { get; }
+
+    /// <summary>Path of the index file that names the shards, or null.</summary>
+    public string? IndexPath { get; }
+
+    /// <summary>Path of <c>config.json</c>.</summary>
+    public string ConfigPath => Path.Combine(FolderPath, ConfigName);
+
+    /// <summary>Sentences about choices that were made.</summary>
+    public IReadOnlyList<string> Notices { get; }
+
+    /// <summary>Finds the checkpoint that <paramref name="folderOrFileOrHubName"/> means.</summary>
+    /// <param name="folderOrFileOrHubName">A folder, one <c>.safetensors</c> file, or a hub name in the Hugging Face cache; an existing path wins.</param>
+    /// <exception cref="CheckpointFormatException">Nothing there, or nothing that is a checkpoint.</exception>
+    public static CheckpointFolder Resolve(string folderOrFileOrHubName)
+    {
+        ArgumentNullException.ThrowIfNull(folderOrFileOrHubName);
+        return Resolve(folderOrFileOrHubName, HuggingFaceCache.Folder);
+    }
+
+    internal static CheckpointFolder Resolve(string asked, string cache)
+    {
+        try
+        {
+            if (Directory.Exists(asked))
+                return OfFolder(asked);
+            if (File.Exists(asked))
+                return OfFile(asked);
+            if (HuggingFaceCache.Find(asked, cache) is { } snapshot)
+                return OfFolder(snapshot);
+        }
+        catch (Exception e) when (Files.IsReadFailure(e))
+        {
+            throw Files.Unreadable(asked, e);
+        }
+        throw new CheckpointFormatException(asked, "no-such-checkpoint", HuggingFaceCache.IsHubName(asked)
+            ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf download {asked}' or give a folder."
+            : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors file, or a hub name such as openai/gpt-oss-20b.");
+    }
+
+    private static CheckpointFolder OfFolder(string folder)
+    {
+        string config = Path.Combine(folder, ConfigName);
+        string index = Path.Combine(folder, ShardIndex.FileName);
+        bool hasConfig = File.Exists(config), hasIndex = File.Exists(index);
+        string[] files = Safetensors(folder);
+        string original = Path.Combine(folder, OriginalName);
+        bool hasOriginal = File.Exists(Path.Combine(original, ConfigName)) && Safetensors(original).Length > 0;
+        if (hasIndex || hasConfig && ConfigReader.LayoutOf(config) == CheckpointLayout.HuggingFace)
+        {
+            if (hasOriginal && !IsComplete(folder, index, hasConfig, hasIndex))
+                return new CheckpointFolder(original, CheckpointLayout.Original, Safetensors(original),
+                    [$"{Printable.Clip(folder)} is incomplete in the transformers layout; using {OriginalName}/ inside it."]);
+            if (!hasConfig)
+                throw new CheckpointFormatException(config, "no-such-checkpoint", "the configuration is missing beside the index file.");
+            if (hasIndex)
+                return new CheckpointFolder(folder, CheckpointLayout.HuggingFace, [], [], index);
+            string single = Path.Combine(folder, SingleName);
+            if (File.Exists(single))
+                return new CheckpointFolder(folder, CheckpointLayout.HuggingFace, [single], []);
+            throw new CheckpointFormatException(folder, "no-such-checkpoint", files.Length == 0
+                ? NothingThere(folder)
+                : $"the folder has neither {ShardIndex.FileName} nor {SingleName}; expected one of them beside a config.json with model_type.");
+        }
+        if (hasConfig && files.Length > 0)
+            return new CheckpointFolder(folder, CheckpointLayout.Original, files, []);
+        if (hasOriginal)
+            return new CheckpointFolder(original, CheckpointLayout.Original, Safetensors(original), []);
+        throw new CheckpointFormatException(folder, "no-such-checkpoint",
+            files.Length > 0 ? "the folder has safetensors files but no config.json, which says what shape they have." : NothingThere(folder));
+    }
+
+    /// <summary>One file alone; but a shard stands for its set.</summary>
+    private static CheckpointFolder OfFile(string file)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        string name = Path.GetFileName(file);
+        if (name == ConfigName || name == ShardIndex.FileName)
+            return OfFolder(folder);
+        if (!name.EndsWith(".safetensors", StringComparison.Ordinal))
+            throw new CheckpointFormatException(file, "not-safetensors", FileKind.Guess(Start(file)) is { } kind
+                ? $"this is {kind}." : "the name does not end in .safetensors; give a safetensors file or the folder that holds it.");
+        string config = Path.Combine(folder, ConfigName);
+        if (!File.Exists(config))
+            throw new CheckpointFormatException(file, "no-such-checkpoint", "there is no config.json beside the file; it says what shape the tensors have.");
+        bool isShard = name.Contains("-of-", StringComparison.Ordinal);
+        return isShard ? OfFolder(folder) : new CheckpointFolder(folder, ConfigReader.LayoutOf(config), [file], []);
+    }
+
+    private static bool IsComplete(string folder, string index, bool hasConfig, bool hasIndex)
+    {
+        if (!hasConfig)
+            return false;
+        return hasIndex
+            ? ShardIndex.Read(index).FileNames.All(name => File.Exists(Path.Combine(folder, name)))
+            : File.Exists(Path.Combine(folder, SingleName));
+    }
+
+    private static string NothingThere(string folder) =>
+        Directory.EnumerateFiles(folder, "*.gguf").Any() ? "the folder holds GGUF files but no safetensors; give the folder of the safetensors checkpoint."
+        : Directory.EnumerateFiles(folder, "*.bin").Any() ? "the folder holds PyTorch .bin files but no safetensors; convert them with the safetensors package first."
+        : Directory.EnumerateFileSystemEntries(folder).Any() ? "the folder holds no safetensors files; give the folder of a gpt-oss checkpoint."
+        : "the folder is empty; give the folder of a gpt-oss checkpoint.";
+
+    private static string[] Safetensors(string folder) =>
+        Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder).Where(path => path.EndsWith(".safetensors", StringComparison.Ordinal)
+                && !Path.GetFileName(path).StartsWith('.')).Order(StringComparer.Ordinal)]
+            : [];
+
+    private static byte[] Start(string file)
+    {
+        if (Files.Length(file) == 0)
+            return [];
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        byte[] start = new byte[32];
+        return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+    }
+}

@@ -1,0 +1,58 @@
+namespace GptOss.Reference.Checkpoints;
+
+/// <summary>Finds models that <c>hf download</c> or transformers left in the Hugging Face cache. Never downloads.</summary>
+/// <remarks>
+/// Layout: <c>models--openai--gpt-oss-20b/refs/main</c> holds a revision, <c>snapshots/REVISION/</c> the files (usually links).
+/// Source: huggingface_hub, <c>constants.py</c> (variables) and <c>file_download.py</c> (layout).
+/// </remarks>
+public static class HuggingFaceCache
+{
+    private const int MaxRevisionBytes = 256;
+
+    /// <summary>HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.</summary>
+    public static string Folder => FolderFrom(Environment.GetEnvironmentVariable);
+
+    /// <summary>The snapshot folder that <c>refs/main</c> of a hub name leads to; null where the cache does not hold the model.</summary>
+    /// <param name="hubName">As <c>openai/gpt-oss-20b</c>.</param>
+    /// <exception cref="CheckpointFormatException">The cache's reference is not a revision.</exception>
+    public static string? Find(string hubName) => Find(hubName, Folder);
+
+    /// <summary>owner/name, each of letters, digits, '-', '_' and '.', not beginning with a dot.</summary>
+    internal static bool IsHubName(string text)
+    {
+        string[] parts = text.Split('/');
+        return parts.Length == 2 && parts.All(IsPlain);
+    }
+
+    internal static string FolderFrom(Func<string, string?> variable)
+    {
+        if ((Set("HF_HUB_CACHE") ?? Set("HUGGINGFACE_HUB_CACHE")) is { } hub)
+            return hub;
+        if (Set("HF_HOME") is { } home)
+            return Path.Combine(home, "hub");
+        return Path.Combine(Set("XDG_CACHE_HOME") ?? Path.Combine(Home(), ".cache"), "huggingface", "hub");
+
+        string? Set(string name) => variable(name) is { Length: > 0 } value ? Expand(value) : null;
+        string Expand(string path) => path == "~" || path.StartsWith("~/", StringComparison.Ordinal) ? Home() + path[1..] : path;
+        string Home() => variable("HOME") is { Length: > 0 } home ? home : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+    }
+
+    internal static string? Find(string hubName, string cache)
+    {
+        if (!IsHubName(hubName))
+            return null;
+        string model = Path.Combine(cache, "models--" + hubName.Replace("/", "--", StringComparison.Ordinal));
+        string reference = Path.Combine(model, "refs", "main");
+        if (!File.Exists(reference))
+            return null;
+        string revision = System.Text.Encoding.UTF8.GetString(Files.ReadAll(reference, MaxRevisionBytes)).Trim();
+        if (!IsPlain(revision))
+            throw new CheckpointFormatException(reference, "cache-reference", $"the reference holds '{Printable.Clip(revision)}'; expected a revision of letters and digits.");
+        string snapshot = Path.Combine(model, "snapshots", revision);
+        return Directory.Exists(snapshot) ? snapshot : null;
+    }
+
+    private static bool IsPlain(string text) =>
+        text.Length is > 0 and <= 128 && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+        && !text.Contains("..", StringComparison.Ordinal);
+}
