@@ -49,7 +49,7 @@ internal static partial class HouseRules
         {
             string expected = $"{Library}.{file.Folder}";
             if (!MayName.ContainsKey(file.Folder))
-                yield return $"{file.Path}: stands in no folder of the house; the folders are {string.Join(", ", MayName.Keys)}.";
+                yield return $"{file.Path}: stands in no folder of the house.";
             else if (NamespacePattern().Match(file.Code) is not { Success: true } found)
                 yield return $"{file.Path}: declares no namespace; expected {expected}.";
             else if (found.Groups["name"].Value is var name && name != expected && !name.StartsWith(expected + ".", StringComparison.Ordinal))
@@ -57,11 +57,19 @@ internal static partial class HouseRules
         }
     }
 
-    /// <summary>No folder names a folder that <see cref="MayName"/> does not give it, by full name, by a using, or relative to the shared namespace.</summary>
+    /// <summary>
+    /// No folder names a folder that <see cref="MayName"/> does not give it: in a using, by full name, or relative to the namespace that
+    /// all share. Numerics names no type of a model either.
+    /// </summary>
     internal static IEnumerable<string> Direction(IEnumerable<SourceFile> files)
     {
         List<SourceFile> library = [.. files.Where(InLibrary)];
-        HashSet<string> types = [.. library.SelectMany(file => TypePattern().Matches(file.Code).Select(type => $"{file.Folder}.{type.Groups["name"].Value}"))];
+        HashSet<string> types =
+        [
+            .. from file in library
+               from Match type in TypePattern().Matches(file.Code)
+               select $"{file.Folder}.{type.Groups["name"].Value}",
+        ];
         foreach (SourceFile file in library)
         {
             string[] allowed = MayName.GetValueOrDefault(file.Folder, []);
@@ -102,6 +110,21 @@ internal static partial class HouseRules
         where InLibrary(file) && SameBits.Contains(file.Folder)
         from Match found in PlatformLuckPattern().Matches(file.Code)
         select $"{file.At(found.Index)}: {found.Value} may differ between platforms, widths or versions.";
+
+    /// <summary>Every folder's page ends by saying what the folder may name, as <see cref="MayName"/> has it.</summary>
+    internal static IEnumerable<string> FolderPages(IEnumerable<SourceFile> files)
+    {
+        List<SourceFile> all = [.. files];
+        foreach (string folder in all.Where(InLibrary).Select(file => file.Folder).Distinct().Where(MayName.ContainsKey))
+        {
+            string page = $"{Library}/{folder}/README.md";
+            string expected = $"May use: {(MayName[folder] is { Length: > 0 } names ? string.Join(", ", names) : "no other folder")}.";
+            if (all.Find(file => file.Path == page) is not { } found)
+                yield return $"{page}: missing; every folder says what it knows and what it may use.";
+            else if (found.Text.TrimEnd().Split('\n')[^1] != expected)
+                yield return $"{page}: the last line is to be '{expected}'.";
+        }
+    }
 
     /// <summary>No path of anybody's machine, in code, comments or data.</summary>
     internal static IEnumerable<string> MachinePaths(IEnumerable<SourceFile> files) =>

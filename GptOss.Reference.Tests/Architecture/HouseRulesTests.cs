@@ -6,7 +6,11 @@ namespace GptOss.Reference.Tests.Architecture;
 /// <summary>Every rule over the real sources, and every rule seen failing on a sample: a rule that cannot fail holds nothing.</summary>
 public class HouseRulesTests
 {
-    private static readonly string[] TextFiles = [".cs", ".csproj", ".props", ".targets", ".sln", ".json", ".md", ".py", ".yml", ".pubxml", ".editorconfig", ".gitignore", ".gitattributes"];
+    private static readonly string[] TextFiles =
+    [
+        ".cs", ".csproj", ".props", ".targets", ".sln", ".pubxml", ".json", ".md", ".py", ".yml", ".editorconfig", ".gitignore", ".gitattributes",
+    ];
+
     private static readonly string[] MadeFolders = ["bin", "obj", ".git", ".vs", ".idea", "TestResults", "BenchmarkDotNet.Artifacts", "__pycache__"];
     private static readonly Lazy<List<SourceFile>> Sources = new(() => [.. Files(new DirectoryInfo(Repository.Root!))]);
 
@@ -19,6 +23,7 @@ public class HouseRulesTests
         [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
         [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
+        [nameof(HouseRules.FolderPages)] = HouseRules.FolderPages,
         [nameof(HouseRules.MachinePaths)] = HouseRules.MachinePaths,
     };
 
@@ -32,11 +37,12 @@ public class HouseRulesTests
     }
 
     [Theory]
-    [InlineData("Model/A.cs", "namespace GptOss.Reference.Generation;", "GptOss.Reference/Model/A.cs:1: declares namespace GptOss.Reference.Generation; expected GptOss.Reference.Model.")]
-    [InlineData("Model/A.cs", "class A;", "GptOss.Reference/Model/A.cs: declares no namespace; expected GptOss.Reference.Model.")]
-    [InlineData("A.cs", "namespace GptOss.Reference;", "GptOss.Reference/A.cs: stands in no folder of the house; the folders are Checkpoints, Numerics, Tokens, Model, Cuda, Generation, Oracle, Harmony, Tools, Chat.")]
+    [InlineData("Model/A.cs", "namespace GptOss.Reference.Chat;", ":1: declares namespace GptOss.Reference.Chat; expected GptOss.Reference.Model.")]
+    [InlineData("Model/A.cs", "class A;", ": declares no namespace; expected GptOss.Reference.Model.")]
+    [InlineData("A.cs", "namespace GptOss.Reference;", ": stands in no folder of the house.")]
+    [InlineData("Models/A.cs", "namespace GptOss.Reference.Models;", ": stands in no folder of the house.")]
     public void A_file_outside_its_namespace_is_found(string path, string text, string message) =>
-        Assert.Equal([message], HouseRules.Namespaces([InLibrary(path, text)]));
+        Assert.Equal([$"GptOss.Reference/{path}{message}"], HouseRules.Namespaces([InLibrary(path, text)]));
 
     [Theory]
     [InlineData("Model/A.cs", "using GptOss.Reference.Tokens;")]
@@ -109,6 +115,18 @@ public class HouseRulesTests
     [InlineData("BitOperations.Log2(n)")]
     public void Arithmetic_that_is_fixed_is_no_finding(string code) => Assert.Empty(HouseRules.Arithmetic([InLibrary("Numerics/A.cs", code)]));
 
+    [Fact]
+    public void A_folder_without_a_page_is_found() =>
+        Assert.Equal(
+            ["GptOss.Reference/Model/README.md: missing; every folder says what it knows and what it may use."],
+            HouseRules.FolderPages([InLibrary("Model/A.cs", "")]));
+
+    [Theory]
+    [InlineData("# Model\n\nMay use: Checkpoints, Numerics.\n", 0)]
+    [InlineData("# Model\n\nMay use: Checkpoints, Tokens.\n", 1)]
+    public void A_page_that_promises_another_direction_is_found(string page, int findings) =>
+        Assert.Equal(findings, HouseRules.FolderPages([InLibrary("Model/A.cs", ""), InLibrary("Model/README.md", page)]).Count());
+
     [Theory]
     [InlineData("path = \"#work/x\"", 1)]
     [InlineData("see #tmp/w/notes", 1)]
@@ -123,7 +141,9 @@ public class HouseRulesTests
     {
         foreach (FileInfo file in folder.EnumerateFiles())
             if (TextFiles.Contains(file.Extension) || folder.Name == ".ci")
-                yield return new SourceFile(Path.GetRelativePath(Repository.Root!, file.FullName).Replace('\\', '/'), File.ReadAllText(file.FullName));
+                yield return new SourceFile(
+                    Path.GetRelativePath(Repository.Root!, file.FullName).Replace('\\', '/'),
+                    File.ReadAllText(file.FullName));
         foreach (DirectoryInfo inner in folder.EnumerateDirectories())
             if (!MadeFolders.Contains(inner.Name))
                 foreach (SourceFile file in Files(inner))
