@@ -40,7 +40,9 @@ public class RecordedFilesTests
 
     // Pages are written, not recorded, and hostile files are made by hand, each beside the test that reads it.
     private static bool IsRecorded(string name) =>
-        Path.GetFileName(name) is not ("README.md" or List) && !name.StartsWith("hostile/", StringComparison.Ordinal) && !name.Contains("__pycache__/");
+        Path.GetFileName(name) is not ("README.md" or List)
+        && !name.StartsWith("hostile/", StringComparison.Ordinal)
+        && !name.Contains("__pycache__/");
 
     private static Dictionary<string, string> Listed(string root) =>
         File.ReadLines(Path.Combine(root, List)).ToDictionary(line => line[66..], line => line[..64]);
