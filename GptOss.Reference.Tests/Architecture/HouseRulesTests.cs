@@ -1,0 +1,152 @@
+using GptOss.Reference.Tests.TestPlatform;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Architecture;
+
+/// <summary>Every rule over the real sources, and every rule seen failing on a sample: a rule that cannot fail holds nothing.</summary>
+public class HouseRulesTests
+{
+    private static readonly string[] TextFiles =
+    [
+        ".cs", ".csproj", ".props", ".targets", ".sln", ".pubxml", ".json", ".md", ".py", ".yml", ".editorconfig", ".gitignore", ".gitattributes",
+    ];
+
+    private static readonly string[] MadeFolders = ["bin", "obj", ".git", ".vs", ".idea", "TestResults", "BenchmarkDotNet.Artifacts", "__pycache__"];
+    private static readonly Lazy<List<SourceFile>> Sources = new(() => [.. Files(new DirectoryInfo(Repository.Root!))]);
+
+    public static TheoryData<string> Rules => [.. RuleByName.Keys];
+
+    private static Dictionary<string, Func<IEnumerable<SourceFile>, IEnumerable<string>>> RuleByName { get; } = new()
+    {
+        [nameof(HouseRules.Namespaces)] = HouseRules.Namespaces,
+        [nameof(HouseRules.Direction)] = HouseRules.Direction,
+        [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
+        [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
+        [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
+        [nameof(HouseRules.FolderPages)] = HouseRules.FolderPages,
+        [nameof(HouseRules.MachinePaths)] = HouseRules.MachinePaths,
+    };
+
+    [Theory, MemberData(nameof(Rules))]
+    public void The_sources_keep_the_rule(string rule)
+    {
+        Assert.SkipWhen(Repository.Root is null, "The sources are not beside this build.");
+        Assert.Contains(Sources.Value, file => file.Path == "GptOss.Reference/Checkpoints/GptOssConfig.cs");
+        string findings = string.Join('\n', RuleByName[rule](Sources.Value));
+        Assert.True(findings.Length == 0, findings);
+    }
+
+    [Theory]
+    [InlineData("Model/A.cs", "namespace GptOss.Reference.Chat;", ":1: declares namespace GptOss.Reference.Chat; expected GptOss.Reference.Model.")]
+    [InlineData("Model/A.cs", "class A;", ": declares no namespace; expected GptOss.Reference.Model.")]
+    [InlineData("A.cs", "namespace GptOss.Reference;", ": stands in no folder of the house.")]
+    [InlineData("Models/A.cs", "namespace GptOss.Reference.Models;", ": stands in no folder of the house.")]
+    public void A_file_outside_its_namespace_is_found(string path, string text, string message) =>
+        Assert.Equal([$"GptOss.Reference/{path}{message}"], HouseRules.Namespaces([InLibrary(path, text)]));
+
+    [Theory]
+    [InlineData("Model/A.cs", "using GptOss.Reference.Tokens;")]
+    [InlineData("Model/A.cs", "_ = new GptOss.Reference.Harmony.Message();")]
+    [InlineData("Numerics/A.cs", "// prose\nusing static GptOss.Reference.Checkpoints.Mxfp4;")]
+    [InlineData("Oracle/A.cs", "using GptOss.Reference.Harmony;")]
+    [InlineData("Chat/A.cs", "using GptOss.Reference.Oracle;")]
+    [InlineData("Numerics/A.cs", "GptOssConfig config;")]
+    [InlineData("Chat/A.cs", "global using GptOss.Reference.Harmony;")]
+    [InlineData("Model/A.cs", "Generation.Sampler s;")]
+    [InlineData("Model/A.cs", "Reference.Generation.Sampler s;")]
+    public void A_name_against_the_flow_is_found(string path, string text) =>
+        Assert.Single(HouseRules.Direction([InLibrary(path, text), InLibrary("Generation/Sampler.cs", "public sealed class Sampler;")]));
+
+    [Theory]
+    [InlineData("Model/A.cs", "using GptOss.Reference.Numerics; // not GptOss.Reference.Tokens")]
+    [InlineData("Harmony/A.cs", "using GptOss.Reference.Tokens;")]
+    [InlineData("Numerics/A.cs", "namespace GptOss.Reference.Numerics; using System.Numerics;")]
+    [InlineData("Numerics/A.cs", "int n = Generation.Count;")]
+    public void A_name_with_the_flow_is_no_finding(string path, string text) =>
+        Assert.Empty(HouseRules.Direction([InLibrary(path, text), InLibrary("Generation/Sampler.cs", "public sealed class Sampler;")]));
+
+    [Theory]
+    [InlineData("Model/A.cs", "static unsafe void F() { }", 1)]
+    [InlineData("Tokens/A.cs", "[LibraryImport(\"libc\")] static partial int F();", 1)]
+    [InlineData("Numerics/A.cs", "static unsafe void F() { }", 0)]
+    [InlineData("Model/A.cs", "Unsafe.Add(ref a, 1); // an unsafe idea", 0)]
+    public void A_pointer_or_a_native_call_is_found_where_it_may_not_be(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.EscapeHatches([InLibrary(path, text)]).Count());
+
+    [Fact]
+    public void The_command_line_has_no_pointers() =>
+        Assert.Single(HouseRules.EscapeHatches([new SourceFile("GptOss.Cli/Numerics/A.cs", "unsafe { }")]));
+
+    [Theory]
+    [InlineData("GptOss.Reference/Model/A.cs", 450, 0)]
+    [InlineData("GptOss.Reference/Model/A.cs", 451, 1)]
+    [InlineData("GptOss.Cli/A.cs", 451, 1)]
+    [InlineData("GptOss.Reference.Tests/Model/ATests.cs", 451, 0)]
+    public void A_long_file_is_found(string path, int lines, int findings) =>
+        Assert.Equal(findings, HouseRules.Lengths([new SourceFile(path, string.Concat(Enumerable.Repeat("a\n", lines)))]).Count());
+
+    [Theory]
+    [InlineData("MathF.Exp(x)")]
+    [InlineData("Math.SinCos(x)")]
+    [InlineData("Math . Pow(x, y)")]
+    [InlineData("float.Tanh(x)")]
+    [InlineData("TensorPrimitives.Add(a, b, c)")]
+    [InlineData("Vector512.Sum(v)")]
+    [InlineData("Vector128.Exp(v)")]
+    [InlineData("Vector.Dot(a, b)")]
+    [InlineData("Vector256.MultiplyAddEstimate(a, b, c)")]
+    [InlineData("MathF.ReciprocalSqrtEstimate(x)")]
+    [InlineData("Sse.ReciprocalSqrt(v)")]
+    [InlineData("Avx512F.VL.Reciprocal14(v)")]
+    [InlineData("Sse41.DotProduct(a, b, 1)")]
+    public void Arithmetic_that_a_platform_may_change_is_found(string code)
+    {
+        Assert.Single(HouseRules.Arithmetic([InLibrary("Numerics/A.cs", code)]));
+        Assert.Single(HouseRules.Arithmetic([InLibrary("Model/A.cs", code)]));
+        Assert.Empty(HouseRules.Arithmetic([InLibrary("Oracle/A.cs", code)]));
+        Assert.Empty(HouseRules.Arithmetic([InLibrary("Model/A.cs", "// " + code)]));
+    }
+
+    [Theory]
+    [InlineData("MathF.Sqrt(x)")]
+    [InlineData("MathF.FusedMultiplyAdd(a, b, c)")]
+    [InlineData("Exponential.Exp(x)")]
+    [InlineData("Vector128.FusedMultiplyAdd(a, b, c)")]
+    [InlineData("BitOperations.Log2(n)")]
+    public void Arithmetic_that_is_fixed_is_no_finding(string code) => Assert.Empty(HouseRules.Arithmetic([InLibrary("Numerics/A.cs", code)]));
+
+    [Fact]
+    public void A_folder_without_a_page_is_found() =>
+        Assert.Equal(
+            ["GptOss.Reference/Model/README.md: missing; every folder says what it knows and what it may use."],
+            HouseRules.FolderPages([InLibrary("Model/A.cs", "")]));
+
+    [Theory]
+    [InlineData("# Model\n\nMay use: Checkpoints, Numerics.\n", 0)]
+    [InlineData("# Model\n\nMay use: Checkpoints, Tokens.\n", 1)]
+    public void A_page_that_promises_another_direction_is_found(string page, int findings) =>
+        Assert.Equal(findings, HouseRules.FolderPages([InLibrary("Model/A.cs", ""), InLibrary("Model/README.md", page)]).Count());
+
+    [Theory]
+    [InlineData("path = \"#work/x\"", 1)]
+    [InlineData("see #tmp/w/notes", 1)]
+    [InlineData("https://example.com#work/x", 0)]
+    [InlineData("the #workers/ folder", 0)]
+    public void A_path_of_one_machine_is_found(string text, int findings) =>
+        Assert.Equal(findings, HouseRules.MachinePaths([new SourceFile("docs/a.md", text.Replace('#', '/'))]).Count());
+
+    private static SourceFile InLibrary(string path, string text) => new($"{HouseRules.Library}/{path}", text);
+
+    private static IEnumerable<SourceFile> Files(DirectoryInfo folder)
+    {
+        foreach (FileInfo file in folder.EnumerateFiles())
+            if (TextFiles.Contains(file.Extension) || folder.Name == ".ci")
+                yield return new SourceFile(
+                    Path.GetRelativePath(Repository.Root!, file.FullName).Replace('\\', '/'),
+                    File.ReadAllText(file.FullName));
+        foreach (DirectoryInfo inner in folder.EnumerateDirectories())
+            if (!MadeFolders.Contains(inner.Name))
+                foreach (SourceFile file in Files(inner))
+                    yield return file;
+    }
+}
