@@ -93,14 +93,14 @@ public sealed class Transformer : IDisposable
     /// <returns>[wanted rows, vocabulary], in the order of the batch and of its tokens; valid until the next call.</returns>
     /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a sequence outgrows the context.</exception>
     /// <exception cref="CheckpointFormatException">A weight that the tokens need is not a number.</exception>
-    public Rows Forward(params ReadOnlySpan<BatchItem> batch)
+    public Rows Forward(params scoped ReadOnlySpan<BatchItem> batch)
     {
         NoObserver none = default;
         return Forward(batch, ref none);
     }
 
     /// <summary>The same, showing every stage to an observer.</summary>
-    public Rows Forward<TObserver>(ReadOnlySpan<BatchItem> batch, ref TObserver observer) where TObserver : struct, IStageObserver
+    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, scoped ref TObserver observer) where TObserver : struct, IStageObserver
     {
         lock (_gate)
         {
