@@ -139,4 +139,12 @@ internal unsafe struct F32x16Scalar : IF32x16<F32x16Scalar>
         }
         return value[0];
     }
+
+    public static void Reduce4(F32x16Scalar a, F32x16Scalar b, F32x16Scalar c, F32x16Scalar d, float* sums)
+    {
+        sums[0] = Reduce(a);
+        sums[1] = Reduce(b);
+        sums[2] = Reduce(c);
+        sums[3] = Reduce(d);
+    }
 }

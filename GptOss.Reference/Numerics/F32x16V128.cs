@@ -98,6 +98,15 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V128 value) => Lanes.Reduce((value._a + value._c) + (value._b + value._d));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce4(F32x16V128 a, F32x16V128 b, F32x16V128 c, F32x16V128 d, float* sums)
+    {
+        sums[0] = Reduce(a);
+        sums[1] = Reduce(b);
+        sums[2] = Reduce(c);
+        sums[3] = Reduce(d);
+    }
+
     /// <summary>All sixteen values are bfloat16, so a float is two looked-up bytes above two zero bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static F32x16V128 Decode(Vector128<byte> codes, Vector128<float> scale)

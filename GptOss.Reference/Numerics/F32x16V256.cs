@@ -84,6 +84,21 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     public static float Reduce(F32x16V256 value) => Lanes.Reduce(value._lo + value._hi);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce4(F32x16V256 a, F32x16V256 b, F32x16V256 c, F32x16V256 d, float* sums)
+    {
+        Vector256<float> a8 = a._lo + a._hi, b8 = b._lo + b._hi, c8 = c._lo + c._hi, d8 = d._lo + d._hi;
+        Vector256<float> ab = Avx.Permute2x128(a8, b8, 0x20) + Avx.Permute2x128(a8, b8, 0x31);
+        Vector256<float> cd = Avx.Permute2x128(c8, d8, 0x20) + Avx.Permute2x128(c8, d8, 0x31);
+        Vector256<float> acbd = Avx.Shuffle(ab, cd, 0b01_00_01_00) + Avx.Shuffle(ab, cd, 0b11_10_11_10);      // a a c c | b b d d
+        Vector256<float> sum = acbd + Avx.Permute(acbd, 0b10_11_00_01);
+        Vector128<float> ac = sum.GetLower(), bd = sum.GetUpper();
+        sums[0] = ac.ToScalar();
+        sums[1] = bd.ToScalar();
+        sums[2] = ac.GetElement(2);
+        sums[3] = bd.GetElement(2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Signed(Vector256<float> table, Vector256<int> codes, Vector256<int> sign) =>
         (Avx2.PermuteVar8x32(table, codes).AsInt32() ^ sign).AsSingle();
 

@@ -80,4 +80,16 @@ internal readonly unsafe struct F32x16V512(Vector512<float> v) : IF32x16<F32x16V
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V512 value) => Lanes.Reduce(value._v.GetLower() + value._v.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce4(F32x16V512 a, F32x16V512 b, F32x16V512 c, F32x16V512 d, float* sums)
+    {
+        // Quarters are regrouped so that each addition does a step of the tree for all four blocks at once.
+        Vector512<float> ab = Avx512F.Shuffle4x128(a._v, b._v, 0b01_00_01_00) + Avx512F.Shuffle4x128(a._v, b._v, 0b11_10_11_10);
+        Vector512<float> cd = Avx512F.Shuffle4x128(c._v, d._v, 0b01_00_01_00) + Avx512F.Shuffle4x128(c._v, d._v, 0b11_10_11_10);
+        Vector512<float> four = Avx512F.Shuffle4x128(ab, cd, 0b10_00_10_00) + Avx512F.Shuffle4x128(ab, cd, 0b11_01_11_01);
+        Vector512<float> two = four + Avx512F.Permute4x32(four, 0b11_10_11_10);
+        Vector512<float> one = two + Avx512F.Permute4x32(two, 0b01_01_01_01);
+        Avx512F.PermuteVar16x32(one, Vector512.Create(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12)).GetLower().GetLower().Store(sums);
+    }
 }

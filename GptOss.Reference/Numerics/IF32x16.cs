@@ -66,4 +66,7 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
 
     /// <summary>The sum of the lanes in the fixed order: lane[i] += lane[i + n] for n = 8, 4, 2, 1; lane 0.</summary>
     static abstract float Reduce(TSelf value);
+
+    /// <summary>Writes the sums of four blocks, each as <see cref="Reduce"/> gives it: one tree over all four costs less than half of four trees.</summary>
+    static abstract void Reduce4(TSelf a, TSelf b, TSelf c, TSelf d, float* sums);
 }
