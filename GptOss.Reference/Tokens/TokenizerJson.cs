@@ -128,10 +128,12 @@ internal sealed class TokenizerJson
             if (reader.ValueTextEquals("Regex"u8) && Next(ref reader) == JsonTokenType.String)
             {
                 patterns++;
-                if (!reader.ValueTextEquals(PieceSplitter.Pattern)) throw Broken($"pre_tokenizer splits by {Show(reader.GetString()!)}; expected the pattern of o200k_base");
+                if (!reader.ValueTextEquals(PieceSplitter.Pattern))
+                    throw Broken($"pre_tokenizer splits by {Show(reader.GetString()!)}; expected the pattern of o200k_base");
             }
 
-            if (reader.TokenType == JsonTokenType.PropertyName && (reader.ValueTextEquals("use_regex"u8) || reader.ValueTextEquals("add_prefix_space"u8)))
+            if (reader.TokenType == JsonTokenType.PropertyName
+                && (reader.ValueTextEquals("use_regex"u8) || reader.ValueTextEquals("add_prefix_space"u8)))
             {
                 string name = reader.GetString()!;
                 if (Next(ref reader) == JsonTokenType.True) throw Broken($"pre_tokenizer has {name} true; expected false");
@@ -140,7 +142,8 @@ internal sealed class TokenizerJson
             if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) depth++;
         }
         while (depth > 0);
-        if (patterns == 0 && reader.TokenType != JsonTokenType.Null) throw Broken("pre_tokenizer has no pattern to split by; expected that of o200k_base");
+        if (patterns == 0 && reader.TokenType != JsonTokenType.Null)
+            throw Broken("pre_tokenizer has no pattern to split by; expected that of o200k_base");
     }
 
     private void ReadAdded(long offset)
@@ -153,7 +156,8 @@ internal sealed class TokenizerJson
             string where = string.Create(CultureInfo.InvariantCulture, $"added_tokens[{index}]");
             if (index == MostTokens) throw Broken($"added_tokens has more than {MostTokens} entries");
             (int id, string content) = ReadAddedToken(ref reader, where);
-            if (content.Length is 0 or > MostNameUnits) throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
+            if (content.Length is 0 or > MostNameUnits)
+                throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
             if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives {Show(content)} ids {names[content]} and {id}; expected one");
             if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to {Show(_added[id])} and {Show(content)}; expected one");
         }
@@ -224,7 +228,9 @@ internal sealed class TokenizerJson
         }
 
         if (outside >= 0)
-            throw Broken($"model.vocab has {count} tokens, so ids 0 to {count - 1} are expected; id {Array.IndexOf(seen, false)} is missing and {outside} is there");
+            throw Broken(
+                $"model.vocab has {count} tokens, so ids 0 to {count - 1} are expected; " +
+                $"id {Array.IndexOf(seen, false)} is missing and {outside} is there");
         if (!TokenTable.TryBuild(_bytes[.._used], ranges, out TokenTable table, out (int First, int Second) same))
             throw Broken($"model.vocab gives {ShowBytes(ranges[same.First])} ids {same.First} and {same.Second}; expected one");
         if (table.FirstMissingByte() is >= 0 and int missing)
@@ -243,7 +249,9 @@ internal sealed class TokenizerJson
             string content = _added[id];
             if (id < firstId) throw Broken($"added token {Show(content)} has id {id}, which is a merge rank; expected ids from {firstId} on");
             if (id != firstId + i)
-                throw Broken($"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; {Show(content)} has id {id}");
+                throw Broken(
+                    $"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; " +
+                    $"{Show(content)} has id {id}");
             names[i] = content;
         }
 
@@ -287,7 +295,8 @@ internal sealed class TokenizerJson
 
     private ReadOnlySpan<byte> Spelled(ref Utf8JsonReader reader, string where)
     {
-        if (reader.ValueSpan.Length > _spelled.Length) throw Broken($"{where} spells a token with {reader.ValueSpan.Length} bytes; expected at most {_spelled.Length}");
+        if (reader.ValueSpan.Length > _spelled.Length)
+            throw Broken($"{where} spells a token with {reader.ValueSpan.Length} bytes; expected at most {_spelled.Length}");
         if (!reader.ValueIsEscaped) return reader.ValueSpan;
         return _spelled.AsSpan(0, reader.CopyString(_spelled));
     }
