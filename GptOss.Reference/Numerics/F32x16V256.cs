@@ -69,10 +69,10 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     public static F32x16V256 RoundToBfloat16(F32x16V256 value) => new(Round(value._lo), Round(value._hi));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float scale, out F32x16V256 even, out F32x16V256 odd)
+    public static void DecodeMxfp4(byte* block, float* values, out F32x16V256 even, out F32x16V256 odd)
     {
-        // Eight magnitudes times the scale, looked up by the low three bits of each lane (all that vpermps reads of an index); bit 3 is the sign.
-        Vector256<float> table = Vector256.Load(Mxfp4.Values) * Vector256.Create(scale);
+        // Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
+        Vector256<float> table = Vector256.Load(values);
         Vector256<int> lo = Avx2.ConvertToVector256Int32(Vector128.Load(block));
         Vector256<int> hi = Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte());
         Vector256<int> sign = Vector256.Create(int.MinValue);

@@ -69,10 +69,10 @@ internal readonly unsafe struct F32x16V512(Vector512<float> v) : IF32x16<F32x16V
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float scale, out F32x16V512 even, out F32x16V512 odd)
+    public static void DecodeMxfp4(byte* block, float* values, out F32x16V512 even, out F32x16V512 odd)
     {
-        // The sixteen values times the scale, looked up by the low four bits of each lane (all that vpermps reads of an index).
-        Vector512<float> table = Vector512.Load(Mxfp4.Values) * Vector512.Create(scale);
+        // Looked up by the low four bits of each lane, which are all that vpermps reads of an index.
+        Vector512<float> table = Vector512.Load(values);
         Vector512<int> codes = Avx512F.ConvertToVector512Int32(Vector128.Load(block));
         even = new(Avx512F.PermuteVar16x32(table, codes));
         odd = new(Avx512F.PermuteVar16x32(table, codes >>> 4));

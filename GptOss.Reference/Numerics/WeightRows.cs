@@ -106,9 +106,6 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 /// <summary>MXFP4 rows: for each block of 32, lane j takes element 2j, then element 2j + 1, the order in which the published bytes hold them.</summary>
 internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int columns) : IWeightRows
 {
-    /// <summary>Bytes ahead of the loads that the next cache lines are asked for. Without it the kernel reaches a third of its speed.</summary>
-    private const int PrefetchBytes = 1024;
-
     public int PaddedColumns => columns;
 
     public void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
@@ -116,13 +113,12 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
         nint perRow = columns / 32;
         byte* block = blocks + (row * perRow + begin / 32) * 16;
         byte* scale = scales + row * perRow + begin / 32;
-        float* table = Mxfp4.Scales;
         nint ahead = rowsAhead * perRow * 16;
         for (int k = begin; k < end; k += 32, block += 16, scale++, target += 32)
         {
             if (Sse.IsSupported && (k & 96) == 0)
                 Sse.Prefetch0(block + ahead);
-            TBlock.DecodeMxfp4(block, table[*scale], out TBlock even, out TBlock odd);
+            TBlock.DecodeMxfp4(block, Mxfp4.ScaledValues(*scale), out TBlock even, out TBlock odd);
             TBlock.Store(even, target);
             TBlock.Store(odd, target + 16);
         }
@@ -131,27 +127,29 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>
     {
         nint perRow = columns / 32;
-        byte* b0 = blocks + row * perRow * 16, b1 = b0 + perRow * 16, b2 = b1 + perRow * 16, b3 = b2 + perRow * 16;
-        byte* e0 = scales + row * perRow, e1 = e0 + perRow, e2 = e1 + perRow, e3 = e2 + perRow;
-        float* table = Mxfp4.Scales;
+        nint bytes = perRow * 16, bytes3 = bytes * 3, scales3 = perRow * 3;
+        byte* b = blocks + row * bytes, e = scales + row * perRow, end = b + bytes;
         TBlock s0 = TBlock.Zero, s1 = TBlock.Zero, s2 = TBlock.Zero, s3 = TBlock.Zero;
-        for (nint i = 0; i < perRow; i++)
+        for (; b < end; b += 16, e++, x += 32)
         {
-            if (Sse.IsSupported && (i & 3) == 0)
+            // The same blocks of the next four rows. Without prefetching, the kernel reaches a third of its speed.
+            if (Sse.IsSupported && ((nint)b & 48) == 0)
             {
-                Sse.Prefetch0(b0 + i * 16 + PrefetchBytes);
-                Sse.Prefetch0(b1 + i * 16 + PrefetchBytes);
-                Sse.Prefetch0(b2 + i * 16 + PrefetchBytes);
-                Sse.Prefetch0(b3 + i * 16 + PrefetchBytes);
+                byte* next = b + 4 * bytes;
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + bytes);
+                Sse.Prefetch0(next + 2 * bytes);
+                Sse.Prefetch0(next + bytes3);
+                Sse.Prefetch0(e + 4 * perRow);
             }
-            TBlock even = TBlock.Load(x + i * 32), odd = TBlock.Load(x + i * 32 + 16);
-            TBlock.DecodeMxfp4(b0 + i * 16, table[e0[i]], out TBlock lo, out TBlock hi);
+            TBlock even = TBlock.Load(x), odd = TBlock.Load(x + 16);
+            TBlock.DecodeMxfp4(b, Mxfp4.ScaledValues(e[0]), out TBlock lo, out TBlock hi);
             s0 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s0));
-            TBlock.DecodeMxfp4(b1 + i * 16, table[e1[i]], out lo, out hi);
+            TBlock.DecodeMxfp4(b + bytes, Mxfp4.ScaledValues(e[perRow]), out lo, out hi);
             s1 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s1));
-            TBlock.DecodeMxfp4(b2 + i * 16, table[e2[i]], out lo, out hi);
+            TBlock.DecodeMxfp4(b + 2 * bytes, Mxfp4.ScaledValues(e[2 * perRow]), out lo, out hi);
             s2 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s2));
-            TBlock.DecodeMxfp4(b3 + i * 16, table[e3[i]], out lo, out hi);
+            TBlock.DecodeMxfp4(b + bytes3, Mxfp4.ScaledValues(e[scales3]), out lo, out hi);
             s3 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s3));
         }
         TBlock.Reduce4(s0, s1, s2, s3, dots);
@@ -165,7 +163,7 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
         TBlock sum = TBlock.Zero;
         for (nint i = 0; i < perRow; i++)
         {
-            TBlock.DecodeMxfp4(block + i * 16, Mxfp4.Scales[scale[i]], out TBlock lo, out TBlock hi);
+            TBlock.DecodeMxfp4(block + i * 16, Mxfp4.ScaledValues(scale[i]), out TBlock lo, out TBlock hi);
             sum = TBlock.FusedMultiplyAdd(lo, TBlock.Load(x + i * 32), sum);
             sum = TBlock.FusedMultiplyAdd(hi, TBlock.Load(x + i * 32 + 16), sum);
         }
