@@ -125,7 +125,8 @@ public sealed class CheckpointFolderTests : IDisposable
     [InlineData("", "/home/me/.cache/huggingface/hub")]
     public void The_cache_is_where_huggingface_hub_puts_it(string variables, string folder)
     {
-        var set = variables.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
+        var set = variables.Split(';', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
         set["HOME"] = "/home/me";
         Assert.Equal(folder, HuggingFaceCache.FolderFrom(set.GetValueOrDefault).Replace('\\', '/'));
     }

@@ -1,3 +1,5 @@
+using FsCheck;
+using FsCheck.Fluent;
 using GptOss.Reference.Checkpoints;
 using Xunit;
 
@@ -23,7 +25,8 @@ public sealed class HostileCheckpointTests : IDisposable
         Assert.Equal((3, 1), (sharded.Files.Count, single.Files.Count));
         Assert.Equal(single.TotalBytes, sharded.TotalBytes);
         Assert.Empty(sharded.Notices);
-        Assert.Equal(single.Bf16("block.1.attn.qkv.weight").ToArray(), sharded.Bf16Parts("block.1.attn.qkv.weight").SelectMany(part => part.ToArray()));
+        Assert.Equal(single.Bf16("block.1.attn.qkv.weight").ToArray(),
+            sharded.Bf16Parts("block.1.attn.qkv.weight").SelectMany(part => part.ToArray()));
         using Checkpoint byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
         Assert.Equal(3, byShard.Files.Count);
     }
@@ -86,7 +89,8 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path, shards: 1);
         string shard = _folder.File("model-00000-of-00000.safetensors"), name = "model.layers.0.mlp.experts.gate_up_proj";
-        SmallCheckpoints.Edit(shard, tensor => [tensor.Name == name + "_blocks" ? tensor with { Name = name, DType = DType.BF16, Shape = [2, 32, 128] } : tensor]);
+        SmallCheckpoints.Edit(shard, tensor => [tensor.Name == name + "_blocks"
+            ? tensor with { Name = name, DType = DType.BF16, Shape = [2, 32, 128] } : tensor]);
         EditMap(map =>
         {
             map.Remove(name + "_blocks");
@@ -124,7 +128,8 @@ public sealed class HostileCheckpointTests : IDisposable
     public void A_tensor_in_two_shards_is_refused()
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
-        SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight" ? [tensor, tensor with { Name = "lm_head.weight" }] : [tensor]);
+        SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight"
+            ? [tensor, tensor with { Name = "lm_head.weight" }] : [tensor]);
         Refused("weight-map", $"{Shard0}: tensor 'lm_head.weight' is in this file, but weight_map says it is in {Shard1}.");
     }
 
@@ -132,7 +137,8 @@ public sealed class HostileCheckpointTests : IDisposable
     public void A_tensor_that_the_map_does_not_name_is_an_extra_one()
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
-        SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight" ? [tensor, tensor with { Name = "ghost" }] : [tensor]);
+        SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight"
+            ? [tensor, tensor with { Name = "ghost" }] : [tensor]);
         Refused("inventory", $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
     }
 
@@ -158,7 +164,8 @@ public sealed class HostileCheckpointTests : IDisposable
     [InlineData("""{"weight_map": []}""", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
     [InlineData("""{"weight_map": {}}""", "weight-map", "weight_map is empty.")]
     [InlineData("""{"weight_map": {"a": 1}}""", "weight-map", "weight_map 'a' is 1; expected a file name.")]
-    [InlineData("""{"weight_map": {"a": "\ud800.safetensors"}}""", "weight-map", "weight_map 'a' is '?'; expected a file name.")]
+    [InlineData("""{"weight_map": {"a": "\ud800.safetensors"}}""", "index-json", "the document holds text that is not Unicode.")]
+    [InlineData("""{"weight_map": {"\ud800": "a.safetensors"}}""", "index-json", "the document holds text that is not Unicode.")]
     [InlineData("""{"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}}""", "index-json", "the document has two equal keys in one object.")]
     [InlineData("[", "index-json", "the document is not valid JSON at line 1, byte 2.")]
     public void An_index_that_is_none_is_refused(string index, string rule, string sentence)
@@ -207,6 +214,39 @@ public sealed class HostileCheckpointTests : IDisposable
         File.WriteAllBytes(_folder.File(Shard1), new byte[9]);
         Assert.Equal("header-start", Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path)).Rule);
         Assert.DoesNotContain(_folder.Path, File.ReadAllText("/proc/self/maps"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_key_of_the_index_that_is_not_UTF_8_is_refused()
+    {
+        SmallCheckpoints.WriteHuggingFace(_folder.Path);
+        _folder.Write(Index, [.. """{"weight_map":{"a"""u8, 0xF4, .. "\":\"a.safetensors\"}}"u8]);
+        Refused("index-json", $"{Index}: the document is not valid UTF-8.");
+    }
+
+    [Fact]
+    public void An_index_damaged_at_random_is_read_or_refused()
+    {
+        SmallCheckpoints.WriteHuggingFace(_folder.Path);
+        byte[] valid = File.ReadAllBytes(_folder.File(Index));
+        int refused = 0;
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(ArbMap.Default.GeneratorFor<int>().ToArbitrary(), seed =>
+        {
+            var random = new Random(seed);
+            byte[] index = random.Next(10) == 0 ? valid[..random.Next(valid.Length)] : [.. valid];
+            for (int times = random.Next(1, 3); times > 0 && index.Length > 0; times--)
+                index[random.Next(index.Length)] = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)"019./\\\",:{}[] "[random.Next(14)];
+            File.WriteAllBytes(_folder.File(Index), index);
+            try
+            {
+                Checkpoint.Open(_folder.Path).Dispose();
+            }
+            catch (CheckpointFormatException)
+            {
+                refused++;
+            }
+        }));
+        Assert.InRange(refused, 100, 300);
     }
 
     private void EditMap(Action<System.Text.Json.Nodes.JsonObject> change) =>

@@ -70,7 +70,8 @@ public sealed class SafeTensorsFileTests : IDisposable
     public void A_view_of_the_wrong_type_or_name_is_refused()
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(Hostile, "safetensors", "sound-smallest.safetensors"));
-        Assert.Equal("sound-smallest.safetensors: tensor 'a' is U8; expected F32.", Assert.Throws<CheckpointFormatException>(() => file.Floats("a")).Message);
+        Assert.Equal("sound-smallest.safetensors: tensor 'a' is U8; expected F32.",
+            Assert.Throws<CheckpointFormatException>(() => file.Floats("a")).Message);
         Assert.Equal("sound-smallest.safetensors: tensor 'a' is U8; expected BF16, F16, U16, I16.",
             Assert.Throws<CheckpointFormatException>(() => file.UInt16s("a")).Message);
         Assert.Equal("sound-smallest.safetensors: there is no tensor 'b'.", Assert.Throws<CheckpointFormatException>(() => file.Bytes("b")).Message);
@@ -100,7 +101,8 @@ public sealed class SafeTensorsFileTests : IDisposable
     public void What_cannot_be_opened_is_refused_in_one_sentence()
     {
         string missing = _folder.File("none.safetensors");
-        Assert.Equal($"none.safetensors: no such file at {missing}.", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(missing)).Message);
+        Assert.Equal($"none.safetensors: no such file at {missing}.",
+            Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(missing)).Message);
         Assert.Equal("unreadable-file", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(_folder.Path)).Rule);
         Assert.Equal("unreadable-file", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open("a\0b")).Rule);
         Assert.Equal("unreadable-file", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open("")).Rule);
@@ -125,6 +127,30 @@ public sealed class SafeTensorsFileTests : IDisposable
         Assert.Equal(new FileInfo(blob).Length, file.FileBytes);
     }
 
+    [Fact]
+    public void Tensors_past_four_gibibytes_are_read_and_one_past_two_has_no_view()
+    {
+        const long large = 3L << 30;
+        string header = "{" + string.Join(',', Entry("large", "U8", large, 0, large), Entry("second", "U8", int.MaxValue, large, large + int.MaxValue),
+            Entry("last", "I32", 2, large + int.MaxValue, large + int.MaxValue + 8)) + "}";
+        string path = _folder.File("sparse.safetensors");
+        using (FileStream sparse = File.Create(path))
+        {
+            sparse.Write([.. BitConverter.GetBytes((long)header.Length), .. Encoding.ASCII.GetBytes(header)]);
+            sparse.SetLength(sparse.Position + large + int.MaxValue + 8);
+            sparse.Seek(-9, SeekOrigin.End);
+            sparse.Write([7, 1, 0, 0, 0, 254, 255, 255, 255]);
+        }
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        Assert.Equal([1, -2], file.Ints("last").ToArray());
+        Assert.Equal(7, file.Bytes("second").Span[^1]);
+        Assert.Equal("sparse.safetensors: tensor 'large' is U8 [3221225472] = 3221225472 bytes; one view holds at most 2147483647 bytes.",
+            Assert.Throws<CheckpointFormatException>(() => file.Bytes("large")).Message);
+
+        static string Entry(string name, string dtype, long size, long begin, long end) =>
+            $"\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":[{size}],\"data_offsets\":[{begin},{end}]}}";
+    }
+
     [Theory]
     [InlineData("many tensors")]
     [InlineData("many metadata")]
@@ -140,13 +166,15 @@ public sealed class SafeTensorsFileTests : IDisposable
         {
             "many tensors" => "{" + string.Join(',', Enumerable.Range(0, n).Select(i => $"\"{i}\":{{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[{i},{i + 1}]}}")) + "}",
             "many metadata" => "{\"__metadata__\":{" + string.Join(',', Enumerable.Range(0, n).Select(i => $"\"{i}\":\"\"")) + "}}",
-            "long shape" => "{\"a\":{\"dtype\":\"U8\",\"shape\":[0" + string.Concat(Enumerable.Repeat(",1", 1_000_000)) + "],\"data_offsets\":[0,0]}}",
+            "long shape" =>
+                "{\"a\":{\"dtype\":\"U8\",\"shape\":[0" + string.Concat(Enumerable.Repeat(",1", 1_000_000)) + "],\"data_offsets\":[0,0]}}",
             "long name" => "{\"" + new string('n', 3_000_000) + "\":null}",
             "escaped name" => "{\"" + string.Concat(Enumerable.Repeat("\\u0041", 500_000)) + "\":null}",
             "deep nesting" => "{\"a\":" + new string('[', 3_000_000),
             _ => "{\"a\":{\"shape\":[" + new string('9', 3_000_000) + "]}}",
         };
-        byte[] content = [.. BitConverter.GetBytes((long)header.Length), .. Encoding.ASCII.GetBytes(header), .. new byte[kind == "many tensors" ? n : 0]];
+        byte[] data = new byte[kind == "many tensors" ? n : 0];
+        byte[] content = [.. BitConverter.GetBytes((long)header.Length), .. Encoding.ASCII.GetBytes(header), .. data];
         string? rule = Attempt(_folder.Write("large.safetensors", content), content);
         Assert.Equal(kind is "many tensors" or "many metadata" or "long shape" ? null : "header-json", rule);
     }
@@ -167,7 +195,8 @@ public sealed class SafeTensorsFileTests : IDisposable
         Assert.InRange(refused, 100, 1500);
     }
 
-    /// <summary>Opens and reads everything; the rule it was refused with, or null. Any other exception, much memory or much time fails the test.</summary>
+    /// <summary>Opens and reads everything; the rule it was refused with, or null. Any other exception, much memory or much time fails the
+    /// test.</summary>
     private static string? Attempt(string path, byte[] content)
     {
         long announced = content.Length >= 8 ? BitConverter.ToInt64(content) : 0;

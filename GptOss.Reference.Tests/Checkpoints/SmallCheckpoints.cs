@@ -35,7 +35,8 @@ internal static class SmallCheckpoints
         var entries = new List<TensorEntry>();
         foreach (ExpectedTensor tensor in TensorNames.Inventory(original.Config, CheckpointLayout.HuggingFace))
         {
-            byte[] all = tensor.DType == DType.U8 ? original.U8(tensor.Original).ToArray() : MemoryMarshal.AsBytes(original.Bf16(tensor.Original).Span).ToArray();
+            byte[] all = tensor.DType == DType.U8
+                ? original.U8(tensor.Original).ToArray() : MemoryMarshal.AsBytes(original.Bf16(tensor.Original).Span).ToArray();
             int at = taken.GetValueOrDefault(tensor.Original), bytes = (int)tensor.Shape.Aggregate(1L, (a, b) => a * b) * tensor.DType.Bits() / 8;
             taken[tensor.Original] = at + bytes;
             entries.Add(new TensorEntry(tensor.Name, tensor.DType, tensor.Shape, stream => stream.Write(all, at, bytes)));
@@ -50,7 +51,8 @@ internal static class SmallCheckpoints
             foreach (TensorEntry entry in part)
                 map[entry.Name] = name;
         }
-        var index = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = original.TotalBytes, ["total_parameters"] = 1 }, ["weight_map"] = map };
+        var index =
+            new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = original.TotalBytes, ["total_parameters"] = 1 }, ["weight_map"] = map };
         File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), index.ToJsonString());
     }
 

@@ -50,8 +50,10 @@ public sealed class Checkpoint : IDisposable
     public long TotalBytes { get; }
 
     /// <summary>Finds, maps and checks a checkpoint.</summary>
-    /// <param name="folderOrFileOrHubName">A folder, a <c>.safetensors</c> file, or a hub name such as <c>openai/gpt-oss-20b</c> in the Hugging Face cache.</param>
-    /// <exception cref="CheckpointFormatException">Not found, unreadable, or not a gpt-oss checkpoint; the message says which rule and what to do.</exception>
+    /// <param name="folderOrFileOrHubName">A folder, a <c>.safetensors</c> file, or a hub name such as <c>openai/gpt-oss-20b</c> in the Hugging Face
+    /// cache.</param>
+    /// <exception cref="CheckpointFormatException">Not found, unreadable, or not a gpt-oss checkpoint; the message says which rule and what to
+    /// do.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine is big-endian.</exception>
     public static Checkpoint Open(string folderOrFileOrHubName)
     {
@@ -86,7 +88,8 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>The bits of a BF16 tensor as the pieces it is stored in, which follow each other along its first dimension.</summary>
-    /// <param name="originalName">For <c>block.N.attn.qkv.weight</c> and <c>.bias</c>: one piece in the original layout; query, key, value in transformers'.</param>
+    /// <param name="originalName">For <c>block.N.attn.qkv.weight</c> and <c>.bias</c>: one piece in the original layout; query, key, value in
+    /// transformers'.</param>
     /// <exception cref="ArgumentException">The model has no such tensor, or it is not BF16.</exception>
     public IReadOnlyList<ReadOnlyMemory<ushort>> Bf16Parts(string originalName) =>
         [.. Parts(originalName, DType.BF16).Select(part => _shards.FileOf(part).UInt16s(part))];
@@ -123,7 +126,8 @@ public sealed class Checkpoint : IDisposable
             return;
         int at = scales.IndexOf((byte)255);
         if (at >= 0)
-            throw new CheckpointFormatException(file.Path, "mxfp4-scale", $"tensor '{name}' has the scale 255 at byte {at}; E8M0 scales of weights go from 0 to 254.");
+            throw new CheckpointFormatException(file.Path, "mxfp4-scale",
+                $"tensor '{name}' has the scale 255 at byte {at}; E8M0 scales of weights go from 0 to 254.");
         _finiteScales[name] = true;
     }
 }
