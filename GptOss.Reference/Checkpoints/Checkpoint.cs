@@ -105,6 +105,14 @@ public sealed class Checkpoint : IDisposable
         return bytes;
     }
 
+    /// <summary>The scale bytes of experts, unread, and where they are stored: the model looks through an expert's scales when it is first chosen.</summary>
+    internal ReadOnlyMemory<byte> UnreadScales(string originalName, out StoredTensor stored)
+    {
+        string part = Parts(originalName, DType.U8)[0];
+        stored = _shards.Tensors[part];
+        return _shards.FileOf(part).Bytes(part);
+    }
+
     /// <summary>Unmaps every file. Views throw from here on.</summary>
     public void Dispose() => _shards.Dispose();
 

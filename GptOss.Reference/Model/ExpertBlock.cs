@@ -66,19 +66,19 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
         {
             if (_checked[expert])
                 continue;
-            RequireNumbers(weights.Mlp1, expert, "mlp1_weight");
-            RequireNumbers(weights.Mlp2, expert, "mlp2_weight");
+            RequireNumbers(weights.Mlp1, expert, weights.Mlp1Scales);
+            RequireNumbers(weights.Mlp2, expert, weights.Mlp2Scales);
             _checked[expert] = true;
         }
     }
 
-    private void RequireNumbers(in Mxfp4Experts matrices, int expert, string name)
+    private static void RequireNumbers(in Mxfp4Experts matrices, int expert, StoredTensor stored)
     {
         int at = matrices.ScalesOf(expert).IndexOf(Mxfp4.NaNScale);
         if (at >= 0)
         {
-            throw new CheckpointFormatException("checkpoint", "mxfp4-scale",
-                $"tensor 'block.{layer}.mlp.{name}.scales', expert {expert}: scale {at} is 255, which stands for NaN; expected 0 to 254.");
+            throw new CheckpointFormatException(stored.File, "mxfp4-scale",
+                $"tensor '{stored.Info.Name}', expert {expert}: scale {at} is 255, which stands for NaN; expected 0 to 254.");
         }
     }
 }

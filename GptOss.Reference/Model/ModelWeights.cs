@@ -21,8 +21,11 @@ internal sealed record AttentionWeights(
 /// <param name="Mlp1Bias">[experts, 2·intermediate].</param>
 /// <param name="Mlp2">[experts, hidden, intermediate].</param>
 /// <param name="Mlp2Bias">[experts, hidden].</param>
+/// <param name="Mlp1Scales">Where the scales of <paramref name="Mlp1"/> are stored, for messages.</param>
+/// <param name="Mlp2Scales">Where the scales of <paramref name="Mlp2"/> are stored.</param>
 internal sealed record ExpertWeights(
-    float[] Norm, Bf16Matrix Gate, ReadOnlyMemory<ushort> GateBias, Mxfp4Experts Mlp1, ReadOnlyMemory<ushort> Mlp1Bias, Mxfp4Experts Mlp2, ReadOnlyMemory<ushort> Mlp2Bias);
+    float[] Norm, Bf16Matrix Gate, ReadOnlyMemory<ushort> GateBias, Mxfp4Experts Mlp1, ReadOnlyMemory<ushort> Mlp1Bias, Mxfp4Experts Mlp2, ReadOnlyMemory<ushort> Mlp2Bias,
+    StoredTensor Mlp1Scales, StoredTensor Mlp2Scales);
 
 /// <summary>All weights of a model by the names of the original layout.</summary>
 internal sealed class ModelWeights
@@ -44,14 +47,18 @@ internal sealed class ModelWeights
                 Bf16("attn.sinks"),
                 new(Bf16("attn.out.weight"), c.HiddenSize, c.QuerySize),
                 Bf16("attn.out.bias")));
+            ReadOnlyMemory<byte> mlp1Scales = checkpoint.UnreadScales($"block.{n}.mlp.mlp1_weight.scales", out StoredTensor mlp1Stored);
+            ReadOnlyMemory<byte> mlp2Scales = checkpoint.UnreadScales($"block.{n}.mlp.mlp2_weight.scales", out StoredTensor mlp2Stored);
             Experts.Add(new(
                 Widen(Bf16("mlp.norm.scale")),
                 new(Bf16("mlp.gate.weight"), c.NumExperts, c.HiddenSize),
                 Bf16("mlp.gate.bias"),
-                new(U8("mlp.mlp1_weight.blocks"), U8("mlp.mlp1_weight.scales"), c.NumExperts, 2 * c.IntermediateSize, c.HiddenSize),
+                new(U8("mlp.mlp1_weight.blocks"), mlp1Scales, c.NumExperts, 2 * c.IntermediateSize, c.HiddenSize),
                 Bf16("mlp.mlp1_bias"),
-                new(U8("mlp.mlp2_weight.blocks"), U8("mlp.mlp2_weight.scales"), c.NumExperts, c.HiddenSize, c.IntermediateSize),
-                Bf16("mlp.mlp2_bias")));
+                new(U8("mlp.mlp2_weight.blocks"), mlp2Scales, c.NumExperts, c.HiddenSize, c.IntermediateSize),
+                Bf16("mlp.mlp2_bias"),
+                mlp1Stored,
+                mlp2Stored));
         }
     }
 
