@@ -40,9 +40,17 @@ public sealed class Transformer : IDisposable
         _checkpoint = checkpoint;
         GptOssConfig c = checkpoint.Config;
         _weights = new(checkpoint);
-        _pool = new(options.Threads ?? Topology.PhysicalCores);
-        _kernels = Kernels.Create(options.Width, options.Precision, _pool);
         _rotary = new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
+        _pool = new(options.Threads ?? Topology.PhysicalCores);
+        try
+        {
+            _kernels = Kernels.Create(options.Width, options.Precision, _pool);
+        }
+        catch
+        {
+            _pool.Dispose();
+            throw;
+        }
         _attention = [.. _weights.Attention.Select((w, layer) => new AttentionBlock(w, c, layer, _kernels))];
         _experts = [.. _weights.Experts.Select((w, layer) => new ExpertBlock(w, checkpoint, layer, _kernels))];
         _chunk = new(c.HeadDim);

@@ -6,7 +6,8 @@ namespace GptOss.Reference.Numerics;
 /// <remarks>
 /// exp(±0) = 1 exactly; NaN stays NaN; above 88.72283 +∞; below −87.33654, where results would be subnormal, +0 by definition, so that no
 /// slow path exists. Range reduction by ln 2 in two parts, the Taylor series to r^7 in fused multiply-adds (remainder below 5.3e-9),
-/// the power of two by integer addition to the exponent.
+/// the power of two by integer addition to the exponent. Over every float32 in between the largest error is 0.9387 ulp (all 2,237,668,968
+/// values against double; <c>GPTOSS_BIG_TESTS=exp</c> measures it again).
 /// </remarks>
 internal static class BlockExp
 {

@@ -3,6 +3,8 @@ namespace GptOss.Reference.Numerics;
 /// <summary>How many cores there are to compute on.</summary>
 public static class Topology
 {
+    private const int MostProcessors = 65536;
+
     /// <summary>
     /// Physical cores that this process may use: two hardware threads of one core share the units that the kernels keep busy. Read from the
     /// system's topology where it is readable (Linux), else the number of processors.
@@ -21,7 +23,9 @@ public static class Topology
             {
                 if (!int.TryParse(Path.GetFileName(folder).AsSpan(3), out int cpu) || (allowed is not null && !allowed.Contains(cpu)))
                     continue;
-                cores.Add(File.ReadAllText(Path.Combine(folder, "topology", "thread_siblings_list")).Trim());
+                string siblings = Path.Combine(folder, "topology", "thread_siblings_list");
+                if (File.Exists(siblings))      // a processor that is switched off has none
+                    cores.Add(File.ReadAllText(siblings).Trim());
             }
             if (cores.Count > 0)
                 return Math.Min(cores.Count, Environment.ProcessorCount);      // a container's quota counts too
@@ -41,7 +45,7 @@ public static class Topology
         {
             ReadOnlySpan<char> item = list[part].Trim();
             int dash = item.IndexOf('-');
-            if (int.TryParse(dash < 0 ? item : item[..dash], out int first) && int.TryParse(item[(dash + 1)..], out int last) && last - first < 65536)
+            if (int.TryParse(dash < 0 ? item : item[..dash], out int first) && int.TryParse(item[(dash + 1)..], out int last) && last < MostProcessors)
             {
                 for (int cpu = first; cpu <= last; cpu++)
                     processors.Add(cpu);

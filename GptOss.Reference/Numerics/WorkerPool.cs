@@ -102,7 +102,7 @@ public sealed unsafe class WorkerPool : IDisposable
     /// <summary>The half-open range of <paramref name="total"/> items that part <paramref name="part"/> of <paramref name="parts"/> does, in whole <paramref name="granule"/>s.</summary>
     internal static (int Begin, int End) Share(int total, int granule, int part, int parts)
     {
-        long granules = (total + granule - 1L) / granule;
+        long granules = ((long)total + granule - 1) / granule;
         return ((int)Math.Min(granules * part / parts * granule, total), (int)Math.Min(granules * (part + 1) / parts * granule, total));
     }
 

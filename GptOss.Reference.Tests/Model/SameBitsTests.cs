@@ -1,0 +1,122 @@
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+using GptOss.Reference.Tests.Numerics;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Model;
+
+/// <summary>One checkpoint, one token sequence, one set of bits: however many threads, however the prompt is cut, alone or in company, at every width.</summary>
+[Trait("Category", "Numeric")]
+public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
+{
+    [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
+    public void Threads_chunks_company_and_width_change_no_bit_of_the_synthetic_model(RegisterWidth width, Precision precision) =>
+        RequireOneHash(models.ShapeBase, SmallModels.BaseIds, width, precision);
+
+    [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth)), Trait("Speed", "Slow")]
+    public void Threads_chunks_company_and_width_change_no_bit_of_the_trained_model(RegisterWidth width, Precision precision) =>
+        RequireOneHash(Path.Combine(TestData.Tiny, "original"), SmallModels.Ids(16, 4096, 3), width, precision);
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.Bfloat16)]
+    public void Both_layouts_of_the_trained_model_give_the_same_logits(Precision precision)
+    {
+        int[] ids = SmallModels.Ids(30, 4096, 5);
+        string Of(string folder)
+        {
+            using Transformer model = SmallModels.Load(folder, 2, precision: precision);
+            return SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids));
+        }
+        Assert.Equal(Of(Path.Combine(TestData.Tiny, "original")), Of(TestData.Tiny));
+    }
+
+    [Fact]
+    public void The_profiles_differ()
+    {
+        string Of(Precision precision)
+        {
+            using Transformer model = SmallModels.Load(models.ShapeBase, precision: precision);
+            Assert.Equal(precision, model.Precision);
+            return SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), SmallModels.BaseIds));
+        }
+        Assert.NotEqual(Of(Precision.Float32), Of(Precision.Bfloat16));
+    }
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.Bfloat16)]
+    public void A_prompt_of_more_than_one_chunk_has_the_bits_of_its_tokens_fed_one_by_one(Precision precision)
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), 2, precision: precision);
+        int[] ids = SmallModels.Ids(1100, 64, 1);
+        float[] whole = SmallModels.Logits(model, model.NewSequence(), ids);
+        Bits.Equal(whole, SmallModels.Logits(model, model.NewSequence(), ids, 1), "token by token");
+        Bits.Equal(whole, SmallModels.Logits(model, model.NewSequence(), ids, 511, 2, 513, 1), "in uneven pieces");
+        Bits.Equal(whole, SmallModels.Logits(model, model.NewSequence(), ids, 512), "in chunks");
+    }
+
+    [Fact]
+    public void A_batch_of_more_than_one_chunk_has_the_bits_of_each_sequence_alone()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), 2);
+        int[][] ids = [.. new[] { 300, 0, 212, 1, 700, 3, 511 }.Select((count, i) => SmallModels.Ids(count, 64, i))];
+        Sequence[] sequences = [.. ids.Select(_ => model.NewSequence())];
+        List<float> together = [];
+        SmallModels.Append(together, model.Forward([.. ids.Select((tokens, i) => new BatchItem(sequences[i], tokens, LogitRows.All))]));
+        Assert.Equal(ids.Select(tokens => tokens.Length), sequences.Select(s => s.Length));
+        List<float> alone = [.. ids.SelectMany(tokens => SmallModels.Logits(model, model.NewSequence(), tokens))];
+        Bits.Equal([.. alone], [.. together], "batch");
+
+        // And they go on from there.
+        together.Clear();
+        SmallModels.Append(together, model.Forward([.. sequences.Select((s, i) => new BatchItem(s, new[] { i }, LogitRows.Last))]));
+        for (int i = 0; i < ids.Length; i++)
+        {
+            float[] expected = SmallModels.Logits(model, model.NewSequence(), (int[])[.. ids[i], i])[^64..];
+            Bits.Equal(expected, together.ToArray().AsSpan(i * 64, 64), $"next token of sequence {i}");
+        }
+    }
+
+    /// <summary>The full product of threads, chunking and batching against the prompt fed whole on one thread at the widest width.</summary>
+    private static void RequireOneHash(string folder, int[] ids, RegisterWidth width, Precision precision)
+    {
+        EveryWidth.Require(width);
+        string expected;
+        using (Transformer model = SmallModels.Load(folder, precision: precision))
+            expected = SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids));
+        foreach (int threads in Workers.Counts)
+        {
+            using Transformer model = SmallModels.Load(folder, threads, width, precision);
+            Assert.Equal((threads, width), (model.Threads, model.Width));
+            Random random = new(threads);
+            foreach (int[] pieces in (int[][])[[ids.Length], [1], [.. Enumerable.Range(0, 40).Select(_ => random.Next(1, 8))]])
+            {
+                foreach (bool company in new[] { false, true })
+                {
+                    string found = company ? InCompany(model, ids, pieces) : SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids, pieces));
+                    Assert.True(expected == found, $"{threads} threads, pieces of {string.Join(", ", pieces)}, {(company ? "in company" : "alone")}: {found} instead of {expected}.");
+                }
+            }
+        }
+    }
+
+    /// <summary>Every piece travels between two strangers of other lengths.</summary>
+    private static string InCompany(Transformer model, ReadOnlyMemory<int> ids, int[] pieces)
+    {
+        Sequence own = model.NewSequence(), before = model.NewSequence(), after = model.NewSequence();
+        List<float> all = [];
+        for (int at = 0, piece = 0; at < ids.Length; piece++)
+        {
+            int count = Math.Min(pieces[Math.Min(piece, pieces.Length - 1)], ids.Length - at), vocabulary = model.Config.VocabSize;
+            Rows rows = model.Forward(
+                new BatchItem(before, SmallModels.Ids(1 + piece % 4, vocabulary, piece), LogitRows.Last),
+                new BatchItem(own, ids.Slice(at, count), LogitRows.All),
+                new BatchItem(after, SmallModels.Ids(2, vocabulary, -piece), LogitRows.None));
+            Assert.Equal(1 + count, rows.Count);
+            SmallModels.Append(all, rows.Slice(1, count));
+            at += count;
+        }
+        return SmallModels.Hash([.. all]);
+    }
+}

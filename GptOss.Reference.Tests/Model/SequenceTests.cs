@@ -1,0 +1,118 @@
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+using GptOss.Reference.Tests.Numerics;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Model;
+
+[Trait("Category", "Numeric")]
+public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
+{
+    private const int Window = 8, Ring = Window + Sequence.ChunkTokens;
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.Bfloat16)]
+    public void After_a_reused_prefix_the_logits_are_those_of_a_fresh_run(Precision precision)
+    {
+        using Transformer model = SmallModels.Load(models.ShapeBase, precision: precision);
+        int[] first = SmallModels.BaseIds, second = [.. first[..25], .. SmallModels.Ids(12, 512, 9)];
+        float[] fresh = SmallModels.Logits(model, model.NewSequence(), second);
+        foreach (int kept in new[] { 0, 1, 15, 16, 17, 24, 25 })
+        {
+            Sequence sequence = model.NewSequence();
+            SmallModels.Logits(model, sequence, first);
+            Assert.Equal(kept, sequence.Truncate(kept));
+            Assert.Equal(kept, sequence.Length);
+            Bits.Equal(fresh.AsSpan(kept * 512), SmallModels.Logits(model, sequence, second.AsMemory(kept), 3), $"after {kept} tokens");
+        }
+    }
+
+    [Theory]
+    [InlineData(519, 400, 400)]       // the ring holds everything still
+    [InlineData(520, 0, 0)]
+    [InlineData(521, 521, 521)]
+    [InlineData(521, 8, 8)]           // position 0 is gone; the window before 8 begins at 1
+    [InlineData(521, 7, 0)]           // it would begin at 0
+    [InlineData(1300, 787, 787)]      // positions 780 … 1299 are held
+    [InlineData(1300, 786, 0)]
+    [InlineData(1300, 1299, 1299)]
+    [InlineData(1300, 1, 0)]
+    public void After_a_truncation_the_logits_are_those_of_a_fresh_run_wherever_the_ring_stands(int length, int wanted, int expected)
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), 2);
+        int[] ids = SmallModels.Ids(length, 64, 1), more = SmallModels.Ids(40, 64, 2);
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, ids, LogitRows.None));
+        Assert.Equal(expected, sequence.Truncate(wanted));
+        Assert.Equal(expected, sequence.Length);
+        float[] found = SmallModels.Logits(model, sequence, more, 1, 30, 2);
+
+        Sequence fresh = model.NewSequence();
+        model.Forward(new BatchItem(fresh, ids.AsMemory(0, expected), LogitRows.None));
+        Bits.Equal(SmallModels.Logits(model, fresh, more), found, $"{length} tokens, back to {expected}");
+    }
+
+    [Fact, Trait("Speed", "Slow")]
+    public void Going_back_and_on_again_and_again_never_mixes_old_keys_in()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
+        Random random = new(4);
+        Sequence sequence = model.NewSequence();
+        List<int> ids = [];
+        for (int turn = 0; turn < 12; turn++)
+        {
+            int wanted = Math.Max(0, ids.Count - random.Next(0, turn % 3 == 2 ? 600 : 20));
+            int length = sequence.Truncate(wanted);
+            Assert.True(length == wanted || length == 0);
+            ids.RemoveRange(length, ids.Count - length);
+            int[] more = SmallModels.Ids(random.Next(1, 400), 64, turn);
+            float[] found = SmallModels.Logits(model, sequence, more, 1 + random.Next(300));
+            ids.AddRange(more);
+            Bits.Equal(SmallModels.Logits(model, model.NewSequence(), ids.ToArray()).AsSpan(length * 64), found, $"turn {turn}, from {length}");
+        }
+    }
+
+    [Fact]
+    public void A_truncation_beyond_the_sequence_is_refused()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, new[] { 1, 2 }, LogitRows.None));
+        Assert.Throws<ArgumentOutOfRangeException>(() => sequence.Truncate(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => sequence.Truncate(3));
+        Assert.Equal(2, sequence.Length);
+        Assert.Equal(2, sequence.Truncate(2));
+    }
+
+    [Theory]
+    [InlineData(Precision.Float32, 4)]
+    [InlineData(Precision.Bfloat16, 2)]
+    public void The_cache_takes_a_ring_in_sliding_layers_and_pages_of_256_positions_in_the_others(Precision precision, int bytes)
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), precision: precision);
+        Sequence sequence = model.NewSequence();
+        Assert.Equal(0, sequence.CacheBytes);
+        int fed = 0;
+        foreach (int length in new[] { 1, 256, 257, 512, 513, 1024, 1025 })
+        {
+            model.Forward(new BatchItem(sequence, new int[length - fed], LogitRows.None));
+            fed = length;
+            Assert.Equal((Ring + (length + 255) / 256 * 256) * 2 * 32 * bytes, sequence.CacheBytes);      // keys and values of 32 channels
+        }
+        sequence.Truncate(0);
+        Assert.Equal((Ring + 1280) * 2 * 32 * bytes, sequence.CacheBytes);      // kept for the next turn
+    }
+
+    [Fact]
+    public void A_context_that_a_ring_would_not_shorten_is_kept_whole()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Short, 1));
+        Assert.Equal(24, model.Config.MaxPositions);
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, new int[24], LogitRows.None));
+        Assert.Equal(2 * 256 * 2 * 32 * 4, sequence.CacheBytes);
+        for (int length = 24; length >= 0; length -= 5)
+            Assert.Equal(length, sequence.Truncate(length));
+    }
+}
