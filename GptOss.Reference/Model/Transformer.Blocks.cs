@@ -68,23 +68,27 @@ public sealed partial class Transformer
         }
     }
 
-    /// <summary>The final norm and the logits of rows of the residual stream after the last block.</summary>
+    /// <summary>The final norm of rows of the residual stream after the last block.</summary>
     /// <param name="x">[tokens, hidden].</param>
     /// <param name="norm">[tokens, hidden], receives the norm.</param>
-    /// <param name="logits">[tokens, vocabulary], receives the logits.</param>
-    internal void RunHead(Rows x, Rows norm, Rows logits)
+    internal void RunNorm(Rows x, Rows norm)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            for (int row = 0; row < x.Count; row++)
-            {
-                _residual.Reset(2 * Scratch.Stride(Config.HiddenSize));
-                Rows inside = _residual.Rows(1, Config.HiddenSize), t = _residual.Rows(1, Config.HiddenSize);
-                x[row].CopyTo(inside[0]);
-                Unembed(inside, t, logits.Slice(row, 1));
-                t[0].CopyTo(norm[row]);
-            }
+            _kernels.RmsNorm(x, _weights.Norm, Config.RmsNormEps, norm);
+        }
+    }
+
+    /// <summary>The logits of rows that the final norm has been applied to.</summary>
+    /// <param name="norm">[tokens, hidden].</param>
+    /// <param name="logits">[tokens, vocabulary], receives the logits.</param>
+    internal void RunUnembedding(Rows norm, Rows logits)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _kernels.Linear(norm, _weights.Unembedding, bias: default, logits);
         }
     }
 

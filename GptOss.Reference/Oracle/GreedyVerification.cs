@@ -36,7 +36,7 @@ internal static class GreedyVerification
                 string name = $"prompt {reports.Count}";
                 hashes.Append(run.Hash);
                 double allowed = model.Precision == Precision.Bfloat16
-                    ? Budgets.Bfloat16Model(new(Stage.Logits, -1))
+                    ? Budgets.Bfloat16Model
                     : Budgets.Float32(new(Stage.Logits, -1), run.Sequence.Length, model.Rotary, model.Config);
                 if (run.Differs is { } found)
                     notes.Add($"{name}, step {run.Steps}: {found}, recorded {run.Record.Continuation[run.Steps]} at margin {run.Record.Margins[run.Steps]:0.#####}.");

@@ -22,7 +22,7 @@ internal static class LogitsVerification
         for (int i = 0; i < positions.Length; i++)
         {
             bool half = model.Precision == Precision.Bfloat16;
-            double allowed = half ? Budgets.Bfloat16Model(key) : Budgets.Float32(key, positions[i], rotary, model.Config);
+            double allowed = half ? Budgets.Bfloat16Model : Budgets.Float32(key, positions[i], rotary, model.Config);
             string name = pack.Kind == PackKind.Lengths ? $"length-{pack.Lengths[i]}" : $"sound, position {positions[i]}";
             reports.Add(StageComparison.Values(name, recorded[i], logits[i], logits.Width, _ => allowed, leastEqual: half ? 0 : null));
             var one = new StageRows(key, 1, logits.Width);

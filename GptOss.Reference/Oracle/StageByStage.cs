@@ -9,7 +9,7 @@ namespace GptOss.Reference.Oracle;
 /// </summary>
 /// <remarks>
 /// In every pack: norm and projection from the residual before the block, rotation from the recorded projection, the expert block from the
-/// recorded attention residual, final norm and logits from the last residual. Attention where a pack keeps every position, because it needs all keys.
+/// recorded attention residual, final norm from the last residual, logits from the recorded norm. Attention where a pack keeps every position, because it needs all keys.
 /// </remarks>
 internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace reference)
 {
@@ -92,9 +92,12 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
     private void Head(StageRows before)
     {
         var norm = new StageRows(new(Stage.Norm, -1), before.Count, model.Config.HiddenSize);
-        var logits = new StageRows(new(Stage.Logits, -1), before.Count, model.Config.VocabSize);
-        model.RunHead(Copy(before), new(norm.Values, norm.Count, norm.Width, norm.Width), new(logits.Values, logits.Count, logits.Width, logits.Width));
+        model.RunNorm(Copy(before), new(norm.Values, norm.Count, norm.Width, norm.Width));
         Compare(norm);
+
+        // From the recorded norm: one bit of it touches every logit of its row.
+        var logits = new StageRows(new(Stage.Logits, -1), before.Count, model.Config.VocabSize);
+        model.RunUnembedding(Copy(reference.Find(norm.Key) ?? norm), new(logits.Values, logits.Count, logits.Width, logits.Width));
         Compare(logits);
     }
 

@@ -26,7 +26,7 @@ internal static class StageComparison
             ReadOnlySpan<float> expected = reference.Slice(row * width, width), found = actual.Slice(row * width, width);
             double error = LargestDifference(expected, found, ref equal);
             error = error == 0 ? 0 : error / rms;
-            double ratio = error / allowed(row);
+            double ratio = error == 0 ? 0 : error / allowed(row);
             if (ratio > worst)
                 (worst, worstError, worstAllowed) = (ratio, error, allowed(row));
         }

@@ -58,7 +58,7 @@ internal static class TraceVerification
         var reports = new List<StageReport>();
         if (pack.CheckpointName is not null && reference.Find(key) is { } logits)
         {
-            double allowed = Budgets.Bfloat16Model(key);
+            double allowed = Budgets.Bfloat16Model;
             reports.Add(StageComparison.Values("logits", logits.Values, ours.Find(key)!.Values, logits.Width, _ => allowed, leastEqual: 0));
             reports.Add(ArgMaxOf(logits, ours.Find(key)!, allowed));
         }
