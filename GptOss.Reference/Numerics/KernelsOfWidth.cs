@@ -71,8 +71,11 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     internal override void ToLaneOrder(Rows x, Rows output)
     {
         Require(x.Width == output.Width && x.Count == output.Count && x.Width % Mxfp4.BlockWeights == 0, x, output, x.Width, x.Width);
-        for (int row = 0; row < x.Count; row++)
-            Mxfp4Rows.ToLaneOrder(x[row], output[row]);
+        fixed (float* from = &x.First, to = &output.First)
+        {
+            LaneOrderJob job = new(from, x.Stride, to, output.Stride, x.Count, x.Width);
+            RunRows(ref job, x.Count);
+        }
     }
 
     internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output)
@@ -89,8 +92,11 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     {
         int half = cosines.Width;
         Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads, cosines, half, half);
-        for (int row = 0; row < heads.Count; row++)
-            RotaryTable.Rotate<TProfile>(heads[row], cosines[row], sines[row]);
+        fixed (float* h = &heads.First, c = &cosines.First, s = &sines.First)
+        {
+            RotationJob<TProfile> job = new(h, heads.Stride, heads.Width, c, cosines.Stride, s, sines.Stride, half, heads.Count);
+            RunRows(ref job, heads.Count);
+        }
     }
 
     internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)

@@ -95,10 +95,9 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
                 s2 = TBlock.FusedMultiplyAdd(a, TBlock.Load(k2 + i), s2);
                 s3 = TBlock.FusedMultiplyAdd(a, TBlock.Load(k3 + i), s3);
             }
-            scores[k] = Scaled(TBlock.Reduce(s0));
-            scores[k + 1] = Scaled(TBlock.Reduce(s1));
-            scores[k + 2] = Scaled(TBlock.Reduce(s2));
-            scores[k + 3] = Scaled(TBlock.Reduce(s3));
+            TBlock.Reduce4(s0, s1, s2, s3, scores + k);
+            for (int i = 0; i < 4; i++)
+                scores[k + i] = Scaled(scores[k + i]);
         }
         for (; k < keys; k++)
         {
