@@ -27,8 +27,8 @@ internal static class StageComparison
             double error = LargestDifference(expected, found, ref equal);
             error = error == 0 ? 0 : error / rms;
             double ratio = error == 0 ? 0 : error / allowed(row);
-            if (ratio > worst)
-                (worst, worstError, worstAllowed) = (ratio, error, allowed(row));
+            if (!(ratio <= worst))                     // a NaN is the worst of all, and stays
+                (worst, worstError, worstAllowed) = (double.IsNaN(ratio) ? double.PositiveInfinity : ratio, error, allowed(row));
         }
         double? equalBits = leastEqual is null ? null : rows == 0 ? 1 : (double)equal / ((long)rows * width);
         return new(name, worstError, worstAllowed, rows, equalBits, worstError <= worstAllowed && !(equalBits < leastEqual));
