@@ -56,7 +56,7 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
         Bits.Equal(whole, SmallModels.Logits(model, model.NewSequence(), ids, 512), "in chunks");
     }
 
-    [Fact]
+    [Fact, Trait("Speed", "Slow")]
     public void A_batch_of_more_than_one_chunk_has_the_bits_of_each_sequence_alone()
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), 2);
@@ -95,7 +95,8 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
                 foreach (bool company in new[] { false, true })
                 {
                     string found = company ? InCompany(model, ids, pieces) : SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids, pieces));
-                    Assert.True(expected == found, $"{threads} threads, pieces of {string.Join(", ", pieces)}, {(company ? "in company" : "alone")}: {found} instead of {expected}.");
+                    string how = $"{threads} threads, pieces of {string.Join(", ", pieces)}, {(company ? "in company" : "alone")}";
+                    Assert.True(expected == found, $"{how}: {found} instead of {expected}.");
                 }
             }
         }

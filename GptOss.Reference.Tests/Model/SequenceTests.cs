@@ -38,6 +38,7 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
     [InlineData(1300, 786, 0)]
     [InlineData(1300, 1299, 1299)]
     [InlineData(1300, 1, 0)]
+    [Trait("Speed", "Slow")]
     public void After_a_truncation_the_logits_are_those_of_a_fresh_run_wherever_the_ring_stands(int length, int wanted, int expected)
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), 2);

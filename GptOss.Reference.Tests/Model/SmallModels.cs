@@ -19,7 +19,9 @@ public sealed class SmallModels : IDisposable
         """;
 
     /// <summary>The same with a context of 24 positions, and so without a ring.</summary>
-    internal static readonly string Short = Smallest.Replace("4096", "24", StringComparison.Ordinal).Replace("32.0, \"rope_ntk", "1.0, \"rope_ntk", StringComparison.Ordinal);
+    internal static readonly string Short = Smallest
+        .Replace("4096", "24", StringComparison.Ordinal)
+        .Replace("32.0, \"rope_ntk", "1.0, \"rope_ntk", StringComparison.Ordinal);
 
     private readonly TemporaryFolder _folder = new();
     private readonly Dictionary<string, string> _paths = [];

@@ -17,7 +17,8 @@ public class StageObserverTests(SmallModels models) : IClassFixture<SmallModels>
         Sequence a = model.NewSequence(), b = model.NewSequence();
         model.Forward(new BatchItem(b, new[] { 9, 8 }, LogitRows.None));
         Recorder seen = new([]);
-        float[] observed = [.. Flat(model.Forward([new BatchItem(a, new[] { 1, 2, 3 }, LogitRows.At(new[] { 1 })), new BatchItem(b, new[] { 4 }, LogitRows.Last)], ref seen))];
+        BatchItem[] Batch(Sequence first, Sequence second) => [new(first, new[] { 1, 2, 3 }, LogitRows.At(new[] { 1 })), new(second, new[] { 4 }, LogitRows.Last)];
+        float[] observed = Flat(model.Forward(Batch(a, b), ref seen));
 
         List<(Stage, int, int)> expected = [(Stage.Embedding, -1, 32)];
         for (int layer = 0; layer < 2; layer++)
@@ -43,7 +44,7 @@ public class StageObserverTests(SmallModels models) : IClassFixture<SmallModels>
 
         Sequence c = model.NewSequence(), d = model.NewSequence();
         model.Forward(new BatchItem(d, new[] { 9, 8 }, LogitRows.None));
-        Bits.Equal(Flat(model.Forward(new BatchItem(c, new[] { 1, 2, 3 }, LogitRows.At(new[] { 1 })), new BatchItem(d, new[] { 4 }, LogitRows.Last))), observed, "unobserved");
+        Bits.Equal(Flat(model.Forward(Batch(c, d))), observed, "unobserved");
 
         // What is shown hangs together: the residual stream gains what the last stages say.
         float[][] weights = seen.Of(Stage.ExpertWeights, 1), experts = seen.Of(Stage.Experts, 1), router = seen.Of(Stage.Router, 1);

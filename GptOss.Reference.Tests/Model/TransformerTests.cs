@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -188,6 +189,47 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
         }
         Assert.Equal(0, least);
         Assert.Equal(200, sequence.Length);
+    }
+
+    [Fact]
+    public void A_sequence_that_nobody_holds_any_more_is_collected()
+    {
+        // Its cache may take gigabytes; a model kept it alive as long as no prompt of that length followed.
+        using Transformer model = SmallModels.Load(Smallest, 2);
+        WeakReference sequence = FeedAndDrop(model), failed = FailAndDrop(model);
+        model.Forward(new BatchItem(model.NewSequence(), new[] { 1 }, LogitRows.Last));
+        GC.Collect();
+        Assert.False(sequence.IsAlive);
+        Assert.False(failed.IsAlive);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference FeedAndDrop(Transformer model)
+    {
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, new int[600], LogitRows.All));
+        return new(sequence);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference FailAndDrop(Transformer model)
+    {
+        Sequence sequence = model.NewSequence();
+        Failing failing = default;
+        Assert.Throws<InvalidOperationException>(() => model.Forward([new BatchItem(sequence, new int[100], LogitRows.All)], ref failing).Count);
+        Assert.Equal(0, sequence.Length);
+        return new(sequence);
+    }
+
+    private readonly struct Failing : IStageObserver
+    {
+        public static bool IsActive => true;
+
+        public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values) => throw new InvalidOperationException("enough");
+
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, ReadOnlySpan<int> chosen, int perToken)
+        {
+        }
     }
 
     private readonly struct Choices(List<(int Layer, int Expert)> experts) : IStageObserver

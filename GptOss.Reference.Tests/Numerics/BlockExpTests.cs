@@ -22,7 +22,10 @@ public class BlockExpTests
         float[] y = new float[x.Length];
         EveryWidth.Kernels(width, Precision.Float32).Exp(x, y);
         Bits.Equal(
-            [1, 1, float.NaN, float.PositiveInfinity, 0, y[5], float.PositiveInfinity, y[7], 0, float.PositiveInfinity, 0, 1, 1, 1, float.PositiveInfinity, 0, float.PositiveInfinity, 0],
+            [
+                1, 1, float.NaN, float.PositiveInfinity, 0, y[5], float.PositiveInfinity, y[7], 0,
+                float.PositiveInfinity, 0, 1, 1, 1, float.PositiveInfinity, 0, float.PositiveInfinity, 0,
+            ],
             y, "exp");
         Assert.True(float.IsFinite(y[5]) && y[5] > 3.4e38f);
         Assert.True(float.IsNormal(y[7]) && y[7] < 1.18e-38f);

@@ -113,7 +113,8 @@ public class ProductTests
     [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
     public void An_expert_product_is_the_dot_product_of_the_contract_for_any_routing(RegisterWidth width, Precision precision)
     {
-        foreach ((int rows, int columns, int tokens, int k) in new[] { (6, 32, 1, 4), (10, 64, 7, 4), (34, 96, 23, 2), (3, 1504, 3, 1), (66, 32, 130, 1), (4, 2880, 2, 2), (8, 768, 5, 3) })
+        (int, int, int, int)[] shapes = [(6, 32, 1, 4), (10, 64, 7, 4), (34, 96, 23, 2), (3, 1504, 3, 1), (66, 32, 130, 1), (4, 2880, 2, 2), (8, 768, 5, 3)];
+        foreach ((int rows, int columns, int tokens, int k) in shapes)
         {
             Numbers numbers = new(rows + columns);
             RequireExperts(EveryWidth.Kernels(width, precision), numbers, numbers.Rows(tokens, columns, bfloat16: true), numbers.Scales, 6, rows, k);

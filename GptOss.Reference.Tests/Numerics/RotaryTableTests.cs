@@ -77,7 +77,8 @@ public class RotaryTableTests
     public void Frequencies_are_their_definition_bit_for_bit(int headDim, float @base, float factor, int context, float slow, float fast)
     {
         ReadOnlySpan<float> frequencies = new RotaryTable(headDim, @base, factor, context, slow, fast).Frequencies;
-        double low = headDim / 2 * Math.Log(context / (fast * 2 * Math.PI)) / Math.Log(@base), high = headDim / 2 * Math.Log(context / (slow * 2 * Math.PI)) / Math.Log(@base);
+        double low = headDim / 2 * Math.Log(context / (fast * 2 * Math.PI)) / Math.Log(@base);
+        double high = headDim / 2 * Math.Log(context / (slow * 2 * Math.PI)) / Math.Log(@base);
         for (int i = 0; i < headDim / 2; i++)
         {
             float f = (float)Math.Pow(@base, 2f * i / headDim), ramp = (i - (float)low) / (float)(high - low);

@@ -156,7 +156,8 @@ public class SinkAttentionTests
                 {
                     (float[] q, float[][] keys, float[][] values) = Head(row, head);
                     float[] expected = Definition.Attend(q, keys, values, Bfloat16.ToSingle(_sinks[head]), _precision);
-                    Bits.Equal(expected, output.Rows[row].Slice(head * _shape.HeadDim, _shape.HeadDim), $"{_shape}, position {_rows[row].Position}, head {head} at {kernels.Width}, {_precision}");
+                    string what = $"{_shape}, position {_rows[row].Position}, head {head} at {kernels.Width}, {_precision}";
+                    Bits.Equal(expected, output.Rows[row].Slice(head * _shape.HeadDim, _shape.HeadDim), what);
                 }
             }
         }

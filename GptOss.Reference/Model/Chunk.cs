@@ -25,8 +25,13 @@ internal sealed class Chunk(int headDim)
     /// <summary>[n, headDim / 2].</summary>
     internal Rows Sines => new(_rotation.Span[(headDim / 2)..], Count, headDim / 2, headDim);
 
-    /// <summary>Starts anew.</summary>
-    internal void Clear() => Count = 0;
+    /// <summary>Starts anew, and holds on to no sequence: a cache may take gigabytes.</summary>
+    internal void Clear()
+    {
+        Array.Clear(_queries, 0, Count);
+        Array.Clear(_origins, 0, Count);
+        Count = 0;
+    }
 
     /// <summary>Adds consecutive tokens of one sequence, the first at <paramref name="position"/>.</summary>
     internal void Add(Sequence sequence, int position, ReadOnlySpan<int> tokens, RotaryTable rotary)

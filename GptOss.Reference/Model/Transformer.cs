@@ -118,26 +118,13 @@ public sealed partial class Transformer : IDisposable
                 _logits = AlignedBuffer.Allocate<float>(rows * Config.VocabSize);
             Rows logits = new(_logits.Span, rows, Config.VocabSize, Config.VocabSize);
 
-            // Chunks are filled across sequences; how they fall changes no bit.
-            int item = 0, fed = 0, done = 0;
-            while (item < batch.Length)
+            try
             {
-                _chunk.Clear();
-                _wanted.Clear();
-                _wantedOrigins.Clear();
-                int firstItem = item, firstFed = fed;
-                for (; item < batch.Length && _chunk.Count < Sequence.ChunkTokens; fed = 0, item++)
-                {
-                    int take = Math.Min(batch[item].Tokens.Length - fed, Sequence.ChunkTokens - _chunk.Count);
-                    Enter(batch[item], fed, take);
-                    fed += take;
-                    if (fed < batch[item].Tokens.Length)
-                        break;
-                }
-                Run(logits.Slice(done, _wanted.Count), ref observer);
-                done += _wanted.Count;
-                for (int i = firstItem, from = firstFed; i <= item && i < batch.Length; i++, from = 0)
-                    batch[i].Sequence.Commit((i < item ? batch[i].Tokens.Length : fed) - from);
+                Feed(batch, logits, ref observer);
+            }
+            finally
+            {
+                Forget();
             }
             return logits;
         }
@@ -154,6 +141,37 @@ public sealed partial class Transformer : IDisposable
             _pool.Dispose();
             _checkpoint.Dispose();
         }
+    }
+
+    /// <summary>Passes a checked batch through the model, chunk by chunk. Chunks are filled across sequences; how they fall changes no bit.</summary>
+    private void Feed<TObserver>(scoped ReadOnlySpan<BatchItem> batch, Rows logits, scoped ref TObserver observer) where TObserver : struct, IStageObserver
+    {
+        int item = 0, fed = 0, done = 0;
+        while (item < batch.Length)
+        {
+            Forget();
+            int firstItem = item, firstFed = fed;
+            for (; item < batch.Length && _chunk.Count < Sequence.ChunkTokens; fed = 0, item++)
+            {
+                int take = Math.Min(batch[item].Tokens.Length - fed, Sequence.ChunkTokens - _chunk.Count);
+                Enter(batch[item], fed, take);
+                fed += take;
+                if (fed < batch[item].Tokens.Length)
+                    break;
+            }
+            Run(logits.Slice(done, _wanted.Count), ref observer);
+            done += _wanted.Count;
+            for (int i = firstItem, from = firstFed; i <= item && i < batch.Length; i++, from = 0)
+                batch[i].Sequence.Commit((i < item ? batch[i].Tokens.Length : fed) - from);
+        }
+    }
+
+    /// <summary>Lets go of the last chunk and its sequences.</summary>
+    private void Forget()
+    {
+        _chunk.Clear();
+        _wanted.Clear();
+        _wantedOrigins.Clear();
     }
 
     /// <summary>Puts tokens <paramref name="from"/> … + <paramref name="count"/> − 1 of an item into the chunk.</summary>

@@ -71,6 +71,7 @@ internal abstract unsafe class Kernels
     }
 
     /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) without a bias. x [n, columns], output [n, rows].</summary>
+    /// <remarks>Where columns are no multiple of 16, every row of x has room up to the next one, and that room becomes zero.</remarks>
     internal abstract void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output);
 
     /// <summary>For every slot s of expert e: output[s] = B(B(x[s / share]·W_eᵀ) + bias_e).</summary>
