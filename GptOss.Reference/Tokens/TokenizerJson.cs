@@ -1,0 +1,357 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace GptOss.Reference.Tokens;
+
+/// <summary>Reads a Hugging Face <c>tokenizer.json</c> that nobody vouches for.</summary>
+/// <remarks>
+/// Required: a BPE <c>model.vocab</c> of byte-spelled tokens with ids 0 … R − 1, which are the merge ranks; <c>added_tokens</c> with the ids
+/// from R on. <c>model.merges</c>, if there, must agree: each makes a token, in ascending id order. A <c>normalizer</c> or another split
+/// pattern than o200k's would give other ids, so both are refused; a file without a <c>pre_tokenizer</c> is split as o200k is.
+/// Source: the published <c>tokenizer.json</c> of gpt-oss, and <c>huggingface/tokenizers</c>.
+/// </remarks>
+internal sealed class TokenizerJson
+{
+    private const long MostFileBytes = 256L << 20;
+    private const int MostTokens = 1 << 20;
+    private const int MostTokenBytes = 1024;
+
+    private readonly string _path;
+    private readonly byte[] _json;
+    private readonly Dictionary<int, string> _added = [];
+    private readonly List<(int Id, TokenTable.Range32 Range)> _vocab = [];
+    private readonly byte[] _bytes;
+    private readonly byte[] _spelled = new byte[6 * MostTokenBytes];    // six bytes is the longest JSON escape
+    private readonly byte[] _token = new byte[6 * MostTokenBytes];
+    private int _used;
+
+    private TokenizerJson(string path, byte[] json)
+    {
+        _path = path;
+        _json = json;
+        _bytes = new byte[json.Length];     // a token is never longer than its spelling
+    }
+
+    /// <summary>The tokens of the file at <paramref name="path"/>.</summary>
+    internal static (TokenTable Table, SpecialTokens Specials) Read(string path)
+    {
+        long length = new FileInfo(path).Length;
+        if (length > MostFileBytes)
+            throw new TokenizerFormatException($"{path}: a tokenizer.json is at most {MostFileBytes} bytes; this file has {length}.");
+        var reader = new TokenizerJson(path, File.ReadAllBytes(path));
+        try
+        {
+            return reader.ReadRoot();
+        }
+        catch (JsonException broken)
+        {
+            throw new TokenizerFormatException(
+                $"{path}: expected JSON, found something else at line {broken.LineNumber + 1}, byte {broken.BytePositionInLine}.", broken);
+        }
+        catch (InvalidOperationException broken)
+        {
+            // The reader's answer to a string with an unpaired surrogate or malformed UTF-8; types are checked before every read.
+            throw new TokenizerFormatException($"{path}: expected text in every string, found one that is not valid Unicode.", broken);
+        }
+    }
+
+    private (TokenTable Table, SpecialTokens Specials) ReadRoot()
+    {
+        Dictionary<string, long> sections = Locate();
+        RequireBpe(sections);
+        RequireSameText(sections);
+        if (sections.TryGetValue("added_tokens", out long added)) ReadAdded(added);
+        if (!sections.TryGetValue("model.vocab", out long vocab)) throw Broken("expected model.vocab, found none");
+        ReadVocab(vocab);
+
+        TokenTable table = BuildTable();
+        string[] names = NamesFrom(table.Count);
+        if (sections.TryGetValue("model.merges", out long merges)) RequireMergesInRankOrder(merges, table);
+        return (table, new SpecialTokens(table.Count, names));
+    }
+
+    // Where the value of each property begins, in bytes: those of the file, and those of the model as 'model.NAME'. The properties may
+    // stand in any order, but are understood in one. This pass also meets every error of syntax.
+    private Dictionary<string, long> Locate()
+    {
+        var sections = new Dictionary<string, long>();
+        Utf8JsonReader reader = ReaderAt(0);
+        Require(ref reader, JsonTokenType.StartObject, "the file", "an object");
+        Locate(ref reader, "", sections);
+        reader.Read();      // throws if anything follows the file's one value
+        return sections;
+    }
+
+    private void Locate(ref Utf8JsonReader reader, string prefix, Dictionary<string, long> sections)
+    {
+        while (Next(ref reader) == JsonTokenType.PropertyName)
+        {
+            string name = prefix + reader.GetString();
+            Next(ref reader);
+            if (!sections.TryAdd(name, reader.TokenStartIndex)) throw Broken($"expected one {Show(name)}, found two");
+            if (name != "model")
+            {
+                reader.Skip();
+                continue;
+            }
+
+            RequireType(ref reader, JsonTokenType.StartObject, name, "an object");
+            Locate(ref reader, "model.", sections);
+        }
+    }
+
+    private void RequireBpe(Dictionary<string, long> sections)
+    {
+        if (!sections.TryGetValue("model.type", out long offset)) return;
+        Utf8JsonReader reader = ReaderAt(offset);
+        Require(ref reader, JsonTokenType.String, "model.type", "a string");
+        if (!reader.ValueTextEquals("BPE"u8)) throw Broken($"model.type is {Show(reader.GetString()!)}; expected 'BPE'");
+    }
+
+    private void RequireSameText(Dictionary<string, long> sections)
+    {
+        if (sections.TryGetValue("normalizer", out long normalizer) && ReaderAtValue(normalizer).TokenType != JsonTokenType.Null)
+            throw Broken("expected no normalizer, found one, which would change text before it is encoded");
+        if (!sections.TryGetValue("pre_tokenizer", out long offset)) return;
+
+        Utf8JsonReader reader = ReaderAt(offset);
+        int depth = 0, patterns = 0;
+        do
+        {
+            Next(ref reader);
+            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) depth++;
+            if (reader.TokenType is JsonTokenType.EndObject or JsonTokenType.EndArray) depth--;
+            if (reader.TokenType != JsonTokenType.PropertyName) continue;
+            if (reader.ValueTextEquals("Regex"u8) && Next(ref reader) == JsonTokenType.String)
+            {
+                patterns++;
+                if (!reader.ValueTextEquals(PieceSplitter.Pattern)) throw Broken($"pre_tokenizer splits by {Show(reader.GetString()!)}; expected the pattern of o200k_base");
+            }
+
+            if (reader.TokenType == JsonTokenType.PropertyName && (reader.ValueTextEquals("use_regex"u8) || reader.ValueTextEquals("add_prefix_space"u8)))
+            {
+                string name = reader.GetString()!;
+                if (Next(ref reader) == JsonTokenType.True) throw Broken($"pre_tokenizer has {name} true; expected false");
+            }
+
+            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) depth++;
+        }
+        while (depth > 0);
+        if (patterns == 0 && reader.TokenType != JsonTokenType.Null) throw Broken("pre_tokenizer has no pattern to split by; expected that of o200k_base");
+    }
+
+    private void ReadAdded(long offset)
+    {
+        Utf8JsonReader reader = ReaderAt(offset);
+        Require(ref reader, JsonTokenType.StartArray, "added_tokens", "an array");
+        var names = new Dictionary<string, int>();
+        for (int index = 0; Next(ref reader) != JsonTokenType.EndArray; index++)
+        {
+            string where = string.Create(CultureInfo.InvariantCulture, $"added_tokens[{index}]");
+            if (index == MostTokens) throw Broken($"added_tokens has more than {MostTokens} entries");
+            (int id, string content) = ReadAddedToken(ref reader, where);
+            if (content.Length is 0 or > MostTokenBytes) throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostTokenBytes}");
+            if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives {Show(content)} ids {names[content]} and {id}; expected one");
+            if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to {Show(_added[id])} and {Show(content)}; expected one");
+        }
+    }
+
+    private (int Id, string Content) ReadAddedToken(ref Utf8JsonReader reader, string where)
+    {
+        RequireType(ref reader, JsonTokenType.StartObject, where, "an object");
+        int? id = null;
+        string? content = null;
+        while (Next(ref reader) == JsonTokenType.PropertyName)
+        {
+            bool isId = reader.ValueTextEquals("id"u8), isContent = reader.ValueTextEquals("content"u8);
+            Next(ref reader);
+            if (isId) id = IsId(ref reader, out int value) ? value : throw NoId(ref reader, where + ".id");
+            if (isContent)
+            {
+                RequireType(ref reader, JsonTokenType.String, where + ".content", "a string");
+                content = reader.GetString();
+            }
+
+            reader.Skip();
+        }
+
+        if (id is null || content is null) throw Broken($"{where} has no {(id is null ? "id" : "content")}");
+        return (id.Value, content);
+    }
+
+    private void ReadVocab(long offset)
+    {
+        Utf8JsonReader reader = ReaderAt(offset);
+        Require(ref reader, JsonTokenType.StartObject, "model.vocab", "an object");
+        while (Next(ref reader) == JsonTokenType.PropertyName)
+        {
+            if (_vocab.Count == MostTokens) throw Broken($"model.vocab has more than {MostTokens} tokens");
+            ReadOnlySpan<byte> spelled = Spelled(ref reader, "model.vocab");
+            Next(ref reader);
+            if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab[{Show(Encoding.UTF8.GetString(spelled))}]");
+
+            // Some writers list a special token in both places.
+            if (_added.TryGetValue(id, out string? special) && Encoding.UTF8.GetString(spelled) == special) continue;
+            int length = Unspell(spelled, _bytes.AsSpan(_used), "model.vocab");
+            _vocab.Add((id, new TokenTable.Range32(_used, length)));
+            _used += length;
+        }
+    }
+
+    private TokenTable BuildTable()
+    {
+        int count = _vocab.Count;
+        var ranges = new TokenTable.Range32[count];
+        var seen = new bool[count];
+        int outside = -1;
+        foreach ((int id, TokenTable.Range32 range) in _vocab)
+        {
+            if (id >= count)
+            {
+                outside = outside < 0 ? id : Math.Min(outside, id);
+                continue;
+            }
+
+            if (seen[id]) throw Broken($"model.vocab gives id {id} to {ShowBytes(ranges[id])} and {ShowBytes(range)}; expected one");
+            seen[id] = true;
+            ranges[id] = range;
+        }
+
+        if (outside >= 0)
+            throw Broken($"model.vocab has {count} tokens, so ids 0 to {count - 1} are expected; id {Array.IndexOf(seen, false)} is missing and {outside} is there");
+        if (!TokenTable.TryBuild(_bytes[.._used], ranges, out TokenTable table, out (int First, int Second) same))
+            throw Broken($"model.vocab gives {ShowBytes(ranges[same.First])} ids {same.First} and {same.Second}; expected one");
+        if (table.FirstMissingByte() is >= 0 and int missing)
+            throw Broken($"model.vocab has no token for the single byte 0x{missing:X2}; expected all 256");
+        return table;
+    }
+
+    private string[] NamesFrom(int firstId)
+    {
+        var names = new string[_added.Count];
+        foreach ((int id, string content) in _added.OrderBy(token => token.Key))
+        {
+            if (id < firstId) throw Broken($"added token {Show(content)} has id {id}, which is a merge rank; expected ids from {firstId} on");
+            if (id - firstId >= names.Length || names[id - firstId] is not null)
+                throw Broken($"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; {Show(content)} has id {id}");
+            names[id - firstId] = content;
+        }
+
+        return names;
+    }
+
+    private void RequireMergesInRankOrder(long offset, TokenTable table)
+    {
+        Utf8JsonReader reader = ReaderAt(offset);
+        Require(ref reader, JsonTokenType.StartArray, "model.merges", "an array");
+        Span<byte> joined = stackalloc byte[2 * MostTokenBytes];
+        int last = -1;
+        for (int index = 0; Next(ref reader) != JsonTokenType.EndArray; index++)
+        {
+            string where = "model.merges";
+            int length;
+            if (reader.TokenType == JsonTokenType.StartArray)
+            {
+                Require(ref reader, JsonTokenType.String, where, "two strings in each pair");
+                length = Unspell(Spelled(ref reader, where), joined, where);
+                Require(ref reader, JsonTokenType.String, where, "two strings in each pair");
+                length += Unspell(Spelled(ref reader, where), joined[length..], where);
+                Require(ref reader, JsonTokenType.EndArray, where, "two strings in each pair");
+            }
+            else
+            {
+                RequireType(ref reader, JsonTokenType.String, where, "strings or pairs");
+                ReadOnlySpan<byte> pair = Spelled(ref reader, where);
+                int space = pair.IndexOf((byte)' ');
+                if (space < 0) throw Broken($"{where}[{index}] is {Show(Encoding.UTF8.GetString(pair))}; expected two tokens with a space between");
+                length = Unspell(pair[..space], joined, where);
+                length += Unspell(pair[(space + 1)..], joined[length..], where);
+            }
+
+            int id = table.Find(joined[..length]);
+            if (id < 0) throw Broken($"{where}[{index}] makes a token that model.vocab does not have");
+            if (id < last) throw Broken($"{where}[{index}] makes id {id} after a merge that made id {last}; expected ids in the order of merging");
+            last = id;
+        }
+    }
+
+    private ReadOnlySpan<byte> Spelled(ref Utf8JsonReader reader, string where)
+    {
+        if (reader.ValueSpan.Length > _spelled.Length) throw Broken($"{where} spells a token with {reader.ValueSpan.Length} bytes; expected at most {_spelled.Length}");
+        if (!reader.ValueIsEscaped) return reader.ValueSpan;
+        return _spelled.AsSpan(0, reader.CopyString(_spelled));
+    }
+
+    private int Unspell(ReadOnlySpan<byte> spelled, Span<byte> bytes, string where)
+    {
+        if (spelled.IsEmpty) throw Broken($"{where} has an empty token");
+        if (!ByteAlphabet.TryDecode(spelled, _token, out int length))
+            throw Broken($"{where} spells a token {Show(Encoding.UTF8.GetString(spelled))}; expected only the 256 characters that stand for bytes");
+        if (length > MostTokenBytes) throw Broken($"{where} has a token of {length} bytes; expected at most {MostTokenBytes}");
+        _token.AsSpan(0, length).CopyTo(bytes);
+        return length;
+    }
+
+    private static bool IsId(ref Utf8JsonReader reader, out int id)
+    {
+        id = 0;
+        return reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out id) && id >= 0;
+    }
+
+    private TokenizerFormatException NoId(ref Utf8JsonReader reader, string where)
+    {
+        string found = reader.TokenType == JsonTokenType.Number ? Show(Encoding.UTF8.GetString(reader.ValueSpan)) : Found(reader.TokenType);
+        return Broken($"{where}: expected an id of 0 to {int.MaxValue}, found {found}");
+    }
+
+    private Utf8JsonReader ReaderAt(long offset) => new(_json.AsSpan((int)offset));
+
+    private Utf8JsonReader ReaderAtValue(long offset)
+    {
+        Utf8JsonReader reader = ReaderAt(offset);
+        Next(ref reader);
+        return reader;
+    }
+
+    private static JsonTokenType Next(ref Utf8JsonReader reader)
+    {
+        reader.Read();      // throws at the end of a file that is cut short
+        return reader.TokenType;
+    }
+
+    private void Require(ref Utf8JsonReader reader, JsonTokenType type, string where, string expected)
+    {
+        Next(ref reader);
+        RequireType(ref reader, type, where, expected);
+    }
+
+    private void RequireType(ref Utf8JsonReader reader, JsonTokenType type, string where, string expected)
+    {
+        if (reader.TokenType != type) throw Broken($"{where}: expected {expected}, found {Found(reader.TokenType)}");
+    }
+
+    private static string Found(JsonTokenType type) => type switch
+    {
+        JsonTokenType.StartObject => "an object",
+        JsonTokenType.StartArray => "an array",
+        JsonTokenType.String => "a string",
+        JsonTokenType.Number => "a number",
+        JsonTokenType.True or JsonTokenType.False => "a boolean",
+        JsonTokenType.Null => "null",
+        _ => "the end of an array or object",
+    };
+
+    private string ShowBytes(TokenTable.Range32 range) => Show(Encoding.UTF8.GetString(_bytes, range.Start, range.Length));
+
+    // Quoted, on one line, of bounded length: the file may hold anything.
+    private static string Show(string text)
+    {
+        var shown = new StringBuilder("'");
+        foreach (Rune rune in text.EnumerateRunes().Take(40))
+            shown.Append(Rune.IsControl(rune) ? string.Create(CultureInfo.InvariantCulture, $"\\u{rune.Value:X4}") : rune.ToString());
+        return shown.Append(text.EnumerateRunes().Skip(40).Any() ? "…'" : "'").ToString();
+    }
+
+    private TokenizerFormatException Broken(string what) => new($"{_path}: {what}.");
+}
