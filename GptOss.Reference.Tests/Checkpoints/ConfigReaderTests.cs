@@ -1,5 +1,8 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FsCheck;
+using FsCheck.Fluent;
 using GptOss.Reference.Checkpoints;
 using Xunit;
 
@@ -92,12 +95,14 @@ public class ConfigReaderTests
     public void A_scaling_of_null_or_of_the_default_type_means_none()
     {
         Assert.Equal(1f, ConfigReader.Parse(Changed(HuggingFace, config => config["rope_scaling"] = null), "c").RopeScalingFactor);
-        Assert.Equal(1f, ConfigReader.Parse(Changed(HuggingFace, config => config["rope_scaling"] = new JsonObject { ["rope_type"] = "default" }), "c").RopeScalingFactor);
+        Assert.Equal(1f, ConfigReader.Parse(Changed(HuggingFace, config =>
+            config["rope_scaling"] = new JsonObject { ["rope_type"] = "default" }), "c").RopeScalingFactor);
     }
 
     public static TheoryData<string, string, string> Refusals { get; } = new()
     {
         { "", "", "config.json: the file is empty; expected a JSON object." },
+        { "", """{"\udc00": 1}""", "config.json: the document holds text that is not Unicode." },
         { "", "[]", "config.json: the document is a list; expected an object." },
         { "", "{\n \"a\": }", "config.json: the document is not valid JSON at line 2, byte 7." },
         { "", """{"a": 1, "a": 1}""", "config.json: the document has two equal keys in one object." },
@@ -178,6 +183,57 @@ public class ConfigReaderTests
         string path = folder.Write("generation_config.json", """{"eos_token_id": [1, -1]}""");
         Assert.Equal("generation_config.json: eos_token_id holds -1; expected ids from 0 to 2147483647.",
             Assert.Throws<CheckpointFormatException>(() => GenerationConfig.Read(path)).Message);
+    }
+
+    [Fact]
+    public void A_configuration_damaged_at_random_is_read_or_refused()
+    {
+        byte[][] valid = [Encoding.UTF8.GetBytes(Original), Encoding.UTF8.GetBytes(HuggingFace)];
+        Check.One(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(2000), Prop.ForAll(ArbMap.Default.GeneratorFor<int>().ToArbitrary(), seed =>
+        {
+            var random = new Random(seed);
+            byte[] json = [.. valid[random.Next(2)]];
+            for (int times = random.Next(1, 4); times > 0; times--)
+                json[random.Next(json.Length)] = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)"0123456789eE.-+\",:{}[]"[random.Next(22)];
+            Attempt(json);
+        }));
+    }
+
+    [Fact]
+    public void Any_value_under_any_known_key_is_read_or_refused()
+    {
+        string[] values = ["null", "true", "false", "-1", "0", "1", "2", "31", "32", "1e9", "2147483647", "2147483648", "9223372036854775808",
+            "1e308", "1e-308", "0.5", "-0.0", "\"\"", "\"\\ud800\"", "[]", "{}", "[null]", "[[]]", "{\"factor\":1e30}", "{\"truncate\":null}"];
+        using JsonDocument document = JsonDocument.Parse(HuggingFace);
+        string[] keys =
+        [
+            .. document.RootElement.EnumerateObject().Select(property => property.Name),
+            .. document.RootElement.GetProperty("rope_scaling").EnumerateObject().Select(property => "rope_scaling." + property.Name),
+            "rope_parameters", "swiglu_alpha", "rope_scaling.mscale", "rope_scaling.type",
+        ];
+        foreach (string key in keys)
+        {
+            foreach (string value in values)
+            {
+                string marked = Changed(HuggingFace, config => Set(config, key, "\"@\""));
+                Attempt(Encoding.UTF8.GetBytes(marked.Replace("\"@\"", value, StringComparison.Ordinal)));
+            }
+        }
+    }
+
+    /// <summary>Anything but a configuration or a refusal fails the test; a configuration that was read has a countable size.</summary>
+    private static void Attempt(byte[] json)
+    {
+        try
+        {
+            GptOssConfig config = ConfigReader.Parse(json, "config.json");
+            Assert.InRange(ParameterCount.From(config).Total, 1, long.MaxValue);
+            Assert.All(Enumerable.Range(0, config.NumHiddenLayers), layer => Assert.InRange(config.WindowOf(layer) ?? 1, 1, int.MaxValue));
+        }
+        catch (CheckpointFormatException e)
+        {
+            Assert.InRange(e.Message.Length, 1, 1000);
+        }
     }
 
     private static string Changed(string json, Action<JsonObject> change)

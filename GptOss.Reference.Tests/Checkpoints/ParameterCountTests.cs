@@ -36,7 +36,8 @@ public class ParameterCountTests
             ExpectedTensor[] inventory = [.. TensorNames.Inventory(config, layout)];
             Assert.Equal(tensors, inventory.Length);
             Assert.Equal(tensors, inventory.Select(tensor => tensor.Name).Distinct().Count());
-            Assert.Equal(ParameterCount.From(config).TensorBytes, inventory.Sum(tensor => tensor.Shape.Aggregate(1L, (a, b) => a * b) * tensor.DType.Bits() / 8));
+            Assert.Equal(ParameterCount.From(config).TensorBytes, inventory.Sum(tensor =>
+                tensor.Shape.Aggregate(1L, (a, b) => a * b) * tensor.DType.Bits() / 8));
         }
     }
 }

@@ -220,7 +220,7 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Fact]
     public void An_added_token_with_an_empty_name() => Refused(
-        file => file["added_tokens"]![0]!["content"] = "", "added_tokens[0].content has 0 characters; expected 1 to 1024.");
+        file => file["added_tokens"]![0]!["content"] = "", "added_tokens[0].content has 0 characters; expected 1 to 128.");
 
     [Fact]
     public void An_added_token_that_is_text() => Refused(

@@ -32,9 +32,11 @@ public static class AtomicFile
             }
             File.Move(temporary, full, overwrite: true);
         }
-        catch
+        catch (Exception e)
         {
             TryDelete(temporary);
+            if (e is IOException or UnauthorizedAccessException)
+                throw new IOException($"{path} was not written: {e.Message}", e);
             throw;
         }
     }

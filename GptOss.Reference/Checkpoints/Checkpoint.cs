@@ -17,7 +17,6 @@ public sealed class Checkpoint : IDisposable
 {
     private readonly Shards _shards;
     private readonly Dictionary<string, string[]> _parts = new(StringComparer.Ordinal);     // original name → stored names
-    private readonly ConcurrentDictionary<string, bool> _finiteScales = new(StringComparer.Ordinal);
 
     private Checkpoint(CheckpointFolder folder, GptOssConfig config, Shards shards, IReadOnlyList<string> notices)
     {
@@ -50,8 +49,10 @@ public sealed class Checkpoint : IDisposable
     public long TotalBytes { get; }
 
     /// <summary>Finds, maps and checks a checkpoint.</summary>
-    /// <param name="folderOrFileOrHubName">A folder, a <c>.safetensors</c> file, or a hub name such as <c>openai/gpt-oss-20b</c> in the Hugging Face cache.</param>
-    /// <exception cref="CheckpointFormatException">Not found, unreadable, or not a gpt-oss checkpoint; the message says which rule and what to do.</exception>
+    /// <param name="folderOrFileOrHubName">A folder, a <c>.safetensors</c> file, or a hub name such as <c>openai/gpt-oss-20b</c> in the Hugging Face
+    /// cache.</param>
+    /// <exception cref="CheckpointFormatException">Not found, unreadable, or not a gpt-oss checkpoint; the message says which rule and what to
+    /// do.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine is big-endian.</exception>
     public static Checkpoint Open(string folderOrFileOrHubName)
     {
@@ -86,23 +87,52 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>The bits of a BF16 tensor as the pieces it is stored in, which follow each other along its first dimension.</summary>
-    /// <param name="originalName">For <c>block.N.attn.qkv.weight</c> and <c>.bias</c>: one piece in the original layout; query, key, value in transformers'.</param>
+    /// <param name="originalName">For <c>block.N.attn.qkv.weight</c> and <c>.bias</c>: one piece in the original layout; query, key, value in
+    /// transformers'.</param>
     /// <exception cref="ArgumentException">The model has no such tensor, or it is not BF16.</exception>
     public IReadOnlyList<ReadOnlyMemory<ushort>> Bf16Parts(string originalName) =>
         [.. Parts(originalName, DType.BF16).Select(part => _shards.FileOf(part).UInt16s(part))];
 
     /// <summary>The bytes of a U8 tensor: <c>.blocks</c> of MXFP4, two weights to a byte, or their <c>.scales</c>.</summary>
-    /// <remarks>Scales are read once, on first use, and refused where one is 255 (E8M0's NaN), so no kernel has to ask.</remarks>
+    /// <remarks>Whoever uses scales asks for <see cref="RequireFiniteScales(string, int)"/> first: they are 1/17 of an expert's bytes, too many to read at opening.</remarks>
     /// <exception cref="ArgumentException">The model has no such tensor, or it is not U8.</exception>
-    /// <exception cref="CheckpointFormatException">mxfp4-scale: a scale is 255.</exception>
     public ReadOnlyMemory<byte> U8(string originalName)
     {
         string part = Parts(originalName, DType.U8)[0];
+        return _shards.FileOf(part).Bytes(part);
+    }
+
+    /// <summary>Reads one expert's scales and refuses 255, E8M0's NaN, so that no kernel has to ask.</summary>
+    /// <param name="originalName">As <c>block.0.mlp.mlp1_weight.scales</c>.</param>
+    /// <param name="expert">0-based.</param>
+    /// <exception cref="ArgumentException">The model has no such tensor or expert.</exception>
+    /// <exception cref="CheckpointFormatException">mxfp4-scale: a scale is 255.</exception>
+    public void RequireFiniteScales(string originalName, int expert)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)expert, (uint)Config.NumExperts, nameof(expert));
+        string part = Parts(originalName, DType.U8)[0];
         SafeTensorsFile file = _shards.FileOf(part);
-        ReadOnlyMemory<byte> bytes = file.Bytes(part);
-        if (originalName.EndsWith(".scales", StringComparison.Ordinal))
-            RequireFiniteScales(file, part, bytes.Span);
-        return bytes;
+        ReadOnlySpan<byte> all = file.Bytes(part).Span;
+        int each = all.Length / Config.NumExperts, at = all.Slice(expert * each, each).IndexOf((byte)255);
+        if (at >= 0)
+        {
+            throw new CheckpointFormatException(file.Path, "mxfp4-scale",
+                $"tensor '{part}' has the scale 255 at byte {(long)expert * each + at}; E8M0 scales of weights go from 0 to 254.");
+        }
+    }
+
+    /// <summary>The same for every expert of every layer: reads 1/17 of the expert weights.</summary>
+    /// <exception cref="CheckpointFormatException">mxfp4-scale: a scale is 255.</exception>
+    public void RequireFiniteScales()
+    {
+        for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
+        {
+            for (int expert = 0; expert < Config.NumExperts; expert++)
+            {
+                RequireFiniteScales($"block.{layer}.mlp.mlp1_weight.scales", expert);
+                RequireFiniteScales($"block.{layer}.mlp.mlp2_weight.scales", expert);
+            }
+        }
     }
 
     /// <summary>Unmaps every file. Views throw from here on.</summary>
@@ -115,15 +145,5 @@ public sealed class Checkpoint : IDisposable
             throw new ArgumentException($"A gpt-oss model of {Config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.", nameof(originalName));
         DType stored = _shards.Tensors[parts[0]].Info.DType;
         return stored == dtype ? parts : throw new ArgumentException($"'{originalName}' is {stored}, not {dtype}.", nameof(originalName));
-    }
-
-    private void RequireFiniteScales(SafeTensorsFile file, string name, ReadOnlySpan<byte> scales)
-    {
-        if (_finiteScales.ContainsKey(name))
-            return;
-        int at = scales.IndexOf((byte)255);
-        if (at >= 0)
-            throw new CheckpointFormatException(file.Path, "mxfp4-scale", $"tensor '{name}' has the scale 255 at byte {at}; E8M0 scales of weights go from 0 to 254.");
-        _finiteScales[name] = true;
     }
 }

@@ -34,7 +34,8 @@ public sealed class CheckpointFolder
     public IReadOnlyList<string> Notices { get; }
 
     /// <summary>Finds the checkpoint that <paramref name="folderOrFileOrHubName"/> means.</summary>
-    /// <param name="folderOrFileOrHubName">A folder, one <c>.safetensors</c> file, or a hub name in the Hugging Face cache; an existing path wins.</param>
+    /// <param name="folderOrFileOrHubName">A folder, one <c>.safetensors</c> file, or a hub name in the Hugging Face cache; an existing path
+    /// wins.</param>
     /// <exception cref="CheckpointFormatException">Nothing there, or nothing that is a checkpoint.</exception>
     public static CheckpointFolder Resolve(string folderOrFileOrHubName)
     {
@@ -106,7 +107,8 @@ public sealed class CheckpointFolder
                 ? $"this is {kind}." : "the name does not end in .safetensors; give a safetensors file or the folder that holds it.");
         string config = Path.Combine(folder, ConfigName);
         if (!File.Exists(config))
-            throw new CheckpointFormatException(file, "no-such-checkpoint", "there is no config.json beside the file; it says what shape the tensors have.");
+            throw new CheckpointFormatException(file, "no-such-checkpoint",
+                "there is no config.json beside the file; it says what shape the tensors have.");
         bool isShard = name.Contains("-of-", StringComparison.Ordinal);
         return isShard ? OfFolder(folder) : new CheckpointFolder(folder, ConfigReader.LayoutOf(config), [file], []);
     }
@@ -121,8 +123,10 @@ public sealed class CheckpointFolder
     }
 
     private static string NothingThere(string folder) =>
-        Directory.EnumerateFiles(folder, "*.gguf").Any() ? "the folder holds GGUF files but no safetensors; give the folder of the safetensors checkpoint."
-        : Directory.EnumerateFiles(folder, "*.bin").Any() ? "the folder holds PyTorch .bin files but no safetensors; convert them with the safetensors package first."
+        Directory.EnumerateFiles(folder, "*.gguf").Any()
+            ? "the folder holds GGUF files but no safetensors; give the folder of the safetensors checkpoint."
+        : Directory.EnumerateFiles(folder, "*.bin").Any()
+            ? "the folder holds PyTorch .bin files but no safetensors; convert them with the safetensors package first."
         : Directory.EnumerateFileSystemEntries(folder).Any() ? "the folder holds no safetensors files; give the folder of a gpt-oss checkpoint."
         : "the folder is empty; give the folder of a gpt-oss checkpoint.";
 

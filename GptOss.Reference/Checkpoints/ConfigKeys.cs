@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace GptOss.Reference.Checkpoints;
 
-/// <summary>Typed access to the keys of one JSON object of a configuration. A known key with an unusable value is an error; aliases must agree.</summary>
+/// <summary>Typed access to the keys of one JSON object of a configuration. A known key with an unusable value is an error; aliases must
+/// agree.</summary>
 /// <param name="root">The object.</param>
 /// <param name="file">For messages.</param>
 /// <param name="prefix">Stands before keys in messages: empty, or <c>rope_scaling.</c></param>
@@ -32,14 +33,16 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
         return found;
     }
 
-    /// <summary>The number under <paramref name="name"/>, or null where it is not there. Finite, above <paramref name="above"/>, and within float32.</summary>
+    /// <summary>The number under <paramref name="name"/>, or null where it is not there. Finite, above <paramref name="above"/>, and within
+    /// float32.</summary>
     internal double? Number(string name, double above)
     {
         if (!root.TryGetProperty(name, out JsonElement value))
             return null;
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !(number > above) || !((float)number <= float.MaxValue)
             || !((float)number > above))
-            throw Bad(string.Create(CultureInfo.InvariantCulture, $"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a number above {above}."));
+            throw Bad(string.Create(CultureInfo.InvariantCulture,
+                $"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a number above {above}."));
         return number;
     }
 

@@ -4,7 +4,8 @@ using System.Text.Json;
 
 namespace GptOss.Reference.Checkpoints;
 
-/// <summary>Reads <c>config.json</c> in either dialect. What it returns has been checked: every size is positive and every tensor fits a view.</summary>
+/// <summary>Reads <c>config.json</c> in either dialect. What it returns has been checked: every size is positive and every tensor fits a
+/// view.</summary>
 /// <remarks>
 /// Unknown keys are ignored; a known key with an unusable value is refused. A document with <c>model_type</c> is the transformers dialect.
 /// Sources: <c>gpt_oss/torch/model.py</c> (<c>ModelConfig</c>, and the bounds its rotary table asserts); transformers,
@@ -19,17 +20,20 @@ public static class ConfigReader
     /// <param name="path">The file.</param>
     /// <param name="notices">Receives sentences about values that had to be assumed.</param>
     /// <exception cref="CheckpointFormatException">Unreadable, not JSON, a required key missing, or a value that cannot be.</exception>
-    public static GptOssConfig Read(string path, ICollection<string>? notices = null) => Parse(Files.ReadAll(path, JsonDocuments.MaxBytes), path, notices);
+    public static GptOssConfig Read(string path, ICollection<string>? notices = null) =>
+        Parse(Files.ReadAll(path, JsonDocuments.MaxBytes), path, notices);
 
     /// <inheritdoc cref="Parse(ReadOnlySpan{byte}, string, ICollection{string}?)"/>
-    public static GptOssConfig Parse(string json, string file, ICollection<string>? notices = null) => Parse(Encoding.UTF8.GetBytes(json), file, notices);
+    public static GptOssConfig Parse(string json, string file, ICollection<string>? notices = null) =>
+        Parse(Encoding.UTF8.GetBytes(json), file, notices);
 
     /// <summary>Reads the text of a configuration.</summary>
     /// <param name="json">UTF-8 JSON.</param>
     /// <param name="file">Its name, for messages.</param>
     /// <param name="notices">Receives sentences about values that had to be assumed.</param>
     /// <exception cref="CheckpointFormatException">Not JSON, a required key missing, or a value that cannot be.</exception>
-    public static GptOssConfig Parse(ReadOnlySpan<byte> json, string file, ICollection<string>? notices = null) => Parse(json.ToArray(), file, notices);
+    public static GptOssConfig Parse(ReadOnlySpan<byte> json, string file, ICollection<string>? notices = null) =>
+        Parse(json.ToArray(), file, notices);
 
     /// <summary>The dialect of a configuration: the one with <c>model_type</c> is transformers'.</summary>
     /// <exception cref="CheckpointFormatException">Unreadable or not JSON.</exception>
@@ -113,7 +117,8 @@ public static class ConfigReader
         if (c.IntermediateSize % 32 != 0)
             throw keys.Bad($"intermediate_size is {c.IntermediateSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.ExpertsPerToken > c.NumExperts)
-            throw keys.Bad($"experts_per_token is {c.ExpertsPerToken} and num_experts is {c.NumExperts}; a token cannot use more experts than there are.");
+            throw keys.Bad(
+                $"experts_per_token is {c.ExpertsPerToken} and num_experts is {c.NumExperts}; a token cannot use more experts than there are.");
         foreach (ExpectedTensor tensor in TensorNames.Inventory(c with { NumHiddenLayers = 1 }, CheckpointLayout.Original))
         {
             if (SafeTensorsRules.Bits(tensor.DType, tensor.Shape) is not { } bits || bits / 8 > int.MaxValue)
@@ -127,7 +132,8 @@ public static class ConfigReader
         if (keys.Array("layer_types") is not { } types)
             return null;
         if (types.GetArrayLength() != config.NumHiddenLayers)
-            throw keys.Bad($"layer_types has {types.GetArrayLength()} entries and num_hidden_layers is {config.NumHiddenLayers}; expected one for each layer.");
+            throw keys.Bad(
+                $"layer_types has {types.GetArrayLength()} entries and num_hidden_layers is {config.NumHiddenLayers}; expected one for each layer.");
         var sliding = new List<bool>();
         foreach (JsonElement type in types.EnumerateArray())
         {
@@ -135,7 +141,8 @@ public static class ConfigReader
             {
                 "sliding_attention" => true,
                 "full_attention" => false,
-                _ => throw keys.Bad($"layer_types[{sliding.Count}] is {JsonDocuments.Shown(type)}; expected 'sliding_attention' or 'full_attention'."),
+                _ => throw keys.Bad(
+                    $"layer_types[{sliding.Count}] is {JsonDocuments.Shown(type)}; expected 'sliding_attention' or 'full_attention'."),
             });
         }
         for (int layer = 0; layer < sliding.Count; layer++)

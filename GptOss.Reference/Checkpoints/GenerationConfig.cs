@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>What <c>generation_config.json</c> says about ending.</summary>
-/// <remarks>Source: the published files; <c>eos_token_id</c> is [200002, 199999, 200012] in the released models. 200007 must not be among them.</remarks>
+/// <remarks>Source: the published files; <c>eos_token_id</c> is [200002, 199999, 200012] in the released models. 200007 must not be among
+/// them.</remarks>
 /// <param name="EosTokenIds">Ids that end a turn, as listed; empty where the file names none.</param>
 public sealed record GenerationConfig(IReadOnlyList<int> EosTokenIds)
 {
@@ -26,6 +27,7 @@ public sealed record GenerationConfig(IReadOnlyList<int> EosTokenIds)
 
         int Id(JsonElement id) => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int number) && number >= 0
             ? number
-            : throw new CheckpointFormatException(path, "config-value", $"eos_token_id holds {JsonDocuments.Shown(id)}; expected ids from 0 to {int.MaxValue}.");
+            : throw new CheckpointFormatException(path, "config-value",
+                $"eos_token_id holds {JsonDocuments.Shown(id)}; expected ids from 0 to {int.MaxValue}.");
     }
 }

@@ -9,7 +9,8 @@ public static class HuggingFaceCache
 {
     private const int MaxRevisionBytes = 256;
 
-    /// <summary>HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.</summary>
+    /// <summary>HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else
+    /// ~/.cache/huggingface/hub.</summary>
     public static string Folder => FolderFrom(Environment.GetEnvironmentVariable);
 
     /// <summary>The snapshot folder that <c>refs/main</c> of a hub name leads to; null where the cache does not hold the model.</summary>
@@ -47,7 +48,8 @@ public static class HuggingFaceCache
             return null;
         string revision = System.Text.Encoding.UTF8.GetString(Files.ReadAll(reference, MaxRevisionBytes)).Trim();
         if (!IsPlain(revision))
-            throw new CheckpointFormatException(reference, "cache-reference", $"the reference holds '{Printable.Clip(revision)}'; expected a revision of letters and digits.");
+            throw new CheckpointFormatException(reference, "cache-reference",
+                $"the reference holds '{Printable.Clip(revision)}'; expected a revision of letters and digits.");
         string snapshot = Path.Combine(model, "snapshots", revision);
         return Directory.Exists(snapshot) ? snapshot : null;
     }

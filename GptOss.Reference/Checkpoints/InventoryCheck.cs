@@ -31,7 +31,8 @@ internal static class InventoryCheck
         }
         if (found < stored.Count)
         {
-            var expected = TensorNames.Inventory(config, layout).Select(tensor => tensor.Name).Where(stored.ContainsKey).ToHashSet(StringComparer.Ordinal);
+            var expected = TensorNames.Inventory(config, layout).Select(tensor =>
+                tensor.Name).Where(stored.ContainsKey).ToHashSet(StringComparer.Ordinal);
             foreach (string name in stored.Keys)
             {
                 if (!expected.Contains(name))

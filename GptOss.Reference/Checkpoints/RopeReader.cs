@@ -39,16 +39,21 @@ internal static class RopeReader
         string type = (rope.Has("rope_type") ? rope.Text("rope_type") : rope.Text("type")) ?? "yarn";
         double factor = rope.Number("factor", 0) ?? (type == "yarn" ? config.RopeScalingFactor : 1);
         if (type != "yarn" && factor != 1)
-            throw keys.Bad(string.Create(CultureInfo.InvariantCulture, $"{name}.rope_type is '{Printable.Clip(type)}' with factor {factor}; expected 'yarn'."));
+            throw keys.Bad(string.Create(CultureInfo.InvariantCulture,
+                $"{name}.rope_type is '{Printable.Clip(type)}' with factor {factor}; expected 'yarn'."));
         if (type is not ("yarn" or "default") && !rope.Has("factor"))
             throw keys.Bad($"{name}.rope_type is '{Printable.Clip(type)}'; expected 'yarn' or 'default'.");
         RequireReferenceBounds(keys, rope, name, factor, notices);
+        double? theta = rope.Number("rope_theta", 1);
+        int? context = rope.Integer(1, int.MaxValue, "original_max_position_embeddings");
+        RequireSame(keys, "rope_theta", keys.Number("rope_theta", 1), $"{name}.rope_theta", theta);
+        RequireSame(keys, "initial_context_length", keys.Integer(1, int.MaxValue, "initial_context_length"),
+            $"{name}.original_max_position_embeddings", context);
         return config with
         {
             RopeScalingFactor = (float)factor,
-            RopeTheta = Same(keys, "rope_theta", keys.Has("rope_theta") ? config.RopeTheta : null, name, (float?)rope.Number("rope_theta", 1)) ?? config.RopeTheta,
-            InitialContextLength = (int)(Same(keys, "initial_context_length", keys.Has("initial_context_length") ? config.InitialContextLength : null,
-                name, rope.Integer(1, int.MaxValue, "original_max_position_embeddings"), "original_max_position_embeddings") ?? config.InitialContextLength),
+            RopeTheta = (float)(theta ?? config.RopeTheta),
+            InitialContextLength = context ?? config.InitialContextLength,
             RopeNtkAlpha = (float)(rope.Number("beta_slow", 0) ?? config.RopeNtkAlpha),
             RopeNtkBeta = (float)(rope.Number("beta_fast", 0) ?? config.RopeNtkBeta),
         };
@@ -57,17 +62,18 @@ internal static class RopeReader
     /// <summary>Refuses the variants of YaRN that the reference does not have.</summary>
     private static void RequireReferenceBounds(ConfigKeys keys, ConfigKeys rope, string name, double factor, ICollection<string>? notices)
     {
-        if (factor <= 1)
-            return;
         bool? truncate = rope.Flag("truncate");
         if (truncate == true)
             throw keys.Bad($"{name}.truncate is true; gpt-oss does not round the bounds of YaRN to whole channels.");
+        if (factor <= 1)
+            return;
         if (truncate is null)
             notices?.Add($"config.json has no {name}.truncate; assuming false, as published. Other libraries assume true and rotate differently.");
         double concentration = 0.1 * Math.Log(factor) + 1;
         if (rope.Has("attention_factor") && !rope.IsNull("attention_factor")
             && rope.Number("attention_factor", 0) is { } stated && Math.Abs(stated - concentration) > 1e-6)
-            throw keys.Bad(string.Create(CultureInfo.InvariantCulture, $"{name}.attention_factor is {stated}; gpt-oss has 0.1·ln(factor) + 1 = {concentration}."));
+            throw keys.Bad(string.Create(CultureInfo.InvariantCulture,
+                $"{name}.attention_factor is {stated}; gpt-oss has 0.1·ln(factor) + 1 = {concentration}."));
         foreach (string key in (ReadOnlySpan<string>)["mscale", "mscale_all_dim"])
         {
             if (rope.Has(key) && !rope.IsNull(key))
@@ -75,14 +81,15 @@ internal static class RopeReader
         }
     }
 
-    private static double? Same(ConfigKeys keys, string name, double? outer, string owner, double? inner, string? innerName = null) =>
-        outer is { } a && inner is { } b && a != b
-            ? throw keys.Bad(string.Create(CultureInfo.InvariantCulture, $"{name} is {a} and {owner}.{innerName ?? name} is {b}; they mean the same and must be equal."))
-            : inner ?? outer;
+    private static void RequireSame(ConfigKeys keys, string outerName, double? outer, string innerName, double? inner)
+    {
+        if (outer is { } a && inner is { } b && a != b)
+            throw keys.Bad(string.Create(CultureInfo.InvariantCulture,
+                $"{outerName} is {a} and {innerName} is {b}; they mean the same and must be equal."));
+    }
 
-    private static float? Same(ConfigKeys keys, string name, float? outer, string owner, float? inner) => (float?)Same(keys, name, (double?)outer, owner, inner);
-
-    /// <summary>0 &lt; low &lt; high &lt; head_dim/2 − 1, with bound(r) = head_dim/2 · ln(context / (2π·r)) / ln(theta), low at r = β, high at r = α.</summary>
+    /// <summary>0 &lt; low &lt; high &lt; head_dim/2 − 1, with bound(r) = head_dim/2 · ln(context / (2π·r)) / ln(theta),
+    /// low at r = β, high at r = α.</summary>
     private static void RequireOrderedBounds(ConfigKeys keys, GptOssConfig c)
     {
         if (c.RopeScalingFactor <= 1)

@@ -7,7 +7,8 @@ namespace GptOss.Reference.Checkpoints;
 /// <para>Layout: u64 N (little-endian), N bytes of JSON header, then the data. Every rule is checked before a view exists.</para>
 /// <para>Opening allocates less than 1 MiB + 64 · header bytes whatever the file says; views allocate nothing but themselves.</para>
 /// <para>Views throw <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>. A span taken before must not be used after.
-/// Elements may start at any byte: a header whose length is not a multiple of the element size shifts them, and x64 and Arm64 read them all the same.</para>
+/// Elements may start at any byte: a header whose length is not a multiple of the element size shifts them, and x64 and Arm64 read them all the
+/// same.</para>
 /// <para>Source: huggingface/safetensors, <c>README.md</c>, <c>safetensors/src/tensor.rs</c>.</para>
 /// </remarks>
 public sealed class SafeTensorsFile : IDisposable
@@ -38,7 +39,8 @@ public sealed class SafeTensorsFile : IDisposable
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Maps and checks a file.</summary>
-    /// <exception cref="CheckpointFormatException">It cannot be read, or breaks a rule of the format; see <see cref="CheckpointFormatException.Rule"/>.</exception>
+    /// <exception cref="CheckpointFormatException">It cannot be read, or breaks a rule of the format; see
+    /// <see cref="CheckpointFormatException.Rule"/>.</exception>
     public static SafeTensorsFile Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

@@ -22,7 +22,8 @@ internal static class SafeTensorsHeader
             throw new CheckpointFormatException(path, "header-utf8", "the header is not valid UTF-8.");
         if (header.IsEmpty || header[0] != (byte)'{')
             throw new CheckpointFormatException(path, "header-start",
-                header.IsEmpty ? "the header is empty; expected a JSON object." : $"the header begins with byte 0x{header[0]:X2}; expected '{{' (0x7B).");
+                header.IsEmpty ? "the header is empty; expected a JSON object."
+                : $"the header begins with byte 0x{header[0]:X2}; expected '{{' (0x7B).");
         var reader = new Utf8JsonReader(header, Options);
         try
         {
@@ -34,7 +35,8 @@ internal static class SafeTensorsHeader
         }
         catch (InvalidOperationException e)        // a \u escape that is half of a surrogate pair
         {
-            throw new CheckpointFormatException(path, "header-json", $"the header holds text that is not Unicode near header byte {reader.BytesConsumed}.", e);
+            throw new CheckpointFormatException(path, "header-json",
+                $"the header holds text that is not Unicode near header byte {reader.BytesConsumed}.", e);
         }
     }
 

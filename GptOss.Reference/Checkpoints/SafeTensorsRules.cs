@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Rules 1 to 3 and 5 to 9 of the safetensors format: sizes, offsets, and that tensors tile the data section.</summary>
-/// <remarks>Source: huggingface/safetensors, <c>safetensors/src/tensor.rs</c>, <c>read_metadata</c> and <c>Metadata::validate</c>; same order.</remarks>
+/// <remarks>Source: huggingface/safetensors, <c>safetensors/src/tensor.rs</c>, <c>read_metadata</c> and <c>Metadata::validate</c>; same
+/// order.</remarks>
 internal static class SafeTensorsRules
 {
     internal const int LengthBytes = 8;
@@ -25,7 +26,8 @@ internal static class SafeTensorsRules
         if (FileKind.Guess(start) is { } kind)
             throw new CheckpointFormatException(path, "not-safetensors", $"this is {kind}.");
         throw announced > MaxHeaderBytes
-            ? new CheckpointFormatException(path, "header-too-large", $"the header is announced with {announced} bytes; at most {MaxHeaderBytes} are allowed.")
+            ? new CheckpointFormatException(path, "header-too-large",
+                $"the header is announced with {announced} bytes; at most {MaxHeaderBytes} are allowed.")
             : new CheckpointFormatException(path, "invalid-header-length",
                 $"the header is announced with {announced} bytes, but only {fileBytes - LengthBytes} bytes follow.");
     }
@@ -45,9 +47,11 @@ internal static class SafeTensorsRules
             if (tensor.Begin != next || tensor.End < tensor.Begin)
                 throw Broken("invalid-offset", tensor, $"occupies bytes [{tensor.Begin}, {tensor.End}); expected it to begin at {next} and not to end before.");
             long bits = Bits(tensor) ??
-                throw Broken("validation-overflow", tensor, $"is {tensor.DType} {Printable.Shape(tensor.Shape)}, more bits than 64-bit arithmetic can count.");
+                throw Broken("validation-overflow", tensor,
+                    $"is {tensor.DType} {Printable.Shape(tensor.Shape)}, more bits than 64-bit arithmetic can count.");
             if (bits % 8 != 0)
-                throw Broken("misaligned-slice", tensor, $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits} bits, not a whole number of bytes.");
+                throw Broken("misaligned-slice", tensor,
+                    $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits} bits, not a whole number of bytes.");
             if (tensor.ByteCount != bits / 8)
                 throw Broken("tensor-size", tensor, $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits / 8} bytes, but its offsets hold {tensor.ByteCount}.");
             next = tensor.End;
@@ -55,7 +59,8 @@ internal static class SafeTensorsRules
         if (next != dataBytes)
             throw new CheckpointFormatException(path, "incomplete-buffer", $"the tensors end at byte {next} of a {dataBytes}-byte data section.");
 
-        CheckpointFormatException Broken(string rule, TensorInfo tensor, string what) => new(path, rule, $"tensor '{Printable.Clip(tensor.Name)}' {what}");
+        CheckpointFormatException Broken(string rule, TensorInfo tensor, string what) => new(path, rule,
+            $"tensor '{Printable.Clip(tensor.Name)}' {what}");
     }
 
     /// <summary>Product of the shape · bits per element, or null where it (or a product on the way) exceeds 64 unsigned bits.</summary>

@@ -17,9 +17,11 @@ public static class SafeTensorsWriter
 {
     private const int BufferBytes = 1 << 20;
 
-    /// <summary>Writes a file under a temporary name and renames it; on any failure nothing is left and a file of that name stays as it was.</summary>
+    /// <summary>Writes a file under a temporary name and renames it; on any failure nothing is left and a file of that name stays as it
+    /// was.</summary>
     /// <param name="path">The file; replaced where it exists.</param>
-    /// <param name="entries">Tensors, in file order. Each callback is called once, in that order, so a tensor never has to be in memory whole.</param>
+    /// <param name="entries">Tensors, in file order. Each callback is called once, in that order, so a tensor never has to be in memory
+    /// whole.</param>
     /// <param name="metadata">Strings for <c>__metadata__</c>; null for none.</param>
     /// <exception cref="ArgumentException">Two equal names, a negative size, or bits that are not whole bytes.</exception>
     /// <exception cref="InvalidOperationException">A callback wrote more or fewer bytes than its tensor has.</exception>

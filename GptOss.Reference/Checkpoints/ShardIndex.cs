@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Which file holds which tensor: <c>model.safetensors.index.json</c> of the transformers layout.</summary>
-/// <remarks>File names come only from <c>weight_map</c>: the published shards count from zero and the number after "of" is the last index, not the count.</remarks>
+/// <remarks>File names come only from <c>weight_map</c>: the published shards count from zero and the number after "of" is the last index, not the
+/// count.</remarks>
 internal sealed class ShardIndex
 {
     internal const string FileName = "model.safetensors.index.json";
@@ -30,12 +31,14 @@ internal sealed class ShardIndex
     {
         using JsonDocument document = JsonDocuments.Parse(Files.ReadAll(path, JsonDocuments.MaxBytes), path, "index-json");
         if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
-            throw new CheckpointFormatException(path, "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.");
+            throw new CheckpointFormatException(path, "weight-map",
+                "weight_map is missing or not an object; expected tensor names and the files that hold them.");
         var fileOf = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (JsonProperty entry in map.EnumerateObject())
         {
             string file = JsonDocuments.Text(entry.Value) ??
-                throw new CheckpointFormatException(path, "weight-map", $"weight_map '{Printable.Clip(entry.Name)}' is {JsonDocuments.Shown(entry.Value)}; expected a file name.");
+                throw new CheckpointFormatException(path, "weight-map",
+                    $"weight_map '{Printable.Clip(entry.Name)}' is {JsonDocuments.Shown(entry.Value)}; expected a file name.");
             if (!IsPlainName(file))
                 throw new CheckpointFormatException(path, "shard-name",
                     $"weight_map '{Printable.Clip(entry.Name)}' names the file '{Printable.Clip(file)}'; expected a plain name that ends in .safetensors.");

@@ -8,7 +8,8 @@ using System.Text.Json;
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Writes checkpoints of any shape from a seed, in the original layout: the same bytes on every machine, at the speed of the disk.</summary>
-/// <remarks>For measuring and for goldens; the weights mean nothing. Source: testdata/goldens/recipe/synthetic.py, which gives the same files.</remarks>
+/// <remarks>For measuring and for goldens; the weights mean nothing. Source: testdata/goldens/recipe/synthetic.py, which gives the same
+/// files.</remarks>
 public static class SyntheticCheckpoint
 {
     private const string ModelName = "model.safetensors";
@@ -62,13 +63,15 @@ public static class SyntheticCheckpoint
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Created where missing.</param>
-    /// <param name="configJson">A configuration in the original dialect; written with the same keys, order and spelling of numbers, indented by two.</param>
+    /// <param name="configJson">A configuration in the original dialect; written with the same keys, order and spelling of numbers, indented by
+    /// two.</param>
     /// <param name="seed">Any number; the golden packs state theirs.</param>
     /// <param name="force">Replaces files that are there; otherwise they are refused.</param>
     /// <param name="progress">Receives bytes written so far, ascending, about once per MiB, from the writing threads.</param>
     /// <param name="cancellation">Stops the work; nothing is left behind.</param>
     /// <exception cref="CheckpointFormatException">The configuration cannot be.</exception>
-    /// <exception cref="IOException">A file exists and <paramref name="force"/> is false; too little space; or writing fails. Nothing half-written is left.</exception>
+    /// <exception cref="IOException">A file exists and <paramref name="force"/> is false; too little space; or writing fails. Nothing half-written is
+    /// left.</exception>
     public static void Write(string folder, string configJson, ulong seed, bool force = false, IProgress<long>? progress = null,
         CancellationToken cancellation = default)
     {
@@ -82,8 +85,8 @@ public static class SyntheticCheckpoint
             if (!force && Path.Exists(target))
                 throw new IOException($"{target} exists; give another folder, or force its replacement.");
         }
-        Directory.CreateDirectory(folder);
         RequireSpace(folder, total);
+        Directory.CreateDirectory(folder);
         AtomicFile.Write(model, file => WriteTensors(file, start, tensors, new SyntheticTensor.Source(config, seed), progress, cancellation), total);
         AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)));
     }
@@ -92,15 +95,17 @@ public static class SyntheticCheckpoint
     {
         using JsonDocument document = JsonDocuments.Parse(Encoding.UTF8.GetBytes(configJson), ConfigName, "config-json");
         if (document.RootElement.TryGetProperty("model_type", out _))
-            throw new CheckpointFormatException(ConfigName, "config-value", "model_type is given; synthetic checkpoints take the original dialect, which has none.");
+            throw new CheckpointFormatException(ConfigName, "config-value",
+                "model_type is given; synthetic checkpoints take the original dialect, which has none.");
         if (!document.RootElement.TryGetProperty("num_experts", out _) || !document.RootElement.TryGetProperty("experts_per_token", out _))
-            throw new CheckpointFormatException(ConfigName, "config-missing-key", "the original dialect needs the keys num_experts and experts_per_token.");
+            throw new CheckpointFormatException(ConfigName, "config-missing-key",
+                "the original dialect needs the keys num_experts and experts_per_token.");
         return ConfigReader.Parse(configJson, ConfigName);
     }
 
     private static byte[] Formatted(string configJson)
     {
-        using JsonDocument document = JsonDocument.Parse(configJson);
+        using JsonDocument document = JsonDocuments.Parse(Encoding.UTF8.GetBytes(configJson), ConfigName, "config-json");
         return Encoding.ASCII.GetBytes(PythonJson.Indented(document.RootElement));
     }
 
@@ -161,6 +166,8 @@ public static class SyntheticCheckpoint
         try
         {
             string full = Path.GetFullPath(folder);
+            while (!Directory.Exists(full) && Path.GetDirectoryName(full) is { } parent)
+                full = parent;
             free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(full)! : full).AvailableFreeSpace;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)

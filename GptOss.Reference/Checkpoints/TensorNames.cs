@@ -40,7 +40,8 @@ public static class TensorNames
         new("attn.norm.scale", ["input_layernorm.weight"], Bf16, c => [c.HiddenSize]),
         new("attn.qkv.weight", ["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"],
             Bf16, c => [Q(c) + 2 * Kv(c), c.HiddenSize], QueryKeyValue),
-        new("attn.qkv.bias", ["self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"], Bf16, c => [Q(c) + 2 * Kv(c)], QueryKeyValue),
+        new("attn.qkv.bias", ["self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"],
+            Bf16, c => [Q(c) + 2 * Kv(c)], QueryKeyValue),
         new("attn.sinks", ["self_attn.sinks"], Bf16, c => [c.NumAttentionHeads]),
         new("attn.out.weight", ["self_attn.o_proj.weight"], Bf16, c => [c.HiddenSize, Q(c)]),
         new("attn.out.bias", ["self_attn.o_proj.bias"], Bf16, c => [c.HiddenSize]),
@@ -64,7 +65,8 @@ public static class TensorNames
     /// <summary>Name in the original layout of a tensor of one layer: <c>Block(3, "attn.sinks")</c> is <c>block.3.attn.sinks</c>.</summary>
     public static string Block(int layer, string name) => $"block.{layer}.{name}";
 
-    /// <summary>Every tensor a checkpoint must have, once, in the order of the original file: 15 per layer + 3, or 19 per layer + 3 where split.</summary>
+    /// <summary>Every tensor a checkpoint must have, once, in the order of the original file: 15 per layer + 3, or 19 per layer + 3 where
+    /// split.</summary>
     /// <param name="config">Sizes; each product of two of them must fit 63 bits, as it does after the config reader.</param>
     /// <param name="layout">Whose names and parts.</param>
     public static IEnumerable<ExpectedTensor> Inventory(GptOssConfig config, CheckpointLayout layout)

@@ -18,7 +18,9 @@ public sealed record LogProbabilities(TokenLogProbability Chosen, IReadOnlyList<
     /// <param name="chosen">The chosen id.</param>
     /// <param name="top">How many of the most probable tokens; at most all are given.</param>
     /// <exception cref="LogitsException">A logit is NaN, or all are −∞.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="chosen"/> is no id of the row, or <paramref name="top"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="chosen"/> is no id of the row, or <paramref name="top"/> is negative.
+    /// </exception>
     public static LogProbabilities Of(ReadOnlySpan<float> logits, int chosen, int top)
     {
         float largest = logits[LogitOrder.First(logits)];

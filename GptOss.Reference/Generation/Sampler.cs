@@ -7,7 +7,8 @@ namespace GptOss.Reference.Generation;
 /// <item>Weight of a token: w = exp((logit − largest) / temperature), in double; exactly 1 for the largest. If logits are +∞, those
 /// tokens share everything equally; −∞ is never drawn.</item>
 /// <item>Top-k keeps the first k in order; a tie at the edge goes to the smaller id.</item>
-/// <item>Top-p keeps, of what is left, the shortest prefix in order whose summed weight reaches p · (weight of all that is left); at least one token.</item>
+/// <item>Top-p keeps, of what is left, the shortest prefix in order whose summed weight reaches p · (weight of all that is left); at least one
+/// token.</item>
 /// <item>Min-p keeps, of what is left, each token with w ≥ min-p, that is relative to the most probable one.</item>
 /// <item>The draw: u in [0, 1) from (seed, step); the chosen token is the first, in ascending id, at which the running sum of the
 /// weights of what is left exceeds u · (their sum).</item>

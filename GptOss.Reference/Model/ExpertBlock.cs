@@ -4,10 +4,11 @@ using GptOss.Reference.Numerics;
 namespace GptOss.Reference.Model;
 
 /// <summary>One mixture-of-experts layer: norm, route, expand, SwiGLU, contract, mix, add.</summary>
-internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, int layer, Kernels kernels)
+internal sealed class ExpertBlock(ExpertWeights weights, Checkpoint checkpoint, int layer, Kernels kernels)
 {
+    private readonly GptOssConfig _config = checkpoint.Config;
     private readonly ExpertGroups _groups = new();
-    private readonly bool[] _checked = new bool[config.NumExperts];
+    private readonly bool[] _checked = new bool[checkpoint.Config.NumExperts];
     private int[] _experts = [];
     private float[] _weights = [];
 
@@ -20,20 +21,20 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
     /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>
     internal void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer) where TObserver : struct, IStageObserver
     {
-        int k = config.ExpertsPerToken, slots = x.Count * k, intermediate = config.IntermediateSize;
-        Rows t       = scratch.Rows(x.Count, config.HiddenSize);         // [tokens, hidden]
-        Rows tLanes  = scratch.Rows(x.Count, config.HiddenSize);         // the same in the order that MXFP4 products read
-        Rows router  = scratch.Rows(x.Count, config.NumExperts);         // [tokens, experts]
+        int k = _config.ExpertsPerToken, slots = x.Count * k, intermediate = _config.IntermediateSize;
+        Rows t       = scratch.Rows(x.Count, _config.HiddenSize);         // [tokens, hidden]
+        Rows tLanes  = scratch.Rows(x.Count, _config.HiddenSize);         // the same in the order that MXFP4 products read
+        Rows router  = scratch.Rows(x.Count, _config.NumExperts);         // [tokens, experts]
         Rows gu      = scratch.Rows(slots, 2 * intermediate);            // [tokens·k, gate | linear]
         Rows h       = scratch.Rows(slots, intermediate);                // [tokens·k, intermediate]
         Rows hLanes  = scratch.Rows(slots, intermediate);
-        Rows y       = scratch.Rows(slots, config.HiddenSize);           // [tokens·k, hidden]
+        Rows y       = scratch.Rows(slots, _config.HiddenSize);           // [tokens·k, hidden]
         if (_experts.Length < slots)
             (_experts, _weights) = (new int[slots], new float[slots]);
         Span<int> experts = _experts.AsSpan(0, slots);                   // [tokens, k], best first
         Span<float> expertWeights = _weights.AsSpan(0, slots);           // [tokens, k]
 
-        kernels.RmsNorm(x, weights.Norm, config.RmsNormEps, t);
+        kernels.RmsNorm(x, weights.Norm, _config.RmsNormEps, t);
         kernels.Linear(t, weights.Gate, weights.GateBias.Span, router);
         kernels.Route(router, k, experts, expertWeights);
         if (TObserver.IsActive)
@@ -44,11 +45,11 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
             observer.Observe(Stage.ExpertWeights, layer, chunk.Origins, new(expertWeights, x.Count, k, k));
         }
 
-        _groups.Group(experts, config.NumExperts);
+        _groups.Group(experts, _config.NumExperts);
         RequireNumbers();
         kernels.ToLaneOrder(t, tLanes);
         kernels.ExpertLinear(tLanes, k, weights.Mlp1, weights.Mlp1Bias.Span, _groups, deinterleave: true, gu);
-        kernels.SwiGlu(gu, config.SwigluAlpha, config.SwigluLimit, h);
+        kernels.SwiGlu(gu, _config.SwigluAlpha, _config.SwigluLimit, h);
         if (TObserver.IsActive)
             observer.Observe(Stage.SwiGlu, layer, chunk.Origins, h.Joined(k));
 
@@ -66,19 +67,9 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
         {
             if (_checked[expert])
                 continue;
-            RequireNumbers(weights.Mlp1, expert, "mlp1_weight");
-            RequireNumbers(weights.Mlp2, expert, "mlp2_weight");
+            checkpoint.RequireFiniteScales($"block.{layer}.mlp.mlp1_weight.scales", expert);
+            checkpoint.RequireFiniteScales($"block.{layer}.mlp.mlp2_weight.scales", expert);
             _checked[expert] = true;
-        }
-    }
-
-    private void RequireNumbers(in Mxfp4Experts matrices, int expert, string name)
-    {
-        int at = matrices.ScalesOf(expert).IndexOf(Mxfp4.NaNScale);
-        if (at >= 0)
-        {
-            throw new CheckpointFormatException("checkpoint", "mxfp4-scale",
-                $"tensor 'block.{layer}.mlp.{name}.scales', expert {expert}: scale {at} is 255, which stands for NaN; expected 0 to 254.");
         }
     }
 }

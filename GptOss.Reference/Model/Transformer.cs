@@ -44,7 +44,7 @@ public sealed class Transformer : IDisposable
         _kernels = Kernels.Create(options.Width, options.Precision, _pool);
         _rotary = new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
         _attention = [.. _weights.Attention.Select((w, layer) => new AttentionBlock(w, c, layer, _kernels))];
-        _experts = [.. _weights.Experts.Select((w, layer) => new ExpertBlock(w, c, layer, _kernels))];
+        _experts = [.. _weights.Experts.Select((w, layer) => new ExpertBlock(w, checkpoint, layer, _kernels))];
         _chunk = new(c.HeadDim);
     }
 

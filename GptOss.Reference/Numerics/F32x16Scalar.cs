@@ -119,14 +119,14 @@ internal unsafe struct F32x16Scalar : IF32x16<F32x16Scalar>
         return value;
     }
 
-    public static void DecodeMxfp4(byte* block, float scale, out F32x16Scalar even, out F32x16Scalar odd)
+    public static void DecodeMxfp4(byte* block, float* values, out F32x16Scalar even, out F32x16Scalar odd)
     {
         Unsafe.SkipInit(out even);
         Unsafe.SkipInit(out odd);
         for (int j = 0; j < 16; j++)
         {
-            even[j] = Mxfp4.Value(block[j] & 15) * scale;
-            odd[j] = Mxfp4.Value(block[j] >> 4) * scale;
+            even[j] = values[block[j] & 15];
+            odd[j] = values[block[j] >> 4];
         }
     }
 
@@ -138,5 +138,13 @@ internal unsafe struct F32x16Scalar : IF32x16<F32x16Scalar>
                 value[i] += value[i + n];
         }
         return value[0];
+    }
+
+    public static void Reduce4(F32x16Scalar a, F32x16Scalar b, F32x16Scalar c, F32x16Scalar d, float* sums)
+    {
+        sums[0] = Reduce(a);
+        sums[1] = Reduce(b);
+        sums[2] = Reduce(c);
+        sums[3] = Reduce(d);
     }
 }

@@ -87,16 +87,25 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     public static F32x16V128 RoundToBfloat16(F32x16V128 value) => new(Round(value._a), Round(value._b), Round(value._c), Round(value._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float scale, out F32x16V128 even, out F32x16V128 odd)
+    public static void DecodeMxfp4(byte* block, float* values, out F32x16V128 even, out F32x16V128 odd)
     {
         Vector128<byte> codes = Vector128.Load(block);
-        Vector128<float> s = Vector128.Create(scale);
+        Vector128<float> s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
         even = Decode(codes & Vector128.Create((byte)15), s);
         odd = Decode(codes >>> 4, s);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V128 value) => Lanes.Reduce((value._a + value._c) + (value._b + value._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce4(F32x16V128 a, F32x16V128 b, F32x16V128 c, F32x16V128 d, float* sums)
+    {
+        sums[0] = Reduce(a);
+        sums[1] = Reduce(b);
+        sums[2] = Reduce(c);
+        sums[3] = Reduce(d);
+    }
 
     /// <summary>All sixteen values are bfloat16, so a float is two looked-up bytes above two zero bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -69,10 +69,10 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     public static F32x16V256 RoundToBfloat16(F32x16V256 value) => new(Round(value._lo), Round(value._hi));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float scale, out F32x16V256 even, out F32x16V256 odd)
+    public static void DecodeMxfp4(byte* block, float* values, out F32x16V256 even, out F32x16V256 odd)
     {
-        // Eight magnitudes times the scale, looked up by the low three bits of each lane (all that vpermps reads of an index); bit 3 is the sign.
-        Vector256<float> table = Vector256.Load(Mxfp4.Values) * Vector256.Create(scale);
+        // Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
+        Vector256<float> table = Vector256.Load(values);
         Vector256<int> lo = Avx2.ConvertToVector256Int32(Vector128.Load(block));
         Vector256<int> hi = Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte());
         Vector256<int> sign = Vector256.Create(int.MinValue);
@@ -82,6 +82,21 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V256 value) => Lanes.Reduce(value._lo + value._hi);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce4(F32x16V256 a, F32x16V256 b, F32x16V256 c, F32x16V256 d, float* sums)
+    {
+        Vector256<float> a8 = a._lo + a._hi, b8 = b._lo + b._hi, c8 = c._lo + c._hi, d8 = d._lo + d._hi;
+        Vector256<float> ab = Avx.Permute2x128(a8, b8, 0x20) + Avx.Permute2x128(a8, b8, 0x31);
+        Vector256<float> cd = Avx.Permute2x128(c8, d8, 0x20) + Avx.Permute2x128(c8, d8, 0x31);
+        Vector256<float> acbd = Avx.Shuffle(ab, cd, 0b01_00_01_00) + Avx.Shuffle(ab, cd, 0b11_10_11_10);      // a a c c | b b d d
+        Vector256<float> sum = acbd + Avx.Permute(acbd, 0b10_11_00_01);
+        Vector128<float> ac = sum.GetLower(), bd = sum.GetUpper();
+        sums[0] = ac.ToScalar();
+        sums[1] = bd.ToScalar();
+        sums[2] = ac.GetElement(2);
+        sums[3] = bd.GetElement(2);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Signed(Vector256<float> table, Vector256<int> codes, Vector256<int> sign) =>

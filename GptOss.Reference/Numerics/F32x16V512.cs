@@ -69,10 +69,10 @@ internal readonly unsafe struct F32x16V512(Vector512<float> v) : IF32x16<F32x16V
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float scale, out F32x16V512 even, out F32x16V512 odd)
+    public static void DecodeMxfp4(byte* block, float* values, out F32x16V512 even, out F32x16V512 odd)
     {
-        // The sixteen values times the scale, looked up by the low four bits of each lane (all that vpermps reads of an index).
-        Vector512<float> table = Vector512.Load(Mxfp4.Values) * Vector512.Create(scale);
+        // Looked up by the low four bits of each lane, which are all that vpermps reads of an index.
+        Vector512<float> table = Vector512.Load(values);
         Vector512<int> codes = Avx512F.ConvertToVector512Int32(Vector128.Load(block));
         even = new(Avx512F.PermuteVar16x32(table, codes));
         odd = new(Avx512F.PermuteVar16x32(table, codes >>> 4));
@@ -80,4 +80,16 @@ internal readonly unsafe struct F32x16V512(Vector512<float> v) : IF32x16<F32x16V
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V512 value) => Lanes.Reduce(value._v.GetLower() + value._v.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Reduce4(F32x16V512 a, F32x16V512 b, F32x16V512 c, F32x16V512 d, float* sums)
+    {
+        // Quarters are regrouped so that each addition does a step of the tree for all four blocks at once.
+        Vector512<float> ab = Avx512F.Shuffle4x128(a._v, b._v, 0b01_00_01_00) + Avx512F.Shuffle4x128(a._v, b._v, 0b11_10_11_10);
+        Vector512<float> cd = Avx512F.Shuffle4x128(c._v, d._v, 0b01_00_01_00) + Avx512F.Shuffle4x128(c._v, d._v, 0b11_10_11_10);
+        Vector512<float> four = Avx512F.Shuffle4x128(ab, cd, 0b10_00_10_00) + Avx512F.Shuffle4x128(ab, cd, 0b11_01_11_01);
+        Vector512<float> two = four + Avx512F.Permute4x32(four, 0b11_10_11_10);
+        Vector512<float> one = two + Avx512F.Permute4x32(two, 0b01_01_01_01);
+        Avx512F.PermuteVar16x32(one, Vector512.Create(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12)).GetLower().GetLower().Store(sums);
+    }
 }

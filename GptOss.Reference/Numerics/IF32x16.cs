@@ -59,11 +59,18 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
     static abstract TSelf RoundToBfloat16(TSelf value);
 
     /// <summary>
-    /// The 32 weights of one MXFP4 block of 16 bytes, each times <paramref name="scale"/>: lane j of <paramref name="even"/> is element 2j
-    /// (the low nibble of byte j), lane j of <paramref name="odd"/> element 2j + 1 (the high one).
+    /// The 32 weights of one MXFP4 block of 16 bytes: lane j of <paramref name="even"/> is element 2j (the low nibble of byte j), lane j of
+    /// <paramref name="odd"/> element 2j + 1 (the high one).
     /// </summary>
-    static abstract void DecodeMxfp4(byte* block, float scale, out TSelf even, out TSelf odd);
+    /// <param name="block">16 bytes.</param>
+    /// <param name="values">The sixteen values of the block's scale, <see cref="Mxfp4.ScaledValues"/>.</param>
+    /// <param name="even">The even elements.</param>
+    /// <param name="odd">The odd elements.</param>
+    static abstract void DecodeMxfp4(byte* block, float* values, out TSelf even, out TSelf odd);
 
     /// <summary>The sum of the lanes in the fixed order: lane[i] += lane[i + n] for n = 8, 4, 2, 1; lane 0.</summary>
     static abstract float Reduce(TSelf value);
+
+    /// <summary>Writes the sums of four blocks, each as <see cref="Reduce"/> gives it: one tree over all four costs less than half of four trees.</summary>
+    static abstract void Reduce4(TSelf a, TSelf b, TSelf c, TSelf d, float* sums);
 }

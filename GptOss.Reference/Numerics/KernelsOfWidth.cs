@@ -8,7 +8,11 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
 {
+    /// <summary>Keys from which an uneven attention is worth two more barriers.</summary>
+    private const int SplitKeys = 1024;
+
     private Memory<nint> _pointers;
+    private Memory<float> _scores;
 
     internal override RegisterWidth Width => TBlock.Width;
 
@@ -71,8 +75,11 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     internal override void ToLaneOrder(Rows x, Rows output)
     {
         Require(x.Width == output.Width && x.Count == output.Count && x.Width % Mxfp4.BlockWeights == 0, x, output, x.Width, x.Width);
-        for (int row = 0; row < x.Count; row++)
-            Mxfp4Rows.ToLaneOrder(x[row], output[row]);
+        fixed (float* from = &x.First, to = &output.First)
+        {
+            LaneOrderJob job = new(from, x.Stride, to, output.Stride, x.Count, x.Width);
+            RunRows(ref job, x.Count);
+        }
     }
 
     internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output)
@@ -89,21 +96,54 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     {
         int half = cosines.Width;
         Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads, cosines, half, half);
-        for (int row = 0; row < heads.Count; row++)
-            RotaryTable.Rotate<TProfile>(heads[row], cosines[row], sines[row]);
+        fixed (float* h = &heads.First, c = &cosines.First, s = &sines.First)
+        {
+            RotationJob<TProfile> job = new(h, heads.Stride, heads.Width, c, cosines.Stride, s, sines.Stride, half, heads.Count);
+            RunRows(ref job, heads.Count);
+        }
     }
 
     internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)
     {
         int heads = sinks.Length;
         Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count && heads % keyValueHeads == 0, q, output, heads, headDim);
+        if (q.Count == 0)
+            return;
         float scale = (float)(1 / Math.Sqrt(headDim));
         fixed (float* from = &q.First, to = &output.First)
         fixed (ushort* sink = sinks)
         {
+            if (IsUneven(q.Count * keyValueHeads) && Keys(rows[q.Count - 1], window) >= SplitKeys)
+            {
+                for (int row = 0; row < q.Count; row++)
+                    AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
+                return;
+            }
             SinkAttentionJob<TBlock, TVector, TProfile> job =
                 new(rows, q.Count, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
             pool.Run(ref job);
+        }
+    }
+
+    /// <summary>Whether some workers would have a unit more than others, and units are so few that it matters.</summary>
+    private bool IsUneven(int units) => pool.Count > 1 && units % pool.Count != 0 && units < 8 * pool.Count;
+
+    private static int Keys(QueryRow row, int? window) => Math.Min(row.Position + 1, window ?? int.MaxValue);
+
+    private void AttendSplit(
+        QueryRow row, float* q, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
+    {
+        int keys = Keys(row, window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
+        if (_scores.Length < floats)
+            _scores = AlignedBuffer.Allocate<float>(Math.Max(floats, (int)Math.Min(2L * _scores.Length, int.MaxValue / 2)));
+        fixed (float* scores = _scores.Span)
+        {
+            SplitAttentionJob<TBlock, TVector, TProfile> job = new()
+            {
+                Cache = row.Cache, First = row.Position + 1 - keys, Keys = keys, Q = q, Sinks = sinks, KeyValueHeads = keyValueHeads, QueriesPerHead = queriesPerHead,
+                HeadDim = headDim, Scale = scale, Output = output, Scores = scores, Denominators = scores + floats - heads,
+            };
+            SplitAttentionJob<TBlock, TVector, TProfile>.Run(pool, ref job);
         }
     }
 

@@ -55,11 +55,4 @@ public readonly struct Mxfp4Experts
 
     /// <summary>Inputs of one expert.</summary>
     public int Columns { get; }
-
-    /// <summary>The scale bytes of one expert; none of them may be <see cref="Mxfp4.NaNScale"/>.</summary>
-    public ReadOnlySpan<byte> ScalesOf(int expert)
-    {
-        int each = Rows * (Columns / Mxfp4.BlockWeights);
-        return Scales.Span.Slice(checked(expert * each), each);
-    }
 }

@@ -24,8 +24,14 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
     where TWeights : unmanaged, IWeightRows
     where TProfile : struct, IProfile
 {
-    /// <summary>Weight rows of a panel, columns of a panel and activation rows met at once: 92 KiB of weights, 196 KiB of sums.</summary>
-    private const int PanelRows = 32, PanelColumns = 736, PanelTokens = 96;
+    /// <summary>Columns of a panel: 736 floats are no power of two, so the rows of a panel do not compete for the same cache sets.</summary>
+    private const int PanelColumns = 736;
+
+    /// <summary>Activation rows met at once, and those whose columns stay in the L1 cache while a panel's rows pass by.</summary>
+    private const int PanelTokens = 96, TileTokens = 12;
+
+    /// <summary>Weight rows of a panel: 92 KiB that stay in the L2 cache for many tokens; one tile's, 11 KiB in L1, where a single pass of tokens uses it.</summary>
+    private const int ManyRows = 32, FewRows = RegisterTile.Rows;
 
     /// <summary>What reading a quad of rows costs, in units of what one activation row costs: only the balance depends on it.</summary>
     private const int ReadingCost = 3;
@@ -84,15 +90,14 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
 
     private readonly void MatrixMatrix(in ProductGroup<TWeights> group, int begin, int end)
     {
-        Span<float> scratch = ThreadScratch.Floats(PanelRows * PanelColumns + PanelTokens * PanelRows * 16);
-        fixed (float* panel = scratch)
+        fixed (float* panel = ThreadScratch.Floats(ManyRows * PanelColumns + PanelTokens * ManyRows * 16))
         {
-            float* sums = panel + PanelRows * PanelColumns;
+            float* sums = panel + ManyRows * PanelColumns;
+            int panelRows = group.Count <= TileTokens ? FewRows : ManyRows;
             for (int token = 0; token < group.Count; token += PanelTokens)
             {
-                int tokens = Math.Min(PanelTokens, group.Count - token);
-                for (int row = begin; row < end; row += PanelRows)
-                    Panel(in group, row, Math.Min(PanelRows, end - row), group.First + token, tokens, panel, sums);
+                for (int row = begin; row < end; row += panelRows)
+                    Panel(in group, row, Math.Min(panelRows, end - row), group.First + token, Math.Min(PanelTokens, group.Count - token), panel, sums);
             }
         }
     }
@@ -100,33 +105,37 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
     private readonly void Panel(in ProductGroup<TWeights> group, int firstRow, int rows, int firstToken, int tokens, float* panel, float* sums)
     {
         float** x = stackalloc float*[PanelTokens];
-        int columns = group.Weights.PaddedColumns;
+        int columns = group.Weights.PaddedColumns, tiledRows = (rows + RegisterTile.Rows - 1) / RegisterTile.Rows * RegisterTile.Rows;
         for (int begin = 0; begin < columns; begin += PanelColumns)
         {
             int width = Math.Min(PanelColumns, columns - begin);
             for (int r = 0; r < rows; r++)
-                group.Weights.Widen<TBlock>(firstRow + r, begin, begin + width, panel + r * PanelColumns);
-            for (int r = rows; r % RegisterTile.Rows != 0; r++)
+                group.Weights.Widen<TBlock>(firstRow + r, begin, begin + width, rows, panel + r * PanelColumns);
+            for (int r = rows; r < tiledRows; r++)
                 new Span<float>(panel + r * PanelColumns, width).Clear();      // a ragged last tile computes rows that nobody reads
             for (int t = 0; t < tokens; t++)
                 x[t] = Inputs[firstToken + t] + begin;
-
-            // A few tokens' columns stay in the L1 cache while the panel's rows pass by.
-            for (int t = 0; t < tokens; t += 12)
+            for (int t = 0; t < tokens; t += TileTokens)
             {
                 for (int r = 0; r < rows; r += RegisterTile.Rows)
                 {
                     RegisterTile.Multiply<TVector>(
-                        panel + r * PanelColumns, PanelColumns, x + t, Math.Min(12, tokens - t), width,
-                        sums + (t * PanelRows + r) * 16, PanelRows * 16, begin == 0);
+                        panel + r * PanelColumns, PanelColumns, x + t, Math.Min(TileTokens, tokens - t), width,
+                        sums + (t * tiledRows + r) * 16, tiledRows * 16, begin == 0);
                 }
             }
         }
+        float* dots = stackalloc float[4];
         for (int t = 0; t < tokens; t++)
         {
             float* y = Outputs[firstToken + t];
-            for (int r = 0; r < rows; r++)
-                y[Column(firstRow + r)] = Finish(TBlock.Reduce(TBlock.Load(sums + (t * PanelRows + r) * 16)), group.Bias, firstRow + r);
+            for (int r = 0; r < rows; r += 4)
+            {
+                float* four = sums + (t * tiledRows + r) * 16;
+                TBlock.Reduce4(TBlock.Load(four), TBlock.Load(four + 16), TBlock.Load(four + 32), TBlock.Load(four + 48), dots);
+                for (int i = 0; i < Math.Min(4, rows - r); i++)
+                    y[Column(firstRow + r + i)] = Finish(dots[i], group.Bias, firstRow + r + i);
+            }
         }
     }
 

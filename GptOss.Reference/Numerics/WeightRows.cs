@@ -7,7 +7,7 @@ namespace GptOss.Reference.Numerics;
 /// <remarks>
 /// A row's columns are padded to whole blocks of sixteen lanes, and the activations lie in the row's <b>lane order</b>: lane j of step i of
 /// the dot product is element 16·i + j of the activation row. For bfloat16 that is the natural order; for MXFP4 it is the one that
-/// <see cref="Mxfp4Rows.ToLaneOrder"/> makes.
+/// <see cref="LaneOrderJob"/> makes.
 /// </remarks>
 internal unsafe interface IWeightRows
 {
@@ -15,7 +15,8 @@ internal unsafe interface IWeightRows
     int PaddedColumns { get; }
 
     /// <summary>Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of a row as float32, in lane order.</summary>
-    void Widen<TBlock>(nint row, int begin, int end, float* target) where TBlock : struct, IF32x16<TBlock>;
+    /// <remarks>Asks for the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
+    void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>;
 
     /// <summary>The dot products of four consecutive rows with one activation row.</summary>
     void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>;
@@ -32,13 +33,18 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 
     public int PaddedColumns => (columns + 15) & ~15;
 
-    public void Widen<TBlock>(nint row, int begin, int end, float* target) where TBlock : struct, IF32x16<TBlock>
+    public void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
     {
         ushort* w = data + row * columns;
         int whole = Math.Min(end, columns & ~15);
         int k = begin;
+        nint ahead = (nint)rowsAhead * columns;
         for (; k < whole; k += 16)
+        {
+            if (Sse.IsSupported && (k & 16) == 0)
+                Sse.Prefetch0(w + k + ahead);
             TBlock.Store(TBlock.Load(w + k), target + (k - begin));
+        }
         if (k < end)
             TBlock.Store(Tail<TBlock>(w + k, columns - k), target + (k - begin));
     }
@@ -72,10 +78,7 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
             s2 = TBlock.FusedMultiplyAdd(Tail<TBlock>(w2 + k, rest), a, s2);
             s3 = TBlock.FusedMultiplyAdd(Tail<TBlock>(w3 + k, rest), a, s3);
         }
-        dots[0] = TBlock.Reduce(s0);
-        dots[1] = TBlock.Reduce(s1);
-        dots[2] = TBlock.Reduce(s2);
-        dots[3] = TBlock.Reduce(s3);
+        TBlock.Reduce4(s0, s1, s2, s3, dots);
     }
 
     public float Dot<TBlock>(nint row, float* x) where TBlock : struct, IF32x16<TBlock>
@@ -103,35 +106,19 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 /// <summary>MXFP4 rows: for each block of 32, lane j takes element 2j, then element 2j + 1, the order in which the published bytes hold them.</summary>
 internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int columns) : IWeightRows
 {
-    /// <summary>Bytes ahead of the loads that the next cache lines are asked for. Without it the kernel reaches a third of its speed.</summary>
-    private const int PrefetchBytes = 1024;
-
     public int PaddedColumns => columns;
 
-    /// <summary>Reorders one activation row for MXFP4 rows: of every 32 elements the sixteen even ones, then the sixteen odd ones.</summary>
-    public static void ToLaneOrder(ReadOnlySpan<float> row, Span<float> target)
-    {
-        for (int block = 0; block + 32 <= row.Length; block += 32)
-        {
-            ReadOnlySpan<float> source = row.Slice(block, 32);
-            Span<float> lanes = target.Slice(block, 32);
-            for (int j = 0; j < 16; j++)
-            {
-                lanes[j] = source[2 * j];
-                lanes[16 + j] = source[2 * j + 1];
-            }
-        }
-    }
-
-    public void Widen<TBlock>(nint row, int begin, int end, float* target) where TBlock : struct, IF32x16<TBlock>
+    public void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
     {
         nint perRow = columns / 32;
         byte* block = blocks + (row * perRow + begin / 32) * 16;
         byte* scale = scales + row * perRow + begin / 32;
-        float* table = Mxfp4.Scales;
+        nint ahead = rowsAhead * perRow * 16;
         for (int k = begin; k < end; k += 32, block += 16, scale++, target += 32)
         {
-            TBlock.DecodeMxfp4(block, table[*scale], out TBlock even, out TBlock odd);
+            if (Sse.IsSupported && (k & 96) == 0)
+                Sse.Prefetch0(block + ahead);
+            TBlock.DecodeMxfp4(block, Mxfp4.ScaledValues(*scale), out TBlock even, out TBlock odd);
             TBlock.Store(even, target);
             TBlock.Store(odd, target + 16);
         }
@@ -140,33 +127,32 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>
     {
         nint perRow = columns / 32;
-        byte* b0 = blocks + row * perRow * 16, b1 = b0 + perRow * 16, b2 = b1 + perRow * 16, b3 = b2 + perRow * 16;
-        byte* e0 = scales + row * perRow, e1 = e0 + perRow, e2 = e1 + perRow, e3 = e2 + perRow;
-        float* table = Mxfp4.Scales;
+        nint bytes = perRow * 16, bytes3 = bytes * 3, scales3 = perRow * 3;
+        byte* b = blocks + row * bytes, e = scales + row * perRow, end = b + bytes;
         TBlock s0 = TBlock.Zero, s1 = TBlock.Zero, s2 = TBlock.Zero, s3 = TBlock.Zero;
-        for (nint i = 0; i < perRow; i++)
+        for (; b < end; b += 16, e++, x += 32)
         {
-            if (Sse.IsSupported && (i & 3) == 0)
+            // The same blocks of the next four rows. Without prefetching, the kernel reaches a third of its speed.
+            if (Sse.IsSupported && ((nint)b & 48) == 0)
             {
-                Sse.Prefetch0(b0 + i * 16 + PrefetchBytes);
-                Sse.Prefetch0(b1 + i * 16 + PrefetchBytes);
-                Sse.Prefetch0(b2 + i * 16 + PrefetchBytes);
-                Sse.Prefetch0(b3 + i * 16 + PrefetchBytes);
+                byte* next = b + 4 * bytes;
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + bytes);
+                Sse.Prefetch0(next + 2 * bytes);
+                Sse.Prefetch0(next + bytes3);
+                Sse.Prefetch0(e + 4 * perRow);
             }
-            TBlock even = TBlock.Load(x + i * 32), odd = TBlock.Load(x + i * 32 + 16);
-            TBlock.DecodeMxfp4(b0 + i * 16, table[e0[i]], out TBlock lo, out TBlock hi);
+            TBlock even = TBlock.Load(x), odd = TBlock.Load(x + 16);
+            TBlock.DecodeMxfp4(b, Mxfp4.ScaledValues(e[0]), out TBlock lo, out TBlock hi);
             s0 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s0));
-            TBlock.DecodeMxfp4(b1 + i * 16, table[e1[i]], out lo, out hi);
+            TBlock.DecodeMxfp4(b + bytes, Mxfp4.ScaledValues(e[perRow]), out lo, out hi);
             s1 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s1));
-            TBlock.DecodeMxfp4(b2 + i * 16, table[e2[i]], out lo, out hi);
+            TBlock.DecodeMxfp4(b + 2 * bytes, Mxfp4.ScaledValues(e[2 * perRow]), out lo, out hi);
             s2 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s2));
-            TBlock.DecodeMxfp4(b3 + i * 16, table[e3[i]], out lo, out hi);
+            TBlock.DecodeMxfp4(b + bytes3, Mxfp4.ScaledValues(e[scales3]), out lo, out hi);
             s3 = TBlock.FusedMultiplyAdd(hi, odd, TBlock.FusedMultiplyAdd(lo, even, s3));
         }
-        dots[0] = TBlock.Reduce(s0);
-        dots[1] = TBlock.Reduce(s1);
-        dots[2] = TBlock.Reduce(s2);
-        dots[3] = TBlock.Reduce(s3);
+        TBlock.Reduce4(s0, s1, s2, s3, dots);
     }
 
     public float Dot<TBlock>(nint row, float* x) where TBlock : struct, IF32x16<TBlock>
@@ -177,7 +163,7 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
         TBlock sum = TBlock.Zero;
         for (nint i = 0; i < perRow; i++)
         {
-            TBlock.DecodeMxfp4(block + i * 16, Mxfp4.Scales[scale[i]], out TBlock lo, out TBlock hi);
+            TBlock.DecodeMxfp4(block + i * 16, Mxfp4.ScaledValues(scale[i]), out TBlock lo, out TBlock hi);
             sum = TBlock.FusedMultiplyAdd(lo, TBlock.Load(x + i * 32), sum);
             sum = TBlock.FusedMultiplyAdd(hi, TBlock.Load(x + i * 32 + 16), sum);
         }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace GptOss.Reference.Tokens;
@@ -10,8 +9,8 @@ internal sealed class SpecialTokens
     private readonly ReadOnlyMemory<byte>[] _bytes;
     private readonly Dictionary<string, int> _ids;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _idsBySpan;
-    private readonly SearchValues<char> _firstUnits;
-    private readonly int[] _lengths;
+    private readonly string _firstUnits = "";     // of all names; '<' alone in every published vocabulary
+    private readonly List<int> _lengths = [];     // distinct, the longest first
 
     /// <summary>Special tokens <paramref name="names"/> with ids from <paramref name="firstId"/> on.</summary>
     /// <param name="firstId">Id of the first name.</param>
@@ -21,14 +20,25 @@ internal sealed class SpecialTokens
     {
         FirstId = firstId;
         _names = names;
-        _bytes = [.. names.Select(name => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(name))];
+        _bytes = new ReadOnlyMemory<byte>[names.Length];
         var ids = new Dictionary<string, int>(names.Length + aliases.Length);
-        for (int i = 0; i < names.Length; i++) ids.Add(names[i], firstId + i);
+        for (int i = 0; i < names.Length; i++)
+        {
+            ids.Add(names[i], firstId + i);
+            _bytes[i] = Encoding.UTF8.GetBytes(names[i]);
+        }
+
         foreach ((string name, int id) in aliases) ids.Add(name, id);
         _ids = ids;
         _idsBySpan = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        _firstUnits = SearchValues.Create([.. ids.Keys.Select(name => name[0]).Distinct()]);
-        _lengths = [.. ids.Keys.Select(name => name.Length).Distinct().OrderDescending()];
+        foreach (string name in ids.Keys)
+        {
+            if (!_firstUnits.Contains(name[0])) _firstUnits += name[0];
+            if (!_lengths.Contains(name.Length)) _lengths.Add(name.Length);
+        }
+
+        _lengths.Sort();
+        _lengths.Reverse();
     }
 
     /// <summary>Id of the first special token.</summary>

@@ -16,11 +16,13 @@ internal sealed class TokenizerJson
     private const long MostFileBytes = 256L << 20;
     private const int MostTokens = 1 << 20;
     private const int MostTokenBytes = 1024;
+    private const int MostNameUnits = 128;      // keeps the search for names in text short
 
     private readonly string _path;
     private readonly byte[] _json;
     private readonly Dictionary<int, string> _added = [];
-    private readonly List<(int Id, TokenTable.Range32 Range)> _vocab = [];
+    private readonly List<int> _ids = [];       // of the vocabulary's tokens, in the file's order
+    private readonly List<int> _ends = [];      // where their bytes end; each begins where the one before ends
     private readonly byte[] _bytes;
     private readonly byte[] _spelled = new byte[6 * MostTokenBytes];    // six bytes is the longest JSON escape
     private readonly byte[] _token = new byte[6 * MostTokenBytes];
@@ -126,10 +128,12 @@ internal sealed class TokenizerJson
             if (reader.ValueTextEquals("Regex"u8) && Next(ref reader) == JsonTokenType.String)
             {
                 patterns++;
-                if (!reader.ValueTextEquals(PieceSplitter.Pattern)) throw Broken($"pre_tokenizer splits by {Show(reader.GetString()!)}; expected the pattern of o200k_base");
+                if (!reader.ValueTextEquals(PieceSplitter.Pattern))
+                    throw Broken($"pre_tokenizer splits by {Show(reader.GetString()!)}; expected the pattern of o200k_base");
             }
 
-            if (reader.TokenType == JsonTokenType.PropertyName && (reader.ValueTextEquals("use_regex"u8) || reader.ValueTextEquals("add_prefix_space"u8)))
+            if (reader.TokenType == JsonTokenType.PropertyName
+                && (reader.ValueTextEquals("use_regex"u8) || reader.ValueTextEquals("add_prefix_space"u8)))
             {
                 string name = reader.GetString()!;
                 if (Next(ref reader) == JsonTokenType.True) throw Broken($"pre_tokenizer has {name} true; expected false");
@@ -138,7 +142,8 @@ internal sealed class TokenizerJson
             if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) depth++;
         }
         while (depth > 0);
-        if (patterns == 0 && reader.TokenType != JsonTokenType.Null) throw Broken("pre_tokenizer has no pattern to split by; expected that of o200k_base");
+        if (patterns == 0 && reader.TokenType != JsonTokenType.Null)
+            throw Broken("pre_tokenizer has no pattern to split by; expected that of o200k_base");
     }
 
     private void ReadAdded(long offset)
@@ -151,7 +156,8 @@ internal sealed class TokenizerJson
             string where = string.Create(CultureInfo.InvariantCulture, $"added_tokens[{index}]");
             if (index == MostTokens) throw Broken($"added_tokens has more than {MostTokens} entries");
             (int id, string content) = ReadAddedToken(ref reader, where);
-            if (content.Length is 0 or > MostTokenBytes) throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostTokenBytes}");
+            if (content.Length is 0 or > MostNameUnits)
+                throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
             if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives {Show(content)} ids {names[content]} and {id}; expected one");
             if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to {Show(_added[id])} and {Show(content)}; expected one");
         }
@@ -186,7 +192,7 @@ internal sealed class TokenizerJson
         Require(ref reader, JsonTokenType.StartObject, "model.vocab", "an object");
         while (Next(ref reader) == JsonTokenType.PropertyName)
         {
-            if (_vocab.Count == MostTokens) throw Broken($"model.vocab has more than {MostTokens} tokens");
+            if (_ids.Count == MostTokens) throw Broken($"model.vocab has more than {MostTokens} tokens");
             ReadOnlySpan<byte> spelled = Spelled(ref reader, "model.vocab");
             Next(ref reader);
             if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab[{Show(Encoding.UTF8.GetString(spelled))}]");
@@ -194,19 +200,22 @@ internal sealed class TokenizerJson
             // Some writers list a special token in both places.
             if (_added.TryGetValue(id, out string? special) && Encoding.UTF8.GetString(spelled) == special) continue;
             int length = Unspell(spelled, _bytes.AsSpan(_used), "model.vocab");
-            _vocab.Add((id, new TokenTable.Range32(_used, length)));
             _used += length;
+            _ids.Add(id);
+            _ends.Add(_used);
         }
     }
 
     private TokenTable BuildTable()
     {
-        int count = _vocab.Count;
+        int count = _ids.Count;
         var ranges = new TokenTable.Range32[count];
         var seen = new bool[count];
         int outside = -1;
-        foreach ((int id, TokenTable.Range32 range) in _vocab)
+        for (int i = 0, begin = 0; i < count; begin = _ends[i], i++)
         {
+            int id = _ids[i];
+            var range = new TokenTable.Range32(begin, _ends[i] - begin);
             if (id >= count)
             {
                 outside = outside < 0 ? id : Math.Min(outside, id);
@@ -219,7 +228,9 @@ internal sealed class TokenizerJson
         }
 
         if (outside >= 0)
-            throw Broken($"model.vocab has {count} tokens, so ids 0 to {count - 1} are expected; id {Array.IndexOf(seen, false)} is missing and {outside} is there");
+            throw Broken(
+                $"model.vocab has {count} tokens, so ids 0 to {count - 1} are expected; " +
+                $"id {Array.IndexOf(seen, false)} is missing and {outside} is there");
         if (!TokenTable.TryBuild(_bytes[.._used], ranges, out TokenTable table, out (int First, int Second) same))
             throw Broken($"model.vocab gives {ShowBytes(ranges[same.First])} ids {same.First} and {same.Second}; expected one");
         if (table.FirstMissingByte() is >= 0 and int missing)
@@ -229,13 +240,19 @@ internal sealed class TokenizerJson
 
     private string[] NamesFrom(int firstId)
     {
-        var names = new string[_added.Count];
-        foreach ((int id, string content) in _added.OrderBy(token => token.Key))
+        int[] ids = [.. _added.Keys];
+        Array.Sort(ids);
+        var names = new string[ids.Length];
+        for (int i = 0; i < ids.Length; i++)
         {
+            int id = ids[i];
+            string content = _added[id];
             if (id < firstId) throw Broken($"added token {Show(content)} has id {id}, which is a merge rank; expected ids from {firstId} on");
-            if (id - firstId >= names.Length || names[id - firstId] is not null)
-                throw Broken($"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; {Show(content)} has id {id}");
-            names[id - firstId] = content;
+            if (id != firstId + i)
+                throw Broken(
+                    $"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; " +
+                    $"{Show(content)} has id {id}");
+            names[i] = content;
         }
 
         return names;
@@ -278,7 +295,8 @@ internal sealed class TokenizerJson
 
     private ReadOnlySpan<byte> Spelled(ref Utf8JsonReader reader, string where)
     {
-        if (reader.ValueSpan.Length > _spelled.Length) throw Broken($"{where} spells a token with {reader.ValueSpan.Length} bytes; expected at most {_spelled.Length}");
+        if (reader.ValueSpan.Length > _spelled.Length)
+            throw Broken($"{where} spells a token with {reader.ValueSpan.Length} bytes; expected at most {_spelled.Length}");
         if (!reader.ValueIsEscaped) return reader.ValueSpan;
         return _spelled.AsSpan(0, reader.CopyString(_spelled));
     }

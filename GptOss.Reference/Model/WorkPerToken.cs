@@ -1,0 +1,47 @@
+using GptOss.Reference.Checkpoints;
+
+namespace GptOss.Reference.Model;
+
+/// <summary>What one token costs, computed from the shapes: the bytes that decode has to read and the operations that prefill has to do.</summary>
+public static class WorkPerToken
+{
+    /// <summary>Stored bytes of every tensor row that one decoded token reads: 3,708,089,088 for the 20b. The cache is not counted.</summary>
+    public static long Bytes(GptOssConfig config)
+    {
+        long attention = config.HiddenSize
+            + (config.QuerySize + 2L * config.KeyValueSize) * (config.HiddenSize + 1)
+            + config.NumAttentionHeads
+            + (long)config.HiddenSize * (config.QuerySize + 1);
+        long router = config.HiddenSize + (long)config.NumExperts * (config.HiddenSize + 1);
+        long expertBiases = 2L * config.IntermediateSize + config.HiddenSize;
+        long expertWeights = ExpertWeights(config) / 32 * 17;
+        long layer = 2 * (attention + router) + config.ExpertsPerToken * (2 * expertBiases + expertWeights);
+        long embeddingAndNorm = 2L * config.HiddenSize;
+        return config.NumHiddenLayers * layer + 2 * (embeddingAndNorm + (long)config.VocabSize * config.HiddenSize);
+    }
+
+    /// <summary>Multiplications and additions of the matrix products of one prompt token, without its logits: 6,056,017,920 for the 20b.</summary>
+    public static long Operations(GptOssConfig config)
+    {
+        long weights = (config.QuerySize + 2L * config.KeyValueSize) * config.HiddenSize
+            + (long)config.HiddenSize * config.QuerySize
+            + (long)config.NumExperts * config.HiddenSize
+            + config.ExpertsPerToken * ExpertWeights(config);
+        return config.NumHiddenLayers * 2 * weights;
+    }
+
+    /// <summary>Operations of attention, scores and mix, for the tokens at positions <paramref name="first"/> … + <paramref name="count"/> − 1 of a sequence.</summary>
+    public static long AttentionOperations(GptOssConfig config, int first, int count)
+    {
+        long keys = 0;
+        for (int layer = 0; layer < config.NumHiddenLayers; layer++)
+        {
+            int window = config.WindowOf(layer) ?? int.MaxValue;
+            for (int position = first; position < first + count; position++)
+                keys += Math.Min(position + 1, window);
+        }
+        return 4 * keys * config.QuerySize;
+    }
+
+    private static long ExpertWeights(GptOssConfig config) => 3L * config.IntermediateSize * config.HiddenSize;
+}
