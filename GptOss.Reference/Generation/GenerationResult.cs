@@ -3,7 +3,9 @@ namespace GptOss.Reference.Generation;
 /// <summary>A token that was just chosen.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="IsStop">Whether it is a stop token, which ends the continuation and is not part of the text.</param>
-/// <param name="Text">Text that is certain now: whole characters, and nothing that may yet turn out to be a stop text. Often empty, or of earlier tokens.</param>
+/// <param name="Text">
+/// Text that is certain now: whole characters, and nothing that may yet turn out to be a stop text. Often empty, or of earlier tokens.
+/// </param>
 /// <param name="LogProbabilities">Where they were asked for.</param>
 public readonly record struct GeneratedToken(int Id, bool IsStop, string Text, LogProbabilities? LogProbabilities);
 
@@ -16,7 +18,7 @@ public sealed record GenerationResult
     /// <summary>Their decoding: special tokens by name, without the stop token, cut before a stop text.</summary>
     public required string Text { get; init; }
 
-    /// <summary>What of <see cref="Text"/> no <see cref="GeneratedToken"/> gave out: an unfinished character or the beginning of a stop text. Usually empty.</summary>
+    /// <summary>The end of <see cref="Text"/> that came with no token: an unfinished character, or what began like a stop text.</summary>
     public required string Rest { get; init; }
 
     /// <summary>Why it ended.</summary>

@@ -35,7 +35,7 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(options);
-        Require(sequence, prompt.Span);
+        PromptLimits.Require(model.Config, prompt.Span, sequence.Length);
         using var answer = new Answer(tokenizer, options, tokenChosen);
         Rows logits = default;
         for (int read = 0; read < prompt.Length;)
@@ -59,24 +59,6 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
             if (answer.Add(fed[0], logits[0])) return answer.End(FinishReason.Stop, prompt.Length);
             if (answer.Count >= most) return answer.End(FinishReason.Length, prompt.Length);
             logits = model.Forward(new BatchItem(sequence, fed, LogitRows.Last));
-        }
-    }
-
-    /// <summary>Refuses a prompt that cannot follow <paramref name="sequence"/>.</summary>
-    private void Require(Sequence sequence, ReadOnlySpan<int> prompt)
-    {
-        if (prompt.IsEmpty) throw new PromptException("The prompt has no tokens, so there is nothing to continue.");
-        int context = model.Config.MaxPositions, vocabulary = model.Config.VocabSize;
-        if (prompt.Length > context - sequence.Length)
-        {
-            throw new PromptException(sequence.Length == 0
-                ? $"The prompt has {prompt.Length} tokens; the model's context holds {context}."
-                : $"The prompt has {prompt.Length} tokens after {sequence.Length} in the conversation; the model's context holds {context}.");
-        }
-        for (int i = 0; i < prompt.Length; i++)
-        {
-            if ((uint)prompt[i] >= (uint)vocabulary)
-                throw new PromptException($"Token id {prompt[i]} at place {i} of the prompt is unknown; the model has ids 0 to {vocabulary - 1}.");
         }
     }
 

@@ -11,7 +11,8 @@ public static class StopTokens
 
     /// <summary>
     /// <c>eos_token_id</c> of the checkpoint's <c>generation_config.json</c>, which for a folder named <c>original</c> may stand in its parent;
-    /// where none is given, the ids of <c>&lt;|return|&gt;</c>, <c>&lt;|endoftext|&gt;</c> and <c>&lt;|call|&gt;</c>. Only ids that the model can choose.
+    /// where none is given, the ids of <c>&lt;|return|&gt;</c>, <c>&lt;|endoftext|&gt;</c> and <c>&lt;|call|&gt;</c>. Only ids that the
+    /// model can choose.
     /// </summary>
     /// <param name="model">The model, whose checkpoint folder and vocabulary are looked at.</param>
     /// <param name="tokenizer">The checkpoint's tokenizer.</param>
