@@ -22,6 +22,7 @@ internal static class Program
             SynthCommand.Create(terminal),
             TraceCommand.Create(terminal),
             VerifyCommand.Create(terminal),
+            BenchCommand.Create(terminal),
         };
         // A prompt may begin with @, and -ab is no -a -b.
         var parsing = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };

@@ -20,6 +20,9 @@ public static class WorkPerToken
         return config.NumHiddenLayers * layer + 2 * (embeddingAndNorm + (long)config.VocabSize * config.HiddenSize);
     }
 
+    /// <summary>Stored bytes of all layers' weights: what a chunk of many prompt tokens reads once.</summary>
+    public static long LayerBytes(GptOssConfig config) => ParameterCount.From(config).TensorBytes - 4L * config.VocabSize * config.HiddenSize - 2L * config.HiddenSize;
+
     /// <summary>Multiplications and additions of the matrix products of one prompt token, without its logits: 6,056,017,920 for the 20b.</summary>
     public static long Operations(GptOssConfig config)
     {

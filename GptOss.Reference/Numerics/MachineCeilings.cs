@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
@@ -79,6 +80,7 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
     /// <summary>Adds everything up in eight registers; nothing is kept but the sum.</summary>
     private readonly unsafe struct ReadJob<TVector>(float* memory, long count, bool prefetch) : IJob where TVector : struct, IVector<TVector>
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]      // it runs a few times only: there is no time to be found hot
         public void Execute(int part, int parts)
         {
             // Steps of a KiB; what is left over at the end of a part is below a millionth.
@@ -112,6 +114,7 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
     {
         internal double Operations => 2.0 * 12 * TVector.Lanes * rounds;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Execute(int part, int parts)
         {
             TVector x = TVector.Broadcast(1e-3f), y = TVector.Broadcast(0.999f);
@@ -137,7 +140,7 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
     }
 
     /// <summary>Uses results, so that computing them cannot be left out.</summary>
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static unsafe void Keep<TVector>(TVector a, TVector b, TVector c, TVector d, TVector e, TVector f, TVector g, TVector h) where TVector : struct, IVector<TVector>
     {
         float* sink = stackalloc float[16];
