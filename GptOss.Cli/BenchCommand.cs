@@ -18,9 +18,9 @@ internal sealed class BenchCommand
     private readonly Option<int?> _context = Arguments.Number("--context", "Cached positions before the decoded tokens; without it, as many as the prompt has.", 1, 1 << 20);
     private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 leaves decode out.", 0, 1 << 20, 16);
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
-    private readonly Option<Precision> _profile = Arguments.Profile();
+    private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<RegisterWidth> _width = Arguments.Width();
+    private readonly Option<RegisterWidth?> _width = Arguments.Width();
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every repeat." };
 
     internal static Command Create(Terminal terminal)

@@ -57,6 +57,17 @@ public class SinkAttentionTests
         }
     }
 
+    [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
+    public void A_long_context_that_is_split_among_more_workers_than_heads_is_the_same(RegisterWidth width, Precision precision)
+    {
+        // From 1,024 keys on, and where heads do not go evenly into workers, key ranges and channel blocks are shared out.
+        foreach (int threads in Workers.Counts)
+        {
+            new Call(new(2, 8, 64, null, null, [1100], 1), precision, 7).Check(EveryWidth.Kernels(width, precision, threads));
+            new Call(new(1, 3, 10, 1030, 1100, [1024, 2000], 1), precision, 8).Check(EveryWidth.Kernels(width, precision, threads));
+        }
+    }
+
     [Fact]
     public void Attention_is_as_close_to_the_truth_as_its_roundings_allow()
     {

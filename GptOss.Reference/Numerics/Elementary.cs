@@ -67,14 +67,14 @@ public static class Elementary
     /// <summary>base^exponent for a positive base: e^(exponent · ln base).</summary>
     public static double Pow(double @base, double exponent) => Exp(exponent * Ln(@base));
 
-    /// <summary>The sine and cosine of an angle in radians, |angle| at most 2^20 (positions reach 2^17).</summary>
+    /// <summary>The sine and cosine of an angle in radians, |angle| at most 2^31, which no position exceeds.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The angle is larger, or not a number.</exception>
     public static (double Sin, double Cos) SinCos(double angle)
     {
-        if (!(Math.Abs(angle) <= 1 << 20))
-            throw new ArgumentOutOfRangeException(nameof(angle), angle, "An angle must be a number of at most 1048576 radians.");
+        if (!(Math.Abs(angle) <= 2147483648))
+            throw new ArgumentOutOfRangeException(nameof(angle), angle, "An angle must be a number of at most 2147483648 radians.");
 
-        // angle = n·π/2 + r, |r| ≤ π/4. With n below 2^20 the two parts of π/2 leave an error below 1e-16.
+        // angle = n·π/2 + r, |r| ≤ π/4. n is exact and so are its products; the two parts of π/2 leave n · 1.5e-33.
         double n = Math.Round(angle * 0.63661977236758134);
         double r = Math.FusedMultiplyAdd(-n, HalfPiLow, Math.FusedMultiplyAdd(-n, HalfPiHigh, angle));
         double r2 = r * r;
