@@ -1,4 +1,6 @@
 using System.Text.Json;
+using FsCheck;
+using FsCheck.Fluent;
 using GptOss.Reference.Harmony;
 using Xunit;
 
@@ -61,6 +63,55 @@ public class MessageJsonTests
         "messages[0].content[0].tools['f'] has no tools.")]
     public void What_is_no_conversation_is_refused_in_one_sentence(string json, string message) =>
         Assert.Equal(message, Assert.Throws<HarmonyFormatException>(() => MessageJson.ReadConversation(json)).Message);
+
+    [Fact]
+    public void Damaged_lines_give_a_clear_error_or_a_result_and_nothing_else() => Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed =>
+    {
+        var random = new Random(seed);
+        string[] pieces = ["\\ud800", "\\udc00", "\"", "{", "}", "[", "]", ",", ":", "null", "true", "1e999", "-1", "\ud800", "\\", "\0", "é", "\"role\":", "\"content\":", "\"tools\":"];
+        string[] files = ["render.jsonl", "message.jsonl", "parse.jsonl", "stream.jsonl"];
+        int file = random.Next(files.Length);
+        string[] lines = Recorded[file];
+        string line = lines[random.Next(lines.Length)];
+        for (int i = random.Next(1, 4); i > 0; i--)
+        {
+            int at = random.Next(line.Length);
+            line = line[..at] + pieces[random.Next(pieces.Length)] + line[Math.Min(line.Length, at + random.Next(12))..];
+        }
+
+        Func<string, string> answer = file switch
+        {
+            0 => RecordedHarmony.Reader.Render,
+            1 => RecordedHarmony.Reader.Message,
+            2 => RecordedHarmony.Reader.Parse,
+            _ => RecordedHarmony.Reader.Stream,
+        };
+        try
+        {
+            JsonElement.Parse(answer(line));
+        }
+        catch (HarmonyFormatException e)
+        {
+            Assert.Matches(@"^[^\r\n]*\.$", e.Message);
+        }
+    }).Check(Config.QuickThrowOnFailure.WithMaxTest(20000));
+
+    private static string[][] Recorded { get; } = [.. new[] { "render.jsonl", "message.jsonl", "parse.jsonl", "stream.jsonl" }.Select(RecordedHarmony.Lines)];
+
+    [Theory]
+    [InlineData("""{"messages":[],"\ud800":1}""")]
+    [InlineData("""{"\ud800":1,"messages":[]}""")]
+    [InlineData("""{"messages":[{"role":"user","content":"x","\udc00":"\ud800"}]}""")]
+    public void Keys_that_are_not_Unicode_give_a_clear_error_or_are_ignored(string json)
+    {
+        try
+        {
+            MessageJson.ReadConversation(json);
+        }
+        catch (HarmonyFormatException)
+        {
+        }
+    }
 
     [Fact]
     public void Deep_nesting_is_refused()

@@ -4,9 +4,13 @@ using System.Text.Json;
 
 namespace GptOss.Reference.Harmony;
 
-/// <summary>JSON on one line, as serde_json and Python's json (<c>ensure_ascii=False</c>, no spaces) both print it: nothing escaped that need not be.</summary>
+/// <summary>
+/// JSON on one line, as serde_json and Python's json (<c>ensure_ascii=False</c>, no spaces) both print it: nothing escaped that need not be.
+/// </summary>
 internal static class CompactJson
 {
+    private const string BrokenKey = "A key holds half of a surrogate pair.";
+
     // What serde_json accepts.
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 128 };
 
@@ -22,7 +26,8 @@ internal static class CompactJson
         }
         catch (JsonException e)
         {
-            throw new HarmonyFormatException($"{what} is not valid JSON at line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1}.", e);
+            throw new HarmonyFormatException(
+                $"{what} is not valid JSON at line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1}.", e);
         }
         catch (ArgumentException e)            // the text holds half of a surrogate pair
         {
@@ -74,6 +79,19 @@ internal static class CompactJson
         return text.Append('"');
     }
 
+    /// <summary>A property of an object, the last of this name; null if there is none, or if the value is no object.</summary>
+    internal static JsonElement? Get(JsonElement value, string key)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.Object && value.TryGetProperty(key, out JsonElement found) ? found : null;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new HarmonyFormatException(BrokenKey, e);
+        }
+    }
+
     /// <summary>Text that JSON may hold; half of a surrogate pair is refused.</summary>
     internal static string String(JsonElement element)
     {
@@ -86,6 +104,49 @@ internal static class CompactJson
             throw new HarmonyFormatException("A text holds half of a surrogate pair.", e);
         }
     }
+
+    /// <summary>Text of which each half of a surrogate pair that stands alone is U+FFFD.</summary>
+    internal static string StringWithReplacement(JsonElement element)
+    {
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            string raw = element.GetRawText();
+            var text = new StringBuilder(raw.Length);
+            for (int i = 0; i < raw.Length; i++)
+            {
+                if (raw[i] != '\\')
+                {
+                    text.Append(raw[i]);
+                }
+                else if (Escaped(raw, i) is not { } unit)
+                {
+                    text.Append(raw[i++]).Append(raw[i]);
+                }
+                else if (char.IsHighSurrogate(unit) && Escaped(raw, i + 6) is { } low && char.IsLowSurrogate(low))
+                {
+                    text.Append(unit).Append(low);
+                    i += 11;
+                }
+                else
+                {
+                    text.Append(char.IsSurrogate(unit) ? "\\ufffd" : raw.AsSpan(i, 6));
+                    i += 5;
+                }
+            }
+
+            return JsonElement.Parse(text.ToString()).GetString()!;
+        }
+    }
+
+    // The UTF-16 unit of an escape \uXXXX at this place.
+    private static char? Escaped(string raw, int at) =>
+        at + 6 <= raw.Length && raw[at] == '\\' && raw[at + 1] == 'u'
+            ? (char)ushort.Parse(raw.AsSpan(at + 2, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+            : null;
 
     private static void Append(StringBuilder text, JsonElement value)
     {
@@ -136,7 +197,7 @@ internal static class CompactJson
             }
             catch (InvalidOperationException e)
             {
-                throw new HarmonyFormatException("A key holds half of a surrogate pair.", e);
+                throw new HarmonyFormatException(BrokenKey, e);
             }
         }
 

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace GptOss.Reference.Harmony;
 
-/// <summary>System and developer content as text: sections with a blank line between them. Source: <c>openai/harmony</c>, <c>src/encoding.rs</c>.</summary>
+/// <summary>System and developer content as text: sections with a blank line between them.</summary>
+/// <remarks>Source: <c>openai/harmony</c>, <c>src/encoding.rs</c>.</remarks>
 internal static class ContentText
 {
     /// <summary>The text of a system message.</summary>

@@ -1,6 +1,7 @@
 namespace GptOss.Reference.Harmony;
 
-/// <summary>A conversation that cannot be rendered, JSON that is no conversation, or tokens that are no messages. The message is one sentence.</summary>
+/// <summary>A conversation that cannot be rendered, JSON that is no conversation, or tokens that are no messages.</summary>
+/// <remarks>The message is one sentence.</remarks>
 public sealed class HarmonyFormatException : Exception
 {
     /// <summary>Builds the exception.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Harmony;
@@ -57,7 +58,8 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
 
     /// <summary>
     /// <c>{"name", "role", "strict", "tokens"}</c> → <c>{"name", "steps", "eos", "messages"}</c>, one step a token with the parser's state after
-    /// it. Without <c>tokens</c>, those of the line's <c>steps</c> are taken. After a step that is an error nothing follows, and <c>eos</c> is absent.
+    /// it. Without <c>tokens</c>, those of the line's <c>steps</c> are taken. After a step that is an error nothing follows, and <c>eos</c> is
+    /// absent.
     /// </summary>
     /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
     public string Stream(string line)
@@ -65,11 +67,50 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
         JsonElement input = Read(line);
         return Result(input, text =>
         {
-            bool hasTokens = input.TryGetProperty("tokens", out JsonElement tokens) && tokens.ValueKind != JsonValueKind.Null;
-            int[] ids = hasTokens ? Ids(tokens) : [.. Items(Get(input, "steps"), "steps").Select(step => Id(Get(step, "token")))];
+            int[] ids = CompactJson.Get(input, "tokens") is { ValueKind: not JsonValueKind.Null } tokens
+                ? Ids(tokens)
+                : [.. Items(Get(input, "steps"), "steps").Select(step => Id(Get(step, "token")))];
             ParsingMode mode = Flag(input, "strict", true) ? ParsingMode.Strict : ParsingMode.Lenient;
             AppendSteps(text, new HarmonyParser(tokenizer, StatedRole(input), mode), ids);
         });
+    }
+
+    /// <summary>
+    /// <c>{"text"}</c> → <c>{"ids"}</c>, or else <c>{"ids"}</c> → <c>{"text"}</c>: special tokens by name, U+FFFD for what is not UTF-8. A line that
+    /// is neither, or an id without a token, gives <c>{"error"}</c>.
+    /// </summary>
+    /// <param name="line">One JSON object.</param>
+    /// <param name="withSpecials">Whether names of special tokens in the text become their ids.</param>
+    /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
+    public string Tokens(string line, bool withSpecials)
+    {
+        JsonElement input = Read(line);
+        var text = new StringBuilder();
+        try
+        {
+            if (CompactJson.Get(input, "text") is { } given)
+            {
+                string words = given.ValueKind == JsonValueKind.String
+                    ? CompactJson.StringWithReplacement(given)
+                    : throw new HarmonyFormatException("text is no string.");
+                int[] ids = withSpecials ? tokenizer.EncodeWithSpecials(words) : tokenizer.Encode(words);
+                text.Append("{\"ids\":[").AppendJoin(',', ids).Append(']');
+            }
+            else
+            {
+                int[] ids = Ids(Get(input, "ids"), "ids");
+                if (Array.FindIndex(ids, id => !tokenizer.IsKnown(id)) is >= 0 and var at)
+                    throw new HarmonyFormatException($"ids[{at}] is {(uint)ids[at]}; this tokenizer has ids 0 to {tokenizer.Count - 1}.");
+                AppendField(text, "{\"text\":", tokenizer.Decode(ids));
+            }
+        }
+        catch (HarmonyFormatException e)
+        {
+            text.Clear();
+            AppendField(text, "{\"error\":", e.Message);
+        }
+
+        return text.Append('}').ToString();
     }
 
     private static void AppendSteps(StringBuilder text, HarmonyParser parser, int[] ids)
@@ -151,14 +192,14 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
             "library" => DroppedAnalysis.Library,
             "finished" => DroppedAnalysis.Finished,
             "none" => DroppedAnalysis.None,
-            var other => throw new HarmonyFormatException($"drop is '{other}'; expected library, finished or none."),
+            var other => throw new HarmonyFormatException($"drop is '{Printable.Clip(other)}'; expected library, finished or none."),
         };
         return Word(input, "mode") switch
         {
             "completion" or null => _renderer.RenderForCompletion(messages, drop: drop),
             "conversation" => _renderer.RenderConversation(messages, drop),
             "training" => _renderer.RenderForTraining(messages, drop),
-            var other => throw new HarmonyFormatException($"mode is '{other}'; expected completion, conversation or training."),
+            var other => throw new HarmonyFormatException($"mode is '{Printable.Clip(other)}'; expected completion, conversation or training."),
         };
     }
 
@@ -171,7 +212,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     // A name may be anything; it is given back as it came.
     private static string Result(JsonElement input, Action<StringBuilder> write)
     {
-        string name = input.TryGetProperty("name", out JsonElement given) ? CompactJson.Spelled(given) : "null";
+        string name = CompactJson.Get(input, "name") is { } given ? CompactJson.Spelled(given) : "null";
         var text = new StringBuilder($"{{\"name\":{name},");
         int begin = text.Length;
         try
@@ -210,31 +251,31 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     }
 
     private static Role? StatedRole(JsonElement input) => Word(input, "role") is { } word
-        ? RoleWords.Find(word) ?? throw new HarmonyFormatException($"role is '{word}'; expected user, assistant, system, developer, tool or null.")
+        ? RoleWords.Find(word)
+            ?? throw new HarmonyFormatException($"role is '{Printable.Clip(word)}'; expected user, assistant, system, developer, tool or null.")
         : null;
 
     private static string? Word(JsonElement input, string key)
     {
-        if (!input.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return null;
+        if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value) return null;
         return value.ValueKind == JsonValueKind.String ? CompactJson.String(value) : throw new HarmonyFormatException($"{key} is no string.");
     }
 
     private static bool Flag(JsonElement input, string key, bool absent)
     {
-        if (!input.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return absent;
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw new HarmonyFormatException($"{key} is neither true nor false.");
+        if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value) return absent;
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+            : throw new HarmonyFormatException($"{key} is neither true nor false.");
     }
 
     private static JsonElement Get(JsonElement input, string key) =>
-        input.ValueKind == JsonValueKind.Object && input.TryGetProperty(key, out JsonElement value)
-            ? value
-            : throw new HarmonyFormatException($"The line has no {key}.");
+        CompactJson.Get(input, key) ?? throw new HarmonyFormatException($"The line has no {key}.");
 
     private static JsonElement.ArrayEnumerator Items(JsonElement list, string key) =>
         list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : throw new HarmonyFormatException($"{key} is no list.");
 
     /// <summary>Ids from JSON: whole numbers of 32 bits; whether each has a token is the parser's business.</summary>
-    internal static int[] Ids(JsonElement list) => [.. Items(list, "tokens").Select(Id)];
+    internal static int[] Ids(JsonElement list, string key = "tokens") => [.. Items(list, key).Select(Id)];
 
     private static int Id(JsonElement item) => item.ValueKind == JsonValueKind.Number && item.TryGetUInt32(out uint id)
         ? unchecked((int)id)

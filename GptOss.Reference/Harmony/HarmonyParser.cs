@@ -1,3 +1,4 @@
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Harmony;
@@ -203,7 +204,7 @@ public sealed class HarmonyParser
         error = "A message's header is not UTF-8.";
         if (ContentDecoder.Strict(_tokenizer, _header) is not { } text) return null;
         Header? header = Header.Read(text, _nextRole, isCutShort: false, out string? rest, out error);
-        if (rest is not null) error = $"A message's header holds words without a meaning: '{rest}'.";
+        if (rest is not null) error = $"A message's header holds words without a meaning: '{Printable.Clip(rest)}'.";
         return rest is null ? header : null;
     }
 
@@ -245,7 +246,8 @@ public sealed class HarmonyParser
         if (_nextRole is not null && _header.Count > 0)
         {
             string text = ContentDecoder.Strict(_tokenizer, _header) ?? throw new HarmonyFormatException("A message's header is not UTF-8.");
-            Header header = Header.Read(text, _nextRole, isCutShort: true, out string? rest, out string? error) ?? throw new HarmonyFormatException(error!);
+            Header header = Header.Read(text, _nextRole, isCutShort: true, out string? rest, out string? error)
+                ?? throw new HarmonyFormatException(error!);
             AddCutMessage(header, rest ?? "");
         }
 

@@ -27,7 +27,8 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
 
     /// <summary>A conversation as it is: the messages in order, nothing between or around them.</summary>
     /// <exception cref="HarmonyFormatException">A tool's message has no name, or content stands under a role that may not have it.</exception>
-    public int[] RenderConversation(IReadOnlyList<Message> messages, DroppedAnalysis drop = DroppedAnalysis.Library) => [.. Conversation(messages, drop)];
+    public int[] RenderConversation(IReadOnlyList<Message> messages, DroppedAnalysis drop = DroppedAnalysis.Library) =>
+        [.. Conversation(messages, drop)];
 
     /// <summary>A conversation and the start of the next message: <c>&lt;|start|&gt;assistant</c>.</summary>
     /// <param name="messages">What was said so far.</param>
@@ -88,7 +89,8 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         ids.Add(_tokens.Start);
         if (message.Role == Role.Tool)
         {
-            Append(ids, message.Name ?? throw new HarmonyFormatException("A tool's message has no name; the tool's name stands in place of the role."));
+            Append(ids, message.Name
+                ?? throw new HarmonyFormatException("A tool's message has no name; the tool's name stands in place of the role."));
         }
         else
         {
@@ -129,7 +131,10 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         TextContent text => text.Text,
         SystemContent system when role == Role.System => ContentText.Of(system, hasFunctions),
         DeveloperContent developer when role == Role.Developer => ContentText.Of(developer),
-        SystemContent => throw new HarmonyFormatException($"System content stands in a message of role {role.Word()}; only a system message may have it."),
-        _ => throw new HarmonyFormatException($"Developer content stands in a message of role {role.Word()}; only a developer message may have it."),
+        SystemContent => throw Misplaced("System", role, "system"),
+        _ => throw Misplaced("Developer", role, "developer"),
     };
+
+    private static HarmonyFormatException Misplaced(string content, Role role, string allowed) =>
+        new($"{content} content stands in a message of role {role.Word()}; only a {allowed} message may have it.");
 }

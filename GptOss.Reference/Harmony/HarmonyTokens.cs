@@ -29,6 +29,7 @@ internal sealed class HarmonyTokens(Tokenizer tokenizer)
     private static int Id(Tokenizer tokenizer, string name)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return tokenizer.SpecialId(name) ?? throw new ArgumentException($"The tokenizer has no token {name}, which the Harmony format needs.", nameof(tokenizer));
+        return tokenizer.SpecialId(name)
+            ?? throw new ArgumentException($"The tokenizer has no token {name}, which the Harmony format needs.", nameof(tokenizer));
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using GptOss.Reference.Checkpoints;
 
 namespace GptOss.Reference.Harmony;
 
@@ -38,9 +39,10 @@ public static class MessageJson
     public static Message Read(JsonElement message, string path = "message")
     {
         string role = CompactJson.String(Required(message, "role", path, JsonValueKind.String));
-        JsonElement content = Get(message, "content") ?? throw new HarmonyFormatException($"{path} has no content.");
+        JsonElement content = CompactJson.Get(message, "content") ?? throw new HarmonyFormatException($"{path} has no content.");
         return new Message(
-            RoleWords.Find(role) ?? throw new HarmonyFormatException($"{path}.role is '{role}'; expected user, assistant, system, developer or tool."),
+            RoleWords.Find(role)
+                ?? throw new HarmonyFormatException($"{path}.role is '{Printable.Clip(role)}'; expected user, assistant, system, developer or tool."),
             content.ValueKind switch
             {
                 JsonValueKind.String => [new TextContent(CompactJson.String(content))],
@@ -192,17 +194,19 @@ public static class MessageJson
             "text" => new TextContent(CompactJson.String(Required(item, "text", path, JsonValueKind.String))),
             "system_content" => System(item, path),
             "developer_content" => new DeveloperContent { Instructions = Text(item, "instructions", path), Tools = Tools(item, path) },
-            _ => throw new HarmonyFormatException($"{path}.type is '{type}'; expected text, system_content or developer_content."),
+            _ => throw new HarmonyFormatException($"{path}.type is '{Printable.Clip(type)}'; expected text, system_content or developer_content."),
         };
     }
 
     private static SystemContent System(JsonElement item, string path)
     {
         var content = new SystemContent { ConversationStartDate = Text(item, "conversation_start_date", path), Tools = Tools(item, path) };
-        if (Get(item, "model_identity") is not null) content = content with { ModelIdentity = Text(item, "model_identity", path) };
-        if (Get(item, "knowledge_cutoff") is not null) content = content with { KnowledgeCutoff = Text(item, "knowledge_cutoff", path) };
-        if (Get(item, "reasoning_effort") is not null) content = content with { ReasoningEffort = Effort(Text(item, "reasoning_effort", path), path) };
-        if (Get(item, "channel_config") is { } config) content = content with { ChannelConfig = Channels(config, path + ".channel_config") };
+        if (CompactJson.Get(item, "model_identity") is not null) content = content with { ModelIdentity = Text(item, "model_identity", path) };
+        if (CompactJson.Get(item, "knowledge_cutoff") is not null) content = content with { KnowledgeCutoff = Text(item, "knowledge_cutoff", path) };
+        if (CompactJson.Get(item, "reasoning_effort") is not null)
+            content = content with { ReasoningEffort = Effort(Text(item, "reasoning_effort", path), path) };
+        if (CompactJson.Get(item, "channel_config") is { } config)
+            content = content with { ChannelConfig = Channels(config, path + ".channel_config") };
         return content;
     }
 
@@ -212,14 +216,14 @@ public static class MessageJson
         "Low" => ReasoningEffort.Low,
         "Medium" => ReasoningEffort.Medium,
         "High" => ReasoningEffort.High,
-        _ => throw new HarmonyFormatException($"{path}.reasoning_effort is '{word}'; expected Low, Medium or High."),
+        _ => throw new HarmonyFormatException($"{path}.reasoning_effort is '{Printable.Clip(word)}'; expected Low, Medium or High."),
     };
 
     private static ChannelConfig? Channels(JsonElement config, string path)
     {
         if (config.ValueKind == JsonValueKind.Null) return null;
         JsonElement channels = Required(config, "valid_channels", path, JsonValueKind.Array);
-        JsonElement required = Get(config, "channel_required") ?? throw new HarmonyFormatException($"{path} has no channel_required.");
+        JsonElement required = CompactJson.Get(config, "channel_required") ?? throw new HarmonyFormatException($"{path} has no channel_required.");
         if (required.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) throw Wrong(path + ".channel_required", "true or false", required);
         return new ChannelConfig(
             [.. channels.EnumerateArray().Select((channel, index) => channel.ValueKind == JsonValueKind.String
@@ -231,12 +235,12 @@ public static class MessageJson
     private static OrderedDictionary<string, ToolNamespace>? Tools(JsonElement item, string path)
     {
         path += ".tools";
-        if (Get(item, "tools") is not { ValueKind: not JsonValueKind.Null } tools) return null;
+        if (CompactJson.Get(item, "tools") is not { ValueKind: not JsonValueKind.Null } tools) return null;
         if (tools.ValueKind != JsonValueKind.Object) throw Wrong(path, "an object", tools);
         var spaces = new OrderedDictionary<string, ToolNamespace>(StringComparer.Ordinal);
         foreach ((string key, JsonElement space) in CompactJson.Properties(tools))
         {
-            string at = $"{path}['{key}']";
+            string at = $"{path}['{Printable.Clip(key)}']";
             JsonElement list = Required(space, "tools", at, JsonValueKind.Array);
             spaces[key] = new ToolNamespace(
                 CompactJson.String(Required(space, "name", at, JsonValueKind.String)),
@@ -249,7 +253,7 @@ public static class MessageJson
 
     private static ToolDescription Tool(JsonElement tool, string path)
     {
-        JsonElement? parameters = Get(tool, "parameters") is { ValueKind: not JsonValueKind.Null } given ? given : null;
+        JsonElement? parameters = CompactJson.Get(tool, "parameters") is { ValueKind: not JsonValueKind.Null } given ? given : null;
         if (parameters is { ValueKind: not JsonValueKind.Object } other) throw Wrong(path + ".parameters", "an object", other);
         return new ToolDescription(
             CompactJson.String(Required(tool, "name", path, JsonValueKind.String)),
@@ -257,7 +261,7 @@ public static class MessageJson
             parameters);
     }
 
-    private static string? Text(JsonElement parent, string key, string path) => Get(parent, key) switch
+    private static string? Text(JsonElement parent, string key, string path) => CompactJson.Get(parent, key) switch
     {
         null or { ValueKind: JsonValueKind.Null } => null,
         { ValueKind: JsonValueKind.String } text => CompactJson.String(text),
@@ -267,12 +271,9 @@ public static class MessageJson
     private static JsonElement Required(JsonElement parent, string key, string path, JsonValueKind kind)
     {
         if (parent.ValueKind != JsonValueKind.Object) throw Wrong(path, "an object", parent);
-        JsonElement value = Get(parent, key) ?? throw new HarmonyFormatException($"{path} has no {key}.");
+        JsonElement value = CompactJson.Get(parent, key) ?? throw new HarmonyFormatException($"{path} has no {key}.");
         return value.ValueKind == kind ? value : throw Wrong($"{path}.{key}", Kind(kind), value);
     }
-
-    private static JsonElement? Get(JsonElement parent, string key) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(key, out JsonElement value) ? value : null;
 
     private static HarmonyFormatException Wrong(string path, string expected, JsonElement found) =>
         new($"{path} is {Kind(found.ValueKind)}; expected {expected}.");

@@ -49,7 +49,9 @@ internal static partial class RecoveredHeader
     /// <param name="text">The header's text, special tokens by name.</param>
     /// <param name="role">The role that was stated from outside; null if the header tells it.</param>
     /// <param name="content">The words that are left, joined by single spaces.</param>
-    /// <param name="lost">What the content does not show of the text: superseded channels, and the text itself where its white space was more than single spaces.</param>
+    /// <param name="lost">
+    /// What the content does not show of the text: superseded channels, and the text itself where its white space was more than single spaces.
+    /// </param>
     internal static Header ReadCutShort(string text, Role? role, out string content, out string lost)
     {
         text = TakeChannel(text, out string? channel, out lost);
