@@ -1,6 +1,7 @@
 using System.Text.Json;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli;
@@ -37,7 +38,7 @@ internal static class ErrorBoundary
         OutputClosedException => (ExitCodes.Ok, null),
         OperationCanceledException => (ExitCodes.Cancelled, "Cancelled."),
         UsageException => (ExitCodes.WrongUsage, Sentence(e)),
-        InputException or CheckpointFormatException or TokenizerFormatException or PromptException or LogitsException or JsonException
+        InputException or HarmonyFormatException or CheckpointFormatException or TokenizerFormatException or PromptException or LogitsException or JsonException
             or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
         OutOfMemoryException => (ExitCodes.BadInput, NotEnoughMemory),
         ArgumentException => (ExitCodes.BadInput, Sentence(e)),

@@ -18,8 +18,10 @@ internal static class Program
         var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
         {
             GenerateCommand.Create(terminal),
+            HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
             SynthCommand.Create(terminal),
+            TokensCommand.Create(terminal),
             TraceCommand.Create(terminal),
             VerifyCommand.Create(terminal),
             BenchCommand.Create(terminal),
