@@ -105,7 +105,8 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
                     s7 = TVector.FusedMultiplyAdd(TVector.Load(at + i + 7 * TVector.Lanes), one, s7);
                 }
             }
-            Keep(stackalloc float[8 * 16], s0, s1, s2, s3, s4, s5, s6, s7);
+            float* sink = stackalloc float[8 * 16];
+            Keep(sink, s0, s1, s2, s3, s4, s5, s6, s7);
         }
     }
 
