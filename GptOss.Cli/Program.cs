@@ -1,1 +1,41 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Invocation;
+
+namespace GptOss.Cli;
+
+/// <summary>gptoss: parses the command line and hands it to one command.</summary>
+internal static class Program
+{
+    private static int Main(string[] args)
+    {
+        using Terminal terminal = Terminal.OfProcess();
+        return Run(args, terminal);
+    }
+
+    /// <summary>The whole program on given streams.</summary>
+    internal static int Run(string[] args, Terminal terminal) => ErrorBoundary.Run(terminal, () =>
+    {
+        var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
+        {
+            GenerateCommand.Create(terminal),
+            HarmonyCommand.Create(terminal),
+            InspectCommand.Create(terminal),
+            SynthCommand.Create(terminal),
+            TokensCommand.Create(terminal),
+            TraceCommand.Create(terminal),
+            VerifyCommand.Create(terminal),
+        };
+        // A prompt may begin with @, and -ab is no -a -b.
+        var parsing = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, parsing);
+        if (parsed.Action is ParseErrorAction)
+            throw new UsageException(parsed.Errors[0].Message);
+        return parsed.Invoke(new InvocationConfiguration
+        {
+            Output = terminal.Out,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        });
+    });
+}

@@ -35,7 +35,7 @@ public class PublishedPromptTests
             2804, 413, 7360, 395, 1753, 3176, 13, 200007,
         ];
         Assert.Equal(61, expected.Length);
-        Assert.Equal(expected, PublishedPrompt.Message(O200k, "system", PublishedPrompt.SystemText(effort, new DateOnly(2025, 6, 28))));
+        Assert.Equal(expected, new HarmonyRenderer(O200k).Render(PublishedPrompt.System(effort, new DateOnly(2025, 6, 28))));
     }
 
     [Fact]

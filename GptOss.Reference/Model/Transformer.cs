@@ -18,7 +18,7 @@ public sealed record ModelOptions
 
 /// <summary>gpt-oss: token ids to logits. Embed, then attention and experts in every layer, then norm and unembed.</summary>
 /// <remarks>Source: <c>gpt_oss/torch/model.py</c>, <c>Transformer</c>. One forward pass runs at a time; callers on several threads wait for each other.</remarks>
-public sealed class Transformer : IDisposable
+public sealed partial class Transformer : IDisposable
 {
     private readonly Checkpoint _checkpoint;
     private readonly ModelWeights _weights;

@@ -8,7 +8,11 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
 {
+    /// <summary>Keys from which an uneven attention is worth two more barriers.</summary>
+    private const int SplitKeys = 1024;
+
     private Memory<nint> _pointers;
+    private Memory<float> _scores;
 
     internal override RegisterWidth Width => TBlock.Width;
 
@@ -103,13 +107,43 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     {
         int heads = sinks.Length;
         Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count && heads % keyValueHeads == 0, q, output, heads, headDim);
+        if (q.Count == 0)
+            return;
         float scale = (float)(1 / Math.Sqrt(headDim));
         fixed (float* from = &q.First, to = &output.First)
         fixed (ushort* sink = sinks)
         {
+            if (IsUneven(q.Count * keyValueHeads) && Keys(rows[q.Count - 1], window) >= SplitKeys)
+            {
+                for (int row = 0; row < q.Count; row++)
+                    AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
+                return;
+            }
             SinkAttentionJob<TBlock, TVector, TProfile> job =
                 new(rows, q.Count, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
             pool.Run(ref job);
+        }
+    }
+
+    /// <summary>Whether some workers would have a unit more than others, and units are so few that it matters.</summary>
+    private bool IsUneven(int units) => pool.Count > 1 && units % pool.Count != 0 && units < 8 * pool.Count;
+
+    private static int Keys(QueryRow row, int? window) => Math.Min(row.Position + 1, window ?? int.MaxValue);
+
+    private void AttendSplit(
+        QueryRow row, float* q, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
+    {
+        int keys = Keys(row, window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
+        if (_scores.Length < floats)
+            _scores = AlignedBuffer.Allocate<float>(Math.Max(floats, (int)Math.Min(2L * _scores.Length, int.MaxValue / 2)));
+        fixed (float* scores = _scores.Span)
+        {
+            SplitAttentionJob<TBlock, TVector, TProfile> job = new()
+            {
+                Cache = row.Cache, First = row.Position + 1 - keys, Keys = keys, Q = q, Sinks = sinks, KeyValueHeads = keyValueHeads, QueriesPerHead = queriesPerHead,
+                HeadDim = headDim, Scale = scale, Output = output, Scores = scores, Denominators = scores + floats - heads,
+            };
+            SplitAttentionJob<TBlock, TVector, TProfile>.Run(pool, ref job);
         }
     }
 

@@ -45,6 +45,13 @@ internal sealed unsafe class KeyValueCache
 
     private int PageFloats => checked(2 * _heads * _positionsPerPage * _paddedDim) / (_bfloat16 ? 2 : 1);
 
+    /// <summary>What <see cref="Bytes"/> is once <paramref name="end"/> positions are reserved; the other parameters are the constructor's.</summary>
+    internal static long BytesFor(int heads, int headDim, int? ringPositions, bool bfloat16, int end)
+    {
+        long positions = ringPositions ?? (end + PagePositions - 1L) / PagePositions * PagePositions;
+        return 2 * heads * positions * ((headDim + 15) & ~15) * (bfloat16 ? sizeof(ushort) : sizeof(float));
+    }
+
     /// <summary>Forgets every position; the memory is kept.</summary>
     internal void Clear() => FirstHeld = 0;
 

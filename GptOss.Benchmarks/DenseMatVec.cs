@@ -1,0 +1,26 @@
+using BenchmarkDotNet.Attributes;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Benchmarks;
+
+/// <summary>How fast is one token through a dense bfloat16 matrix? 40,000 × 2880, which no cache holds: a fifth of the unembedding.</summary>
+public class DenseMatVec : KernelBenchmark, IWork
+{
+    private const int Rows = 40_000;
+    private readonly Bf16Matrix _w = new(NormalBf16(Rows * Hidden, 1), Rows, Hidden);
+    private readonly Memory<float> _x = Normal(Hidden, 2), _y = AlignedBuffer.Allocate<float>(Rows);
+
+    /// <inheritdoc/>
+    public double BytesRead => 2.0 * Rows * Hidden;
+
+    /// <inheritdoc/>
+    public double Operations => 2.0 * Rows * Hidden;
+
+    /// <summary>Starts the workers.</summary>
+    [GlobalSetup]
+    public void Setup() => Start();
+
+    /// <summary>y = W·x.</summary>
+    [Benchmark]
+    public void MatVec() => Kernels.Linear(new(_x.Span, 1, Hidden, Hidden), _w, default, new(_y.Span, 1, Rows, Rows));
+}

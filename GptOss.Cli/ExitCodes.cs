@@ -1,0 +1,27 @@
+namespace GptOss.Cli;
+
+/// <summary>What the program answers to the shell.</summary>
+internal static class ExitCodes
+{
+    internal const int Ok = 0;
+
+    /// <summary>The thing that was tested differs or fails.</summary>
+    internal const int Differs = 1;
+
+    internal const int WrongUsage = 2;
+
+    /// <summary>A file or a prompt that cannot be used.</summary>
+    internal const int BadInput = 3;
+
+    /// <summary>Ended by Ctrl+C: 128 + SIGINT, as shells have it.</summary>
+    internal const int Cancelled = 130;
+}
+
+/// <summary>The command line asks for something that cannot be. The message is one sentence.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>A file or text that was handed in cannot be used. The message is one sentence.</summary>
+internal sealed class InputException(string message) : Exception(message);
+
+/// <summary>Whoever read the standard output has gone: nothing is left to do.</summary>
+internal sealed class OutputClosedException(Exception inner) : IOException(inner.Message, inner);

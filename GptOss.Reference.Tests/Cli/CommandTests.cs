@@ -1,0 +1,169 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Tests.Checkpoints;
+using Xunit;
+using static GptOss.Reference.Tests.Cli.CommandLine;
+
+namespace GptOss.Reference.Tests.Cli;
+
+public sealed class CommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Alone_the_program_shows_its_commands()
+    {
+        Answer answer = Run();
+        Assert.Equal(0, answer.Code);
+        Assert.All((string[])["generate", "harmony", "inspect", "synth", "tokens", "trace", "verify"], command => Assert.Contains($"  {command}", answer.Out, StringComparison.Ordinal));
+        Assert.Matches(@"^\d+\.\d+\.\d+\n$", RunProcess(new Dictionary<string, string>(), "--version").Out.ReplaceLineEndings("\n"));
+        Assert.Equal(2, Run("nonsense").Code);
+    }
+
+    [Theory]
+    [InlineData("20b", "19.12B", "0.64B", "1.16B", "3.61B", "20.91B", "12.8 GiB", 20_914_757_184, 3_608_307_264)]
+    [InlineData("120b", "114.71B", "0.96B", "1.16B", "5.13B", "116.83B", "60.8 GiB", 116_829_156_672, 5_132_849_472)]
+    public void Inspect_gives_the_model_card_s_table_without_weights(
+        string shape, string mlp, string attention, string embeddings, string active, string total, string checkpoint, long parameters, long activeParameters)
+    {
+        JsonElement json = Run("inspect", "--shape", shape, "--json").Json;
+        Assert.Equal(
+            [mlp, attention, embeddings, active, total, checkpoint],
+            json.GetProperty("card").EnumerateObject().Select(value => value.Value.GetString()));
+        Assert.Equal(parameters, json.GetProperty("parameters").GetProperty("total").GetInt64());
+        Assert.Equal(activeParameters, json.GetProperty("parameters").GetProperty("active").GetInt64());
+        Assert.Equal(json.GetProperty("parameters").GetProperty("tensor_bytes").GetInt64(), json.GetProperty("tensors").EnumerateArray().Sum(t => t.GetProperty("bytes").GetInt64()));
+        string text = Run("inspect", "--shape", shape).Out;
+        Assert.All((string[])[mlp, attention, embeddings, active, total, checkpoint, "block.N.attn.qkv.weight"], cell => Assert.Contains(cell, text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Inspect_lists_every_tensor_when_asked()
+    {
+        Assert.Matches(@"model\.layers\.5\.mlp\.experts\.down_proj_bias +BF16 +\[8, 128\] +2,048 +model\.safetensors", Run("inspect", "--model", TestData.Tiny, "--tensors").Out);
+        Assert.Contains("× 6", Run("inspect", "--model", TestData.Tiny).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Inspect_checks_every_scale_when_asked()
+    {
+        string model = Small(_folder), path = Path.Combine(model, "model.safetensors");
+        Assert.Equal(2 * 4 * (64 * 2 + 64 * 1), Run("inspect", "--model", model, "--check", "--json").Json.GetProperty("scales_checked").GetInt32());
+        long at;
+        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        {
+            Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
+            at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 5;
+        }
+        using (FileStream file = File.OpenWrite(path))
+        {
+            file.Position = at;
+            file.WriteByte(255);
+        }
+        Answer answer = Run("inspect", "--model", model, "--check");
+        Assert.Equal(
+            new(3, "", "model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 5; E8M0 scales of weights go from 0 to 254.\n"), answer);
+    }
+
+    [Theory]
+    [InlineData(2, "--model and --shape exclude each other; a model has its own shape.", "--model", "a", "--shape", "20b")]
+    [InlineData(2, "--context is 131073; the model's context holds 131072.", "--shape", "20b", "--context", "131073")]
+    [InlineData(3, "There is no file '30b', and no published shape of that name; expected 20b, 120b or a configuration file.", "--shape", "30b")]
+    public void Inspect_refuses_in_one_sentence(int code, string sentence, params string[] args) =>
+        Assert.Equal(new(code, "", sentence + "\n"), Run(["inspect", .. args]));
+
+    [Fact]
+    public void Synth_writes_the_recipe_s_bytes_and_refuses_to_replace_them()
+    {
+        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+        string shape = _folder.Write("shape.json", manifest.RootElement.GetProperty("config").GetRawText()), target = _folder.File("out");
+        Answer answer = Run("synth", "--shape", shape, "--seed", "7", "--out", target);
+        string path = Path.Combine(target, "model.safetensors");
+        Assert.Equal(new(0, path + "\n", $"Writing 862,464 bytes (842.2 KiB) to {target}.\n"), answer);
+        Assert.Equal("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
+
+        Answer again = Run("synth", "--shape", shape, "--seed", "8", "--out", target);
+        Assert.Equal(new(2, "", $"{path} exists; give another folder, or --force to replace it.\n"), again);
+        Assert.Equal(0, Run("synth", "--shape", shape, "--seed", "8", "--out", target, "--force").Code);
+        Assert.NotEqual("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
+    }
+
+    [Fact]
+    public void Synth_takes_another_number_of_layers()
+    {
+        Assert.Equal(0, Run("synth", "--shape", _folder.Write("shape.json", SmallShapes.SixteenPositions), "--layers", "3", "--out", _folder.File("out")).Code);
+        Assert.Equal(3, JsonDocument.Parse(File.ReadAllText(_folder.File("out/config.json"))).RootElement.GetProperty("num_hidden_layers").GetInt32());
+    }
+
+    [Theory]
+    [InlineData(2, "Option '--out' is required.", "--shape", "20b")]
+    [InlineData(3, "There is no file '30b', and no published shape of that name; expected 20b, 120b or a configuration file.", "--shape", "30b", "--out", "x")]
+    public void Synth_refuses_in_one_sentence(int code, string sentence, params string[] args) => Assert.Equal(new(code, "", sentence + "\n"), Run(["synth", .. args]));
+
+    [Fact]
+    public void Trace_states_its_size_and_hashes_the_row_that_generate_chooses_from()
+    {
+        string ids = _folder.Write("ids.json", "[5, 300, 17]"), model = Small(_folder), target = _folder.File("trace");
+        Answer trace = Run("trace", "--model", model, "--ids", ids, "--out", target, "--positions", "2");
+        Assert.Equal(0, trace.Code);
+        Assert.StartsWith("Writing ", trace.Error, StringComparison.Ordinal);
+        Assert.Contains($"{new FileInfo(Path.Combine(target, "stages.safetensors")).Length:N0} bytes", trace.Error, StringComparison.Ordinal);
+        string hash = Run("generate", "--model", model, "--ids", ids, "--max-tokens", "1", "--json").Json.GetProperty("logits_hash").GetString()!;
+        Assert.Equal($"logits_hash {hash}\n", trace.Out);
+        Assert.Equal(hash, JsonDocument.Parse(File.ReadAllText(Path.Combine(target, "manifest.json"))).RootElement.GetProperty("logits_hash").GetString());
+
+        Answer again = Run("trace", "--model", model, "--ids", ids, "--out", target);
+        Assert.Equal(new(2, "", $"{Path.Combine(target, "stages.safetensors")} exists; give another folder, or --force to replace it.\n"), again);
+        Assert.Equal(0, Run("trace", "--model", model, "--ids", ids, "--out", target, "--force", "--stages", "block.1.*,logits").Code);
+        Assert.Equal(0, Run("verify", "--pack", target, "--model", model).Code);
+        Assert.Equal(1, Run("verify", "--pack", target, "--model", Small(_folder, "other", seed: 2)).Code);
+    }
+
+    [Theory]
+    [InlineData(2, "Give either a prompt or --ids.")]
+    [InlineData(2, "--positions holds '1;2'; expected positions such as 0,5,9, or last.", "a", "--positions", "1;2")]
+    [InlineData(2, "--positions holds 9; positions go from 0 to 0.", "<|start|>", "--positions", "9")]
+    [InlineData(2, "--positions holds 0 after 1; expected ascending positions.", "ab cd", "--positions", "1,0")]
+    [InlineData(2, "No stage of a model of 6 layers matches 'x'; give names such as block.0.*,*.residual,logits.", "ab", "--stages", "x")]
+    [InlineData(3, "The prompt has no tokens, so there is nothing to continue.", "")]
+    public void Trace_refuses_in_one_sentence(int code, string sentence, params string[] args)
+    {
+        Assert.Equal(new(code, "", sentence + "\n"), Run(["trace", "--model", TestData.Tiny, "--out", _folder.File("trace"), .. args]));
+        Assert.False(Directory.Exists(_folder.File("trace")));
+    }
+
+    [Fact]
+    public void Verify_runs_a_pack_from_its_manifest()
+    {
+        Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--profile", "float32", "--json");
+        JsonElement pack = answer.Json.GetProperty("packs")[0];
+        Assert.Equal((0, "shape-base", true), (answer.Code, pack.GetProperty("pack").GetString(), pack.GetProperty("passed").GetBoolean()));
+        JsonElement stage = pack.GetProperty("sections")[0].GetProperty("stages")[1];
+        Assert.Equal(["stage", "error", "budget", "rows", "passed"], stage.EnumerateObject().Select(p => p.Name));
+        string text = Run("verify", "--pack", TestData.Golden("shape-base"), "--profile", "float32").Out;
+        Assert.Contains("block.0.attn.qkv", text, StringComparison.Ordinal);
+        Assert.Contains($"logits_hash {pack.GetProperty("sections")[0].GetProperty("logits_hash").GetString()}", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Verify_says_which_stage_fails_and_exits_with_1()
+    {
+        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+        SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8, cancellation: TestContext.Current.CancellationToken);
+        Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--model", _folder.File("other"));
+        Assert.Equal(1, answer.Code);
+        Assert.Contains("FAILED", answer.Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, "--pack and --all exclude each other.", "--pack", "x", "--all")]
+    [InlineData(2, "The pack defects has no recording in bfloat16.", "--pack", "defects", "--profile", "bfloat16")]
+    public void Verify_refuses_in_one_sentence(int code, string sentence, params string[] args) =>
+        Assert.Equal(new(code, "", sentence + "\n"), Run(["verify", .. args.Select(arg => arg == "defects" ? TestData.Golden(arg) : arg)]));
+
+    [Fact]
+    public void Verify_of_a_folder_that_is_no_pack_is_exit_code_3() => Assert.Equal(3, Run("verify", "--pack", _folder.Path).Code);
+}

@@ -1,0 +1,45 @@
+using GptOss.Cli;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Generation;
+using GptOss.Reference.Tokens;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Cli;
+
+public class ErrorBoundaryTests
+{
+    public static TheoryData<Exception, int, string?> Cases => new()
+    {
+        { new UsageException("Wrong."), 2, "Wrong." },
+        { new InputException("Bad."), 3, "Bad." },
+        { new CheckpointFormatException("a/b.json", "rule", "it is bad."), 3, "b.json: it is bad." },
+        { new TokenizerFormatException("Bad."), 3, "Bad." },
+        { new PromptException("Bad."), 3, "Bad." },
+        { new LogitsException("Bad."), 3, "Bad." },
+        { new IOException("No space left on device"), 3, "No space left on device" },
+        { new UnauthorizedAccessException("Access denied."), 3, "Access denied." },
+        { new AggregateException(new IOException("Bad.")), 3, "Bad." },
+        { new ArgumentException("Two\nlines.", "name"), 3, "Two lines." },
+        { new OperationCanceledException(), 130, "Cancelled." },
+        { new InvalidOperationException("Bad."), 3, "This should not have happened (InvalidOperationException): Bad." },
+        { new InsufficientMemoryException(), 3, "There is not enough memory for this; 'gptoss inspect' says how much a model needs at a given --context." },
+    };
+
+    [Theory, MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
+    public void Whatever_is_thrown_is_one_sentence_and_an_exit_code(Exception thrown, int code, string? sentence)
+    {
+        var error = new StringWriter { NewLine = "\n" };
+        using var terminal = new Terminal(TextWriter.Null, error);
+        Assert.Equal(code, ErrorBoundary.Run(terminal, () => throw thrown));
+        Assert.Equal(sentence + "\n", error.ToString());
+    }
+
+    [Fact]
+    public void A_reader_that_has_gone_is_no_error()
+    {
+        var error = new StringWriter();
+        using var terminal = new Terminal(TextWriter.Null, error);
+        Assert.Equal(0, ErrorBoundary.Run(terminal, () => throw new OutputClosedException(new IOException("Broken pipe"))));
+        Assert.Equal("", error.ToString());
+    }
+}

@@ -1,0 +1,82 @@
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>Trace packs: the whole model in float32; in bfloat16 block by block, and the whole model where the weights were trained.</summary>
+internal static class TraceVerification
+{
+    /// <summary>
+    /// Every recorded stage within the float32 budget. Where experts differ at a margin below the budget, nothing later of that token is
+    /// compared. Tokens after it that attend to it stay compared: they see it through a softmax, and a tie that shows there is worth seeing.
+    /// </summary>
+    internal static PackSection Float32(GoldenPack pack, Transformer model, CancellationToken cancellation)
+    {
+        Trace reference = pack.ReadTrace(Precision.Float32, model.Config);
+        float[]? lastLogits = pack.ReadLastLogits(Precision.Float32, model.Config);
+        Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = pack.Positions }, cancellation);
+        RotaryTable rotary = model.Rotary;
+        var reports = new List<StageReport>();
+        var notes = new List<string>();
+        var skipped = new HashSet<int>();
+        foreach (StageRows stage in reference.Stages)
+        {
+            StageRows actual = ours.Find(stage.Key)!;
+            if (stage.Key.IsExperts)
+            {
+                StageKey router = new(Stage.Router, stage.Key.Layer);
+                HashSet<int> before = [.. skipped];
+                reports.Add(StageComparison.Experts(stage, actual, reference.Find(router) ?? ours.Find(router)!, Allowed(router), skipped));
+                notes.AddRange(skipped.Except(before).Order().Select(row =>
+                    $"{stage.Key}: position {pack.Positions[row]} chose [{List(actual, row)}], recorded [{List(stage, row)}]; nothing later of it is compared."));
+            }
+            else
+            {
+                reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, Allowed(stage.Key), skipped));
+            }
+        }
+        if (lastLogits is not null && pack.Positions[^1] == pack.Ids.Count - 1)
+        {
+            StageKey logits = new(Stage.Logits, -1);
+            StageRows all = ours.Find(logits)!;
+            double allowed = Allowed(logits)(pack.Positions.Count - 1);
+            reports.Add(StageComparison.Values("logits.last", lastLogits, all[all.Count - 1], all.Width, _ => allowed));
+        }
+        return new("float32", Precision.Float32, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Float32));
+
+        Func<int, double> Allowed(StageKey key) => row => Budgets.Float32(key, pack.Positions[row], rotary, model.Config);
+    }
+
+    /// <summary>Block by block from recorded inputs; the whole model where a checkpoint is named, because rounding flips experts of random weights.</summary>
+    internal static IEnumerable<PackSection> Bfloat16(GoldenPack pack, Transformer model, CancellationToken cancellation)
+    {
+        Trace reference = pack.ReadTrace(Precision.Bfloat16, model.Config);
+        Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = pack.Positions }, cancellation);
+        yield return new StageByStage(pack, model, reference).Run(ours.Find(new(Stage.Embedding, -1))!);
+
+        StageKey key = new(Stage.Logits, -1);
+        var reports = new List<StageReport>();
+        if (pack.CheckpointName is not null && reference.Find(key) is { } logits)
+        {
+            double allowed = Budgets.Bfloat16Model;
+            reports.Add(StageComparison.Values("logits", logits.Values, ours.Find(key)!.Values, logits.Width, _ => allowed, leastEqual: 0));
+            reports.Add(ArgMaxOf(logits, ours.Find(key)!, allowed));
+        }
+        string[] notes = reports.Count > 0 ? [] : ["The whole model is not compared: bfloat16 rounding flips experts of random weights, and the streams part."];
+        yield return new("bfloat16", Precision.Bfloat16, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Bfloat16));
+    }
+
+    /// <summary>The largest logit has the same index, except where the recorded logits of the two are nearer than the budget.</summary>
+    internal static StageReport ArgMaxOf(StageRows reference, StageRows actual, double allowed)
+    {
+        double widest = 0, rms = reference.RootMeanSquare;
+        for (int row = 0; row < reference.Count; row++)
+        {
+            double margin = (double)reference[row][StageComparison.ArgMax(reference[row])] - reference[row][StageComparison.ArgMax(actual[row])];
+            widest = double.IsNaN(margin) ? double.PositiveInfinity : Math.Max(widest, margin / rms);
+        }
+        return new("argmax", widest, allowed, reference.Count, null, widest <= allowed);
+    }
+
+    private static string List(StageRows experts, int row) => string.Join(", ", experts.Experts(row).ToArray());
+}

@@ -1,0 +1,129 @@
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>What is traced and how it is written.</summary>
+public sealed record TraceOptions
+{
+    /// <summary>The positions whose rows are kept, ascending; null for all.</summary>
+    public IReadOnlyList<int>? Positions { get; init; }
+
+    /// <summary>The stages that are kept.</summary>
+    public StageFilter Stages { get; init; } = StageFilter.All;
+
+    /// <summary>How the manifest names the checkpoint, such as <c>openai/gpt-oss-20b</c>; null for the name of its folder.</summary>
+    public string? CheckpointName { get; init; }
+
+    /// <summary>Replaces a trace that is there; otherwise it is refused.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>Receives the number of tokens done.</summary>
+    public IProgress<int>? Progress { get; init; }
+}
+
+/// <summary>Runs a model and records its stages, by the names, shapes and types of the golden packs.</summary>
+public static class Tracer
+{
+    /// <summary>Logits that one call of the model returns at most, so that the memory they take does not grow with the prompt.</summary>
+    private const int LogitsFloats = 1 << 24;
+
+    /// <summary>Length in bytes of the <c>stages.safetensors</c> that <see cref="Write"/> makes.</summary>
+    /// <param name="config">The model's numbers.</param>
+    /// <param name="positions">How many positions are kept.</param>
+    /// <param name="stages">The stages that are kept.</param>
+    /// <param name="precision">bfloat16 takes half of float32.</param>
+    public static long SizeOf(GptOssConfig config, int positions, StageFilter stages, Precision precision)
+    {
+        byte[] start = TraceFile.Start(config, positions, stages, precision, out TensorInfo[] tensors);
+        return start.Length + (tensors.Length == 0 ? 0 : tensors[^1].End);
+    }
+
+    /// <summary>Runs ids through a model and keeps stages in memory.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="ids">Token ids; at least one.</param>
+    /// <param name="options">Positions, stages and progress; what concerns files is not used.</param>
+    /// <param name="cancellation">Stops between chunks.</param>
+    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
+    public static Trace Record(Transformer model, ReadOnlyMemory<int> ids, TraceOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new();
+        IReadOnlyList<int> positions = PositionsOf(options, ids.Length);
+        List<StageRows> stages = [.. Wanted(model.Config, options.Stages).Select(key => new StageRows(key, positions.Count, key.Width(model.Config)))];
+        var recorder = new MemoryRecorder(positions, stages.ToDictionary(stage => stage.Key));
+        string hash = Run(model, ids, positions, recorder, options.Progress, cancellation);
+        return new(model.Precision, positions, stages, hash);
+    }
+
+    /// <summary>Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="ids">Token ids; at least one.</param>
+    /// <param name="folder">Created where missing.</param>
+    /// <param name="options">Positions, stages, progress, and whether a trace that is there is replaced.</param>
+    /// <param name="cancellation">Stops between chunks; nothing is left behind.</param>
+    /// <returns>The hash of the logits rows of the positions, whether or not logits are among the stages.</returns>
+    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
+    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written is left.</exception>
+    public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(folder);
+        options ??= new();
+        IReadOnlyList<int> positions = PositionsOf(options, ids.Length);
+        _ = Wanted(model.Config, options.Stages);
+        return TraceFile.Write(model, ids, positions, folder, options,
+            recorder => Run(model, ids, positions, recorder, options.Progress, cancellation));
+    }
+
+    /// <summary>The wanted stages of a model, in forward order.</summary>
+    internal static List<StageKey> Wanted(GptOssConfig config, StageFilter stages)
+    {
+        List<StageKey> wanted = [.. StageKey.All(config).Where(key => stages.Matches(key.Name))];
+        return wanted.Count > 0 ? wanted
+            : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as block.0.*,*.residual,logits.", nameof(stages));
+    }
+
+    private static IReadOnlyList<int> PositionsOf(TraceOptions options, int tokens)
+    {
+        if (tokens == 0)
+            throw new ArgumentException("There are no token ids to trace.", nameof(options));
+        if (options.Positions is not { } positions)
+            return [.. Enumerable.Range(0, tokens)];
+        int last = -1;
+        foreach (int position in positions)
+        {
+            if (position <= last || position >= tokens)
+                throw new ArgumentException($"Position {position} is wanted; positions must ascend within 0 to {tokens - 1}.", nameof(options));
+            last = position;
+        }
+        return positions.Count > 0 ? positions : throw new ArgumentException("There are no positions to trace.", nameof(options));
+    }
+
+    /// <summary>Feeds the prompt in parts whose logits stay within a bound: the parts change no bit.</summary>
+    private static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder recorder, IProgress<int>? progress,
+        CancellationToken cancellation)
+    {
+        var observer = new RecordingObserver(recorder);
+        Sequence sequence = model.NewSequence();
+        int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), next = 0;
+        using var hash = new LogitsHash();
+        for (int fed = 0; fed < ids.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int end = Math.Min(ids.Length, fed + Sequence.ChunkTokens), firstRow = next;
+            while (next < positions.Count && positions[next] < end && next - firstRow < mostRows)
+                next++;
+            if (next < positions.Count && positions[next] < end)
+                end = positions[next];
+            int[] offsets = [.. Enumerable.Range(firstRow, next - firstRow).Select(row => positions[row] - fed)];
+            Rows logits = model.Forward([new(sequence, ids[fed..end], LogitRows.At(offsets))], ref observer);
+            for (int row = 0; row < logits.Count; row++)
+                hash.Add(logits[row]);
+            fed = end;
+            progress?.Report(fed);
+        }
+        return hash.ToString();
+    }
+}
