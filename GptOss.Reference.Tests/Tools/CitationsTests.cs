@@ -45,12 +45,21 @@ public class CitationsTests
     [Fact]
     public void Pieces_say_what_the_whole_says()
     {
-        Gen<string> text = Gen.Elements("【", "1", "2", "†", "L1", "】", "a", "\n", "😀", "†x").ListOf().Select(string.Concat);
-        Prop.ForAll(text.ToArbitrary(), text.ToArbitrary(), text.ToArbitrary(), (a, b, c) =>
+        Gen<string> text = Gen.Elements("【1†L1】", "【0†L2】", "【2†L1†x】", "【9】", "†x", "】", "a b", "\n", "é").ListOf().Select(string.Concat);
+        Prop.ForAll(text.ToArbitrary(), ArbMap.Default.ArbFor<PositiveInt>(), (whole, size) =>
         {
             var stream = new StreamedCitations(Stack);
-            string pieces = stream.Push(a) + stream.Push(b) + stream.Push(c) + stream.Finish();
-            return pieces == Citations.Normalize(a + b + c, Stack).Text;
+            string pieces = string.Concat(whole.Chunk(size.Get).Select(piece => stream.Push(new string(piece)))) + stream.Finish();
+            return pieces == Citations.Normalize(whole, Stack).Text;
         }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void A_link_inside_an_open_bracket_keeps_it_open_as_published()
+    {
+        // Three daggers end the first bracket's chances, but the link that the second becomes has none.
+        var stream = new StreamedCitations(Stack);
+        string[] pieces = ["【9†x【1†x†a", "】", " more", "."];
+        Assert.Equal(["", "【9†x ([site.example](https://site.example/a%20b)) ", "", ""], pieces.Select(stream.Push));
     }
 }

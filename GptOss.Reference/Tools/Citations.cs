@@ -62,7 +62,8 @@ public static partial class Citations
 
     private static string Domain(string url) => UrlText.Decode(url).Split('/') is [_, _, var domain, ..] ? domain : url;
 
-    private static int CodePoints(ReadOnlySpan<char> text)
+    /// <summary>Length in code points.</summary>
+    internal static int CodePoints(ReadOnlySpan<char> text)
     {
         int count = 0;
         foreach (Rune _ in text.EnumerateRunes()) count++;
@@ -80,16 +81,26 @@ public static partial class Citations
 /// <param name="pageStack">The browser's URLs by cursor.</param>
 public sealed class StreamedCitations(IReadOnlyList<string> pageStack)
 {
-    private string _waiting = "";
+    private string _printed = "", _waiting = "";          // of what was printed, only what may still matter
 
     /// <summary>Takes the next piece.</summary>
     /// <returns>The text to print now. While text waits, all of it waits, also what stands before the citation.</returns>
-    /// <remarks>Printed text never ends inside a citation, so what waits is normalised without it.</remarks>
+    /// <remarks>
+    /// As in the published chat, what was printed is read again with every piece: a link that was put into an open bracket can leave that
+    /// bracket open for long. Before the first bracket nothing can change.
+    /// </remarks>
     public string Push(string piece)
     {
-        CitedText text = Citations.Normalize(_waiting + piece, pageStack);
-        _waiting = text.IsUnfinished ? text.Text : "";
-        return text.IsUnfinished ? "" : text.Text;
+        CitedText text = Citations.Normalize(_printed + _waiting + piece, pageStack);
+        string rest = WithoutFirst(text.Text, Citations.CodePoints(_printed));
+        if (text.IsUnfinished)
+        {
+            _waiting = rest;
+            return "";
+        }
+        int bracket = text.Text.IndexOf('【', StringComparison.Ordinal);
+        (_printed, _waiting) = (bracket < 0 ? "" : text.Text[bracket..], "");
+        return rest;
     }
 
     /// <summary>What still waits. The published chat never prints it at the end of a message; ours does.</summary>
@@ -98,5 +109,12 @@ public sealed class StreamedCitations(IReadOnlyList<string> pageStack)
         string rest = _waiting;
         _waiting = "";
         return rest;
+    }
+
+    private static string WithoutFirst(string text, int codePoints)
+    {
+        int at = 0;
+        for (; codePoints > 0 && at < text.Length; codePoints--) at += char.IsSurrogatePair(text, at) ? 2 : 1;
+        return text[at..];
     }
 }

@@ -9,6 +9,9 @@ internal static class PythonText
     /// <summary>White space as <c>str.strip</c> has it: .NET's, and U+001C–U+001F. U+200B is none.</summary>
     internal static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\u001c' and <= '\u001f';
 
+    /// <summary>A character of a word, as <c>\w</c> has it: letters, every kind of number, the underscore. Combining marks are none.</summary>
+    internal static bool IsWord(Rune rune) => rune.Value == '_' || Rune.IsLetter(rune) || Rune.IsNumber(rune);
+
     /// <summary>Without white space at the end.</summary>
     internal static string TrimEnd(string text)
     {
@@ -58,6 +61,34 @@ internal static class PythonText
         }
         return shown.Append(quote).ToString();
     }
+
+    /// <summary>Lower case by Unicode's full mapping: İ becomes two characters, a Σ that ends a word becomes ς.</summary>
+    internal static string Lower(string text)
+    {
+        if (!text.AsSpan().ContainsAny("İΣ") && text.All(char.IsAscii)) return text.ToLowerInvariant();
+        Rune[] runes = [.. text.EnumerateRunes()];
+        var lower = new StringBuilder(text.Length);
+        for (int i = 0; i < runes.Length; i++)
+        {
+            if (runes[i].Value == 'İ') lower.Append("i\u0307");
+            else if (runes[i].Value == 'Σ') lower.Append(EndsWord(runes, i) ? 'ς' : 'σ');
+            else lower.Append(Rune.ToLowerInvariant(runes[i]).ToString());
+        }
+        return lower.ToString();
+    }
+
+    private static bool EndsWord(Rune[] runes, int at)
+    {
+        int before = at - 1, after = at + 1;
+        while (before >= 0 && IsCaseIgnorable(runes[before])) before--;
+        while (after < runes.Length && IsCaseIgnorable(runes[after])) after++;
+        return before >= 0 && IsCased(runes[before]) && !(after < runes.Length && IsCased(runes[after]));
+    }
+
+    private static bool IsCased(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
+
+    private static bool IsCaseIgnorable(Rune rune) => rune.Value is '\'' or '.' or ':' or '·' or '’' or '‘' or '․' || Rune.GetUnicodeCategory(rune) is
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
 
     private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not
         (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
