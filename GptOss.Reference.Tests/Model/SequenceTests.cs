@@ -116,4 +116,86 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
         for (int length = 24; length >= 0; length -= 5)
             Assert.Equal(length, sequence.Truncate(length));
     }
+
+    [Theory]
+    [InlineData(Precision.Float32, 3)]        // the window of the mark is not full
+    [InlineData(Precision.Float32, 300)]
+    [InlineData(Precision.Float32, 523)]      // it wraps round the end of the ring
+    [InlineData(Precision.Float32, 700)]
+    [InlineData(Precision.Bfloat16, 523)]
+    public void Back_at_a_mark_the_logits_are_those_of_a_fresh_run_however_far_the_ring_went_on(Precision precision, int marked)
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), precision: precision);
+        int[] ids = SmallModels.Ids(marked, 64, 1), more = SmallModels.Ids(60, 64, 3);
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, ids, LogitRows.None));
+        sequence.Mark();
+        Sequence fresh = model.NewSequence();
+        model.Forward(new BatchItem(fresh, ids, LogitRows.None));
+        float[] expected = SmallModels.Logits(model, fresh, more);
+        for (int round = 0; round < 2; round++)                    // a mark serves more than once
+        {
+            model.Forward(new BatchItem(sequence, SmallModels.Ids(1100, 64, 2 + round), LogitRows.None));
+            Assert.Equal(marked, sequence.Truncate(marked + (round == 0 ? 0 : 40)));
+            Assert.Equal([marked], sequence.Marks);
+            Bits.Equal(expected, SmallModels.Logits(model, sequence, more, 1, 30), $"mark at {marked}, round {round}");
+        }
+    }
+
+    [Fact]
+    public void Sixteen_marks_are_kept_and_those_beyond_a_truncation_are_forgotten()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
+        Sequence sequence = model.NewSequence();
+        sequence.Mark();                                            // nothing to remember yet
+        Assert.Empty(sequence.Marks);
+        for (int i = 1; i <= 18; i++)
+        {
+            model.Forward(new BatchItem(sequence, new int[10], LogitRows.None));
+            sequence.Mark();
+            sequence.Mark();
+        }
+        Assert.Equal(Enumerable.Range(3, 16).Select(i => 10 * i), sequence.Marks);
+        Assert.Equal(16 * 7 * 2 * 32 * 4, sequence.MarkBytes);      // keys and values of 32 channels at 7 positions of one layer
+        model.Forward(new BatchItem(sequence, new int[1000], LogitRows.None));
+        Assert.Equal(90, sequence.Truncate(99));
+        Assert.Equal([30, 40, 50, 60, 70, 80, 90], sequence.Marks);
+        model.Forward(new BatchItem(sequence, new int[1000], LogitRows.None));
+        Assert.Equal(0, sequence.Truncate(29));                     // 20 was marked, but long ago
+        Assert.Empty(sequence.Marks);
+        Assert.Equal(0, sequence.MarkBytes);
+    }
+
+    [Fact]
+    public void Going_back_to_marks_and_on_again_and_again_never_mixes_old_keys_in()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
+        Random random = new(5);
+        Sequence sequence = model.NewSequence();
+        List<int> ids = [];
+        for (int turn = 0; turn < 14; turn++)
+        {
+            int wanted = Math.Max(0, ids.Count - random.Next(0, turn % 3 == 2 ? 900 : 20));
+            bool isMarked = sequence.Marks.Contains(wanted);
+            int length = sequence.Truncate(wanted);
+            Assert.True(length == wanted || !isMarked && (length == 0 || sequence.Marks[^1] == length), $"turn {turn}: {length} for {wanted}");
+            ids.RemoveRange(length, ids.Count - length);
+            int[] more = SmallModels.Ids(random.Next(1, 400), 64, turn);
+            float[] found = SmallModels.Logits(model, sequence, more, 1 + random.Next(300));
+            ids.AddRange(more);
+            sequence.Mark();
+            Bits.Equal(SmallModels.Logits(model, model.NewSequence(), ids.ToArray()).AsSpan(length * 64), found, $"turn {turn}, from {length}");
+        }
+    }
+
+    [Fact]
+    public void A_model_without_rings_needs_no_copies()
+    {
+        using Transformer model = SmallModels.Load(models.Write(SmallModels.Short, 1));
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, new int[20], LogitRows.None));
+        sequence.Mark();
+        Assert.Equal(0, sequence.MarkBytes);
+        Assert.Equal(20, sequence.Truncate(20));
+    }
 }

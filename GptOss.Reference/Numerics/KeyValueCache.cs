@@ -55,6 +55,25 @@ internal sealed unsafe class KeyValueCache
     /// <summary>Forgets every position; the memory is kept.</summary>
     internal void Clear() => FirstHeld = 0;
 
+    /// <summary>Whether positions are forgotten once the ring is full.</summary>
+    internal bool IsRing => _ring;
+
+    /// <summary>A copy of the positions <paramref name="first"/> … <paramref name="end"/> − 1, which the ring must hold.</summary>
+    internal byte[] CopyOut(int first, int end)
+    {
+        byte[] copy = new byte[2 * _heads * (end - first) * RowBytes];
+        Exchange(copy, first, end, restore: false);
+        return copy;
+    }
+
+    /// <summary>Puts a copy back: the ring then holds its positions and none before them.</summary>
+    internal void CopyIn(byte[] copy, int first, int end)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(copy.Length, 2 * _heads * (end - first) * RowBytes);
+        Exchange(copy, first, end, restore: true);
+        FirstHeld = first;
+    }
+
     /// <summary>Makes room for positions up to <paramref name="end"/> − 1.</summary>
     internal void Reserve(int end)
     {
@@ -104,6 +123,30 @@ internal sealed unsafe class KeyValueCache
         for (int i = 0; i < count * _paddedDim; i++)
             scratch[i] = Bfloat16.ToSingle(source[i]);
         return scratch;
+    }
+
+    private int RowBytes => _paddedDim * (_bfloat16 ? sizeof(ushort) : sizeof(float));
+
+    // [keys | values], each [key/value head][position][channel], between the ring and a copy.
+    private void Exchange(Span<byte> copy, int first, int end, bool restore)
+    {
+        if (first == end)
+            return;
+        Span<byte> ring = System.Runtime.InteropServices.MemoryMarshal.AsBytes(_pages[0].Span);
+        for (int lane = 0; lane < 2 * _heads; lane++)
+        {
+            for (int position = first, count; position < end; position += count)
+            {
+                int slot = position % _positionsPerPage;
+                count = Math.Min(end - position, _positionsPerPage - slot);
+                Span<byte> held = ring.Slice((lane * _positionsPerPage + slot) * RowBytes, count * RowBytes);
+                Span<byte> copied = copy.Slice((lane * (end - first) + position - first) * RowBytes, count * RowBytes);
+                if (restore)
+                    copied.CopyTo(held);
+                else
+                    held.CopyTo(copied);
+            }
+        }
     }
 
     private (int Page, int Slot) Locate(int position) => _ring ? (0, position % _positionsPerPage) : (position / _positionsPerPage, position % _positionsPerPage);
