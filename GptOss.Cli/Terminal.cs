@@ -8,6 +8,7 @@ namespace GptOss.Cli;
 internal sealed class Terminal : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
+    private volatile CancellationTokenSource? _interruptible;
 
     /// <summary>Streams of a test's own; nothing is a terminal.</summary>
     internal Terminal(TextWriter output, TextWriter error, TextReader? input = null, CancellationToken cancellation = default)
@@ -39,8 +40,26 @@ internal sealed class Terminal : IDisposable
     /// <summary>Whether a line of progress may be rewritten in place.</summary>
     internal bool HasAnimation => IsErrorTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
 
+    /// <summary>Whether a person types and reads.</summary>
+    internal bool IsInteractive => !IsInputRedirected && IsOutputTerminal;
+
     /// <summary>Set by the first Ctrl+C. A second one ends the process at once.</summary>
     internal CancellationToken Cancellation { get; private init; }
+
+    /// <summary>Runs something that Ctrl+C stops without ending the program.</summary>
+    internal T Interruptible<T>(Func<CancellationToken, T> run)
+    {
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        _interruptible = interrupt;
+        try
+        {
+            return run(interrupt.Token);
+        }
+        finally
+        {
+            _interruptible = null;
+        }
+    }
 
     /// <summary>The process's own streams, in UTF-8.</summary>
     internal static Terminal OfProcess()
@@ -49,8 +68,22 @@ internal sealed class Terminal : IDisposable
         if (OperatingSystem.IsWindows())
             Console.OutputEncoding = utf8;
         var interrupt = new CancellationTokenSource();
+        Terminal? created = null;
         PosixSignalRegistration signal = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
         {
+            if (created?._interruptible is { } inner)
+            {
+                context.Cancel = true;
+                try
+                {
+                    inner.Cancel();
+                }
+                catch (ObjectDisposedException)
+                {
+                    // It ended in this moment.
+                }
+                return;
+            }
             context.Cancel = !interrupt.IsCancellationRequested;
             interrupt.Cancel();
         });
@@ -64,6 +97,7 @@ internal sealed class Terminal : IDisposable
             IsErrorTerminal = !Console.IsErrorRedirected,
             Cancellation = interrupt.Token,
         };
+        created = terminal;
         terminal._owned.AddRange([signal, interrupt]);
         return terminal;
     }

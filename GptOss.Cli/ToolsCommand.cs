@@ -178,7 +178,8 @@ internal static class ToolsCommand
         return (function, $"{{\"{key}\":{(isNumber ? rest : $"\"{JsonEncodedText.Encode(rest)}\"")}}}");
     }
 
-    private static SavedPages Saved(string path)
+    /// <summary>A saved set of pages: <c>{"pages": {url: html}, "results": …}</c>.</summary>
+    internal static SavedPages Saved(string path)
     {
         using TextReader reader = TextInput.Open(path, null!);
         using JsonDocument document = JsonDocument.Parse(reader.ReadToEnd());

@@ -1,0 +1,129 @@
+using System.Text;
+using GptOss.Reference.Harmony;
+
+namespace GptOss.Reference.Chat;
+
+/// <summary>A conversation that was read from a file.</summary>
+/// <param name="System">What its system message says, tools aside; null if it has none.</param>
+/// <param name="Instructions">What its developer message asks for; null if it has none.</param>
+/// <param name="DeclaredTools">Names of the tools that it was led with. They are not on because of that.</param>
+/// <param name="Turns">The messages of users, the assistant and tools.</param>
+public sealed record StoredConversation(SystemContent? System, string? Instructions, IReadOnlyList<string> DeclaredTools, IReadOnlyList<Message> Turns);
+
+/// <summary>Conversations as files in the published library's JSON form, <c>{"messages": […]}</c>.</summary>
+public static class ConversationFile
+{
+    /// <summary>The largest file that is read.</summary>
+    public const long LargestBytes = 64L << 20;
+
+    private const int LongestWord = 200;
+
+    /// <summary>Writes a conversation: the whole file, or nothing is changed.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    public static void Save(string path, IReadOnlyList<Message> messages)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string full = Path.GetFullPath(path);
+        if (Directory.Exists(full))
+            throw new IOException($"{path} is a folder; expected a file.");
+        string unfinished = $"{full}.{Guid.NewGuid():N}.unfinished";
+        try
+        {
+            File.WriteAllText(unfinished, MessageJson.Text(messages) + "\n", new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+            File.Move(unfinished, full, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished);
+            throw;
+        }
+    }
+
+    /// <summary>Reads a file that nobody vouches for.</summary>
+    /// <exception cref="HarmonyFormatException">It is no conversation; the message says where.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    public static StoredConversation Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using FileStream file = File.OpenRead(path);
+        if (file.Length > LargestBytes)
+            throw new HarmonyFormatException($"{path} is larger than {LargestBytes} bytes.");
+        using var reader = new StreamReader(file, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        try
+        {
+            return Of(MessageJson.ReadConversation(reader.ReadToEnd()));
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new HarmonyFormatException($"{path} is not UTF-8.");
+        }
+    }
+
+    /// <summary>Takes a conversation apart into what it was led by and its turns.</summary>
+    /// <exception cref="HarmonyFormatException">Messages stand where they cannot.</exception>
+    public static StoredConversation Of(IReadOnlyList<Message> messages)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        SystemContent? system = null;
+        string? instructions = null;
+        var tools = new List<string>();
+        int at = 0;
+        if (messages is [{ Role: Role.System } first, ..])
+        {
+            if (first.Content is not [SystemContent content])
+                throw new HarmonyFormatException("messages[0] is a system message of plain text; expected one item of system content.");
+            tools.AddRange(Names(content.Tools));
+            system = content with { Tools = null };
+            at++;
+        }
+        if (at < messages.Count && messages[at].Role == Role.Developer)
+        {
+            var parts = new List<string>();
+            foreach (MessageContent item in messages[at].Content)
+            {
+                tools.AddRange(Names((item as DeveloperContent)?.Tools));
+                if (item is DeveloperContent { Instructions: { Length: > 0 } said }) parts.Add(said);
+                if (item is TextContent { Text: { Length: > 0 } text }) parts.Add(text);
+            }
+            instructions = parts.Count == 0 ? null : string.Join("\n", parts);
+            at++;
+        }
+        for (int i = at; i < messages.Count; i++)
+            Require(messages[i], $"messages[{i}]");
+        return new(system, instructions, tools, [.. messages.Skip(at)]);
+    }
+
+    /// <summary>Refuses messages that are no turns, or that cannot be rendered.</summary>
+    /// <exception cref="HarmonyFormatException">One of them cannot stand in a turn.</exception>
+    internal static void RequireTurns(IReadOnlyList<Message> messages, HarmonyRenderer renderer)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        for (int i = 0; i < messages.Count; i++)
+            Require(messages[i], $"messages[{i}]");
+        renderer.RenderConversation(messages, DroppedAnalysis.None);
+    }
+
+    private static void Require(Message message, string at)
+    {
+        if (message.Role is Role.System or Role.Developer)
+            throw new HarmonyFormatException($"{at} is a {message.Role.Word()} message; it may only stand at the beginning, system before developer.");
+        if (message.Content.Any(item => item is not TextContent))
+            throw new HarmonyFormatException($"{at} is a message of the {message.Role.Word()} with content that is no text.");
+        if (message.Role == Role.Tool && string.IsNullOrEmpty(message.Name))
+            throw new HarmonyFormatException($"{at} is a tool's message without the tool's name.");
+        foreach ((string name, string? word) in new[]
+            { ("name", message.Name), ("channel", message.Channel), ("recipient", message.Recipient), ("content_type", message.ContentType) })
+        {
+            // Header words are parted by white space, so one with white space in it would be several.
+            if (word is not null && (word.Length is 0 or > LongestWord || word.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))))
+                throw new HarmonyFormatException($"{at}.{name} is no word of 1 to {LongestWord} characters without white space.");
+        }
+    }
+
+    private static IEnumerable<string> Names(IReadOnlyDictionary<string, ToolNamespace>? tools) => tools is null ? [] :
+        from space in tools.Values
+        from name in space.Tools.Count == 0 ? [space.Name] : space.Tools.Select(tool => $"{space.Name}.{tool.Name}")
+        select name;
+}

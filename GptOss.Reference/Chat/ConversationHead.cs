@@ -1,0 +1,42 @@
+using GptOss.Reference.Harmony;
+using GptOss.Reference.Tools;
+
+namespace GptOss.Reference.Chat;
+
+/// <summary>The messages that a conversation begins with: system, and developer where there is something to say.</summary>
+internal static class ConversationHead
+{
+    /// <summary>The messages that say what the options hold.</summary>
+    /// <exception cref="ArgumentException">Two tools have the same name.</exception>
+    internal static IReadOnlyList<Message> Of(ConversationOptions options)
+    {
+        var builtIn = new List<ToolNamespace>();
+        var functions = new List<ToolDescription>();
+        foreach (ITool tool in options.Tools)
+        {
+            ToolNamespace declared = tool.Declaration;
+            if (declared.Name == ToolNamespace.FunctionsName) functions.AddRange(declared.Tools);
+            else builtIn.Add(declared);
+        }
+        RequireUnique(builtIn.Select(space => space.Name));
+        RequireUnique(functions.Select(function => $"functions.{function.Name}"));
+
+        SystemContent system = options.System with { Tools = builtIn.Count == 0 ? null : ToolNamespace.Of(builtIn) };
+        var head = new List<Message> { new(Role.System, [system]) };
+        string? instructions = string.IsNullOrEmpty(options.Instructions) ? null : options.Instructions;
+        if (instructions is not null || functions.Count > 0)
+        {
+            head.Add(new(Role.Developer,
+            [
+                new DeveloperContent { Instructions = instructions, Tools = functions.Count == 0 ? null : ToolNamespace.Functions(functions) },
+            ]));
+        }
+        return head;
+    }
+
+    private static void RequireUnique(IEnumerable<string> names)
+    {
+        foreach (IGrouping<string, string> same in names.GroupBy(name => name).Where(same => same.Count() > 1))
+            throw new ArgumentException($"There are {same.Count()} tools named {same.Key}; the model could not tell them apart.");
+    }
+}

@@ -1,0 +1,36 @@
+using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
+using GptOss.Reference.Tools;
+
+namespace GptOss.Reference.Chat;
+
+/// <summary>How a conversation is led. All of it may change between turns.</summary>
+public sealed record ConversationOptions
+{
+    /// <summary>The system message: effort, date, identity. Its tools are those of <see cref="Tools"/>.</summary>
+    public SystemContent System { get; init; } = new();
+
+    /// <summary>The application's instructions, in the developer message; null for none.</summary>
+    public string? Instructions { get; init; }
+
+    /// <summary>The tools that are on. Nothing the model writes is run unless it is for one of them.</summary>
+    public IReadOnlyList<ITool> Tools { get; init; } = [];
+
+    /// <summary>Is asked before each call; false answers the model that it was not allowed. Null allows every call.</summary>
+    public Func<ITool, Message, bool>? Allow { get; init; }
+
+    /// <summary>How tokens are chosen; by default from the model's own distribution.</summary>
+    public SamplingOptions Sampling { get; init; } = new() { Temperature = 1 };
+
+    /// <summary>Tokens that prompt and answer may take together; at most the model's.</summary>
+    public int Context { get; init; } = 8192;
+
+    /// <summary>The most tokens that the model writes without a pause for a tool; null for what the context leaves.</summary>
+    public int? MaxTokens { get; init; }
+
+    /// <summary>The most calls of one turn.</summary>
+    public int MaxCalls { get; init; } = 64;
+
+    /// <summary>Which analysis of earlier turns is left out.</summary>
+    public DroppedAnalysis Drop { get; init; } = DroppedAnalysis.Finished;
+}
