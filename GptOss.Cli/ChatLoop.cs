@@ -75,6 +75,8 @@ internal sealed class ChatLoop(
         view.End(turn);
         if (isVerbose)
             view.ShowSpeed(turn, conversation.CacheBytes);
+        if (terminal.IsInteractive)
+            view.Say("");
     }
 
     private void Obey(string command, string rest)

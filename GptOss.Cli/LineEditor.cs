@@ -223,19 +223,25 @@ internal sealed class LineEditor(IKeys keys, TextWriter screen)
     private void Draw(string prompt)
     {
         int room = Math.Max(8, keys.Columns - Width(prompt) - 1);
-        string text = _text.ToString().Replace('\n', ShownLineEnd).Replace('\t', ' ');
-        _first = Math.Min(_first, _cursor);
-        while (Width(text[_first.._cursor]) > room)
-            _first = After(_first);
-        int end = _first;
-        while (end < text.Length && Width(text[_first..After(end)]) <= room)
+        // A pasted text may be long: only what can be visible is measured.
+        int least = _cursor;
+        for (int left = room; least > 0 && (left -= Width(Shown(Before(least), least))) >= 0;)
+            least = Before(least);
+        _first = Math.Clamp(_first, least, _cursor);
+        int end = _first, before = 0;
+        for (int left = room; end < _text.Length && (left -= Width(Shown(end, After(end)))) >= 0;)
+        {
+            before += end < _cursor ? Width(Shown(end, After(end))) : 0;
             end = After(end);
-        int column = Width(prompt) + Width(text[_first.._cursor]);
-        screen.Write($"\r{prompt}{text[_first..end]}\u001b[K\r");
+        }
+        int column = Width(prompt) + before;
+        screen.Write($"\r{prompt}{Shown(_first, end)}\u001b[K\r");
         if (column > 0)
             screen.Write(string.Create(CultureInfo.InvariantCulture, $"\u001b[{column}C"));
         screen.Flush();
     }
+
+    private string Shown(int from, int to) => _text.ToString(from, to - from).Replace('\n', ShownLineEnd).Replace('\t', ' ');
 
     /// <summary>Columns that a text takes: none for combining marks, two for wide characters.</summary>
     internal static int Width(string text)

@@ -240,7 +240,6 @@ public sealed class Conversation
                     _ => null,
                 };
                 end = await AnswerAsync(calls, end, cancellation).ConfigureAwait(false) ?? end;
-                conversation._lastTokens = [.. prompt, .. generation.Ids];
                 if (end is { } ended)
                     return Result(ended);
 
@@ -292,6 +291,7 @@ public sealed class Conversation
             _readTime += generation.ReadTime;
             _writeTime += generation.WriteTime;
             _written.AddRange(generation.Ids);
+            conversation._lastTokens = [.. prompt, .. generation.Ids];
             return (generation, parser, isOpen);
         }
 
@@ -315,6 +315,12 @@ public sealed class Conversation
             {
                 long begin = System.Diagnostics.Stopwatch.GetTimestamp();
                 IReadOnlyList<Message> answers;
+                void Start()
+                {
+                    report(new CallStarted(call));
+                    begin = System.Diagnostics.Stopwatch.GetTimestamp();        // what a person took to allow it is not the tool's time
+                }
+
                 if (end is null && ++_calls > _options.MaxCalls)
                 {
                     _calls--;
@@ -328,7 +334,7 @@ public sealed class Conversation
                 {
                     try
                     {
-                        answers = await ToolCalls.AnswerAsync(_options, call, () => report(new CallStarted(call)), cancellation).ConfigureAwait(false);
+                        answers = await ToolCalls.AnswerAsync(_options, call, Start, cancellation).ConfigureAwait(false);
                     }
                     catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
                     {

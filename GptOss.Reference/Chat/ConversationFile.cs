@@ -20,7 +20,6 @@ public static class ConversationFile
 
     /// <summary>Writes a conversation: the whole file, or nothing is changed.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public static void Save(string path, IReadOnlyList<Message> messages)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -33,10 +32,11 @@ public static class ConversationFile
             File.WriteAllText(unfinished, MessageJson.Text(messages) + "\n", new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
             File.Move(unfinished, full, overwrite: true);
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(unfinished);
-            throw;
+            if (File.Exists(unfinished))
+                File.Delete(unfinished);
+            throw new IOException($"{path} cannot be written: {e.Message.Replace(unfinished, full, StringComparison.Ordinal)}", e);
         }
     }
 
