@@ -3,6 +3,7 @@ using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tokens;
+using GptOss.Reference.Tools;
 
 namespace GptOss.Cli;
 
@@ -38,7 +39,8 @@ internal static class ErrorBoundary
         OutputClosedException => (ExitCodes.Ok, null),
         OperationCanceledException => (ExitCodes.Cancelled, "Cancelled."),
         UsageException => (ExitCodes.WrongUsage, Sentence(e)),
-        InputException or HarmonyFormatException or CheckpointFormatException or TokenizerFormatException or PromptException or LogitsException or JsonException
+        InputException or HarmonyFormatException or CheckpointFormatException or TokenizerFormatException or PatchException or ToolFormatException
+            or BrowserException or PromptException or LogitsException or JsonException
             or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
         OutOfMemoryException => (ExitCodes.BadInput, NotEnoughMemory),
         ArgumentException => (ExitCodes.BadInput, Sentence(e)),

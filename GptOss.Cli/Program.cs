@@ -22,6 +22,7 @@ internal static class Program
             InspectCommand.Create(terminal),
             SynthCommand.Create(terminal),
             TokensCommand.Create(terminal),
+            ToolsCommand.Create(terminal),
             TraceCommand.Create(terminal),
             VerifyCommand.Create(terminal),
             BenchCommand.Create(terminal),
