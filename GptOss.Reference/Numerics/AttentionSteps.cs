@@ -9,6 +9,12 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
     /// <summary>Keys (or values) taken at once: 16 KiB of a head of 64, which stay in the L1 cache while all heads of the group use them.</summary>
     internal const int TileKeys = 64;
 
+    /// <summary>
+    /// Elements between two query heads' scores: whole blocks, and one more, since the mix reads eight heads side by side and contexts are often
+    /// powers of two, which would put all eight into the same set of the L1 cache.
+    /// </summary>
+    internal static int ScoreStride(int keys) => ((keys + 15) & ~15) + 16;
+
     /// <summary>s_k = B(B(⟨q, k⟩)·scale) for consecutive keys.</summary>
     internal static void Score(float* query, float* keyRows, int keys, int dim, float scale, float* scores)
     {

@@ -37,7 +37,7 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
     private void Attend(QueryRow row, int keyValueHead, float* q, float* output)
     {
         int first = window > 0 ? Math.Max(0, row.Position - window + 1) : 0;
-        int keys = row.Position - first + 1, stride = (keys + 15) & ~15, dim = row.Cache.PaddedHeadDim;
+        int keys = row.Position - first + 1, stride = AttentionSteps<TBlock, TVector, TProfile>.ScoreStride(keys), dim = row.Cache.PaddedHeadDim;
         Span<float> scratch = ThreadScratch.Floats(checked(queriesPerHead * (stride + 2 * dim + 16) + Tile * dim));
         fixed (float* scores = scratch)
         {

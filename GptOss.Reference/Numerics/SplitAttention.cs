@@ -29,7 +29,7 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
     internal float* Denominators;
 
     /// <summary>Scores of one query head, padded to whole blocks.</summary>
-    internal readonly int Stride => (Keys + 15) & ~15;
+    internal readonly int Stride => AttentionSteps<TBlock, TVector, TProfile>.ScoreStride(Keys);
 
     private Action _step;
 
@@ -41,7 +41,7 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
     }
 
     /// <summary>Floats that <see cref="Scores"/> and <see cref="Denominators"/> take together.</summary>
-    internal static int ScratchFloats(int heads, int keys) => checked(heads * (((keys + 15) & ~15) + 1));
+    internal static int ScratchFloats(int heads, int keys) => checked(heads * (AttentionSteps<TBlock, TVector, TProfile>.ScoreStride(keys) + 1));
 
     /// <summary>Runs the three steps one after the other.</summary>
     internal static void Run(WorkerPool pool, ref SplitAttentionJob<TBlock, TVector, TProfile> job)

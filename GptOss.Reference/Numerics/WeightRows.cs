@@ -25,12 +25,20 @@ internal unsafe interface IWeightRows
     float Dot<TBlock>(nint row, float* x) where TBlock : struct, IF32x16<TBlock>;
 }
 
+/// <summary>How far ahead of the loads the next cache lines are asked for.</summary>
+/// <remarks>
+/// Four rows that are read side by side lie one after the other, so what comes next is asked for in the order of the file, a few rows
+/// ahead, into the L2 cache. Hints for each row by itself, or into L1, left the bfloat16 kernel at 13.7 instead of 22.0 GB/s (EPYC, 1 thread,
+/// reading alone 24).
+/// </remarks>
+internal static class Prefetch
+{
+    internal const int Bytes = 32 << 10;
+}
+
 /// <summary>bfloat16 rows: lane j takes elements j, j + 16, j + 32, …; a short tail is padded with zeros.</summary>
 internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRows
 {
-    /// <summary>Bytes ahead of the loads that the next cache lines are asked for: one stream a row, so four of them run ahead.</summary>
-    private const int PrefetchBytes = 1024;
-
     public int PaddedColumns => (columns + 15) & ~15;
 
     public void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
@@ -42,7 +50,7 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
         for (; k < whole; k += 16)
         {
             if (Sse.IsSupported && (k & 16) == 0)
-                Sse.Prefetch0(w + k + ahead);
+                Sse.Prefetch1(w + k + ahead);
             TBlock.Store(TBlock.Load(w + k), target + (k - begin));
         }
         if (k < end)
@@ -51,32 +59,28 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>
     {
+        if ((columns & 15) != 0)
+        {
+            // Apart: sums that are live across a call, here that for the tail, would be written to the stack in every turn of the loop.
+            for (int r = 0; r < 4; r++)
+                dots[r] = Dot<TBlock>(row + r, x);
+            return;
+        }
         ushort* w0 = data + row * columns, w1 = w0 + columns, w2 = w1 + columns, w3 = w2 + columns;
         TBlock s0 = TBlock.Zero, s1 = TBlock.Zero, s2 = TBlock.Zero, s3 = TBlock.Zero;
-        nint whole = columns & ~15, k = 0;
-        for (; k < whole; k += 16)
+        for (nint k = 0; k < columns; k += 16)
         {
-            if (Sse.IsSupported && (k & 16) == 0)
+            if (Sse.IsSupported)
             {
-                Sse.Prefetch0((byte*)(w0 + k) + PrefetchBytes);
-                Sse.Prefetch0((byte*)(w1 + k) + PrefetchBytes);
-                Sse.Prefetch0((byte*)(w2 + k) + PrefetchBytes);
-                Sse.Prefetch0((byte*)(w3 + k) + PrefetchBytes);
+                byte* ahead = (byte*)w0 + Prefetch.Bytes + k * 8;      // four rows of two bytes
+                Sse.Prefetch1(ahead);
+                Sse.Prefetch1(ahead + 64);
             }
             TBlock a = TBlock.Load(x + k);
             s0 = TBlock.FusedMultiplyAdd(TBlock.Load(w0 + k), a, s0);
             s1 = TBlock.FusedMultiplyAdd(TBlock.Load(w1 + k), a, s1);
             s2 = TBlock.FusedMultiplyAdd(TBlock.Load(w2 + k), a, s2);
             s3 = TBlock.FusedMultiplyAdd(TBlock.Load(w3 + k), a, s3);
-        }
-        if (k < columns)
-        {
-            int rest = columns - (int)k;
-            TBlock a = TBlock.Load(x + k);
-            s0 = TBlock.FusedMultiplyAdd(Tail<TBlock>(w0 + k, rest), a, s0);
-            s1 = TBlock.FusedMultiplyAdd(Tail<TBlock>(w1 + k, rest), a, s1);
-            s2 = TBlock.FusedMultiplyAdd(Tail<TBlock>(w2 + k, rest), a, s2);
-            s3 = TBlock.FusedMultiplyAdd(Tail<TBlock>(w3 + k, rest), a, s3);
         }
         TBlock.Reduce4(s0, s1, s2, s3, dots);
     }
@@ -117,7 +121,7 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
         for (int k = begin; k < end; k += 32, block += 16, scale++, target += 32)
         {
             if (Sse.IsSupported && (k & 96) == 0)
-                Sse.Prefetch0(block + ahead);
+                Sse.Prefetch1(block + ahead);
             TBlock.DecodeMxfp4(block, Mxfp4.ScaledValues(*scale), out TBlock even, out TBlock odd);
             TBlock.Store(even, target);
             TBlock.Store(odd, target + 16);
@@ -128,19 +132,15 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
     {
         nint perRow = columns / 32;
         nint bytes = perRow * 16, bytes3 = bytes * 3, scales3 = perRow * 3;
-        byte* b = blocks + row * bytes, e = scales + row * perRow, end = b + bytes;
+        byte* first = blocks + row * bytes, b = first, firstScale = scales + row * perRow, e = firstScale, end = b + bytes;
         TBlock s0 = TBlock.Zero, s1 = TBlock.Zero, s2 = TBlock.Zero, s3 = TBlock.Zero;
         for (; b < end; b += 16, e++, x += 32)
         {
-            // The same blocks of the next four rows. Without prefetching, the kernel reaches a third of its speed.
-            if (Sse.IsSupported && ((nint)b & 48) == 0)
+            if (Sse.IsSupported)
             {
-                byte* next = b + 4 * bytes;
-                Sse.Prefetch0(next);
-                Sse.Prefetch0(next + bytes);
-                Sse.Prefetch0(next + 2 * bytes);
-                Sse.Prefetch0(next + bytes3);
-                Sse.Prefetch0(e + 4 * perRow);
+                Sse.Prefetch1(first + Prefetch.Bytes + (b - first) * 4);
+                if (((nint)e & 15) == 0)
+                    Sse.Prefetch1(firstScale + Prefetch.Bytes / 16 + (e - firstScale) * 4);
             }
             TBlock even = TBlock.Load(x), odd = TBlock.Load(x + 16);
             TBlock.DecodeMxfp4(b, Mxfp4.ScaledValues(e[0]), out TBlock lo, out TBlock hi);

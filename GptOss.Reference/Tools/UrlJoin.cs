@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 
 namespace GptOss.Reference.Tools;
 
@@ -10,6 +9,9 @@ internal static class UrlJoin
     [
         "", "ftp", "http", "gopher", "nntp", "imap", "wais", "file", "https", "shttp", "mms", "prospero", "rtsp", "rtspu", "sftp", "svn", "svn+ssh", "ws", "wss",
     ];
+
+    private static readonly string[] WithParameters =
+        ["", "ftp", "hdl", "prospero", "http", "https", "shttp", "rtsp", "rtspu", "sip", "sips", "mms", "sftp", "tel"];
 
     /// <summary>A URL in parts; joined again by <see cref="ToString"/>.</summary>
     /// <param name="Scheme">In lower case; empty without one.</param>
@@ -42,12 +44,13 @@ internal static class UrlJoin
         if (to.Scheme != from.Scheme || !Hierarchical.Contains(to.Scheme)) return link;
         if (to.Authority.Length > 0) return to.ToString();
         to = to with { Authority = from.Authority };
+        (string path, string parameters) = SplitParameters(to);
         if (to.Path.Length == 0) return (to with { Path = from.Path, Query = to.Query.Length > 0 ? to.Query : from.Query }).ToString();
 
-        List<string> steps = [.. to.Path.Split('/')];
-        if (to.Path[0] != '/')
+        List<string> steps = [.. path.Split('/')];
+        if (!path.StartsWith('/'))
         {
-            List<string> folder = [.. from.Path.Split('/')];
+            List<string> folder = [.. SplitParameters(from).Path.Split('/')];
             if (folder[^1].Length > 0) folder.RemoveAt(folder.Count - 1);
             steps.InsertRange(0, folder);
             for (int i = steps.Count - 2; i > 0; i--)
@@ -55,15 +58,22 @@ internal static class UrlJoin
                 if (steps[i].Length == 0) steps.RemoveAt(i);
             }
         }
-        var path = new List<string>();
+        var kept = new List<string>();
         foreach (string step in steps)
         {
-            if (step is not (".." or ".")) path.Add(step);
-            else if (step is ".." && path.Count > 0) path.RemoveAt(path.Count - 1);
+            if (step is not (".." or ".")) kept.Add(step);
+            else if (step is ".." && kept.Count > 0) kept.RemoveAt(kept.Count - 1);
         }
-        if (steps[^1] is ".." or ".") path.Add("");
-        string joined = string.Join('/', path);
-        return (to with { Path = joined.Length > 0 ? joined : "/" }).ToString();
+        if (steps[^1] is ".." or ".") kept.Add("");
+        string joined = string.Join('/', kept);
+        return (to with { Path = (joined.Length > 0 ? joined : "/") + parameters }).ToString();
+    }
+
+    // What follows a semicolon in the last step is no part of it; a lone semicolon goes.
+    private static (string Path, string Parameters) SplitParameters(Parts url)
+    {
+        int at = WithParameters.Contains(url.Scheme) ? url.Path.IndexOf(';', url.Path.LastIndexOf('/') + 1) : -1;
+        return at < 0 ? (url.Path, "") : (url.Path[..at], url.Path.Length > at + 1 ? url.Path[at..] : "");
     }
 
     private static Parts? Split(string url)
@@ -88,6 +98,10 @@ internal static class UrlJoin
     private static readonly System.Buffers.SearchValues<char> SchemeCharacters =
         System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
+    // The characters that compatibility decomposition (NFKC) turns into one of / ? # @ : or text with one.
+    private static readonly System.Buffers.SearchValues<char> Delimiters = System.Buffers.SearchValues.Create(
+        "\u2047\u2048\u2049\u2100\u2101\u2105\u2106\u2A74\uFE13\uFE16\uFE55\uFE56\uFE5F\uFE6B\uFF03\uFF0F\uFF1A\uFF1F\uFF20");
+
     // Brackets belong in pairs around an address, and no character may become a delimiter when it is normalised.
     private static bool IsAuthority(string authority)
     {
@@ -99,15 +113,6 @@ internal static class UrlJoin
             inside = inside[..Math.Max(inside.IndexOf(']'), 0)];
             if (!IPAddress.TryParse(inside, out IPAddress? address) || address.AddressFamily is not System.Net.Sockets.AddressFamily.InterNetworkV6) return false;
         }
-        if (authority.All(char.IsAscii)) return true;
-        string plain = string.Concat(authority.Where(c => c is not ('@' or ':' or '#' or '?')));
-        try
-        {
-            return plain.IsNormalized(NormalizationForm.FormKC) || !plain.Normalize(NormalizationForm.FormKC).AsSpan().ContainsAny("/?#@:");
-        }
-        catch (ArgumentException)
-        {
-            return false;                                               // an unpaired surrogate
-        }
+        return !authority.AsSpan().ContainsAny(Delimiters);
     }
 }
