@@ -1,6 +1,7 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Reference.Tools;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;
@@ -69,6 +70,17 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         using (FileStream sparse = File.Create(folder.File("large")))
             sparse.SetLength(ConversationFile.LargestBytes + 1);
         Assert.Contains("is larger than 67108864 bytes.", Assert.Throws<HarmonyFormatException>(() => ConversationFile.Load(folder.File("large"))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Be brief.")]
+    [InlineData(null)]
+    public void What_a_tool_adds_to_the_instructions_is_added_once(string? instructions)
+    {
+        Conversation conversation = tiny.Conversation(options => options with { Instructions = instructions, Tools = [new ApplyPatchTool(".")] });
+        var said = (DeveloperContent)conversation.Messages[1].Content[0];
+        Assert.Equal((instructions is null ? "" : instructions + "\n") + ApplyPatchTool.Format, said.Instructions);
+        Assert.Equal(instructions, ConversationFile.Of(conversation.Messages).Instructions);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using GptOss.Reference.Harmony;
+using GptOss.Reference.Tools;
 
 namespace GptOss.Reference.Chat;
 
@@ -87,7 +88,9 @@ public static class ConversationFile
                 if (item is DeveloperContent { Instructions: { Length: > 0 } said }) parts.Add(said);
                 if (item is TextContent { Text: { Length: > 0 } text }) parts.Add(text);
             }
-            instructions = parts.Count == 0 ? null : string.Join("\n", parts);
+            // What a tool adds comes again with the tool.
+            instructions = string.Join("\n", parts).Replace(ApplyPatchTool.Format, "", StringComparison.Ordinal).TrimEnd('\n');
+            instructions = instructions.Length == 0 ? null : instructions;
             at++;
         }
         for (int i = at; i < messages.Count; i++)

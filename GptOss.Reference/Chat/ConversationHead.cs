@@ -23,12 +23,13 @@ internal static class ConversationHead
 
         SystemContent system = options.System with { Tools = builtIn.Count == 0 ? null : ToolNamespace.Of(builtIn) };
         var head = new List<Message> { new(Role.System, [system]) };
-        string? instructions = string.IsNullOrEmpty(options.Instructions) ? null : options.Instructions;
-        if (instructions is not null || functions.Count > 0)
+        string instructions = string.Join('\n', ((string?[])[options.Instructions, .. options.Tools.Select(tool => tool.Instructions)])
+            .Where(text => !string.IsNullOrEmpty(text)));
+        if (instructions.Length > 0 || functions.Count > 0)
         {
             head.Add(new(Role.Developer,
             [
-                new DeveloperContent { Instructions = instructions, Tools = functions.Count == 0 ? null : ToolNamespace.Functions(functions) },
+                new DeveloperContent { Instructions = instructions.Length > 0 ? instructions : null, Tools = functions.Count == 0 ? null : ToolNamespace.Functions(functions) },
             ]));
         }
         return head;

@@ -14,6 +14,31 @@ public sealed class ApplyPatchTool(string root) : ITool
     public ToolNamespace Declaration { get; } = new(
         ToolNamespace.FunctionsName, null, [new ToolDescription(FunctionName, "Patch a file", JsonElement.Parse("""{"type":"string"}"""))]);
 
+    /// <summary>The form of a patch, of which the declaration says nothing.</summary>
+    public static string Format { get; } =
+        """
+        Files are changed with `apply_patch`, whose argument is the text of one patch. A patch begins with the line `*** Begin Patch`, ends with the
+        line `*** End Patch`, and holds any number of these in between:
+
+        `*** Add File: PATH` makes a file; every line of it follows with `+` in front.
+        `*** Delete File: PATH` removes a file; nothing follows.
+        `*** Update File: PATH` changes a file. The next line may be `*** Move to: NEW PATH`. Each change then begins with a line `@@`, or `@@ LINE`
+        where LINE is a line of the file above the change, such as the head of a function. Its lines follow: with a space in front what stays, with
+        `-` what goes, with `+` what comes. `*** End of File` after them says that they are the last of the file.
+
+        Paths are relative. For example:
+
+        *** Begin Patch
+        *** Update File: app.py
+        @@ def greet():
+        -print("Hi")
+        +print("Hello, world!")
+        *** End Patch
+        """.ReplaceLineEndings("\n");
+
+    /// <inheritdoc/>
+    public string? Instructions => Format;
+
     /// <inheritdoc/>
     public bool IsFor(string recipient) => recipient is "functions." + FunctionName;
 

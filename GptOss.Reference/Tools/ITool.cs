@@ -8,6 +8,9 @@ public interface ITool
     /// <summary>What the model is told: <c>browser</c>, <c>python</c>, or functions. Several tools may share the namespace <c>functions</c>.</summary>
     ToolNamespace Declaration { get; }
 
+    /// <summary>What the model is told in the developer message besides, after the application's own instructions; null for nothing.</summary>
+    string? Instructions => null;
+
     /// <summary>Whether a call to this recipient is for this tool.</summary>
     bool IsFor(string recipient) => recipient == Declaration.Name || recipient.StartsWith(Declaration.Name + ".", StringComparison.Ordinal);
 
