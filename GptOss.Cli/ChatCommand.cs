@@ -21,7 +21,8 @@ internal sealed class ChatCommand
         [("show", ShownReasoning.Show), ("fold", ShownReasoning.Fold), ("hide", ShownReasoning.Hide)];
 
     private readonly Option<string?> _model = ModelChoice.Option();
-    private readonly Option<ReasoningEffort?> _effort = Arguments.Word("--effort", "How long the model is asked to think; medium if not given.", Efforts);
+    private readonly Option<ReasoningEffort?> _effort = Arguments.Word("--effort",
+        "How long the model is asked to think; medium if not given.", Efforts);
     private readonly Option<string?> _system = new("--system", "--instructions")
     {
         Description = "Instructions for the model, in the developer message.",
@@ -31,22 +32,29 @@ internal sealed class ChatCommand
     private readonly Option<DateOnly?> _date = Arguments.Date("--date", "The date that the system message states; today if not given.");
     private readonly Option<string[]> _tools = new("--tools")
     {
-        Description = "Tools that the model may use, with commas between them: python, functions=FILE, apply_patch=FOLDER, browser=FOLDER (or a saved "
-            + "set of pages), browser=live. None if not given. May be given several times.",
+        Description = "Tools that the model may use, with commas between them: python, functions=FILE, apply_patch=FOLDER, browser=FOLDER (or "
+            + "a saved set of pages), browser=live. None if not given. May be given several times.",
         HelpName = "LIST",
         DefaultValueFactory = _ => [],
     };
 
-    private readonly Option<bool> _yes = new("--yes") { Description = "Runs the model's Python without asking first; needed where nobody can be asked." };
+    private readonly Option<bool> _yes = new("--yes")
+    {
+        Description = "Runs the model's Python without asking first; needed where nobody can be asked.",
+    };
+
     private readonly Option<ShownReasoning?> _reasoning = Arguments.Word("--reasoning",
         "How the chain of thought is shown; show if not given.", ReasoningWords);
 
     private readonly Option<int?> _context = Arguments.Number("--context",
         $"Tokens that a prompt and its answer may take; {DefaultContext} if not given. Memory grows as they are used.", 64, int.MaxValue);
 
-    private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens", "The most tokens of an answer; to the end of the context if not given.", 1, int.MaxValue);
-    private readonly Option<double> _temperature = Arguments.Number("--temperature", "Divides the logits; 0 takes the most probable token.", 0, 1e6, 1.0);
-    private readonly Option<double> _topP = Arguments.Number("--top-p", "Draws among the fewest tokens that have this much probability together.", 0, 1, 1.0);
+    private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
+        "The most tokens of an answer; to the end of the context if not given.", 1, int.MaxValue);
+    private readonly Option<double> _temperature = Arguments.Number("--temperature",
+        "Divides the logits; 0 takes the most probable token.", 0, 1e6, 1.0);
+    private readonly Option<double> _topP = Arguments.Number("--top-p",
+        "Draws among the fewest tokens that have this much probability together.", 0, 1, 1.0);
     private readonly Option<ulong?> _seed = Arguments.Number("--seed",
         "Seed of the draws; the same seed and lines give the same answers on every machine. A new one each time if not given.", 0UL, ulong.MaxValue);
 
@@ -54,7 +62,11 @@ internal sealed class ChatCommand
         "Past analysis that the model is not shown again: as the published library does it, of all finished turns, or none; finished if not given.",
         ("library", DroppedAnalysis.Library), ("finished", DroppedAnalysis.Finished), ("none", DroppedAnalysis.None));
 
-    private readonly Option<bool> _verbose = new("--verbose") { Description = "Says after each answer how fast it was and how much of the cache was reused." };
+    private readonly Option<bool> _verbose = new("--verbose")
+    {
+        Description = "Says after each answer how fast it was and how much of the cache was reused.",
+    };
+
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
@@ -65,8 +77,8 @@ internal sealed class ChatCommand
         var command = new Command("chat", "Talks with a model; through pipes one line is one turn, and answers are all that standard output gets.")
         {
             options._model, options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context,
-            options._maxTokens, options._temperature, options._topP, options._seed, options._drop, options._verbose, options._profile, options._threads,
-            options._width,
+            options._maxTokens, options._temperature, options._topP, options._seed, options._drop, options._verbose, options._profile,
+            options._threads, options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -85,6 +97,7 @@ internal sealed class ChatCommand
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
 
+        DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
         var view = new ChatView(terminal, parsed.GetValue(_reasoning) ?? ShownReasoning.Show, tools.Browser);
         var input = new ChatInput(terminal);
         var conversation = new Conversation(model, tokenizer, new ConversationOptions
@@ -92,7 +105,7 @@ internal sealed class ChatCommand
             System = new SystemContent
             {
                 ReasoningEffort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium,
-                ConversationStartDate = (parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                ConversationStartDate = date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
             },
             Instructions = parsed.GetValue(_system),
             Tools = tools.On,
@@ -104,7 +117,8 @@ internal sealed class ChatCommand
         });
 
         view.Say(string.Create(CultureInfo.InvariantCulture,
-            $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(name))}, effort {Word(conversation)}, context {context:N0} tokens, tools: {tools.Names}."));
+            $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(name))}, effort {Word(conversation)}, context {context:N0} tokens, ")
+            + $"tools: {tools.Names}.");
         if (SpeedForecast.Of(model, context, modelOptions.Precision) is { } warning)
             view.Say(warning);
         if (terminal.IsInteractive)

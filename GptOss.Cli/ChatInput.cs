@@ -7,7 +7,9 @@ internal sealed class ChatInput(Terminal terminal)
 {
     private const string Prompt = "> ", Continued = "… ", Block = "\"\"\"";
 
-    private readonly LineEditor? _editor = terminal.IsInteractive ? new LineEditor(new ConsoleKeys(), terminal.Out) : null;
+    private readonly LineEditor? _editor = terminal.IsInteractive && Environment.GetEnvironmentVariable("TERM") != "dumb"
+        ? new LineEditor(new ConsoleKeys(), terminal.Out)
+        : null;
 
     /// <summary>The next turn's text; null at the end of the input.</summary>
     internal string? Read()

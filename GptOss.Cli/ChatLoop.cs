@@ -170,8 +170,7 @@ internal sealed class ChatLoop(
             Instructions = stored.Instructions,
         };
         view.Say($"Loaded {Count(conversation.Turns, "turn")} from {path}, effort {ChatCommand.Word(conversation)}.");
-        string[] missing = [.. stored.DeclaredTools.Except(
-            tools.On.SelectMany(tool => tool.Declaration is { Tools.Count: > 0 } space ? space.Tools.Select(function => $"{space.Name}.{function.Name}") : [tool.Declaration.Name]))];
+        string[] missing = [.. stored.DeclaredTools.Except(tools.On.SelectMany(tool => tool.Declaration.Recipients))];
         if (missing.Length > 0)
             view.Say($"It was led with tools that are not on here: {string.Join(", ", missing)}.");
         if (conversation.Messages is [.., { } last] && stored.Turns.Count > 0)

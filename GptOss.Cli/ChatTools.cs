@@ -7,6 +7,8 @@ namespace GptOss.Cli;
 /// <summary>The tools that <c>--tools</c> names, each on until <c>/tools NAME off</c>.</summary>
 internal sealed class ChatTools : IDisposable
 {
+    private static readonly string[] Forms = ["python", "functions=FILE", "apply_patch=FOLDER", "browser=FOLDER"];
+
     private readonly List<(string Name, ITool Tool)> _all = [];
     private readonly HashSet<string> _off = [];
     private readonly List<IDisposable> _owned = [];
@@ -22,7 +24,7 @@ internal sealed class ChatTools : IDisposable
             if (_all.Exists(tool => tool.Name == name))
                 throw new UsageException($"--tools names {name} twice.");
             if (name is "python" ? value.Length > 0 : name is "functions" or "apply_patch" or "browser" && value.Length == 0)
-                throw new UsageException($"--tools has '{word}'; expected {(name is "python" ? name : $"{name}={(name is "functions" ? "FILE" : "FOLDER")}")}.");
+                throw new UsageException($"--tools has '{word}'; expected {Forms.First(form => form.Split('=')[0] == name)}.");
             _all.Add((name, Make(name, value)));
         }
         _owned.AddRange(_all.Select(tool => tool.Tool).OfType<IDisposable>());
@@ -42,9 +44,7 @@ internal sealed class ChatTools : IDisposable
     {
         foreach ((string name, ITool tool) in _all)
         {
-            ToolNamespace declared = tool.Declaration;
-            string functions = declared.Tools.Count == 0 ? "" : ": " + string.Join(", ", declared.Tools.Select(function => $"{declared.Name}.{function.Name}"));
-            yield return $"{name} {(_off.Contains(name) ? "off" : "on")}{functions}";
+            yield return $"{name} {(_off.Contains(name) ? "off" : "on")}: {string.Join(", ", tool.Declaration.Recipients)}";
         }
     }
 
@@ -63,9 +63,11 @@ internal sealed class ChatTools : IDisposable
     {
         "python" => new PythonTool(),
         "functions" => FunctionTools.FromFile(value),
-        "apply_patch" => Directory.Exists(value) ? new ApplyPatchTool(value) : throw new UsageException($"--tools apply_patch: there is no folder '{value}'."),
+        "apply_patch" => Directory.Exists(value)
+            ? new ApplyPatchTool(value)
+            : throw new UsageException($"--tools apply_patch: there is no folder '{value}'."),
         "browser" => new SimpleBrowser(Pages(value)),
-        _ => throw new UsageException($"--tools has '{name}'; expected {Arguments.List(["python", "functions=FILE", "apply_patch=FOLDER", "browser=FOLDER"])}."),
+        _ => throw new UsageException($"--tools has '{name}'; expected {Arguments.List(Forms)}."),
     };
 
     private IBrowserBackend Pages(string value)

@@ -64,7 +64,8 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
                 ShowDim(string.Create(CultureInfo.InvariantCulture, $"← {Clip(answer.Text)}") + Seconds(time));
                 break;
             case TurnsForgotten { Now: var now, Total: var total }:
-                Say($"The context is full: the {(now == 1 ? "oldest turn is" : $"{now} oldest turns are")} no longer shown to the model ({total} in all).");
+                string oldest = now == 1 ? "oldest turn is" : $"{now} oldest turns are";
+                Say($"The context is full: the {oldest} no longer shown to the model ({total} in all).");
                 break;
             case Mended { Repair: var repair }:
                 string lost = repair.Text.Length > 0 ? " " + TextInput.Quoted(Short(repair.Text)) : "";
@@ -108,7 +109,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         static string Rate(int tokens, TimeSpan time) => (tokens / Math.Max(time.TotalSeconds, 1e-9)).ToString("F1", CultureInfo.InvariantCulture);
         ShowDim(string.Create(CultureInfo.InvariantCulture, $"Prompt {turn.PromptTokens} tokens, {turn.ReusedTokens} reused; read {turn.ReadTokens} ")
             + string.Create(CultureInfo.InvariantCulture, $"at {Rate(turn.ReadTokens, turn.ReadTime)} tokens/s; wrote {turn.WrittenTokens} ")
-            + string.Create(CultureInfo.InvariantCulture, $"at {Rate(Math.Max(0, turn.WrittenTokens - 1), turn.WriteTime)} tokens/s; cache {Text.Short(cacheBytes)}."));
+            + $"at {Rate(Math.Max(0, turn.WrittenTokens - 1), turn.WriteTime)} tokens/s; cache {Text.Short(cacheBytes)}.");
     }
 
     private void ShowToken(TokenWritten written)
@@ -246,12 +247,16 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         string clipped = string.Join('\n', lines.Take(MostAnswerLines));
         if (clipped.Length > MostAnswerChars)
             clipped = clipped[..MostAnswerChars];
-        return clipped.Length == text.TrimEnd('\n').Length ? clipped : $"{clipped}\n… ({text.Length} characters, {lines.Length} lines; /raw shows all)";
+        return clipped.Length == text.TrimEnd('\n').Length
+            ? clipped
+            : $"{clipped}\n… ({text.Length} characters, {lines.Length} lines; /raw shows all)";
     }
 
     private static string Short(string text) => text.Length > 60 ? text[..60] + "…" : text;
 
-    private static string Seconds(TimeSpan time) => time.TotalSeconds < 1 ? "" : string.Create(CultureInfo.InvariantCulture, $" ({time.TotalSeconds:F1} s)");
+    private static string Seconds(TimeSpan time) =>
+        time.TotalSeconds < 1 ? "" : string.Create(CultureInfo.InvariantCulture, $" ({time.TotalSeconds:F1} s)");
 
-    private static string Words(RepairKind kind) => string.Concat(kind.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? " " : "") + char.ToLowerInvariant(c) : $"{c}"));
+    private static string Words(RepairKind kind) =>
+        string.Concat(kind.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? " " : "") + char.ToLowerInvariant(c) : $"{c}"));
 }

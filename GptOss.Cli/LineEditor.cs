@@ -197,7 +197,8 @@ internal sealed class LineEditor(IKeys keys, TextWriter screen)
 
     private int Before(int at) => at <= 0 ? 0 : at > 1 && char.IsLowSurrogate(_text[at - 1]) && char.IsHighSurrogate(_text[at - 2]) ? at - 2 : at - 1;
 
-    private int After(int at) => at >= _text.Length ? at : at + 1 < _text.Length && char.IsHighSurrogate(_text[at]) && char.IsLowSurrogate(_text[at + 1]) ? at + 2 : at + 1;
+    private int After(int at) => at >= _text.Length ? at
+        : at + 1 < _text.Length && char.IsHighSurrogate(_text[at]) && char.IsLowSurrogate(_text[at + 1]) ? at + 2 : at + 1;
 
     private int WordStart()
     {

@@ -48,10 +48,9 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     [InlineData("""{"role":"system","content":"Obey."}""", "messages[0] is a system message of plain text; expected one item of system content.")]
     [InlineData("""{"role":"tool","content":"a"}""", "messages[0] is a tool's message without the tool's name.")]
     [InlineData("""{"role":"tool","name":"python to=user","content":"a"}""",
-        "messages[0].name is no word of 1 to 200 characters without white space.")]
+        "messages[0].name has white space in it; expected one word.")]
     [InlineData("""{"role":"assistant","channel":"final\nx","content":"a"}""",
-        "messages[0].channel is no word of 1 to 200 characters without white space.")]
-    [InlineData("""{"role":"assistant","recipient":"","content":"a"}""", "messages[0].recipient is no word of 1 to 200 characters without white space.")]
+        "messages[0].channel has white space in it; expected one word.")]
     [InlineData("""{"role":"user","content":[{"type":"developer_content","instructions":"a"}]}""",
         "messages[0] is a message of the user with content that is no text.")]
     public void What_cannot_be_a_conversation_is_refused(string messages, string expected)

@@ -219,19 +219,27 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         var events = new List<ConversationEvent>();
         Conversation conversation = tiny.Conversation(options => options with
         {
-            Sampling = new SamplingOptions { Temperature = 4, Seed = 11 },
             MaxTokens = 120,
             MaxCalls = 3,
             Tools = [weather, python],
         });
-        for (int turn = 0; turn < 40; turn++)
+        string[] questions = ["What's the weather in Paris?", .. Questions[..2], "Use python to compute 913 * 337.", .. Questions[2..4]];
+        for (int turn = 0; turn < 24; turn++)
         {
-            TurnResult result = await conversation.AskAsync(Questions[turn % Questions.Length], events.Add, Cancellation);
+            // From what only leans away from the format to what has nothing of it.
+            conversation.Options = conversation.Options with { Sampling = new SamplingOptions { Temperature = 1 + turn % 4, Seed = 11 } };
+            TurnResult result = await conversation.AskAsync(questions[turn % questions.Length], events.Add, Cancellation);
             Assert.All(result.Messages.Skip(1), message => Assert.True(message.Role is Role.Assistant or Role.Tool));
             Assert.All(result.Messages.Where(message => message.Role == Role.Tool), answer => Assert.Equal("assistant", answer.Recipient));
         }
         Assert.Contains(events, happened => happened is Mended);
-        Assert.Contains(conversation.LastTokens, id => id == tiny.Tokenizer.SpecialId("<|start|>"));
+        Assert.Contains(events, happened => happened is CallAnswered);
+
+        using var folder = new Checkpoints.TemporaryFolder();
+        ConversationFile.Save(folder.File("talk.json"), conversation.Messages);
+        Conversation other = tiny.Conversation();
+        other.Replace(ConversationFile.Load(folder.File("talk.json")).Turns);
+        Assert.Equal(conversation.Messages.Skip(2), other.Messages.Skip(1));            // the other has no developer message
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Text.RegularExpressions;
 using GptOss.Cli;
+using GptOss.Reference.Chat;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
@@ -7,7 +9,6 @@ using static GptOss.Reference.Tests.Cli.CommandLine;
 
 namespace GptOss.Reference.Tests.Cli;
 
-[Trait("Category", "Numeric")]
 public class ChatCommandTests
 {
     private static readonly string[] Asked = ["chat", "--model", TestData.Tiny, "--date", "2026-11-24", "--temperature", "0"];
@@ -182,6 +183,35 @@ public class ChatCommandTests
         Assert.Equal("The model needs 14.0 GiB and 8.0 GiB of memory are free, so weights are read from disk again and again: expect 1.1 tokens a second at best.",
             SpeedForecast.Sentence(need, 8L << 30, 3_708_089_088, 2e9));
         Assert.EndsWith("expect 19 seconds a token or more.", SpeedForecast.Sentence(need, 1L << 30, 3_708_089_088, 2e8), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void In_a_terminal_thoughts_are_dimmed_folded_or_hidden_and_answers_are_plain()
+    {
+        Assert.Equal("\u001b[2mFirst \u001b[0m\u001b[2mthis.\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n", Shown(ShownReasoning.Show));
+        Assert.Equal("\r\u001b[2mThinking: 1 tokens\u001b[0m\u001b[K\r\u001b[K\u001b[2m(thought for 2 tokens)\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n",
+            Shown(ShownReasoning.Fold));
+        Assert.Equal("→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n", Shown(ShownReasoning.Hide));
+    }
+
+    private static string Shown(ShownReasoning reasoning)
+    {
+        var output = new StringWriter { NewLine = "\n" };
+        var error = new StringWriter { NewLine = "\n" };
+        using var terminal = new Terminal(output, error) { IsOutputTerminal = true, IsErrorTerminal = true };
+        Assert.SkipUnless(terminal.HasAnimation, "NO_COLOR is set.");
+        var view = new ChatView(terminal, reasoning, null);
+        var call = new Message(Role.Assistant, "1 + 1") { Channel = "analysis", Recipient = "python" };
+        view.Show(new TokenWritten(MessageKind.Answer, null));
+        foreach (string text in new[] { "First ", "this." })
+            view.Show(new TokenWritten(MessageKind.Analysis, new MessageDelta(0, Role.Assistant, "analysis", null, null, text)));
+        view.Show(new MessageWritten(MessageKind.Analysis, new Message(Role.Assistant, "First this.")));
+        view.Show(new TokenWritten(MessageKind.Call, new MessageDelta(1, Role.Assistant, "analysis", "python", "code", "1 + 1")));
+        view.Show(new MessageWritten(MessageKind.Call, call));
+        view.Show(new CallAnswered(call, new Message(Role.Tool, "2\n"), TimeSpan.Zero));
+        view.Show(new TokenWritten(MessageKind.Answer, new MessageDelta(0, Role.Assistant, "final", null, null, "So it is.")));
+        view.EndTurn();
+        return $"{error}|{output}";
     }
 
     [Fact]

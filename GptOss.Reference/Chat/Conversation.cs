@@ -33,7 +33,9 @@ public sealed class Conversation
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">The checkpoint's tokenizer.</param>
     /// <param name="options">How it is led.</param>
-    /// <exception cref="ArgumentException">Two tools have the same name, the context is not the model's, or the tokenizer knows no messages.</exception>
+    /// <exception cref="ArgumentException">
+    /// Two tools have the same name, the context is not the model's, or the tokenizer knows no messages.
+    /// </exception>
     public Conversation(Transformer model, Tokenizer tokenizer, ConversationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -150,7 +152,8 @@ public sealed class Conversation
         _forgotten = turn.ForgottenBefore;
     }
 
-    private int[] Prompt() => _renderer.RenderForCompletion([.. _head, .. _turns.Skip(_forgotten).SelectMany(turn => turn.Messages)], drop: _options.Drop);
+    private int[] Prompt() =>
+        _renderer.RenderForCompletion([.. _head, .. _turns.Skip(_forgotten).SelectMany(turn => turn.Messages)], drop: _options.Drop);
 
     private async Task<TurnResult> TurnAsync(IReadOnlyList<Message> asked, Action<ConversationEvent>? report, CancellationToken cancellation)
     {
@@ -261,7 +264,9 @@ public sealed class Conversation
             {
                 if (isToken || delta is not null)
                 {
-                    MessageKind kind = delta is { } text ? MessageKinds.Of(text.Channel, text.Recipient) : MessageKinds.Of(parser.CurrentChannel, parser.CurrentRecipient);
+                    MessageKind kind = delta is { } text
+                        ? MessageKinds.Of(text.Channel, text.Recipient)
+                        : MessageKinds.Of(parser.CurrentChannel, parser.CurrentRecipient);
                     report(new TokenWritten(kind, delta));
                 }
                 for (; told < parser.Messages.Count; told++)

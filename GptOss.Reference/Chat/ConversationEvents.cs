@@ -21,9 +21,9 @@ public enum MessageKind
 /// <summary>What a message of the assistant is for.</summary>
 public static class MessageKinds
 {
-    /// <summary>By channel and recipient. A message to <c>all</c>, <c>user</c> or <c>assistant</c> calls nobody.</summary>
+    /// <summary>By channel and recipient. A message to nobody, <c>all</c>, <c>user</c> or <c>assistant</c> calls nothing.</summary>
     public static MessageKind Of(string? channel, string? recipient) =>
-        recipient is not (null or "all" or "user" or "assistant") ? MessageKind.Call
+        recipient is not (null or "" or "all" or "user" or "assistant") ? MessageKind.Call
         : channel == "analysis" ? MessageKind.Analysis
         : channel == "commentary" ? MessageKind.Preamble
         : MessageKind.Answer;

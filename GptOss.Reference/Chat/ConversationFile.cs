@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tools;
@@ -9,7 +10,8 @@ namespace GptOss.Reference.Chat;
 /// <param name="Instructions">What its developer message asks for; null if it has none.</param>
 /// <param name="DeclaredTools">Names of the tools that it was led with. They are not on because of that.</param>
 /// <param name="Turns">The messages of users, the assistant and tools.</param>
-public sealed record StoredConversation(SystemContent? System, string? Instructions, IReadOnlyList<string> DeclaredTools, IReadOnlyList<Message> Turns);
+public sealed record StoredConversation(
+    SystemContent? System, string? Instructions, IReadOnlyList<string> DeclaredTools, IReadOnlyList<Message> Turns);
 
 /// <summary>Conversations as files in the published library's JSON form, <c>{"messages": […]}</c>.</summary>
 public static class ConversationFile
@@ -17,7 +19,7 @@ public static class ConversationFile
     /// <summary>The largest file that is read.</summary>
     public const long LargestBytes = 64L << 20;
 
-    private const int LongestWord = 200;
+    private static readonly SearchValues<char> AsciiWhiteSpace = SearchValues.Create(" \t\n\v\f\r");
 
     /// <summary>Writes a conversation: the whole file, or nothing is changed.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
@@ -75,7 +77,7 @@ public static class ConversationFile
         {
             if (first.Content is not [SystemContent content])
                 throw new HarmonyFormatException("messages[0] is a system message of plain text; expected one item of system content.");
-            tools.AddRange(Names(content.Tools));
+            tools.AddRange((content.Tools?.Values ?? []).SelectMany(space => space.Recipients));
             system = content with { Tools = null };
             at++;
         }
@@ -84,7 +86,8 @@ public static class ConversationFile
             var parts = new List<string>();
             foreach (MessageContent item in messages[at].Content)
             {
-                tools.AddRange(Names((item as DeveloperContent)?.Tools));
+                if (item is DeveloperContent developer)
+                    tools.AddRange((developer.Tools?.Values ?? []).SelectMany(space => space.Recipients));
                 if (item is DeveloperContent { Instructions: { Length: > 0 } said }) parts.Add(said);
                 if (item is TextContent { Text: { Length: > 0 } text }) parts.Add(text);
             }
@@ -111,7 +114,8 @@ public static class ConversationFile
     private static void Require(Message message, string at)
     {
         if (message.Role is Role.System or Role.Developer)
-            throw new HarmonyFormatException($"{at} is a {message.Role.Word()} message; it may only stand at the beginning, system before developer.");
+            throw new HarmonyFormatException(
+                $"{at} is a {message.Role.Word()} message; it may only stand at the beginning, system before developer.");
         if (message.Content.Any(item => item is not TextContent))
             throw new HarmonyFormatException($"{at} is a message of the {message.Role.Word()} with content that is no text.");
         if (message.Role == Role.Tool && string.IsNullOrEmpty(message.Name))
@@ -120,13 +124,8 @@ public static class ConversationFile
             { ("name", message.Name), ("channel", message.Channel), ("recipient", message.Recipient), ("content_type", message.ContentType) })
         {
             // Header words are parted by white space, so one with white space in it would be several.
-            if (word is not null && (word.Length is 0 or > LongestWord || word.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))))
-                throw new HarmonyFormatException($"{at}.{name} is no word of 1 to {LongestWord} characters without white space.");
+            if (word is not null && word.AsSpan().ContainsAny(AsciiWhiteSpace))
+                throw new HarmonyFormatException($"{at}.{name} has white space in it; expected one word.");
         }
     }
-
-    private static IEnumerable<string> Names(IReadOnlyDictionary<string, ToolNamespace>? tools) => tools is null ? [] :
-        from space in tools.Values
-        from name in space.Tools.Count == 0 ? [space.Name] : space.Tools.Select(tool => $"{space.Name}.{tool.Name}")
-        select name;
 }

@@ -27,10 +27,12 @@ internal static class ConversationHead
             .Where(text => !string.IsNullOrEmpty(text)));
         if (instructions.Length > 0 || functions.Count > 0)
         {
-            head.Add(new(Role.Developer,
-            [
-                new DeveloperContent { Instructions = instructions.Length > 0 ? instructions : null, Tools = functions.Count == 0 ? null : ToolNamespace.Functions(functions) },
-            ]));
+            var developer = new DeveloperContent
+            {
+                Instructions = instructions.Length > 0 ? instructions : null,
+                Tools = functions.Count == 0 ? null : ToolNamespace.Functions(functions),
+            };
+            head.Add(new(Role.Developer, [developer]));
         }
         return head;
     }

@@ -83,4 +83,5 @@ internal sealed class PromptCache(Transformer model, Tokenizer tokenizer)
 /// <param name="Read">Tokens of the prompt that were fed.</param>
 /// <param name="ReadTime">How long that took.</param>
 /// <param name="WriteTime">How long the new tokens took.</param>
-internal sealed record CachedGeneration(IReadOnlyList<int> Ids, FinishReason FinishReason, int Reused, int Read, TimeSpan ReadTime, TimeSpan WriteTime);
+internal sealed record CachedGeneration(
+    IReadOnlyList<int> Ids, FinishReason FinishReason, int Reused, int Read, TimeSpan ReadTime, TimeSpan WriteTime);

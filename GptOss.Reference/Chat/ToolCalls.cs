@@ -11,7 +11,8 @@ internal static class ToolCalls
 
     /// <summary>The messages that answer a call.</summary>
     /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
-    internal static async Task<IReadOnlyList<Message>> AnswerAsync(ConversationOptions options, Message call, Action starting, CancellationToken cancellation)
+    internal static async Task<IReadOnlyList<Message>> AnswerAsync(
+        ConversationOptions options, Message call, Action starting, CancellationToken cancellation)
     {
         string recipient = call.Recipient!;
         if (options.Tools.FirstOrDefault(tool => tool.IsFor(recipient)) is not { } tool)
@@ -24,7 +25,9 @@ internal static class ToolCalls
             // A tool that runs on the caller's thread must not keep it from noticing a cancellation.
             IReadOnlyList<ToolAnswer> answers = await Task.Run(() => tool.InvokeAsync(recipient, call.Text, cancellation), cancellation)
                 .WaitAsync(cancellation).ConfigureAwait(false);
-            return answers is [] ? [Answer(call, "The tool gave no answer.")] : [.. answers.Select(answer => Answer(call, answer.Text, answer.Author))];
+            return answers is []
+                ? [Answer(call, "The tool gave no answer.")]
+                : [.. answers.Select(answer => Answer(call, answer.Text, answer.Author))];
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
@@ -42,13 +45,7 @@ internal static class ToolCalls
 
     private static string Offered(ConversationOptions options)
     {
-        string[] names =
-        [
-            .. from tool in options.Tools
-               let space = tool.Declaration
-               from name in space.Tools.Count == 0 ? [space.Name] : space.Tools.Select(function => $"{space.Name}.{function.Name}")
-               select name,
-        ];
+        string[] names = [.. options.Tools.SelectMany(tool => tool.Declaration.Recipients)];
         return names.Length == 0 ? "No tools are available." : $"Available: {string.Join(", ", names)}.";
     }
 }
