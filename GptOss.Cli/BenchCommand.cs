@@ -20,6 +20,7 @@ internal sealed class BenchCommand
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<bool> _preload = ModelChoice.Preload();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every repeat." };
 
@@ -29,7 +30,7 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Times prefill and decode, and this machine's read bandwidth and FMA peak beside them.")
         {
             options._model, options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat,
-            options._profile, options._threads, options._width, options._json,
+            options._profile, options._threads, options._preload, options._width, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -48,7 +49,7 @@ internal sealed class BenchCommand
 
         // The ceilings go first: their memory is given back before the weights want theirs.
         MachineCeilings ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
-        using var model = Transformer.Load(ModelChoice.Open(folder, terminal), modelOptions);
+        using var model = Transformer.Load(ModelChoice.Open(folder, parsed.GetValue(_preload), terminal), modelOptions);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
             throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");
         var runs = new BenchRuns(model, terminal.Cancellation);

@@ -67,6 +67,7 @@ internal sealed class GenerateCommand
 
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<bool> _preload = ModelChoice.Preload();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
 
     internal static Command Create(Terminal terminal)
@@ -76,7 +77,7 @@ internal sealed class GenerateCommand
         {
             options._prompt, options._file, options._ids, options._model, options._raw, options._date, options._effort, options._maxTokens,
             options._temperature, options._seed, options._topK, options._topP, options._minP, options._stop, options._logProbabilities, options._json,
-            options._profile, options._threads, options._width,
+            options._profile, options._threads, options._preload, options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -90,7 +91,7 @@ internal sealed class GenerateCommand
             throw new UsageException("--stop is empty; every text contains nothing.");
         (string? text, int[]? ids) = Prompt(parsed, terminal);
 
-        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
+        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), parsed.GetValue(_preload), terminal), modelOptions);
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         ids ??= Encode(text!, parsed, model, tokenizer);
         var options = new GenerationOptions

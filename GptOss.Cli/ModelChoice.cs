@@ -48,6 +48,29 @@ internal static class ModelChoice
         return checkpoint;
     }
 
+    /// <summary><c>--preload</c>.</summary>
+    internal static Option<bool> Preload() => new("--preload")
+    {
+        Description = "Copies the weights into private memory first, on large pages where there are any. For machines that drop mapped pages which go unused for a while.",
+    };
+
+    /// <summary>Opens a checkpoint and copies its weights where that is asked for.</summary>
+    internal static Checkpoint Open(string model, bool preload, Terminal terminal)
+    {
+        Checkpoint checkpoint = Open(model, terminal);
+        try
+        {
+            if (preload)
+                checkpoint.Preload(cancellation: terminal.Cancellation);
+            return checkpoint;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Whether the Hugging Face cache holds weights of a model.</summary>
     internal static bool IsDownloaded(string hubName)
     {

@@ -7,6 +7,35 @@ namespace GptOss.Reference.Tests.Checkpoints;
 public class CheckpointTests
 {
     [Fact]
+    public void Preloaded_weights_are_the_mapped_ones_and_outlive_nothing()
+    {
+        using Checkpoint mapped = Checkpoint.Open(TestData.Tiny), copied = Checkpoint.Open(TestData.Tiny);
+        long reported = 0;
+        copied.Preload(new Total(bytes => Interlocked.Add(ref reported, bytes)), TestContext.Current.CancellationToken);
+        copied.Preload(cancellation: TestContext.Current.CancellationToken);      // once is enough
+        Assert.Equal(copied.Files.Sum(file => file.FileBytes), reported);
+        Assert.True(mapped.Bf16("unembedding.weight").Span.SequenceEqual(copied.Bf16("unembedding.weight").Span));
+        Assert.True(mapped.U8("block.5.mlp.mlp2_weight.blocks").Span.SequenceEqual(copied.U8("block.5.mlp.mlp2_weight.blocks").Span));
+
+        ReadOnlyMemory<ushort> view = copied.Bf16("norm.scale");
+        copied.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => view.Span[0]);
+    }
+
+    [Fact]
+    public void A_preload_that_is_cancelled_leaves_the_mapping_in_use()
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(TestData.Tiny);
+        Assert.Throws<OperationCanceledException>(() => checkpoint.Preload(cancellation: new CancellationToken(canceled: true)));
+        Assert.Equal(128, checkpoint.Bf16("norm.scale").Span.Length);
+    }
+
+    private sealed class Total(Action<long> add) : IProgress<long>
+    {
+        public void Report(long value) => add(value);
+    }
+
+    [Fact]
     public void Both_layouts_of_the_tiny_checkpoint_hold_the_same_tensors()
     {
         using Checkpoint huggingFace = Checkpoint.Open(TestData.Tiny);

@@ -74,6 +74,20 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.</summary>
+    /// <remarks>For machines that drop mapped pages which nobody has touched for a while. Changes no bit.</remarks>
+    /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
+    /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
+    /// <exception cref="InsufficientMemoryException">The weights are larger than the memory that this process may use.</exception>
+    public void Preload(IProgress<long>? progress = null, CancellationToken cancellation = default)
+    {
+        long bytes = Files.Sum(file => file.FileBytes);
+        if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+            throw new InsufficientMemoryException($"Preloading takes {bytes} bytes of memory; this process may use {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes}.");
+        foreach (SafeTensorsFile file in Files)
+            file.Preload(progress, cancellation);
+    }
+
     /// <summary>The bits of a BF16 tensor that is stored in one piece, row-major.</summary>
     /// <param name="originalName">As <c>block.0.attn.out.weight</c>.</param>
     /// <exception cref="ArgumentException">The model has no such tensor, or it is not BF16.</exception>

@@ -1,9 +1,10 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace GptOss.Reference.Checkpoints;
 
-/// <summary>A file's bytes, mapped read-only with 64-bit offsets. Nothing is copied; pages are read when touched.</summary>
+/// <summary>A file's bytes, mapped read-only with 64-bit offsets. Nothing is copied, unless asked for; pages are read when touched.</summary>
 /// <remarks>
 /// <para>The mapped pages stay until <see cref="Dispose"/>, or until the process ends if nobody disposes: a span cannot keep a mapping alive,
 /// so unmapping in a finalizer could pull the pages from under a reader.</para>
@@ -13,14 +14,15 @@ internal sealed unsafe class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
-    private readonly byte* _start;
+    private SafeBuffer _memory;
+    private byte* _start;
     private int _disposed;
 
     private MappedFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, long length)
     {
-        (Path, _map, _view, Length) = (path, map, view, length);
+        (Path, _map, _view, _memory, Length) = (path, map, view, view.SafeMemoryMappedViewHandle, length);
         byte* page = null;
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref page);
+        _memory.AcquirePointer(ref page);
         _start = page + view.PointerOffset;
     }
 
@@ -61,6 +63,41 @@ internal sealed unsafe class MappedFile : IDisposable
         }
     }
 
+    /// <summary>Copies the file into private memory; views that are taken from here on are of the copy.</summary>
+    /// <param name="progress">Receives the bytes of each piece that has been copied.</param>
+    /// <param name="cancellation">Stops between pieces; the mapping serves on.</param>
+    /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
+    internal void Preload(IProgress<long>? progress, CancellationToken cancellation)
+    {
+        const int Piece = 16 << 20;
+        if (_memory is PrivateMemory)
+            return;
+        PrivateMemory copy = new(Length);
+        byte* target = null;
+        copy.AcquirePointer(ref target);
+        try
+        {
+            byte* source = _start;
+            ParallelOptions options = new() { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount };
+            Parallel.For(0, (Length + Piece - 1) / Piece, options, piece =>
+            {
+                long offset = piece * Piece;
+                int count = (int)Math.Min(Piece, Length - offset);
+                new ReadOnlySpan<byte>(source + offset, count).CopyTo(new Span<byte>(target + offset, count));
+                progress?.Report(count);
+            });
+        }
+        catch
+        {
+            copy.ReleasePointer();
+            copy.Dispose();
+            throw;
+        }
+        _memory.ReleasePointer();
+        _memory = copy;
+        _start = target;
+    }
+
     /// <summary>A view of <paramref name="length"/> bytes from <paramref name="offset"/>, valid until <see cref="Dispose"/>.</summary>
     internal ReadOnlySpan<byte> Span(long offset, int length)
     {
@@ -73,14 +110,15 @@ internal sealed unsafe class MappedFile : IDisposable
     internal ReadOnlyMemory<T> Memory<T>(long offset, int count) where T : unmanaged
     {
         RequireInside(offset, (long)count * sizeof(T));
-        return new View<T>(this, _start + offset, count).Memory;
+        return new View<T>(this, _memory, _start + offset, count).Memory;
     }
 
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _memory.ReleasePointer();
+        _memory.Dispose();
         _view.Dispose();
         _map.Dispose();
     }
@@ -93,7 +131,7 @@ internal sealed unsafe class MappedFile : IDisposable
     }
 
     /// <summary>Hands out spans over the mapping as long as the file is open.</summary>
-    private sealed class View<T>(MappedFile file, byte* start, int count) : MemoryManager<T> where T : unmanaged
+    private sealed class View<T>(MappedFile file, SafeBuffer memory, byte* start, int count) : MemoryManager<T> where T : unmanaged
     {
         public override Memory<T> Memory => CreateMemory(count);
 
@@ -108,11 +146,11 @@ internal sealed unsafe class MappedFile : IDisposable
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)count, nameof(elementIndex));
             bool added = false;
-            file._view.SafeMemoryMappedViewHandle.DangerousAddRef(ref added);      // refuses a closed mapping
+            memory.DangerousAddRef(ref added);      // refuses a closed mapping
             return new MemoryHandle(start + (long)elementIndex * sizeof(T), default, this);
         }
 
-        public override void Unpin() => file._view.SafeMemoryMappedViewHandle.DangerousRelease();
+        public override void Unpin() => memory.DangerousRelease();
 
         protected override void Dispose(bool disposing) { }
     }
