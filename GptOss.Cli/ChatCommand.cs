@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Security.Cryptography;
 using GptOss.Reference.Chat;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -69,6 +70,7 @@ internal sealed class ChatCommand
 
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<bool> _preload = ModelChoice.Preload();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
 
     internal static Command Create(Terminal terminal)
@@ -78,7 +80,7 @@ internal sealed class ChatCommand
         {
             options._model, options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context,
             options._maxTokens, options._temperature, options._topP, options._seed, options._drop, options._verbose, options._profile,
-            options._threads, options._width,
+            options._threads, options._preload, options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -89,12 +91,11 @@ internal sealed class ChatCommand
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
         using var tools = new ChatTools(parsed.GetValue(_tools)!);
         string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
-        using var model = Transformer.Load(ModelChoice.Open(name, terminal), modelOptions);
+        Checkpoint checkpoint = ModelChoice.Open(name, terminal);
+        int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
+        using var model = Transformer.Load(checkpoint, modelOptions);
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         GenerateCommand.RequireText(model, tokenizer);
-        int context = parsed.GetValue(_context) ?? Math.Min(DefaultContext, model.Config.MaxPositions);
-        if (context > model.Config.MaxPositions)
-            throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
 
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
@@ -119,14 +120,33 @@ internal sealed class ChatCommand
         view.Say(string.Create(CultureInfo.InvariantCulture,
             $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(name))}, effort {Word(conversation)}, context {context:N0} tokens, ")
             + $"tools: {tools.Names}.");
-        if (SpeedForecast.Of(model, context, modelOptions.Precision) is { } warning)
-            view.Say(warning);
         if (terminal.IsInteractive)
             view.Say("/help lists commands, Ctrl+C stops an answer, Ctrl+D ends.");
         bool isVerbose = parsed.GetValue(_verbose);
         if (isVerbose)
             view.Say($"The seed is {seed}.");
         return new ChatLoop(terminal, conversation, tools, view, input, tokenizer, isVerbose).Run();
+    }
+
+    /// <summary>The context that was asked for. Says what to expect where memory is short, before the weights are read if they are to be.</summary>
+    private int Prepare(Checkpoint checkpoint, ParseResult parsed, Precision precision, Terminal terminal)
+    {
+        try
+        {
+            int most = checkpoint.Config.MaxPositions, context = parsed.GetValue(_context) ?? Math.Min(DefaultContext, most);
+            if (context > most)
+                throw new UsageException($"--context is {context}; the model's context holds {most}.");
+            if (SpeedForecast.Of(checkpoint, context, precision) is { } warning)
+                terminal.Error.WriteLine(warning);
+            if (parsed.GetValue(_preload))
+                checkpoint.Preload(cancellation: terminal.Cancellation);
+            return context;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The effort as it is spelled.</summary>

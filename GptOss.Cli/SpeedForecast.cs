@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 
@@ -11,11 +12,11 @@ internal static class SpeedForecast
     private const int ProbeBytes = 64 << 20;
 
     /// <summary>A sentence, or null where everything fits. Measures the disk for that.</summary>
-    internal static string? Of(Transformer model, int context, Precision precision)
+    internal static string? Of(Checkpoint checkpoint, int context, Precision precision)
     {
-        MemoryNeed need = MemoryNeed.Of(model.Config, context, precision);
+        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision);
         long free = FreeBytes;
-        return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(model.Config), DiskBytesPerSecond(model));
+        return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint.Config), DiskBytesPerSecond(checkpoint));
     }
 
     /// <summary>The sentence for given figures.</summary>
@@ -51,12 +52,12 @@ internal static class SpeedForecast
     }
 
     // The middle of the largest file, of which the cache is least likely to hold anything.
-    private static double DiskBytesPerSecond(Transformer model)
+    private static double DiskBytesPerSecond(Checkpoint checkpoint)
     {
         const double assumed = 1e9;
         try
         {
-            FileInfo? largest = new DirectoryInfo(model.Checkpoint.Folder).EnumerateFiles("*.safetensors").MaxBy(file => file.Length);
+            FileInfo? largest = new DirectoryInfo(checkpoint.Folder).EnumerateFiles("*.safetensors").MaxBy(file => file.Length);
             if (largest is not { Length: > 2L * ProbeBytes })
                 return assumed;
             byte[] buffer = new byte[1 << 20];

@@ -154,6 +154,17 @@ public class ChatCommandTests
         Assert.Equal((2, "", expected), (answer.Code, answer.Out, answer.Sentence));
     }
 
+    [Theory]
+    [InlineData(2, "--context is 200000; the model's context holds 131072.", "--context", "200000")]
+    [InlineData(2, "--context is '5'; expected a number from 64 to 2147483647.", "--context", "5")]
+    [InlineData(2, "--effort is 'much'; expected low, medium or high.", "--effort", "much")]
+    [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.", "--preload")]
+    public void Options_are_checked(int code, string expected, params string[] options)
+    {
+        Answer answer = RunWith("", [.. Asked, .. options]);
+        Assert.Equal((code, "", expected), (answer.Code, answer.Out, answer.Sentence));
+    }
+
     [Fact]
     public void A_long_prompt_is_announced_and_a_cut_answer_explained()
     {
