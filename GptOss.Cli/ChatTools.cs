@@ -17,17 +17,16 @@ internal sealed class ChatTools : IDisposable
     /// <exception cref="UsageException">A word is no tool, or lacks what it needs.</exception>
     internal ChatTools(IEnumerable<string> lists)
     {
-        foreach (string word in lists.SelectMany(list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
+        try
         {
-            int equals = word.IndexOf('=');
-            string name = equals < 0 ? word : word[..equals], value = equals < 0 ? "" : word[(equals + 1)..];
-            if (_all.Exists(tool => tool.Name == name))
-                throw new UsageException($"--tools names {name} twice.");
-            if (name is "python" ? value.Length > 0 : name is "functions" or "apply_patch" or "browser" && value.Length == 0)
-                throw new UsageException($"--tools has '{word}'; expected {Forms.First(form => form.Split('=')[0] == name)}.");
-            _all.Add((name, Make(name, value)));
+            foreach (string word in lists.SelectMany(list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
+                Add(word);
         }
-        _owned.AddRange(_all.Select(tool => tool.Tool).OfType<IDisposable>());
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The tools that are on.</summary>
@@ -58,6 +57,20 @@ internal sealed class ChatTools : IDisposable
     }
 
     public void Dispose() => _owned.ForEach(owned => owned.Dispose());
+
+    private void Add(string word)
+    {
+        int equals = word.IndexOf('=');
+        string name = equals < 0 ? word : word[..equals], value = equals < 0 ? "" : word[(equals + 1)..];
+        if (_all.Exists(tool => tool.Name == name))
+            throw new UsageException($"--tools names {name} twice.");
+        if (name is "python" ? value.Length > 0 : name is "functions" or "apply_patch" or "browser" && value.Length == 0)
+            throw new UsageException($"--tools has '{word}'; expected {Forms.First(form => form.Split('=')[0] == name)}.");
+        ITool tool = Make(name, value);
+        _all.Add((name, tool));
+        if (tool is IDisposable owned)
+            _owned.Add(owned);
+    }
 
     private ITool Make(string name, string value) => name switch
     {
