@@ -5,7 +5,6 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;
 
-[Trait("Category", "Numeric")]
 public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private static readonly string[] Questions =

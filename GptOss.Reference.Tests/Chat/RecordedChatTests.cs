@@ -8,7 +8,6 @@ using Xunit;
 namespace GptOss.Reference.Tests.Chat;
 
 /// <summary>The toy's recorded greedy continuations, reached through conversations: exact ids of prompt and answer.</summary>
-[Trait("Category", "Numeric")]
 public partial class RecordedChatTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private static readonly JsonElement[] Prompts = [.. Read(Path.Combine(TestData.Tiny, "prompts.json")).EnumerateArray()];

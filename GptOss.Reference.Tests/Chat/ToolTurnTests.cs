@@ -5,7 +5,6 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;
 
-[Trait("Category", "Numeric")]
 public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private const string Question = "What's the weather in Paris?", Sunny = """{"temperature": 21, "sky": "sunny"}""";
