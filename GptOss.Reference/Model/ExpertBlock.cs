@@ -25,14 +25,14 @@ internal sealed class ExpertBlock(ExpertWeights weights, Checkpoint checkpoint, 
         Rows t       = scratch.Rows(x.Count, _config.HiddenSize);         // [tokens, hidden]
         Rows tLanes  = scratch.Rows(x.Count, _config.HiddenSize);         // the same in the order that MXFP4 products read
         Rows router  = scratch.Rows(x.Count, _config.NumExperts);         // [tokens, experts]
-        Rows gu      = scratch.Rows(slots, 2 * intermediate);            // [tokens·k, gate | linear]
-        Rows h       = scratch.Rows(slots, intermediate);                // [tokens·k, intermediate]
+        Rows gu      = scratch.Rows(slots, 2 * intermediate);             // [tokens·k, gate | linear]
+        Rows h       = scratch.Rows(slots, intermediate);                 // [tokens·k, intermediate]
         Rows hLanes  = scratch.Rows(slots, intermediate);
         Rows y       = scratch.Rows(slots, _config.HiddenSize);           // [tokens·k, hidden]
         if (_experts.Length < slots)
             (_experts, _weights) = (new int[slots], new float[slots]);
-        Span<int> experts = _experts.AsSpan(0, slots);                   // [tokens, k], best first
-        Span<float> expertWeights = _weights.AsSpan(0, slots);           // [tokens, k]
+        Span<int> experts = _experts.AsSpan(0, slots);                    // [tokens, k], best first
+        Span<float> expertWeights = _weights.AsSpan(0, slots);            // [tokens, k]
 
         kernels.RmsNorm(x, weights.Norm, _config.RmsNormEps, t);
         kernels.Linear(t, weights.Gate, weights.GateBias.Span, router);
