@@ -12,43 +12,13 @@ public sealed partial class Transformer
     /// <param name="layer">0-based.</param>
     /// <param name="x">[tokens, hidden]: the residual stream before the block, and after it when the call returns.</param>
     /// <param name="observer">Sees the stages of the block.</param>
-    internal void RunAttentionBlock<TObserver>(int layer, Rows x, ref TObserver observer) where TObserver : struct, IStageObserver
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            Sequence sequence = NewSequence();
-            for (int first = 0; first < x.Count; first += Sequence.ChunkTokens)
-            {
-                Rows part = x.Slice(first, Math.Min(Sequence.ChunkTokens, x.Count - first));
-                Rows inside = EnterRows(part, sequence);
-                _scratch.Reset(checked(part.Count * AttentionBlock.ScratchFloats(Config)));
-                _attention[layer].Forward(inside, _chunk, _scratch, ref observer);
-                inside.CopyTo(part);
-                sequence.Commit(part.Count);
-            }
-        }
-    }
+    internal void RunAttentionBlock<TObserver>(int layer, Rows x, ref TObserver observer) where TObserver : struct, IStageObserver =>
+        RunBlock(layer, x, isAttention: true, ref observer);
 
     /// <summary>The expert block of one layer on its own. The observer's positions are the numbers of the rows.</summary>
     /// <inheritdoc cref="RunAttentionBlock" path="/param"/>
-    internal void RunExpertBlock<TObserver>(int layer, Rows x, ref TObserver observer) where TObserver : struct, IStageObserver
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            Sequence sequence = NewSequence();
-            for (int first = 0; first < x.Count; first += Sequence.ChunkTokens)
-            {
-                Rows part = x.Slice(first, Math.Min(Sequence.ChunkTokens, x.Count - first));
-                Rows inside = EnterRows(part, sequence);
-                _scratch.Reset(checked(part.Count * ExpertBlock.ScratchFloats(Config)));
-                _experts[layer].Forward(inside, _chunk, _scratch, ref observer);
-                inside.CopyTo(part);
-                sequence.Commit(part.Count);
-            }
-        }
-    }
+    internal void RunExpertBlock<TObserver>(int layer, Rows x, ref TObserver observer) where TObserver : struct, IStageObserver =>
+        RunBlock(layer, x, isAttention: false, ref observer);
 
     /// <summary>Turns the queries and keys of recorded rows in place; values stay.</summary>
     /// <param name="qkv">[tokens, (heads + 2·kvHeads)·headDim].</param>
@@ -89,6 +59,27 @@ public sealed partial class Transformer
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _kernels.Linear(norm, _weights.Unembedding, bias: default, logits);
+        }
+    }
+
+    private void RunBlock<TObserver>(int layer, Rows x, bool isAttention, ref TObserver observer) where TObserver : struct, IStageObserver
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Sequence sequence = NewSequence();
+            for (int first = 0; first < x.Count; first += Sequence.ChunkTokens)
+            {
+                Rows part = x.Slice(first, Math.Min(Sequence.ChunkTokens, x.Count - first));
+                Rows inside = EnterRows(part, sequence);
+                _scratch.Reset(checked(part.Count * (isAttention ? AttentionBlock.ScratchFloats(Config) : ExpertBlock.ScratchFloats(Config))));
+                if (isAttention)
+                    _attention[layer].Forward(inside, _chunk, _scratch, ref observer);
+                else
+                    _experts[layer].Forward(inside, _chunk, _scratch, ref observer);
+                inside.CopyTo(part);
+                sequence.Commit(part.Count);
+            }
         }
     }
 
