@@ -169,7 +169,7 @@ internal static partial class ExplainHtml
 
     /// <summary>a_b and e^(c) as they are set, and each formula of a stage on a line of its own.</summary>
     private static string Formula(string formula) =>
-        PowerPattern().Replace(IndexPattern().Replace(HtmlPage.Escape(formula), "<sub>$1</sub>"), "<sup>$1</sup>").Replace(",  ", "<br>", StringComparison.Ordinal);
+        PowerPattern().Replace(IndexPattern().Replace(HtmlPage.Escape(formula), "<sub>$1</sub>"), "<sup>$1</sup>").Replace(",  ", "<br/>", StringComparison.Ordinal);
 
     private static string Lens(TokenPass pass, LensPoint point, int count) =>
         string.Join(", ", point.Top.Take(count).Select(token => $"{Token(pass, token.Id)} {ValueSummary.Percent(Math.Exp(token.LogProbability))}"));
@@ -201,5 +201,6 @@ internal static partial class ExplainHtml
         .plain.heads td,.plain.heads th,.plain.next td,.plain.lens td,.plain.lens th{white-space:nowrap;vertical-align:middle}.plain .pair{margin-right:.9rem}.pair sub{color:var(--soft);font-size:.72em}
         .plain.lens th.text{font-weight:400}.heads code,.lens code,.next code{white-space:pre}
         .experts{display:flex;align-items:flex-end;gap:2px;height:46px;max-width:420px;margin:.4rem 0 .2rem;border-bottom:1px solid var(--line)}.experts i{flex:1;max-width:14px;background:var(--s2)}.experts .on{background:#e0801c}
+        .plain.heads thead th{white-space:normal}@media(max-width:42rem){.bar{width:110px}.plain th,.plain td{padding:.15rem .4rem}.plain.heads,.plain.lens{font-size:.87rem}}
         """;
 }
