@@ -107,9 +107,13 @@ public sealed partial class Transformer : IDisposable
         return Forward(batch, ref none);
     }
 
-    /// <summary>The same, showing every stage to an observer.</summary>
+    /// <summary>The same, showing every stage to an observer before it is used.</summary>
+    /// <exception cref="InvalidOperationException">The observer runs this model, or leaves experts that cannot be chosen.</exception>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem})"/>
     public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, scoped ref TObserver observer) where TObserver : struct, IStageObserver
     {
+        if (_gate.IsHeldByCurrentThread)
+            throw new InvalidOperationException("A forward pass is running on this thread: its observer cannot run the model that it observes.");
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -128,6 +132,22 @@ public sealed partial class Transformer : IDisposable
             }
             return logits;
         }
+    }
+
+    /// <summary>The logits that rows of the residual stream would give if no layer followed: final norm and unembedding, the logit lens. Hooks may call it.</summary>
+    /// <param name="residual">[n, hidden].</param>
+    /// <param name="logits">[n, vocabulary], receives the logits.</param>
+    /// <exception cref="ArgumentException">The shapes are not those.</exception>
+    public void Unembed(Rows residual, Rows logits)
+    {
+        if (residual.Width != Config.HiddenSize || logits.Width != Config.VocabSize || residual.Count != logits.Count)
+        {
+            throw new ArgumentException(
+                $"[{residual.Count}, {residual.Width}] cannot become [{logits.Count}, {logits.Width}] logits; expected [n, {Config.HiddenSize}] and [n, {Config.VocabSize}].");
+        }
+        Rows norm = new(new float[residual.Count * Config.HiddenSize], residual.Count, Config.HiddenSize, Config.HiddenSize);
+        RunNorm(residual, norm);
+        RunUnembedding(norm, logits);
     }
 
     /// <summary>Closes the checkpoint and stops the workers. Waits for a forward pass that is running.</summary>
@@ -213,19 +233,13 @@ public sealed partial class Transformer : IDisposable
         Rows wanted = _residual.Rows(_wanted.Count, hidden), t = _residual.Rows(_wanted.Count, hidden);
         for (int i = 0; i < _wanted.Count; i++)
             x[_wanted[i]].CopyTo(wanted[i]);
-        Unembed(wanted, t, logits);
+        ReadOnlySpan<RowOrigin> origins = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_wantedOrigins);
+        _kernels.RmsNorm(wanted, _weights.Norm, Config.RmsNormEps, t);
         if (TObserver.IsActive)
-        {
-            ReadOnlySpan<RowOrigin> origins = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_wantedOrigins);
             observer.Observe(Stage.Norm, -1, origins, t);
-            observer.Observe(Stage.Logits, -1, origins, logits);
-        }
-    }
-
-    private void Unembed(Rows x, Rows t, Rows logits)
-    {
-        _kernels.RmsNorm(x, _weights.Norm, Config.RmsNormEps, t);
         _kernels.Linear(t, _weights.Unembedding, bias: default, logits);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.Logits, -1, origins, logits);
     }
 
     private void Embed(Rows x)

@@ -113,7 +113,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         fixed (float* from = &q.First, to = &output.First)
         fixed (ushort* sink = sinks)
         {
-            if (IsUneven(q.Count * keyValueHeads) && Keys(rows[q.Count - 1], window) >= SplitKeys)
+            if (IsUneven(q.Count * keyValueHeads) && rows[q.Count - 1].Keys(window) >= SplitKeys)
             {
                 for (int row = 0; row < q.Count; row++)
                     AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
@@ -128,12 +128,10 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     /// <summary>Whether some workers would have a unit more than others, and units are so few that it matters.</summary>
     private bool IsUneven(int units) => pool.Count > 1 && units % pool.Count != 0 && units < 8 * pool.Count;
 
-    private static int Keys(QueryRow row, int? window) => Math.Min(row.Position + 1, window ?? int.MaxValue);
-
     private void AttendSplit(
         QueryRow row, float* q, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
     {
-        int keys = Keys(row, window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
+        int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
         if (_scores.Length < floats)
             _scores = AlignedBuffer.Allocate<float>(Math.Max(floats, (int)Math.Min(2L * _scores.Length, int.MaxValue / 2)));
         fixed (float* scores = _scores.Span)
@@ -147,11 +145,20 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         }
     }
 
+    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
+        AttentionProbabilities<TBlock, TVector, TProfile>.Compute(row, q, keyValueHead, (float)(1 / Math.Sqrt(q.Length)), Bfloat16.ToSingle(sink), probabilities);
+
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(k, logits.Width);
         for (int row = 0; row < logits.Count; row++)
             Router.Choose<TProfile>(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
+    }
+
+    internal override void Weigh(Rows logits, int k, ReadOnlySpan<int> experts, Span<float> weights)
+    {
+        for (int row = 0; row < logits.Count; row++)
+            Router.Weigh<TProfile>(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
     }
 
     internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)

@@ -5,6 +5,9 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 {
     internal readonly KeyValueCache Cache = cache;
     internal readonly int Position = position;
+
+    /// <summary>How many keys it sees, its own among them.</summary>
+    internal int Keys(int? window) => Math.Min(Position + 1, window ?? int.MaxValue);
 }
 
 /// <summary>
