@@ -96,6 +96,21 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0, out F32x16V128 b1)
+    {
+        Vector128<byte> table = Vector128.Load(highs);
+        (Vector128<uint> aa, Vector128<uint> ba) = Interleaved(lows, numbers, shift, table);
+        (Vector128<uint> ab, Vector128<uint> bb) = Interleaved(lows + 16, numbers + 16, shift, table);
+        (Vector128<uint> ac, Vector128<uint> bc) = Interleaved(lows + 32, numbers + 32, shift, table);
+        (Vector128<uint> ad, Vector128<uint> bd) = Interleaved(lows + 48, numbers + 48, shift, table);
+        Vector128<uint> upper = Vector128.Create(0xFFFF0000u);
+        a0 = new((aa << 16).AsSingle(), (ab << 16).AsSingle(), (ac << 16).AsSingle(), (ad << 16).AsSingle());
+        a1 = new((aa & upper).AsSingle(), (ab & upper).AsSingle(), (ac & upper).AsSingle(), (ad & upper).AsSingle());
+        b0 = new((ba << 16).AsSingle(), (bb << 16).AsSingle(), (bc << 16).AsSingle(), (bd << 16).AsSingle());
+        b1 = new((ba & upper).AsSingle(), (bb & upper).AsSingle(), (bc & upper).AsSingle(), (bd & upper).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V128 value) => Lanes.Reduce((value._a + value._c) + (value._b + value._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -119,6 +134,17 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
         Vector128<ushort> lo = (highLo << 8) | lowLo, hi = (highHi << 8) | lowHi;
         return new((Vector128.WidenLower(lo) << 16).AsSingle() * scale, (Vector128.WidenUpper(lo) << 16).AsSingle() * scale,
                    (Vector128.WidenLower(hi) << 16).AsSingle() * scale, (Vector128.WidenUpper(hi) << 16).AsSingle() * scale);
+    }
+
+    /// <summary>Low and high bytes side by side: of each 32 bits, the lower half is a weight of the first sixteen columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<uint> A, Vector128<uint> B) Interleaved(byte* lows, byte* numbers, int shift, Vector128<byte> table)
+    {
+        Vector128<byte> low = Vector128.Load(lows), number = (Vector128.Load(numbers) >>> shift) & Vector128.Create((byte)15);
+        Vector128<byte> high = Vector128.ShuffleNative(table, number);
+        (Vector128<ushort> lowLo, Vector128<ushort> lowHi) = Vector128.Widen(low);
+        (Vector128<ushort> highLo, Vector128<ushort> highHi) = Vector128.Widen(high);
+        return (((highLo << 8) | lowLo).AsUInt32(), ((highHi << 8) | lowHi).AsUInt32());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -14,9 +14,12 @@ internal unsafe interface IWeightRows
     /// <summary>Columns, padded to a multiple of 16.</summary>
     int PaddedColumns { get; }
 
-    /// <summary>Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of a row as float32, in lane order.</summary>
+    /// <summary>
+    /// Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of <paramref name="rows"/> ≤ 4 rows as
+    /// float32, in lane order, one row every <paramref name="stride"/> elements. Where there are fewer than four, the others receive anything.
+    /// </summary>
     /// <remarks>Asks for the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
-    void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>;
+    void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>;
 
     /// <summary>The dot products of four consecutive rows with one activation row.</summary>
     void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>;
@@ -41,7 +44,13 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 {
     public int PaddedColumns => (columns + 15) & ~15;
 
-    public void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    {
+        for (int r = 0; r < rows; r++)
+            Widen<TBlock>(row + r, begin, end, rowsAhead, target + r * stride);
+    }
+
+    private void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
     {
         ushort* w = data + row * columns;
         int whole = Math.Min(end, columns & ~15);
@@ -112,7 +121,13 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, int column
 {
     public int PaddedColumns => columns;
 
-    public void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    {
+        for (int r = 0; r < rows; r++)
+            Widen<TBlock>(row + r, begin, end, rowsAhead, target + r * stride);
+    }
+
+    private void Widen<TBlock>(nint row, int begin, int end, int rowsAhead, float* target) where TBlock : struct, IF32x16<TBlock>
     {
         nint perRow = columns / 32;
         byte* block = blocks + (row * perRow + begin / 32) * 16;
