@@ -71,7 +71,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 int expert = groups.Active[g];
                 ReadOnlySpan<int> slots = groups.SlotsOf(expert);
                 nint firstBlock = (nint)expert * w.Rows * (w.Columns / Mxfp4.BlockWeights);
-                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
+                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, Mxfp4.ScaledValues(0), w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
                 foreach (int slot in slots)
                 {
                     ((float**)inputs)[at] = from + (nint)(slot / share) * x.Stride;
