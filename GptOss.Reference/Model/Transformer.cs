@@ -14,6 +14,15 @@ public sealed record ModelOptions
 
     /// <summary>Worker threads; null for the physical cores.</summary>
     public int? Threads { get; init; }
+
+    /// <summary>
+    /// Packs the dense weights (attention, router, unembedding) without loss when the model is loaded: a quarter fewer of their bytes for
+    /// every decoded token, for about three quarters of their size in private memory and some seconds. Changes no bit.
+    /// </summary>
+    public bool Pack { get; init; }
+
+    /// <summary>Stops loading while weights are being packed.</summary>
+    public CancellationToken Cancellation { get; init; }
 }
 
 /// <summary>gpt-oss: token ids to logits. Embed, then attention and experts in every layer, then norm and unembed.</summary>
@@ -39,12 +48,12 @@ public sealed partial class Transformer : IDisposable
     {
         _checkpoint = checkpoint;
         GptOssConfig c = checkpoint.Config;
-        _weights = new(checkpoint);
         _rotary = new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
         _pool = new(options.Threads ?? Topology.PhysicalCores);
         try
         {
             _kernels = Kernels.Create(options.Width, options.Precision, _pool);
+            _weights = new(checkpoint, options.Pack ? _pool : null, options.Cancellation);
         }
         catch
         {
@@ -71,7 +80,10 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Workers in use.</summary>
     public int Threads => _pool.Count;
 
-    /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied.</summary>
+    /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
+    public long BytesSavedByPacking => _weights.BytesSaved;
+
+    /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied unless <see cref="ModelOptions.Pack"/> asks for it.</summary>
     /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>
     /// <exception cref="CheckpointFormatException">The files are not a gpt-oss checkpoint; the message says which rule of which file.</exception>

@@ -24,8 +24,22 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         Require(bias.IsEmpty || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
         if (x.Count == 0)
             return;
+        if (w.Packed is not { } packed)
+        {
+            fixed (ushort* data = w.Data.Span)
+                Linear(x, new Bf16Rows(data, w.Columns), w.Rows, bias, output);
+            return;
+        }
+        fixed (byte* blocks = packed.Blocks.Span, highs = packed.HighBytes.Span)
+        fixed (int* firstEscape = packed.FirstEscape, escapeBlocks = packed.EscapeBlocks)
+        fixed (ushort* escapeWeights = packed.EscapeWeights)
+            Linear(x, new PackedRows(blocks, highs, firstEscape, escapeBlocks, escapeWeights, w.Columns), w.Rows, bias, output);
+    }
+
+    private void Linear<TWeights>(Rows x, TWeights weights, int rows, ReadOnlySpan<ushort> bias, Rows output) where TWeights : unmanaged, IWeightRows
+    {
         fixed (float* from = &x.First, to = &output.First)
-        fixed (ushort* data = w.Data.Span, b = bias)
+        fixed (ushort* b = bias)
         {
             (nint inputs, nint outputs) = Pointers(x.Count);
             for (int i = 0; i < x.Count; i++)
@@ -33,8 +47,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 ((float**)inputs)[i] = PaddedInput(x, from, i);
                 ((float**)outputs)[i] = to + (nint)i * output.Stride;
             }
-            ProductGroup<Bf16Rows> group = new() { Weights = new(data, w.Columns), Bias = b, First = 0, Count = x.Count };
-            ProductJob<TBlock, TVector, Bf16Rows, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
+            ProductGroup<TWeights> group = new() { Weights = weights, Bias = b, First = 0, Count = x.Count };
+            ProductJob<TBlock, TVector, TWeights, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
             pool.Run(ref job);
         }
     }
@@ -57,7 +71,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 int expert = groups.Active[g];
                 ReadOnlySpan<int> slots = groups.SlotsOf(expert);
                 nint firstBlock = (nint)expert * w.Rows * (w.Columns / Mxfp4.BlockWeights);
-                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
+                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, Mxfp4.ScaledValues(0), w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
                 foreach (int slot in slots)
                 {
                     ((float**)inputs)[at] = from + (nint)(slot / share) * x.Stride;
