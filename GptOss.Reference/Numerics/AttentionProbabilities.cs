@@ -24,7 +24,7 @@ internal static unsafe class AttentionProbabilities<TBlock, TVector, TProfile>
             for (int k = 0, n; k < keys; k += n)
             {
                 float* keyRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: false, tile, out n);
-                AttentionSteps<TBlock, TVector, TProfile>.Score(query, keyRows, n, dim, scale, scores + k);
+                AttentionSteps<TBlock, TVector, TProfile>.Score(query, keyRows, n, dim, scale, scores + k, keyRows);
             }
             float max = sink;
             for (int k = 0; k < keys; k++)
