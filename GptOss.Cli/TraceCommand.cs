@@ -138,7 +138,7 @@ internal sealed class TraceCommand
         }
     }
 
-    private static StageFilter Stages(string? list)
+    internal static StageFilter Stages(string? list)
     {
         try
         {
@@ -150,7 +150,7 @@ internal sealed class TraceCommand
         }
     }
 
-    private static int[]? Positions(string? list, int tokens)
+    internal static int[]? Positions(string? list, int tokens)
     {
         if (list is null)
             return null;
