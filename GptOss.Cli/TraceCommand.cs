@@ -8,12 +8,15 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli;
 
-/// <summary><c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs.</summary>
+/// <summary>
+/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs. <c>gptoss pack</c>: a trace that others can rerun and
+/// judge, with its weights by seed or checksum and its budgets.
+/// </summary>
 internal sealed class TraceCommand
 {
     private readonly Argument<string?> _prompt = new("prompt")
     {
-        Description = "Text to trace as it is, special tokens by name.",
+        Description = "Text to run as it is, special tokens by name.",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
@@ -41,7 +44,7 @@ internal sealed class TraceCommand
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
-    private readonly Option<bool> _force = new("--force") { Description = "Replaces a trace that is there." };
+    private readonly Option<bool> _force = new("--force") { Description = "Replaces what is there." };
 
     internal static Command Create(Terminal terminal)
     {
@@ -55,7 +58,29 @@ internal sealed class TraceCommand
         return command;
     }
 
-    private int Run(ParseResult parsed, Terminal terminal)
+    internal static Command CreatePack(Terminal terminal)
+    {
+        var options = new TraceCommand();
+        Option<string?> budget = new("--budget")
+        {
+            Description = "Budgets to state in the pack, where they are not the published ones; docs/golden-packs.md shows the form.",
+            HelpName = "FILE",
+        };
+        var command = new Command("pack",
+            "Makes a golden pack: stages, logits hash, budgets and everything that is needed to rerun it. 'verify --pack' checks it.")
+        {
+            options._prompt, options._ids, options._model, options._folder, options._positions, options._stages, options._profile, budget, options._threads,
+            options._width, options._force,
+        };
+        command.SetAction(parsed => options.Run(parsed, terminal, new PackOptions
+        {
+            Budgets = parsed.GetValue(budget) is { } file ? Budgets.Read(file) : Budgets.Published,
+            Reading = new ReadingProgress(terminal),
+        }));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Terminal terminal, PackOptions? pack = null)
     {
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
         string folder = parsed.GetValue(_folder)!;
@@ -74,6 +99,7 @@ internal sealed class TraceCommand
             Positions = Positions(parsed.GetValue(_positions), ids.Length),
             Stages = Stages(parsed.GetValue(_stages)),
             CheckpointName = Path.Exists(asked) ? null : asked,
+            Pack = pack,
             Force = parsed.GetValue(_force),
             Progress = terminal.HasAnimation && ids.Length > Sequence.ChunkTokens ? new Progress(terminal, ids.Length) : null,
         };
@@ -112,7 +138,7 @@ internal sealed class TraceCommand
         }
     }
 
-    private static StageFilter Stages(string? list)
+    internal static StageFilter Stages(string? list)
     {
         try
         {
@@ -124,7 +150,7 @@ internal sealed class TraceCommand
         }
     }
 
-    private static int[]? Positions(string? list, int tokens)
+    internal static int[]? Positions(string? list, int tokens)
     {
         if (list is null)
             return null;
