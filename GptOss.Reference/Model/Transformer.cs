@@ -71,6 +71,9 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Workers in use.</summary>
     public int Threads => _pool.Count;
 
+    /// <summary>The memory of the rows that <see cref="Forward(ReadOnlySpan{BatchItem})"/> returned last, for readers on several threads; valid until the next call.</summary>
+    internal ReadOnlyMemory<float> LastLogits => _logits;
+
     /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied.</summary>
     /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>

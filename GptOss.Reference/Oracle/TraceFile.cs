@@ -104,7 +104,7 @@ internal static class TraceFile
     }
 
     /// <summary>The numbers in the original dialect, so that a reader needs no checkpoint to know the shapes.</summary>
-    private static void WriteConfig(Utf8JsonWriter json, GptOssConfig c)
+    internal static void WriteConfig(Utf8JsonWriter json, GptOssConfig c)
     {
         json.WriteStartObject("config");
         json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
