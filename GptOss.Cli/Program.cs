@@ -21,6 +21,7 @@ internal static class Program
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
+            ScoreCommand.Create(terminal),
             SynthCommand.Create(terminal),
             TokensCommand.Create(terminal),
             ToolsCommand.Create(terminal),
