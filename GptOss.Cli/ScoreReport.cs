@@ -50,7 +50,8 @@ internal static class ScoreReport
         if (summary.Comparison is { } comparison)
         {
             string infinite = comparison.Infinite == 0 ? "" : $", and infinite for {Whole(comparison.Infinite)} tokens";
-            rows.Add([Divergence(comparison), comparison.Compared == 0 ? "none" + infinite : $"{Digits(comparison.Mean)} on average, {Digits(comparison.Largest)} at most{infinite}"]);
+            string finite = comparison.Compared == 0 ? "none" : $"{Digits(comparison.Mean)} on average, {Digits(comparison.Largest)} at most";
+            rows.Add([Divergence(comparison), finite + infinite]);
             rows.Add(["same first", Percent(comparison.FirstAgreement)]);
             rows.Add(["top agreement", Percent(comparison.TopAgreement)]);
         }

@@ -71,7 +71,7 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Workers in use.</summary>
     public int Threads => _pool.Count;
 
-    /// <summary>The memory of the rows that <see cref="Forward(ReadOnlySpan{BatchItem})"/> returned last, for readers on several threads; valid until the next call.</summary>
+    /// <summary>Where the rows lie that <see cref="Forward(ReadOnlySpan{BatchItem})"/> returned last, for readers on several threads; valid until the next call.</summary>
     internal ReadOnlyMemory<float> LastLogits => _logits;
 
     /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied.</summary>

@@ -4,7 +4,9 @@ using System.Globalization;
 namespace GptOss.Reference.Oracle;
 
 /// <summary>Part <see cref="Index"/> of <see cref="Count"/> of a corpus: consecutive documents that make up about 1/<see cref="Count"/> of its bytes.</summary>
-/// <remarks>A document belongs to the part that the first byte of its line falls into, so parts depend on the corpus alone and follow each other in its order.</remarks>
+/// <remarks>
+/// A document belongs to the part that the first byte of its line falls into, so parts depend on the corpus alone and follow each other in its order.
+/// </remarks>
 public readonly record struct CorpusPart
 {
     /// <summary>The most parts that a corpus is split into.</summary>

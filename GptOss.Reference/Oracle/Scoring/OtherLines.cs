@@ -46,7 +46,10 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
             throw new ScoringException(
                 $"{place}: logprobs has {values.GetArrayLength()} entries and the document {tokens} tokens; the two engines have read other ids.");
         }
-        double?[] chosen = [.. values.EnumerateArray().Select((value, i) => value.ValueKind == JsonValueKind.Null ? (double?)null : Value(value, place, "logprobs", i))];
+        double?[] chosen =
+        [
+            .. values.EnumerateArray().Select((value, i) => value.ValueKind == JsonValueKind.Null ? (double?)null : Value(value, place, "logprobs", i)),
+        ];
         if (!root.TryGetProperty("top", out JsonElement top) || top.ValueKind == JsonValueKind.Array && top.GetArrayLength() == 0)
             return new(document.Ids, chosen, new IReadOnlyList<TokenLogProbability>?[tokens]);
         if (top.ValueKind != JsonValueKind.Array || top.GetArrayLength() != tokens)
@@ -60,7 +63,10 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         if (entry.ValueKind == JsonValueKind.Null)
             return null;
         if (entry.ValueKind != JsonValueKind.Object)
-            throw new ScoringException($"{place}: top[{index}] is {JsonDocuments.Shown(entry)}; expected an object of token ids and log-probabilities, or null.");
+        {
+            throw new ScoringException(
+                $"{place}: top[{index}] is {JsonDocuments.Shown(entry)}; expected an object of token ids and log-probabilities, or null.");
+        }
         var tokens = new List<TokenLogProbability>();
         foreach (JsonProperty token in entry.EnumerateObject())
         {

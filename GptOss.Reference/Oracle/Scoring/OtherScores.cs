@@ -12,7 +12,8 @@ internal abstract class OtherScores
     internal abstract TokenComparison? Compare(int token, ReadOnlySpan<float> logits, LogSoftmax softmax);
 
     /// <summary>Compares the most probable tokens, of which the other's are given.</summary>
-    private protected static (bool? SameFirst, double? Agreement) Agreement(ReadOnlySpan<float> logits, LogSoftmax softmax, IReadOnlyList<TokenLogProbability> theirs)
+    private protected static (bool? SameFirst, double? Agreement) Agreement(
+        ReadOnlySpan<float> logits, LogSoftmax softmax, IReadOnlyList<TokenLogProbability> theirs)
     {
         if (theirs.Count == 0)
             return (null, null);

@@ -32,7 +32,10 @@ public sealed record ScoreDocument(long Number, string Id, ReadOnlyMemory<int> I
         if (hasText && text.ValueKind != JsonValueKind.String)
             throw new ScoringException($"{place}: text is {JsonDocuments.Shown(text)}; expected a string.");
         if (hasText && vocabulary < tokenizer.Count)
-            throw new ScoringException($"{place}: the model has {vocabulary} token ids and its tokenizer {tokenizer.Count}, so text cannot be encoded for it; give ids.");
+        {
+            throw new ScoringException(
+                $"{place}: the model has {vocabulary} token ids and its tokenizer {tokenizer.Count}, so text cannot be encoded for it; give ids.");
+        }
         int[] tokens = hasIds ? Tokens(ids, place, vocabulary) : encode?.Invoke(text.GetString()!) ?? [];
         return new(number, ScoreJson.Id(root, place) ?? ScoreJson.Number(line.Number), tokens, line.Bytes.Length + 1);
     }

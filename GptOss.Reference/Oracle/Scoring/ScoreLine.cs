@@ -28,8 +28,10 @@ internal static class ScoreLine
             if (score.Comparison is { } comparison)
             {
                 WriteArray(json, comparison.IsFull ? "kl" : "kl_top", comparison.Tokens, WriteDivergence);
-                WriteArray(json, "same_first", [.. comparison.Tokens.Select(token => token?.SameFirst)], static (json, same) => json.WriteBooleanValue(same!.Value));
-                WriteArray(json, "top_agreement", [.. comparison.Tokens.Select(token => token?.TopAgreement)], static (json, share) => json.WriteNumberValue(share!.Value));
+                WriteArray(json, "same_first", [.. comparison.Tokens.Select(token => token?.SameFirst)],
+                    static (json, same) => json.WriteBooleanValue(same!.Value));
+                WriteArray(json, "top_agreement", [.. comparison.Tokens.Select(token => token?.TopAgreement)],
+                    static (json, share) => json.WriteNumberValue(share!.Value));
             }
             json.WriteEndObject();
         });

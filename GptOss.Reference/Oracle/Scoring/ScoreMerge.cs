@@ -44,7 +44,10 @@ public static class ScoreMerge
             if (first.Value.Run.Difference(run) is { } difference)
                 throw new ScoringException($"{part} is of {difference} and {first.Value.Path} is not; the parts of one run belong together.");
             if (run.Part.Count != first.Value.Run.Part.Count)
-                throw new ScoringException($"{part} is part {run.Part} and {first.Value.Path} part {first.Value.Run.Part}; the parts of one run belong together.");
+            {
+                throw new ScoringException(
+                    $"{part} is part {run.Part} and {first.Value.Path} part {first.Value.Run.Part}; the parts of one run belong together.");
+            }
             if (!found.TryAdd(run.Part.Index, (part, run)))
                 throw new ScoringException($"{part} is part {run.Part}, and so is {found[run.Part.Index].Path}.");
         }
@@ -52,8 +55,9 @@ public static class ScoreMerge
             throw new ScoringException("There are no parts to join.");
         int count = first.Value.Run.Part.Count;
         List<string> missing = [.. Enumerable.Range(1, count).Where(index => !found.ContainsKey(index)).Select(index => ScoreJson.Number(index))];
+        string list = Printable.List(missing, ", ");
         return missing.Count == 0 ? [.. found.Values]
-            : throw new ScoringException($"{(missing.Count == 1 ? "Part" : "Parts")} {Printable.List(missing, ", ")} of {count} {(missing.Count == 1 ? "is" : "are")} missing.");
+            : throw new ScoringException(missing.Count == 1 ? $"Part {list} of {count} is missing." : $"Parts {list} of {count} are missing.");
     }
 
     private static ScoreRun RunOf(string part)

@@ -5,7 +5,9 @@ using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
 
-/// <summary>What a file of scores was made of. It stands beside the file as <c>OUT.run</c>, so that a run goes on, and parts are joined, only where they fit.</summary>
+/// <summary>
+/// What a file of scores was made of. It stands beside the file as <c>OUT.run</c>, so that a run goes on, and parts are joined, only where they fit.
+/// </summary>
 public sealed record ScoreRun
 {
     private const string Rule = "score-run";
@@ -75,7 +77,8 @@ public sealed record ScoreRun
         using JsonDocument document = ScoreJson.Parse(Bytes(path), place, Rule);
         JsonElement root = document.RootElement;
         string? Text(string name) => root.TryGetProperty(name, out JsonElement value) ? JsonDocuments.Text(value) : null;
-        int? Number(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : null;
+        int? Number(string name) =>
+            root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : null;
         if (Text("corpus") is { } corpus && Text("model") is { } model && Text("profile") is { } profile && Text("version") is { } version
             && Text("part") is { } part && CorpusPart.TryParse(part, out CorpusPart parsed) && Number("context") is { } context && Number("top") is { } top
             && root.TryGetProperty("documents", out JsonElement count) && count.ValueKind == JsonValueKind.Number && count.TryGetInt64(out long documents)

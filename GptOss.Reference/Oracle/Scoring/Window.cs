@@ -1,6 +1,9 @@
 namespace GptOss.Reference.Oracle;
 
-/// <summary>Tokens <see cref="Start"/> … <see cref="End"/> − 1 of a document in a sequence of their own, of which <see cref="FirstScored"/> … are scored.</summary>
+/// <summary>Consecutive tokens of a document in a sequence of their own.</summary>
+/// <param name="Start">The first.</param>
+/// <param name="FirstScored">The first that is scored here; all after it are, too.</param>
+/// <param name="End">One past the last.</param>
 internal readonly record struct Window(int Start, int FirstScored, int End)
 {
     /// <summary>Tokens that are fed: all but the last, which predicts nothing that is scored.</summary>
