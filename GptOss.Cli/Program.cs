@@ -23,6 +23,7 @@ internal static class Program
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
             TraceCommand.CreatePack(terminal),
+            ScoreCommand.Create(terminal),
             SynthCommand.Create(terminal),
             TokensCommand.Create(terminal),
             ToolsCommand.Create(terminal),

@@ -83,6 +83,9 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
     public long BytesSavedByPacking => _weights.BytesSaved;
 
+    /// <summary>Where the rows lie that <see cref="Forward(ReadOnlySpan{BatchItem})"/> returned last, for readers on several threads; valid until the next call.</summary>
+    internal ReadOnlyMemory<float> LastLogits => _logits;
+
     /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied unless <see cref="ModelOptions.Pack"/> asks for it.</summary>
     /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>

@@ -199,7 +199,8 @@ public sealed class GoldenPack
         }
     }
 
-    private string PathOf(Precision precision)
+    /// <summary>The file that holds the recording of a precision, whether or not it is there.</summary>
+    internal string PathOf(Precision precision)
     {
         string own = Path.Combine(Folder, TraceFile.StagesName);
         if (_manifest.Profile is { } profile)
