@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -19,12 +20,19 @@ internal sealed class TraceCommand
 
     private readonly Option<string?> _ids = new("--ids") { Description = "Reads a JSON array of token ids instead.", HelpName = "FILE" };
     private readonly Option<string?> _model = ModelChoice.Option();
-    private readonly Option<string> _folder = new("--out")
+    private readonly Option<string?> _folder = new("--out")
     {
         Description = "The folder to write stages.safetensors and manifest.json into.",
         HelpName = "DIR",
-        Required = true,
     };
+
+    private readonly Option<string?> _routing = new("--routing")
+    {
+        Description = "Writes the experts, weights and margins of every token and layer as JSON lines; --out is not needed then.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _replay = ReplayOption.Create();
 
     private readonly Option<string?> _positions = new("--positions")
     {
@@ -41,15 +49,15 @@ internal sealed class TraceCommand
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
-    private readonly Option<bool> _force = new("--force") { Description = "Replaces a trace that is there." };
+    private readonly Option<bool> _force = new("--force") { Description = "Replaces what is there." };
 
     internal static Command Create(Terminal terminal)
     {
         var options = new TraceCommand();
         var command = new Command("trace", "Runs token ids and writes every stage of the forward pass as safetensors, with a manifest.")
         {
-            options._prompt, options._ids, options._model, options._folder, options._positions, options._stages, options._profile, options._threads,
-            options._width, options._force,
+            options._prompt, options._ids, options._model, options._folder, options._routing, options._replay, options._positions, options._stages,
+            options._profile, options._threads, options._width, options._force,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -58,8 +66,10 @@ internal sealed class TraceCommand
     private int Run(ParseResult parsed, Terminal terminal)
     {
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
-        string folder = parsed.GetValue(_folder)!;
-        RequireNothingThere(folder, parsed.GetValue(_force));
+        string? folder = parsed.GetValue(_folder), routing = parsed.GetValue(_routing);
+        RequireNothingThere(folder, routing, parsed.GetValue(_force));
+        if (folder is null && parsed.GetValue(_stages) is not null)
+            throw new UsageException("--stages says what --out holds; give a folder with --out.");
         string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids);
         if (text is null == idsFile is null)
             throw new UsageException("Give either a prompt or --ids.");
@@ -69,28 +79,48 @@ internal sealed class TraceCommand
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
         ids ??= Encode(text!, model);
         PromptLimits.Require(model.Config, ids);
+        RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceOptions
         {
             Positions = Positions(parsed.GetValue(_positions), ids.Length),
             Stages = Stages(parsed.GetValue(_stages)),
+            Replay = replay,
             CheckpointName = Path.Exists(asked) ? null : asked,
             Force = parsed.GetValue(_force),
-            Progress = terminal.HasAnimation && ids.Length > Sequence.ChunkTokens ? new Progress(terminal, ids.Length) : null,
+            Progress = TokenProgress.For(terminal, ids.Length),
         };
-        terminal.Error.WriteLine($"Writing {Text.Bytes(Size(model, options, ids.Length))} to {folder}.");
-        string hash = Tracer.Write(model, ids, folder, options, terminal.Cancellation);
+        if (folder is not null)
+            terminal.Error.WriteLine($"Writing {Text.Bytes(Size(model, options, ids.Length))} to {folder}.");
+        string hash = Run(model, ids, folder, routing, options, terminal.Cancellation);
+        ReplayOption.Report(replay, terminal.Error);
         terminal.Out.WriteLine($"logits_hash {hash}");
         return ExitCodes.Ok;
     }
 
-    private static void RequireNothingThere(string folder, bool force)
+    private static string Run(Transformer model, int[] ids, string? folder, string? routing, TraceOptions options, CancellationToken cancellation)
     {
-        foreach (string name in (string[])["stages.safetensors", "manifest.json"])
+        string Trace(TraceOptions with) => folder is null ? Tracer.Run(model, ids, with, cancellation) : Tracer.Write(model, ids, folder, with, cancellation);
+        if (routing is null)
+            return Trace(options);
+        string hash = "";
+        AtomicFile.Write(routing, file =>
         {
-            string target = Path.Combine(folder, name);
-            if (!force && Path.Exists(target))
-                throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
-        }
+            var writer = new RoutingWriter(file);
+            hash = Trace(options with { Routing = writer.Add });
+            writer.Flush();
+        });
+        return hash;
+    }
+
+    private static void RequireNothingThere(string? folder, string? routing, bool force)
+    {
+        if (folder is null && routing is null)
+            throw new UsageException("Give --out, --routing or both, for what is traced.");
+        string[] stages = folder is null ? [] : [Path.Combine(folder, "stages.safetensors"), Path.Combine(folder, "manifest.json")];
+        if (Array.Find(stages, target => !force && Path.Exists(target)) is { } there)
+            throw new UsageException($"{there} exists; give another folder, or --force to replace it.");
+        if (routing is not null && !force && Path.Exists(routing))
+            throw new UsageException($"{routing} exists; give another name, or --force to replace it.");
     }
 
     private static int[] Encode(string text, Transformer model)
@@ -142,10 +172,5 @@ internal sealed class TraceCommand
             positions.Add(position);
         }
         return [.. positions];
-    }
-
-    private sealed class Progress(Terminal terminal, int tokens) : IProgress<int>
-    {
-        public void Report(int value) => terminal.Error.Write(value < tokens ? $"\r{value} of {tokens} tokens" : $"\r{new string(' ', 40)}\r");
     }
 }

@@ -77,6 +77,13 @@ internal static class TraceFile
             WriteConfig(json, model.Config);
             json.WriteString("profile", PackNames.Of(model.Precision));
             json.WriteString("logits_hash", hash);
+            if (options.Replay is { } replay)
+            {
+                json.WriteStartObject("replay");       // then a run of its own gives other values
+                json.WriteNumber("forced", replay.Forced);
+                json.WriteNumber("changed", replay.Changed);
+                json.WriteEndObject();
+            }
             json.WriteStartArray("stages");
             foreach (TensorInfo stage in stages)
                 json.WriteStringValue(stage.Name);
