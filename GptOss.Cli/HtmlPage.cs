@@ -35,6 +35,9 @@ internal static class HtmlPage
     /// <summary>The text of a token: quoted so that spaces and line ends show, and apart from the direction of the text around it.</summary>
     internal static string Token(string text) => $"<code><bdi>{Escape(TextInput.Quoted(text))}</bdi></code>";
 
+    /// <summary>Opens a box that scrolls on its own, also by keyboard, where what it holds is wider than the page; the caller closes the div.</summary>
+    internal static string Scroll(string label) => $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{Escape(label)}\">";
+
     /// <summary>Writes a page.</summary>
     /// <param name="path">The file, replaced where it exists; nothing half-written is left.</param>
     /// <param name="title">Title and heading, as text.</param>
@@ -100,7 +103,7 @@ internal static class HtmlPage
         code{font:.92em ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
         .scroll{overflow-x:auto}table{border-collapse:collapse}caption{text-align:left;color:var(--soft);padding:.2rem 0}
         .plain th,.plain td{padding:.15rem .7rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap;font-variant-numeric:tabular-nums}
-        .plain thead th{color:var(--soft);font-weight:600}.plain .text{text-align:left;white-space:normal}
+        .plain thead th{color:var(--soft);font-weight:600}.plain .text{text-align:left;white-space:normal;min-width:8rem}
         .heat{border-collapse:separate;border-spacing:1px}.heat th{font-weight:400;color:var(--soft);font-size:11px;line-height:1}
         .heat tbody th{text-align:right;padding:0 .35rem;position:sticky;left:0;background:var(--page)}
         .heat td{min-width:1.75rem;height:1.45rem;padding:0 .15rem;text-align:center;font-size:11px;line-height:1;font-variant-numeric:tabular-nums}

@@ -6,8 +6,8 @@ namespace GptOss.Cli;
 /// <summary>The page that <c>inspect --routing --html</c> writes: heat maps of load, of pairs and of margins, each a table whose cells have their numbers.</summary>
 internal static class RoutingHtml
 {
-    /// <summary>Experts up to which cells have room for their number.</summary>
-    private const int MostWithNumbers = 32;
+    /// <summary>Experts up to which cells have room for their number, in the load and in a matrix of pairs.</summary>
+    private const int MostWithNumbers = 32, MostWithNumbersInMatrix = 10;
 
     /// <summary>Experts up to which all pairs are shown; of more, as many of the busiest.</summary>
     private const int MostInMatrix = 64, BusiestInMatrix = 40;
@@ -28,7 +28,7 @@ internal static class RoutingHtml
         to.WriteLine("<h2>Load</h2>");
         to.WriteLine($"<p>How often each expert was chosen, over what even use of all {experts} would give.</p>");
         to.WriteLine(HtmlPage.RatioLegend("times even use", "never chosen"));
-        to.WriteLine($"<div class=\"scroll\" tabindex=\"0\"><table class=\"heat{(small ? " small" : "")}\"><caption>Layers down, experts across</caption>");
+        to.WriteLine($"{HtmlPage.Scroll("Load")}<table class=\"heat{(small ? " small" : "")}\"><caption>Layers down, experts across</caption>");
         to.Write($"<thead><tr><th scope=\"col\"{(small ? " class=\"shown\"" : "")}>layer</th>");
         for (int expert = 0; expert < experts; expert++)
             to.Write($"<th scope=\"col\"{(small ? Shown(expert) : "")}>{expert}</th>");
@@ -51,7 +51,7 @@ internal static class RoutingHtml
         to.WriteLine("<h2>Balance</h2>");
         to.WriteLine("<p>Effective experts are e to the entropy of the load: as many evenly used ones would be as hard to foretell. "
             + "Variation is the standard deviation of the load over its mean.</p>");
-        Table(to, ["layer", "effective experts", "variation", "busiest", "share", "idlest", "share", "unused"],
+        Table(to, "Balance", ["layer", "effective experts", "variation", "busiest", "share", "idlest", "share", "unused"],
             report.Statistics.Layers.Select(layer =>
             {
                 (int busiest, int idlest) = RoutingText.Ends(layer);
@@ -70,7 +70,7 @@ internal static class RoutingHtml
         to.WriteLine(F($"<p>How often a token chose both of a pair, over what the loads alone explain. {report.Surprising.Count:N0} of ")
             + F($"{report.Pairs.Sum(pairs => (long)pairs.Count):N0} pairs occur together more often than chance would make the most surprising one do ")
             + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is a hint and no proof.</p>"));
-        Table(to, ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed).Select(pair => new[]
+        Table(to, "Pairs", ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed).Select(pair => new[]
         {
             F($"{pair.Layer}"), F($"{pair.A} and {pair.B}"), F($"{pair.Together:N0}"), F($"{pair.Expected:F1}"), F($"{pair.Ratio:F2}"), F($"{pair.Surprise:F1}"),
         }));
@@ -89,7 +89,8 @@ internal static class RoutingHtml
         int[] shown = experts <= MostInMatrix ? [.. Enumerable.Range(0, experts)]
             : [.. Enumerable.Range(0, experts).OrderByDescending(expert => layer.Counts[expert]).Take(BusiestInMatrix).Order()];
         Dictionary<(int, int), ExpertPair> pairs = report.Pairs[layer.Layer].ToDictionary(pair => (pair.A, pair.B));
-        to.Write($"<figure tabindex=\"0\"><table class=\"heat small\"><caption>Layer {layer.Layer}</caption><thead><tr><th></th>");
+        string size = shown.Length > MostWithNumbersInMatrix ? "heat small" : "heat";
+        to.Write($"<figure tabindex=\"0\" aria-label=\"Pairs of layer {layer.Layer}\"><table class=\"{size}\"><caption>Layer {layer.Layer}</caption><thead><tr><th></th>");
         for (int column = 0; column < shown.Length - 1; column++)
             to.Write($"<th scope=\"col\"{Shown(column)}>{shown[column]}</th>");
         to.WriteLine("</tr></thead><tbody>");
@@ -116,7 +117,7 @@ internal static class RoutingHtml
             + F($"{report.AllNearTies:N0} of {report.Statistics.Choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, report.Statistics.Choices):F3} %).</p>"));
         to.WriteLine(HtmlPage.ShareLegend("share of a layer's choices"));
         string[] ends = [.. RoutingReport.MarginSteps.Select(RoutingText.Short)];
-        to.WriteLine("<div class=\"scroll\" tabindex=\"0\"><table class=\"heat\"><caption>Layers down, size of the margin across, in percent</caption>");
+        to.WriteLine($"{HtmlPage.Scroll("Margins")}<table class=\"heat\"><caption>Layers down, size of the margin across, in percent</caption>");
         to.Write("<thead><tr><th scope=\"col\">layer</th>");
         for (int i = 0; i <= ends.Length; i++)
             to.Write($"<th scope=\"col\">{(i == ends.Length ? $"from {ends[^1]}" : $"&lt; {ends[i]}")}</th>");
@@ -127,7 +128,7 @@ internal static class RoutingHtml
             foreach (int count in report.Margins[layer.Layer])
             {
                 double share = RoutingReport.Share(count, report.Statistics.Tokens);
-                Cell(to, HtmlPage.ShareClass(share), F($"layer {layer.Layer}: {count:N0} choices"), F($"{100 * share:0.##}"));
+                Cell(to, HtmlPage.ShareClass(share), F($"layer {layer.Layer}: {count:N0} choices"), 100 * share >= 1 ? F($"{100 * share:0.0}") : F($"{100 * share:0.##}"));
             }
             to.WriteLine(F($"<td>{report.NearTies[layer.Layer]:N0}</td></tr>"));
         }
@@ -135,7 +136,7 @@ internal static class RoutingHtml
         if (report.Closest.Count == 0)
             return;
         to.WriteLine("<h3>The closest choices</h3>");
-        Table(to, ["budgets", "margin", "layer", "position", "chosen", "next", "token"], report.Closest.Select(choice => new[]
+        Table(to, "Closest choices", ["budgets", "margin", "layer", "position", "chosen", "next", "token"], report.Closest.Select(choice => new[]
         {
             RoutingText.Short(choice.Budgets), RoutingText.Short(choice.Relative), F($"{choice.Layer}"), F($"{choice.Position:N0}"), F($"{choice.Chosen}"),
             F($"{choice.RunnerUp}"), HtmlPage.Token(report.TokenText(choice.Id)),
@@ -143,10 +144,10 @@ internal static class RoutingHtml
     }
 
     /// <summary>A plain table; cells are HTML. The last column holds text where its heading is token.</summary>
-    private static void Table(TextWriter to, string[] heads, IEnumerable<string[]> rows)
+    private static void Table(TextWriter to, string name, string[] heads, IEnumerable<string[]> rows)
     {
         string Class(int column) => heads[column] == "token" ? " class=\"text\"" : "";
-        to.Write("<div class=\"scroll\" tabindex=\"0\"><table class=\"plain\"><thead><tr>");
+        to.Write($"{HtmlPage.Scroll(name)}<table class=\"plain\"><thead><tr>");
         for (int i = 0; i < heads.Length; i++)
             to.Write($"<th scope=\"col\"{Class(i)}>{heads[i]}</th>");
         to.WriteLine("</tr></thead><tbody>");

@@ -95,6 +95,18 @@ public sealed class RoutingCommandTests : IDisposable
         Assert.Equal(tokens * 6 < 20 ? tokens * 6 : 20, json.GetProperty("closest").GetArrayLength());
     }
 
+    [Fact]
+    public void The_documented_table_is_what_the_program_prints()
+    {
+        string repository = Path.GetDirectoryName(TestData.Root)!;
+        string page = File.ReadAllText(Path.Combine(repository, "docs", "commands.md")).ReplaceLineEndings("\n");
+        page = page[page.IndexOf("### inspect --routing", StringComparison.Ordinal)..];
+        string[] documented = page.Split("```text\n")[1].Split("```")[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(documented.Length > 10);
+        string[] printed = Run("inspect", "--routing", "--model", TestData.Tiny, "--file", Path.Combine(repository, "LICENSE")).Out.Split('\n');
+        Assert.All(documented, line => Assert.Contains(line, printed));
+    }
+
     [Theory]
     [InlineData(8)]
     [InlineData(128)]

@@ -1,3 +1,5 @@
+using GptOss.Reference.Numerics;
+
 namespace GptOss.Reference.Oracle;
 
 /// <summary>What the routers of all layers chose for one token.</summary>
@@ -55,7 +57,7 @@ public sealed class RoutedToken
         for (int expert = 0; expert < router.Length; expert++)
         {
             squares += (double)router[expert] * router[expert];
-            if (!experts.Contains(expert) && (runnerUp < 0 || RouterOrder.IsAbove(router[expert], router[runnerUp])))
+            if (!experts.Contains(expert) && (runnerUp < 0 || Router.IsAbove(router[expert], router[runnerUp])))
                 runnerUp = expert;
         }
         _runnersUp[layer] = runnerUp;

@@ -65,7 +65,19 @@ public sealed class RoutingReplay
                 if (FirstChange is not { } first || (position, layer).CompareTo(first) < 0)
                     FirstChange = (position, layer);
             }
-            RouterOrder.Sort(router[row], chosen);
+            Sort(chosen, router[row]);
+        }
+    }
+
+    /// <summary>Puts ascending experts into the router's order: logit descending, then index ascending, NaN last.</summary>
+    private static void Sort(Span<int> experts, ReadOnlySpan<float> router)
+    {
+        for (int i = 1; i < experts.Length; i++)
+        {
+            int expert = experts[i], rank = i;
+            for (; rank > 0 && Router.IsAbove(router[expert], router[experts[rank - 1]]); rank--)
+                experts[rank] = experts[rank - 1];
+            experts[rank] = expert;
         }
     }
 }
