@@ -42,13 +42,14 @@ internal static class HtmlPage
     /// <param name="path">The file, replaced where it exists; nothing half-written is left.</param>
     /// <param name="title">Title and heading, as text.</param>
     /// <param name="body">Writes what stands under the heading, as HTML.</param>
+    /// <param name="style">Rules of this page alone.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    internal static void Write(string path, string title, Action<TextWriter> body) => AtomicFile.Write(path, file =>
+    internal static void Write(string path, string title, Action<TextWriter> body, string style = "") => AtomicFile.Write(path, file =>
     {
         using var to = new StreamWriter(file, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 1 << 16, leaveOpen: true) { NewLine = "\n" };
         to.WriteLine("<!DOCTYPE html>");
         to.WriteLine("<html lang=\"en\"><head><meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>");
-        to.WriteLine($"<title>{Escape(title)}</title><style>{Style}</style></head><body><main>");
+        to.WriteLine($"<title>{Escape(title)}</title><style>{Style}{style}</style></head><body><main>");
         to.WriteLine($"<h1>{Escape(title)}</h1>");
         body(to);
         to.WriteLine("</main></body></html>");
@@ -103,16 +104,11 @@ internal static class HtmlPage
         code{font:.92em ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
         .scroll{overflow-x:auto}table{border-collapse:collapse}caption{text-align:left;color:var(--soft);padding:.2rem 0}
         .plain th,.plain td{padding:.15rem .7rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap;font-variant-numeric:tabular-nums}
-        .plain thead th{color:var(--soft);font-weight:600}.plain .text{text-align:left;white-space:normal;min-width:8rem}
+        .plain thead th{color:var(--soft);font-weight:600}.plain .text{text-align:left;white-space:normal}
         .heat{border-collapse:separate;border-spacing:1px}.heat th{font-weight:400;color:var(--soft);font-size:11px;line-height:1}
         .heat tbody th{text-align:right;padding:0 .35rem;position:sticky;left:0;background:var(--page)}
         .heat td{min-width:1.75rem;height:1.45rem;padding:0 .15rem;text-align:center;font-size:11px;line-height:1;font-variant-numeric:tabular-nums}
         .heat thead th{padding:0 .3rem;white-space:nowrap}
-        .small{table-layout:fixed;width:max-content}.small td,.small thead th{min-width:0;width:8px;height:10px;padding:0;font-size:1px;overflow:hidden}
-        .small td,.small th{color:transparent!important}.small thead th:first-child{width:2.2rem}.small tbody th{font-size:1px}
-        .small th.shown{color:var(--soft)!important;font-size:10px;line-height:10px;overflow:visible;text-align:left}.small tbody th.shown{text-align:right}
-        .many{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr));gap:1rem 1.2rem}.many figure{margin:0;overflow-x:auto}
-        .many .small{border-spacing:0}.many .small td{height:8px}
         .legend{display:flex;flex-wrap:wrap;gap:.1rem .8rem;color:var(--soft);font-size:.87rem;max-width:none}
         .legend i{display:inline-block;width:1em;height:1em;margin-right:.3em;vertical-align:-.15em;outline:1px solid var(--line)}
         .rz,.sz{background:repeating-linear-gradient(45deg,transparent 0 2px,var(--line) 2px 4px);color:var(--soft)}

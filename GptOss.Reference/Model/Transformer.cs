@@ -134,6 +134,22 @@ public sealed partial class Transformer : IDisposable
         }
     }
 
+    /// <summary>The logits that rows of the residual stream would give if no layer followed: final norm and unembedding, the logit lens. Hooks may call it.</summary>
+    /// <param name="residual">[n, hidden].</param>
+    /// <param name="logits">[n, vocabulary], receives the logits.</param>
+    /// <exception cref="ArgumentException">The shapes are not those.</exception>
+    public void Unembed(Rows residual, Rows logits)
+    {
+        if (residual.Width != Config.HiddenSize || logits.Width != Config.VocabSize || residual.Count != logits.Count)
+        {
+            throw new ArgumentException(
+                $"[{residual.Count}, {residual.Width}] cannot become [{logits.Count}, {logits.Width}] logits; expected [n, {Config.HiddenSize}] and [n, {Config.VocabSize}].");
+        }
+        Rows norm = new(new float[residual.Count * Config.HiddenSize], residual.Count, Config.HiddenSize, Config.HiddenSize);
+        RunNorm(residual, norm);
+        RunUnembedding(norm, logits);
+    }
+
     /// <summary>Closes the checkpoint and stops the workers. Waits for a forward pass that is running.</summary>
     public void Dispose()
     {

@@ -28,7 +28,7 @@ internal static class RoutingText
                 ["  layer", "experts", "together", "by chance", "ratio", "surprise"],
                 .. report.Surprising.Take(MostListed).Select(pair => new[]
                 {
-                    $"  {pair.Layer}", $"{pair.A} {pair.B}", S($"{pair.Together:N0}"), S($"{pair.Expected:F1}"), S($"{pair.Ratio:F2}"), S($"{pair.Surprise:F1}"),
+                    $"  {pair.Layer}", $"{pair.A} {pair.B}", S($"{pair.Together:N0}"), S($"{pair.Expected:N1}"), S($"{pair.Ratio:F2}"), S($"{pair.Surprise:F1}"),
                 }),
             ], 0, 1, 2, 3, 4, 5).TrimEnd('\n'));
         }

@@ -19,7 +19,7 @@ internal static class RoutingHtml
         WriteLayers(report, to);
         WritePairs(report, to);
         WriteMargins(report, to);
-    });
+    }, Style);
 
     private static void WriteLoad(RoutingReport report, TextWriter to)
     {
@@ -72,7 +72,7 @@ internal static class RoutingHtml
             + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is a hint and no proof.</p>"));
         Table(to, "Pairs", ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed).Select(pair => new[]
         {
-            F($"{pair.Layer}"), F($"{pair.A} and {pair.B}"), F($"{pair.Together:N0}"), F($"{pair.Expected:F1}"), F($"{pair.Ratio:F2}"), F($"{pair.Surprise:F1}"),
+            F($"{pair.Layer}"), F($"{pair.A} and {pair.B}"), F($"{pair.Together:N0}"), F($"{pair.Expected:N1}"), F($"{pair.Ratio:F2}"), F($"{pair.Surprise:F1}"),
         }));
         to.WriteLine(HtmlPage.RatioLegend("times chance", "never together"));
         if (experts > MostInMatrix)
@@ -101,7 +101,7 @@ internal static class RoutingHtml
             {
                 ExpertPair pair = pairs[(shown[column], shown[row])];
                 double ratio = pair.Expected > 0 ? pair.Ratio : 0;
-                Cell(to, HtmlPage.RatioClass(ratio), F($"{pair.A} and {pair.B}: {pair.Together:N0}, by chance {pair.Expected:F1}"), F($"{ratio:0.0}"));
+                Cell(to, HtmlPage.RatioClass(ratio), F($"{pair.A} and {pair.B}: {pair.Together:N0}, by chance {pair.Expected:N1}"), F($"{ratio:0.0}"));
             }
             to.WriteLine("</tr>");
         }
@@ -167,4 +167,14 @@ internal static class RoutingHtml
     private static void Cell(TextWriter to, string name, string title, string text) => to.Write($"<td class=\"{name}\" title=\"{title}\">{text}</td>");
 
     private static string F(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    // Cells of 8 pixels hold their numbers for those who hear them; others see every eighth label, and the numbers under the pointer.
+    private const string Style = """
+        .plain .text{min-width:8rem}
+        .small{table-layout:fixed;width:max-content}.small td,.small thead th{min-width:0;width:8px;height:10px;padding:0;font-size:1px;overflow:hidden}
+        .small td,.small th{color:transparent!important}.small thead th:first-child{width:2.2rem}.small tbody th{font-size:1px}
+        .small th.shown{color:var(--soft)!important;font-size:10px;line-height:10px;overflow:visible;text-align:left}.small tbody th.shown{text-align:right}
+        .many{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr));gap:1rem 1.2rem}.many figure{margin:0;overflow-x:auto}
+        .many .small{border-spacing:0}.many .small td{height:8px}
+        """;
 }
