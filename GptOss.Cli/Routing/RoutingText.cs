@@ -53,8 +53,8 @@ internal static class RoutingText
         $"{report.Model}: {report.Statistics.Tokens:N0} tokens through {report.Config.NumHiddenLayers} layers of {report.Config.NumExperts} experts, "
         + $"{report.Config.ExpertsPerToken} for each token, {report.Profile}");
 
-    /// <summary>Three digits, whatever the size: 0.0127, 2.66e-6.</summary>
-    internal static string Short(double value) => value.ToString(Math.Abs(value) is 0 or (>= 1e-3 and < 1e4) ? "G3" : "0.##e-0", CultureInfo.InvariantCulture);
+    /// <summary>Three digits, whatever the size: 0.0127, 2.66e-6, 3.66e3.</summary>
+    internal static string Short(double value) => value.ToString(Math.Abs(value) is 0 or (>= 1e-3 and < 999.5) ? "G3" : "0.##e-0", CultureInfo.InvariantCulture);
 
     /// <summary>The experts with the highest and the lowest count.</summary>
     internal static (int Busiest, int Idlest) Ends(LayerRouting layer)

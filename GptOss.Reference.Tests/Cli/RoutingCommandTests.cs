@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Xml.Linq;
+using GptOss.Cli;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 using static GptOss.Reference.Tests.Cli.CommandLine;
@@ -137,6 +138,15 @@ public sealed class RoutingCommandTests : IDisposable
         Assert.Equal(layers, root.Descendants("figure").Count());
         Assert.All(root.Descendants("th").Where(head => head.Value.Length > 0), head => Assert.NotNull(head.Attribute("scope")));
     }
+
+    [Theory]
+    [InlineData(0, "0")]
+    [InlineData(0.0127, "0.0127")]
+    [InlineData(-2.6612e-6, "-2.66e-6")]
+    [InlineData(148.2, "148")]
+    [InlineData(999.7, "1e3")]
+    [InlineData(3658, "3.66e3")]
+    public void Numbers_of_any_size_take_three_digits(double value, string text) => Assert.Equal(text, RoutingText.Short(value));
 
     [Theory]
     [InlineData("Give one text: as an argument, with --file or with --ids.", "--routing")]
