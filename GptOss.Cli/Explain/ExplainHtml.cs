@@ -75,7 +75,7 @@ internal static partial class ExplainHtml
             to.WriteLine($"<li>published: gpt_oss/torch/model.py, {HtmlPage.Escape(note.Published)}</li></ul>");
         }
         if (stage == Stage.Heads)
-            WriteHeads(pass, layer, to);
+            WriteHeads(pass, layer, isExplained, to);
         if (stage == Stage.Experts)
             WriteExperts(pass, layer, to);
         else
@@ -99,10 +99,14 @@ internal static partial class ExplainHtml
         to.WriteLine($"<div class=\"values\"><div class=\"strip\">{strip}</div><code>{summary.Start(values.Length)}</code> <span class=\"soft\">{summary.Size()}</span></div>");
     }
 
-    private static void WriteHeads(TokenPass pass, int layer, TextWriter to)
+    private static void WriteHeads(TokenPass pass, int layer, bool hasLegend, TextWriter to)
     {
-        to.WriteLine("<div class=\"scroll\" tabindex=\"0\"><table class=\"plain heads\"><thead><tr><th>head</th><th>sink</th><th class=\"text\">"
-            + "<i class=\"key sink\"></i> sink, <i class=\"key top0\"></i><i class=\"key top1\"></i><i class=\"key top2\"></i> most attended, <i class=\"key rest\"></i> the rest</th>"
+        if (hasLegend)
+        {
+            to.WriteLine("<p class=\"legend\"><span><i class=\"sink\"></i>sink</span> <span><i class=\"top0\"></i><i class=\"top1\"></i><i class=\"top2\"></i>the three most attended</span> "
+                + "<span><i class=\"rest\"></i>the rest</span></p>");
+        }
+        to.WriteLine("<div class=\"scroll\" tabindex=\"0\"><table class=\"plain heads\"><thead><tr><th>head</th><th>sink</th><th class=\"text\">shares</th>"
             + "<th class=\"text\">most attended, with its position</th></tr></thead><tbody>");
         for (int head = 0; head < pass.Heads[layer].Count; head++)
         {
@@ -196,11 +200,11 @@ internal static partial class ExplainHtml
         .scroll+.values{margin-top:.5rem}.values{display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:center;margin:.25rem 0}.values code,.values span{font-size:.83rem}.formula sub,.formula sup{line-height:0;font-size:.75em}
         .strip{display:flex;height:14px;width:320px;max-width:100%;outline:1px solid var(--line)}.strip i{flex:1}
         .neg{background:#2f77c4}.pos{background:#e0801c}.key{display:inline-block;width:.9em;height:.9em;vertical-align:-.1em}
-        .bar{display:flex;height:13px;width:240px;background:var(--line)}.bar i,.rest{display:block}.rest{background:var(--line)}i.key{display:inline-block}
+        .bar{display:flex;height:13px;width:240px;background:var(--line)}.bar i{display:block}.rest{background:var(--line)}
         .sink{background:repeating-linear-gradient(45deg,var(--soft) 0 2px,var(--page) 2px 5px)}.top0{background:var(--s4)}.top1{background:var(--s3)}.top2{background:var(--s2)}
         .plain.heads td,.plain.heads th,.plain.next td,.plain.lens td,.plain.lens th{white-space:nowrap;vertical-align:middle}.plain .pair{margin-right:.9rem}.pair sub{color:var(--soft);font-size:.72em}
         .plain.lens th.text{font-weight:400}.heads code,.lens code,.next code{white-space:pre}
         .experts{display:flex;align-items:flex-end;gap:2px;height:46px;max-width:420px;margin:.4rem 0 .2rem;border-bottom:1px solid var(--line)}.experts i{flex:1;max-width:14px;background:var(--s2)}.experts .on{background:#e0801c}
-        .plain.heads thead th{white-space:normal}@media(max-width:42rem){.bar{width:110px}.plain th,.plain td{padding:.15rem .4rem}.plain.heads,.plain.lens{font-size:.87rem}}
+        .pair{display:inline-block}@media(max-width:42rem){.bar{width:110px}.plain.heads td:last-child,.plain.heads th:last-child{white-space:normal}.plain th,.plain td{padding:.15rem .4rem}.plain.heads,.plain.lens{font-size:.87rem}}
         """;
 }

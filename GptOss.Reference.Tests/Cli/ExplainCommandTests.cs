@@ -193,7 +193,6 @@ public sealed class ExplainCommandTests : IDisposable
         Assert.Equal(0, answer.Code);
         string html = File.ReadAllText(page);
         Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain("<b>\\u", html, StringComparison.Ordinal);
         Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;", html);
         Assert.Contains("alert(1)", Body(html).Value);
         Assert.DoesNotContain('\u001b', html);
