@@ -63,8 +63,8 @@ public class RoutingStatisticsTests(SmallModels models) : IClassFixture<SmallMod
             Assert.Equal(router.RootMeanSquare, layer.RouterRootMeanSquare, 1e-9);
             for (int position = 0; position < ids.Length; position++)
             {
-                double budget = precision == Precision.Bfloat16 ? Budgets.Bfloat16Stage(Stage.Router)
-                    : Budgets.Float32(router.Key, position, model.Rotary, model.Config);
+                StageBudgets budgets = precision == Precision.Bfloat16 ? Budgets.Published.Bfloat16Blocks : Budgets.Published.Float32;
+                double budget = budgets.Of(router.Key, position, model.Rotary, model.Config);
                 int[] order = [.. Enumerable.Range(0, Experts).OrderByDescending(expert => router[position][expert])];
                 double margin = (router[position][order[3]] - router[position][order[4]]) / router.RootMeanSquare;
                 all.Add((margin / budget, layer.Layer, position, order[3], order[4]));

@@ -63,7 +63,9 @@ public sealed class RoutingStatistics
     public IReadOnlyList<CloseChoice> Closest(int most) => [.. _layers.SelectMany(layer => layer.Closest).OrderBy(choice => choice.Budgets).Take(most)];
 
     /// <summary>The router's budget at a position: how far its logits may lie from the reference, over their root mean square.</summary>
-    private double Budget(int layer, int position) => _model.Precision == Precision.Bfloat16
-        ? Budgets.Bfloat16Stage(Stage.Router)
-        : Budgets.Float32(new(Stage.Router, layer), position, _model.Rotary, _model.Config);
+    private double Budget(int layer, int position)
+    {
+        StageBudgets budgets = _model.Precision == Precision.Bfloat16 ? Budgets.Published.Bfloat16Blocks : Budgets.Published.Float32;
+        return budgets.Of(new(Stage.Router, layer), position, _model.Rotary, _model.Config);
+    }
 }
