@@ -35,6 +35,9 @@ internal static class HtmlPage
     /// <summary>The text of a token: quoted so that spaces and line ends show, and apart from the direction of the text around it.</summary>
     internal static string Token(string text) => $"<code><bdi>{Escape(TextInput.Quoted(text))}</bdi></code>";
 
+    /// <summary>Opens a box that scrolls on its own, also by keyboard, where what it holds is wider than the page; the caller closes the div.</summary>
+    internal static string Scroll(string label) => $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{Escape(label)}\">";
+
     /// <summary>Writes a page.</summary>
     /// <param name="path">The file, replaced where it exists; nothing half-written is left.</param>
     /// <param name="title">Title and heading, as text.</param>
@@ -106,11 +109,6 @@ internal static class HtmlPage
         .heat tbody th{text-align:right;padding:0 .35rem;position:sticky;left:0;background:var(--page)}
         .heat td{min-width:1.75rem;height:1.45rem;padding:0 .15rem;text-align:center;font-size:11px;line-height:1;font-variant-numeric:tabular-nums}
         .heat thead th{padding:0 .3rem;white-space:nowrap}
-        .small{table-layout:fixed;width:max-content}.small td,.small thead th{min-width:0;width:8px;height:10px;padding:0;font-size:1px;overflow:hidden}
-        .small td,.small th{color:transparent!important}.small thead th:first-child{width:2.2rem}.small tbody th{font-size:1px}
-        .small th.shown{color:var(--soft)!important;font-size:10px;line-height:10px;overflow:visible;text-align:left}.small tbody th.shown{text-align:right}
-        .many{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr));gap:1rem 1.2rem}.many figure{margin:0;overflow-x:auto}
-        .many .small{border-spacing:0}.many .small td{height:8px}
         .legend{display:flex;flex-wrap:wrap;gap:.1rem .8rem;color:var(--soft);font-size:.87rem;max-width:none}
         .legend i{display:inline-block;width:1em;height:1em;margin-right:.3em;vertical-align:-.15em;outline:1px solid var(--line)}
         .rz,.sz{background:repeating-linear-gradient(45deg,transparent 0 2px,var(--line) 2px 4px);color:var(--soft)}

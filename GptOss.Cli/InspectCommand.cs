@@ -24,12 +24,20 @@ internal static partial class InspectCommand
         Option<Precision?> profile = Arguments.Profile();
         var check = new Option<bool>("--check") { Description = "Reads every MXFP4 scale and refuses one that stands for NaN." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
-        var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed.")
+        var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
             model, shape, tensors, context, profile, check, json,
         };
+        var routing = new InspectRouting();
+        routing.AddTo(command);
         command.SetAction(parsed =>
         {
+            if (routing.IsAsked(parsed))
+            {
+                if (Array.Find((Option[])[shape, tensors, context, check], option => parsed.GetResult(option) is { Implicit: false }) is { } other)
+                    throw new UsageException($"--routing and {other.Name} exclude each other.");
+                return routing.Run(parsed, parsed.GetValue(model), parsed.GetValue(profile), parsed.GetValue(json), terminal);
+            }
             if (parsed.GetValue(model) is not null && parsed.GetValue(shape) is not null)
                 throw new UsageException("--model and --shape exclude each other; a model has its own shape.");
             if (parsed.GetValue(check) && parsed.GetValue(shape) is not null)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -9,10 +10,11 @@ using GptOss.Reference.Tokens;
 namespace GptOss.Cli;
 
 /// <summary>
-/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs. <c>gptoss pack</c>: a trace that others can rerun and
+/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs, and what its routers chose. <c>gptoss pack</c>: a trace that others can rerun and
 /// judge, with its weights by seed or checksum and its budgets.
 /// </summary>
-internal sealed class TraceCommand
+/// <param name="isPack">Whether a pack is made, which is nothing without a folder.</param>
+internal sealed class TraceCommand(bool isPack)
 {
     private readonly Argument<string?> _prompt = new("prompt")
     {
@@ -22,12 +24,20 @@ internal sealed class TraceCommand
 
     private readonly Option<string?> _ids = new("--ids") { Description = "Reads a JSON array of token ids instead.", HelpName = "FILE" };
     private readonly Option<string?> _model = ModelChoice.Option();
-    private readonly Option<string> _folder = new("--out")
+    private readonly Option<string?> _folder = new("--out")
     {
         Description = "The folder to write stages.safetensors and manifest.json into.",
         HelpName = "DIR",
-        Required = true,
+        Required = isPack,
     };
+
+    private readonly Option<string?> _routing = new("--routing")
+    {
+        Description = "Writes the experts, weights and margins of every token and layer as JSON lines; --out is not needed then.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _replay = ReplayOption.Create();
 
     private readonly Option<string?> _positions = new("--positions")
     {
@@ -48,11 +58,11 @@ internal sealed class TraceCommand
 
     internal static Command Create(Terminal terminal)
     {
-        var options = new TraceCommand();
+        var options = new TraceCommand(isPack: false);
         var command = new Command("trace", "Runs token ids and writes every stage of the forward pass as safetensors, with a manifest.")
         {
-            options._prompt, options._ids, options._model, options._folder, options._positions, options._stages, options._profile, options._threads,
-            options._width, options._force,
+            options._prompt, options._ids, options._model, options._folder, options._routing, options._replay, options._positions, options._stages,
+            options._profile, options._threads, options._width, options._force,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -60,7 +70,7 @@ internal sealed class TraceCommand
 
     internal static Command CreatePack(Terminal terminal)
     {
-        var options = new TraceCommand();
+        var options = new TraceCommand(isPack: true);
         Option<string?> budget = new("--budget")
         {
             Description = "Budgets to state in the pack, where they are not the published ones; docs/golden-packs.md shows the form.",
@@ -83,8 +93,10 @@ internal sealed class TraceCommand
     private int Run(ParseResult parsed, Terminal terminal, PackOptions? pack = null)
     {
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
-        string folder = parsed.GetValue(_folder)!;
-        RequireNothingThere(folder, parsed.GetValue(_force));
+        string? folder = parsed.GetValue(_folder), routing = parsed.GetValue(_routing);
+        RequireNothingThere(folder, routing, parsed.GetValue(_force));
+        if (folder is null && parsed.GetValue(_stages) is not null)
+            throw new UsageException("--stages says what --out holds; give a folder with --out.");
         string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids);
         if (text is null == idsFile is null)
             throw new UsageException("Give either a prompt or --ids.");
@@ -94,29 +106,49 @@ internal sealed class TraceCommand
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
         ids ??= Encode(text!, model);
         PromptLimits.Require(model.Config, ids);
+        RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceOptions
         {
             Positions = Positions(parsed.GetValue(_positions), ids.Length),
             Stages = Stages(parsed.GetValue(_stages)),
+            Replay = replay,
             CheckpointName = Path.Exists(asked) ? null : asked,
             Pack = pack,
             Force = parsed.GetValue(_force),
-            Progress = terminal.HasAnimation && ids.Length > Sequence.ChunkTokens ? new Progress(terminal, ids.Length) : null,
+            Progress = TokenProgress.For(terminal, ids.Length),
         };
-        terminal.Error.WriteLine($"Writing {Text.Bytes(Size(model, options, ids.Length))} to {folder}.");
-        string hash = Tracer.Write(model, ids, folder, options, terminal.Cancellation);
+        if (folder is not null)
+            terminal.Error.WriteLine($"Writing {Text.Bytes(Size(model, options, ids.Length))} to {folder}.");
+        string hash = Write(model, ids, folder, routing, options, terminal.Cancellation);
+        ReplayOption.Report(replay, terminal.Error);
         terminal.Out.WriteLine($"logits_hash {hash}");
         return ExitCodes.Ok;
     }
 
-    private static void RequireNothingThere(string folder, bool force)
+    private static string Write(Transformer model, int[] ids, string? folder, string? routing, TraceOptions options, CancellationToken cancellation)
     {
-        foreach (string name in (string[])["stages.safetensors", "manifest.json"])
+        string Trace(TraceOptions with) => folder is null ? Tracer.Run(model, ids, with, cancellation) : Tracer.Write(model, ids, folder, with, cancellation);
+        if (routing is null)
+            return Trace(options);
+        string hash = "";
+        AtomicFile.Write(routing, file =>
         {
-            string target = Path.Combine(folder, name);
-            if (!force && Path.Exists(target))
-                throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
-        }
+            var writer = new RoutingWriter(file);
+            hash = Trace(options with { Routing = writer.Add });
+            writer.Flush();
+        });
+        return hash;
+    }
+
+    private static void RequireNothingThere(string? folder, string? routing, bool force)
+    {
+        if (folder is null && routing is null)
+            throw new UsageException("Give --out, --routing or both, for what is traced.");
+        string[] stages = folder is null ? [] : [Path.Combine(folder, "stages.safetensors"), Path.Combine(folder, "manifest.json")];
+        if (Array.Find(stages, target => !force && Path.Exists(target)) is { } there)
+            throw new UsageException($"{there} exists; give another folder, or --force to replace it.");
+        if (routing is not null && !force && Path.Exists(routing))
+            throw new UsageException($"{routing} exists; give another name, or --force to replace it.");
     }
 
     private static int[] Encode(string text, Transformer model)
@@ -168,10 +200,5 @@ internal sealed class TraceCommand
             positions.Add(position);
         }
         return [.. positions];
-    }
-
-    private sealed class Progress(Terminal terminal, int tokens) : IProgress<int>
-    {
-        public void Report(int value) => terminal.Error.Write(value < tokens ? $"\r{value} of {tokens} tokens" : $"\r{new string(' ', 40)}\r");
     }
 }

@@ -40,5 +40,6 @@ internal static class Router
             weights[i] = TProfile.Round(weights[i] / sum);
     }
 
-    private static bool IsAbove(float a, float b) => a > b || (float.IsNaN(b) && !float.IsNaN(a));
+    /// <summary>Whether a logit ranks above another; of equal ones neither does.</summary>
+    internal static bool IsAbove(float a, float b) => a > b || (float.IsNaN(b) && !float.IsNaN(a));
 }

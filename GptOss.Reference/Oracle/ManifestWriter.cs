@@ -42,6 +42,13 @@ internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids,
             WriteConfig(json, model.Config);
             json.WriteString("profile", PackNames.Of(model.Precision));
             json.WriteString("logits_hash", LogitsHash);
+            if (options.Replay is { } replay)
+            {
+                json.WriteStartObject("replay");       // then a run of its own gives other values
+                json.WriteNumber("forced", replay.Forced);
+                json.WriteNumber("changed", replay.Changed);
+                json.WriteEndObject();
+            }
             json.WriteStartArray("stages");
             foreach (TensorInfo stage in tensors)
                 json.WriteStringValue(stage.Name);

@@ -77,7 +77,7 @@ internal static class TraceVerification
     }
 
     private static Trace Record(GoldenPack pack, Transformer model, IEnumerable<StageKey> keys, CancellationToken cancellation) =>
-        Tracer.Record(model, pack.Ids.ToArray(), pack.Positions, keys.Distinct(), null, cancellation);
+        Tracer.Record(model, pack.Ids.ToArray(), pack.Positions, keys.Distinct(), new(), cancellation);
 
     /// <summary>The largest logit has the same index, except where the recorded logits of the two are nearer than the budget.</summary>
     internal static StageReport ArgMaxOf(StageRows reference, StageRows actual, double allowed)

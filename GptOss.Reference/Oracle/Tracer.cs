@@ -13,6 +13,12 @@ public sealed record TraceOptions
     /// <summary>The stages that are kept.</summary>
     public StageFilter Stages { get; init; } = StageFilter.All;
 
+    /// <summary>Is handed the experts of every token, whatever the positions and stages, in order of the positions; null for nobody.</summary>
+    public Action<RoutedToken>? Routing { get; init; }
+
+    /// <summary>Choices of experts that the run is forced to; null for its own.</summary>
+    public RoutingReplay? Replay { get; init; }
+
     /// <summary>How the manifest names the checkpoint, such as <c>openai/gpt-oss-20b</c>; null for the name of its folder.</summary>
     public string? CheckpointName { get; init; }
 
@@ -43,6 +49,21 @@ public static class Tracer
         return start.Length + (tensors.Length == 0 ? 0 : tensors[^1].End);
     }
 
+    /// <summary>Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="ids">Token ids; at least one.</param>
+    /// <param name="options">Positions, which may be none and then no logits are computed; routing, replay and progress.</param>
+    /// <param name="cancellation">Stops between chunks.</param>
+    /// <returns>The hash of the logits rows of the positions.</returns>
+    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or a replay of another length.</exception>
+    public static string Run(Transformer model, ReadOnlyMemory<int> ids, TraceOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        IReadOnlyList<int> positions = options.Positions is { Count: 0 } none && !ids.IsEmpty ? none : PositionsOf(options, ids.Length);
+        return Run(model, ids, positions, null, options, cancellation);
+    }
+
     /// <summary>Runs ids through a model and keeps stages in memory.</summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>
@@ -53,16 +74,16 @@ public static class Tracer
     {
         ArgumentNullException.ThrowIfNull(model);
         options ??= new();
-        return Record(model, ids, PositionsOf(options, ids.Length), Wanted(model.Config, options.Stages), options.Progress, cancellation);
+        return Record(model, ids, PositionsOf(options, ids.Length), Wanted(model.Config, options.Stages), options, cancellation);
     }
 
     /// <summary>The same for stages that were chosen one by one; there may be none, for the hash alone.</summary>
-    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys, IProgress<int>? progress,
+    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys, TraceOptions options,
         CancellationToken cancellation)
     {
         List<StageRows> stages = [.. keys.Select(key => new StageRows(key, positions.Count, key.Width(model.Config)))];
         var recorder = new MemoryRecorder(positions, stages.ToDictionary(stage => stage.Key));
-        string hash = Run(model, ids, positions, recorder, progress, cancellation);
+        string hash = Run(model, ids, positions, recorder, options, cancellation);
         return new(model.Precision, positions, stages, hash);
     }
 
@@ -83,7 +104,7 @@ public static class Tracer
         IReadOnlyList<int> positions = PositionsOf(options, ids.Length);
         _ = Wanted(model.Config, options.Stages);
         return TraceFile.Write(model, ids, positions, folder, options,
-            recorder => Run(model, ids, positions, recorder, options.Progress, cancellation), cancellation);
+            recorder => Run(model, ids, positions, recorder, options, cancellation), cancellation);
     }
 
     /// <summary>The wanted stages of a model, in forward order.</summary>
@@ -111,10 +132,12 @@ public static class Tracer
     }
 
     /// <summary>Feeds the prompt in parts whose logits stay within a bound: the parts change no bit.</summary>
-    private static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder recorder, IProgress<int>? progress,
+    private static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder? recorder, TraceOptions options,
         CancellationToken cancellation)
     {
-        var observer = new RecordingObserver(recorder);
+        if (options.Replay is { } replay && !replay.Fits(model.Config, ids.Length))
+            throw new ArgumentException($"The replay has choices for {replay.Tokens} tokens and is not of {ids.Length} tokens of this model.", nameof(options));
+        var observer = new TracingObserver(recorder, options.Routing is { } receive ? new(model.Config, ids, receive) : null, options.Replay);
         Sequence sequence = model.NewSequence();
         int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), next = 0;
         using var hash = new LogitsHash();
@@ -131,7 +154,7 @@ public static class Tracer
             for (int row = 0; row < logits.Count; row++)
                 hash.Add(logits[row]);
             fed = end;
-            progress?.Report(fed);
+            options.Progress?.Report(fed);
         }
         return hash.ToString();
     }
