@@ -78,7 +78,7 @@ public class BudgetTests
         var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha, config.RopeNtkBeta);
         float[] sound = pack.ReadDefect("sound", config), wrong = pack.ReadDefect(mistake, config);
         StageReport report = StageComparison.Values(mistake, sound, wrong, config.VocabSize,
-            row => Budgets.Float32(new(Stage.Logits, -1), pack.Positions[row], rotary, config));
+            row => Budgets.Published.Float32.Of(new(Stage.Logits, -1), pack.Positions[row], rotary, config));
         Assert.False(report.Passed, $"{mistake}: {report.Error:e2}, allowed {report.Allowed:e2}");
     }
 

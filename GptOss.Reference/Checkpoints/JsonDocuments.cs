@@ -17,6 +17,17 @@ internal static class JsonDocuments
     /// <param name="rule">Name of the rule that a broken document breaks.</param>
     internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string file, string rule)
     {
+        JsonDocument document = ParseAny(utf8, file, rule, "a JSON object");
+        if (document.RootElement.ValueKind == JsonValueKind.Object)
+            return document;
+        string kind = Kind(document.RootElement);
+        document.Dispose();
+        throw new CheckpointFormatException(file, rule, $"the document is {kind}; expected an object.");
+    }
+
+    /// <summary>The same, whatever is at the root.</summary>
+    internal static JsonDocument ParseAny(ReadOnlyMemory<byte> utf8, string file, string rule, string expected = "JSON")
+    {
         if (utf8.Span.StartsWith("\uFEFF"u8))
             utf8 = utf8[3..];
         if (!Utf8.IsValid(utf8.Span))
@@ -24,16 +35,11 @@ internal static class JsonDocuments
         try
         {
             RequireUnicode(utf8.Span);
-            JsonDocument document = JsonDocument.Parse(utf8, Options);
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-                return document;
-            string kind = Kind(document.RootElement);
-            document.Dispose();
-            throw new CheckpointFormatException(file, rule, $"the document is {kind}; expected an object.");
+            return JsonDocument.Parse(utf8, Options);
         }
         catch (JsonException e)
         {
-            string why = utf8.IsEmpty ? "the file is empty; expected a JSON object."
+            string why = utf8.IsEmpty ? $"the file is empty; expected {expected}."
                 : e.Message.Contains("Duplicate", StringComparison.OrdinalIgnoreCase) ? "the document has two equal keys in one object."
                 : $"the document is not valid JSON at line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1}.";
             throw new CheckpointFormatException(file, rule, why, e);

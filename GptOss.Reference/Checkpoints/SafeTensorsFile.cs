@@ -83,6 +83,16 @@ public sealed class SafeTensorsFile : IDisposable
     /// <exception cref="ObjectDisposedException">The file is closed.</exception>
     public ReadOnlyMemory<byte> Bytes(string name) => View<byte>(name);
 
+    /// <summary>Part of the bytes of one of <see cref="Tensors"/>, for those of 2 GiB and more.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It does not lie inside the tensor.</exception>
+    /// <exception cref="ObjectDisposedException">The file is closed.</exception>
+    internal ReadOnlySpan<byte> Part(TensorInfo tensor, long offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, tensor.ByteCount - count);
+        return _map.Span(_dataStart + tensor.Begin + offset, count);
+    }
+
     /// <summary>The elements of a BF16, F16, U16 or I16 tensor as their bits.</summary>
     /// <inheritdoc cref="Bytes" path="/exception"/>
     public ReadOnlyMemory<ushort> UInt16s(string name) => View<ushort>(name, DType.BF16, DType.F16, DType.U16, DType.I16);

@@ -4,17 +4,16 @@ using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
 
-/// <summary>How far a stage may lie from the published reference: largest |Δ| over the root mean square of the recorded stage.</summary>
+/// <summary>How far a run may lie from a recording, in each way that the two are compared; <see cref="Published"/> are the measured ones.</summary>
 /// <remarks>
 /// <para>
-/// float32: budget = (b + r · ulp(p)) · 1.09^layer, the stages after the last layer counted as one layer more. Both sides round in float32 and add in
-/// different orders, so a dot product of n terms lies about √n · 2^-24 from the truth, four times that in the worst of ten thousand:
-/// 2.4e-6 at 96 channels, 1.3e-5 at the published 2880. b covers one such product and what the layers before it did; each layer reads the sum of all before
-/// it and adds its own, which measured 9 % a layer on random weights, the worst that a router and a softmax can do to a difference.
+/// float32: both sides round in float32 and add in different orders, so a dot product of n terms lies about √n · 2^-24 from the truth, four times that in the
+/// worst of ten thousand: 2.4e-6 at 96 channels, 1.3e-5 at the published 2880. b covers one such product and what the layers before it did; each layer reads the sum
+/// of all before it and adds its own, which measured 9 % a layer on random weights, the worst that a router and a softmax can do to a difference.
 /// </para>
-/// <para>Every number below states what was measured on the golden packs; each is at most about three times that.</para>
+/// <para>Every number below states what was measured on the golden packs; each is at most about three times that. Their form as a file: docs/golden-packs.md.</para>
 /// </remarks>
-public static class Budgets
+public sealed record Budgets
 {
     /// <summary>
     /// Of stages that are sums over many channels: norms, projections, residual stream, router, logits. Measured: 1.0e-5 after two layers (shape-base), 1.2e-5
@@ -60,48 +59,52 @@ public static class Budgets
     private const double Bfloat16Logits = 0.14;
 
     /// <summary>Share of elements that must have equal bits in bfloat16 from recorded inputs. Measured: at least 99.77 % (attention residual of shape-base), mostly all.</summary>
-    public const double EqualBits = 0.995;
+    private const double Bfloat16EqualBits = 0.995;
 
-    /// <summary>The float32 budget of a stage at a position.</summary>
-    /// <param name="key">The stage.</param>
-    /// <param name="position">The token's position.</param>
-    /// <param name="rotary">The model's angles.</param>
-    /// <param name="config">The model's numbers.</param>
-    public static double Float32(StageKey key, int position, RotaryTable rotary, GptOssConfig config)
+    /// <summary>Distances to the published reference, as measured on the golden packs.</summary>
+    public static Budgets Published { get; } = new()
     {
-        ArgumentNullException.ThrowIfNull(rotary);
-        ArgumentNullException.ThrowIfNull(config);
-        double budget = key.Stage switch
+        Float32 = new()
         {
-            Stage.Embedding => 0,                      // widened, never computed
-            Stage.Heads => Heads,
-            Stage.SwiGlu => SwiGlu,
-            _ => Sum,
-        };
-        double ulps = key.Stage switch
+            Growth = Growth,
+            Stages = Kinds().ToDictionary(stage => stage, stage => stage switch
+            {
+                Stage.Embedding => new StageBudget(0),             // widened, never computed
+                Stage.Query or Stage.Key => new(Sum, RotationUlps),
+                Stage.Heads => new(Heads, UlpsAfterRotation),
+                Stage.SwiGlu => new(SwiGlu, UlpsAfterRotation),
+                _ => new(Sum, UlpsAfterRotation),
+            }),
+        },
+        Bfloat16 = new() { Growth = 1, Stages = new Dictionary<Stage, StageBudget> { [Stage.Logits] = new(Bfloat16Logits) } },
+        Bfloat16Blocks = new()
         {
-            Stage.Query or Stage.Key => RotationUlps,
-            Stage.Embedding => 0,
-            Stage.AttentionNorm or Stage.Qkv when key.Layer == 0 => 0,
-            _ => UlpsAfterRotation,
-        };
-        int layers = key.Stage is Stage.Norm or Stage.Logits ? config.NumHiddenLayers : Math.Max(key.Layer, 0);
-        return (budget + ulps * UlpOfLargestAngle(position, rotary)) * Math.Pow(Growth, layers);
+            Growth = 1,
+            EqualBits = Bfloat16EqualBits,
+            Stages = Kinds().ToDictionary(stage => stage, stage => new StageBudget(stage == Stage.Embedding ? 0 : Bfloat16Ulp)),
+        },
+    };
+
+    /// <summary>The whole model in float32; every kind has one.</summary>
+    public required StageBudgets Float32 { get; init; }
+
+    /// <summary>The whole model in bfloat16, where weights were trained: rounding flips experts of random ones.</summary>
+    public required StageBudgets Bfloat16 { get; init; }
+
+    /// <summary>bfloat16 block by block, each from the recorded residual stream before it; every kind has one.</summary>
+    public required StageBudgets Bfloat16Blocks { get; init; }
+
+    /// <summary>The budgets of the whole model in one precision.</summary>
+    public StageBudgets Of(Precision precision) => precision == Precision.Bfloat16 ? Bfloat16 : Float32;
+
+    /// <summary>Reads a file of budgets; whatever it does not state is as published.</summary>
+    /// <exception cref="CheckpointFormatException">The file cannot be read or says what cannot be; the message says what.</exception>
+    public static Budgets Read(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return BudgetsJson.Read(path);
     }
 
-    /// <summary>The bfloat16 budget of a stage that is computed from the recorded input of its block.</summary>
-    public static double Bfloat16Stage(Stage stage) => stage == Stage.Embedding ? 0 : Bfloat16Ulp;
-
-    /// <summary>The bfloat16 budget of the logits of a whole trained model.</summary>
-    public static double Bfloat16Model => Bfloat16Logits;
-
-    private static double UlpOfLargestAngle(int position, RotaryTable rotary)
-    {
-        if (position == 0)
-            return 0;
-        float largest = 0;
-        foreach (float frequency in rotary.Frequencies)
-            largest = Math.Max(largest, position * frequency);
-        return MathF.BitIncrement(largest) - largest;
-    }
+    /// <summary>Every stage kind that has a budget, in forward order: all but chosen experts.</summary>
+    private static IEnumerable<Stage> Kinds() => Enum.GetValues<Stage>().Where(stage => stage != Stage.Experts);
 }

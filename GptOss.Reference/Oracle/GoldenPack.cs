@@ -86,6 +86,9 @@ public sealed class GoldenPack
     /// <summary>The logits hash in the manifest; null where it states none.</summary>
     public string? LogitsHash => _manifest.LogitsHash;
 
+    /// <summary>How far a run may lie from the recording: the pack's own budgets where its manifest states any, else the published ones.</summary>
+    public Budgets Budgets => _manifest.Budgets;
+
     private string ManifestPath => Path.Combine(Folder, PackManifest.FileName);
 
     /// <summary>Opens a pack: reads its manifest and checks all of it.</summary>
@@ -171,7 +174,8 @@ public sealed class GoldenPack
         }
     }
 
-    private string PathOf(Precision precision)
+    /// <summary>The file that holds the recording of a precision, whether or not it is there.</summary>
+    internal string PathOf(Precision precision)
     {
         string own = Path.Combine(Folder, TraceFile.StagesName);
         if (_manifest.Profile is { } profile)

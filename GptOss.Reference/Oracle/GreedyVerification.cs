@@ -35,9 +35,7 @@ internal static class GreedyVerification
             {
                 string name = $"prompt {reports.Count}";
                 hashes.Append(run.Hash);
-                double allowed = model.Precision == Precision.Bfloat16
-                    ? Budgets.Bfloat16Model
-                    : Budgets.Float32(new(Stage.Logits, -1), run.Sequence.Length, model.Rotary, model.Config);
+                double allowed = pack.Budgets.Of(model.Precision).Of(new(Stage.Logits, -1), run.Sequence.Length, model.Rotary, model.Config);
                 if (run.Differs is { } found)
                     notes.Add($"{name}, step {run.Steps}: {found}, recorded {run.Record.Continuation[run.Steps]} at margin {run.Record.Margins[run.Steps]:0.#####}.");
                 reports.Add(new(name, run.Margin, allowed, run.Steps + (run.Differs is null ? 0 : 1), null, run.Margin <= allowed));

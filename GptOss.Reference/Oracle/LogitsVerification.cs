@@ -17,14 +17,13 @@ internal static class LogitsVerification
         // Logits after ids[..n] are row n − 1 of one run: causal attention, and the same bits whatever follows.
         Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = positions, Stages = StageFilter.Parse(key.Name) }, cancellation);
         StageRows logits = ours.Find(key)!;
-        RotaryTable rotary = model.Rotary;
+        StageBudgets budgets = pack.Budgets.Of(model.Precision);
         var reports = new List<StageReport>();
         for (int i = 0; i < positions.Length; i++)
         {
-            bool half = model.Precision == Precision.Bfloat16;
-            double allowed = half ? Budgets.Bfloat16Model : Budgets.Float32(key, positions[i], rotary, model.Config);
+            double allowed = budgets.Rows(key, positions, model)(i);
             string name = pack.Kind == PackKind.Lengths ? $"length-{pack.Lengths[i]}" : $"sound, position {positions[i]}";
-            reports.Add(StageComparison.Values(name, recorded[i], logits[i], logits.Width, _ => allowed, leastEqual: half ? 0 : null));
+            reports.Add(StageComparison.Values(name, recorded[i], logits[i], logits.Width, _ => allowed, leastEqual: budgets.EqualBits ?? (model.Precision == Precision.Bfloat16 ? 0 : null)));
             var one = new StageRows(key, 1, logits.Width);
             recorded[i].CopyTo(one.Values, 0);
             var our = new StageRows(key, 1, logits.Width);

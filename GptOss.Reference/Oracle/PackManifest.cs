@@ -22,6 +22,7 @@ internal sealed record PackManifest
     internal string? Checkpoint { get; private init; }
     internal Precision? Profile { get; private init; }
     internal string? LogitsHash { get; private init; }
+    internal Budgets Budgets { get; private init; } = Budgets.Published;
 
     internal static PackManifest Read(string path)
     {
@@ -31,6 +32,7 @@ internal sealed record PackManifest
         {
             Profile = reader.Profile(),
             LogitsHash = reader.Hash(),
+            Budgets = reader.Budgets(),
         };
         switch (manifest.Kind)
         {
@@ -104,6 +106,9 @@ internal sealed record PackManifest
             return JsonDocuments.Text(hash) is { } text && ExpectedHashes.IsHash(text) ? text
                 : throw Bad($"logits_hash is {JsonDocuments.Shown(hash)}; expected 64 lower-case hexadecimal digits.");
         }
+
+        internal Budgets Budgets() =>
+            root.TryGetProperty("budgets", out JsonElement budgets) ? BudgetsJson.OfManifest(budgets, path) : Oracle.Budgets.Published;
 
         internal int[] Integers(string key, bool allowEmpty = false) => Integers(root, key, key, allowEmpty);
 

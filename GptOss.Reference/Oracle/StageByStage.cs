@@ -13,6 +13,7 @@ namespace GptOss.Reference.Oracle;
 /// </remarks>
 internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace reference)
 {
+    private readonly StageBudgets _budgets = pack.Budgets.Bfloat16Blocks;
     private readonly List<StageReport> _reports = [];
     private readonly List<string> _notes = [];
 
@@ -83,7 +84,7 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
             }
             StageKey router = new(Stage.Router, layer);
             _reports.Add(StageComparison.Experts(Recorded(Stage.Experts, layer)!, stage, reference.Find(router) ?? ours[router],
-                _ => Budgets.Bfloat16Stage(Stage.Router), ties));
+                _budgets.Rows(router, pack.Positions, model), ties));
             _notes.AddRange(ties.Order().Select(row =>
                 $"{stage.Key}: position {pack.Positions[row]} chose other experts or another order at a near tie; what follows in its block is not compared."));
         }
@@ -105,8 +106,8 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
     {
         if (reference.Find(actual.Key) is not { } recorded)
             return;
-        double allowed = Budgets.Bfloat16Stage(actual.Key.Stage);
-        _reports.Add(StageComparison.Values(actual.Key.Name, recorded.Values, actual.Values, recorded.Width, _ => allowed, skipped, Budgets.EqualBits));
+        _reports.Add(StageComparison.Values(actual.Key.Name, recorded.Values, actual.Values, recorded.Width,
+            _budgets.Rows(actual.Key, pack.Positions, model), skipped, _budgets.EqualBits));
     }
 
     private StageRows? Recorded(Stage stage, int layer) => reference.Find(new(stage, layer));

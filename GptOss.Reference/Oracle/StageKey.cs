@@ -15,7 +15,7 @@ public readonly record struct StageKey(Stage Stage, int Layer)
         Stage.MlpNorm, Stage.Router, Stage.Experts, Stage.ExpertWeights, Stage.SwiGlu, Stage.MlpResidual,
     ];
 
-    private static readonly Dictionary<string, Stage> BySuffix = InLayer.ToDictionary(stage => StageNames.Of(stage, 0)["block.0.".Length..]);
+    private static readonly Dictionary<string, Stage> ByKind = Enum.GetValues<Stage>().ToDictionary(KindOf);
 
     /// <summary>The name, such as <c>block.3.attn.qkv</c>.</summary>
     public string Name => StageNames.Of(Stage, Layer);
@@ -51,13 +51,18 @@ public readonly record struct StageKey(Stage Stage, int Layer)
         if (key.Layer == -1)
             return true;
         string[] parts = name.Split('.', 3);
-        if (parts.Length != 3 || parts[0] != "block" || !BySuffix.TryGetValue(parts[2], out Stage stage)
+        if (parts.Length != 3 || parts[0] != "block" || !ByKind.TryGetValue(parts[2], out Stage stage) || !InLayer.Contains(stage)
             || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int layer) || layer >= layers
             || parts[1] != layer.ToString(CultureInfo.InvariantCulture))
             return false;
         key = new(stage, layer);
         return true;
     }
+
+    /// <summary>What a stage is called whatever its layer: <c>attn.qkv</c>, <c>logits</c>.</summary>
+    internal static string KindOf(Stage stage) => StageNames.Of(stage, 0) is var name && name.StartsWith("block.0.", StringComparison.Ordinal) ? name["block.0.".Length..] : name;
+
+    internal static bool TryParseKind(string kind, out Stage stage) => ByKind.TryGetValue(kind, out stage);
 
     /// <summary>The shape of one token's row: [heads, headDim] for rotated queries, for instance.</summary>
     public IReadOnlyList<long> RowShape(GptOssConfig config)

@@ -15,7 +15,6 @@ internal static class TraceVerification
         Trace reference = pack.ReadTrace(Precision.Float32, model.Config);
         float[]? lastLogits = pack.ReadLastLogits(Precision.Float32, model.Config);
         Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = pack.Positions }, cancellation);
-        RotaryTable rotary = model.Rotary;
         var reports = new List<StageReport>();
         var notes = new List<string>();
         var skipped = new HashSet<int>();
@@ -32,7 +31,7 @@ internal static class TraceVerification
             }
             else
             {
-                reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, Allowed(stage.Key), skipped));
+                reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, Allowed(stage.Key), skipped, pack.Budgets.Float32.EqualBits));
             }
         }
         if (lastLogits is not null && pack.Positions[^1] == pack.Ids.Count - 1)
@@ -40,11 +39,11 @@ internal static class TraceVerification
             StageKey logits = new(Stage.Logits, -1);
             StageRows all = ours.Find(logits)!;
             double allowed = Allowed(logits)(pack.Positions.Count - 1);
-            reports.Add(StageComparison.Values("logits.last", lastLogits, all[all.Count - 1], all.Width, _ => allowed));
+            reports.Add(StageComparison.Values("logits.last", lastLogits, all[all.Count - 1], all.Width, _ => allowed, leastEqual: pack.Budgets.Float32.EqualBits));
         }
         return new("float32", Precision.Float32, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Float32));
 
-        Func<int, double> Allowed(StageKey key) => row => Budgets.Float32(key, pack.Positions[row], rotary, model.Config);
+        Func<int, double> Allowed(StageKey key) => pack.Budgets.Float32.Rows(key, pack.Positions, model);
     }
 
     /// <summary>Block by block from recorded inputs; the whole model where a checkpoint is named, because rounding flips experts of random weights.</summary>
@@ -54,13 +53,15 @@ internal static class TraceVerification
         Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = pack.Positions }, cancellation);
         yield return new StageByStage(pack, model, reference).Run(ours.Find(new(Stage.Embedding, -1))!);
 
-        StageKey key = new(Stage.Logits, -1);
+        StageBudgets budgets = pack.Budgets.Bfloat16;
         var reports = new List<StageReport>();
-        if (pack.CheckpointName is not null && reference.Find(key) is { } logits)
+        foreach (StageRows stage in reference.Stages.Where(stage => pack.CheckpointName is not null && budgets.Has(stage.Key.Stage)))
         {
-            double allowed = Budgets.Bfloat16Model;
-            reports.Add(StageComparison.Values("logits", logits.Values, ours.Find(key)!.Values, logits.Width, _ => allowed, leastEqual: 0));
-            reports.Add(ArgMaxOf(logits, ours.Find(key)!, allowed));
+            StageRows actual = ours.Find(stage.Key)!;
+            Func<int, double> allowed = budgets.Rows(stage.Key, pack.Positions, model);
+            reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, allowed, leastEqual: budgets.EqualBits ?? 0));
+            if (stage.Key.Stage == Stage.Logits)
+                reports.Add(ArgMaxOf(stage, actual, allowed(0)));
         }
         string[] notes = reports.Count > 0 ? [] : ["The whole model is not compared: bfloat16 rounding flips experts of random weights, and the streams part."];
         yield return new("bfloat16", Precision.Bfloat16, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Bfloat16));

@@ -1,0 +1,168 @@
+using System.Diagnostics.CodeAnalysis;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>Named tensors that any program wrote: logits, or stages of a forward pass. Nothing in it is trusted.</summary>
+/// <remarks>
+/// <para>
+/// A file is safetensors, <c>.npy</c>, <c>.npz</c> or JSON (nested arrays of numbers, or an object of them), told apart by its first bytes. A folder is a golden
+/// pack or a trace of <see cref="Tracer"/>, or holds such files, whose tensors are then taken together.
+/// </para>
+/// <para>Files are mapped and read row by row, so that they may be larger than memory; JSON and compressed arrays are held in memory, within limits.</para>
+/// <para>Sources: huggingface/safetensors, <c>README.md</c>; numpy, <c>numpy/lib/format.py</c>; PKWARE, <c>APPNOTE.TXT</c>.</para>
+/// </remarks>
+public sealed class Dump : IDisposable
+{
+    private const string LogitsName = "logits", PositionsName = "positions", IdsName = "ids";
+    private readonly List<IDisposable> _files;
+
+    private Dump(string path, GoldenPack? pack, Precision? precision, List<DumpTensor> all, List<IDisposable> files)
+    {
+        (Path, Pack, Precision, _files) = (path, pack, precision, files);
+        Tensors = [.. all.Where(tensor => tensor.Name is not (PositionsName or IdsName))];
+        Positions = pack is { Positions.Count: > 0 } ? pack.Positions : Numbers(all, PositionsName);
+        Ids = pack is { Ids.Count: > 0 } ? pack.Ids : Numbers(all, IdsName);
+        for (int i = 1; i < Positions?.Count; i++)
+        {
+            if (Positions[i] <= Positions[i - 1])
+                throw new CheckpointFormatException(path, "dump-positions", $"positions hold {Positions[i]} after {Positions[i - 1]}; expected ascending positions.");
+        }
+    }
+
+    /// <summary>The file or folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The pack whose recording this is; null for files without a manifest.</summary>
+    public GoldenPack? Pack { get; }
+
+    /// <summary>Where the values were rounded, as the pack says; null for files without a manifest.</summary>
+    public Precision? Precision { get; }
+
+    /// <summary>The tensors, without <see cref="Positions"/> and <see cref="Ids"/>.</summary>
+    public IReadOnlyList<DumpTensor> Tensors { get; }
+
+    /// <summary>The position of each row, ascending: from the manifest, or from a tensor called <c>positions</c>; null where the dump says nothing.</summary>
+    public IReadOnlyList<int>? Positions { get; }
+
+    /// <summary>The token ids: from the manifest, or from a tensor called <c>ids</c>; null where the dump says nothing.</summary>
+    public IReadOnlyList<int>? Ids { get; }
+
+    /// <summary>Opens a file or folder and checks all of its headers.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="precision">Which recording of a pack that has two; null for float32 where there is one.</param>
+    /// <exception cref="CheckpointFormatException">It cannot be read, or breaks a rule of its format; one sentence.</exception>
+    public static Dump Open(string path, Precision? precision = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var files = new List<IDisposable>();
+        try
+        {
+            if (!Directory.Exists(path))
+            {
+                (GoldenPack? owner, Precision? recorded) = OwnerOf(path);
+                return new(path, owner, recorded, [.. DumpFile.Open(path, files)], files);
+            }
+            if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
+                return new(path, null, null, Folder(path, files), files);
+            GoldenPack pack = GoldenPack.Open(path);
+            Precision chosen = precision ?? (pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16);
+            if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
+                throw new CheckpointFormatException(path, "dump-empty", $"the pack has no recording in {PackNames.Of(chosen)}.");
+            return new(path, pack, chosen, [.. DumpFile.Open(pack.PathOf(chosen), files)], files);
+        }
+        catch
+        {
+            files.ForEach(file => file.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>The tensor of a name; false where there is none.</summary>
+    public bool TryGet(string name, [NotNullWhen(true)] out DumpTensor? tensor)
+    {
+        tensor = Tensors.FirstOrDefault(tensor => tensor.Name == name);
+        return tensor is not null;
+    }
+
+    /// <summary>The logits: the tensor called <c>logits</c>, or the only one. [positions, vocabulary]; dimensions of one before the positions are dropped.</summary>
+    /// <param name="vocabulary">What a row must have; null to take the last dimension.</param>
+    /// <exception cref="CheckpointFormatException">There is no such tensor, or its rows have another length.</exception>
+    public DumpTensor Logits(int? vocabulary = null)
+    {
+        DumpTensor tensor = TryGet(LogitsName, out DumpTensor? named) ? named : Tensors is [var only] ? only
+            : throw new CheckpointFormatException(Path, "dump-logits", Tensors.Count == 0 ? "there are no tensors."
+                : $"none of its {Tensors.Count} tensors is called logits: {Printable.List([.. Tensors.Select(t => $"'{Printable.Clip(t.Name)}'")], ", ", 4)}.");
+        if (tensor.Rows == 0)
+            throw new CheckpointFormatException(Path, "dump-logits", $"tensor '{Printable.Clip(tensor.Name)}' is empty.");
+        return tensor.WithRowsOf(vocabulary is { } wanted ? [wanted] : tensor.Shape is [.., var last] ? [last] : []);
+    }
+
+    /// <summary>Closes the files; tensors cannot be read from here on.</summary>
+    public void Dispose() => _files.ForEach(file => file.Dispose());
+
+    /// <summary>The pack that a recording inside its folder belongs to.</summary>
+    private static (GoldenPack? Pack, Precision? Precision) OwnerOf(string path)
+    {
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? path;
+        if (System.IO.Path.GetFileName(path) is not ("stages.safetensors" or "stages.f32.safetensors" or "stages.bf16.safetensors" or "logits.f32.safetensors")
+            || !File.Exists(System.IO.Path.Combine(folder, PackManifest.FileName)))
+            return default;
+        GoldenPack pack = GoldenPack.Open(folder);
+        foreach (Precision precision in Enum.GetValues<Precision>())
+        {
+            if (System.IO.Path.GetFileName(pack.PathOf(precision)) == System.IO.Path.GetFileName(path))
+                return (pack, precision);
+        }
+        return default;
+    }
+
+    private static List<DumpTensor> Folder(string path, List<IDisposable> files)
+    {
+        var tensors = new List<DumpTensor>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (string file in Listed(path))
+        {
+            foreach (DumpTensor tensor in DumpFile.Open(file, files))
+            {
+                if (!names.Add(tensor.Name))
+                    throw new CheckpointFormatException(file, "dump-duplicate", $"another file of its folder has a tensor '{Printable.Clip(tensor.Name)}', too.");
+                tensors.Add(tensor);
+            }
+        }
+        return tensors.Count > 0 ? tensors
+            : throw new CheckpointFormatException(path, "dump-empty", "the folder has no manifest.json and no .safetensors, .npy or .npz file.");
+    }
+
+    private static string[] Listed(string folder)
+    {
+        try
+        {
+            return
+            [
+                .. Directory.EnumerateFiles(folder).Where(file => System.IO.Path.GetExtension(file) is ".safetensors" or ".npy" or ".npz")
+                    .Order(StringComparer.Ordinal),
+            ];
+        }
+        catch (Exception e) when (Files.IsReadFailure(e))
+        {
+            throw Files.Unreadable(folder, e);
+        }
+    }
+
+    private int[]? Numbers(List<DumpTensor> all, string name)
+    {
+        if (all.Find(tensor => tensor.Name == name) is not { } tensor || all.Count == 1)
+            return null;
+        if (tensor.Rows == 0)
+            throw new CheckpointFormatException(Path, "dump-positions", $"tensor '{name}' is empty.");
+        DumpTensor row = tensor.WithRowsOf(tensor.Shape);
+        if (row.Width > 1 << 24)
+            throw new CheckpointFormatException(Path, "dump-positions", $"tensor '{name}' is {Printable.Shape(tensor.Shape)}; that is more than any context holds.");
+        int[] numbers = new int[row.Width];
+        row.ReadIntegers(0, numbers);
+        return Array.TrueForAll(numbers, number => number >= 0) ? numbers
+            : throw new CheckpointFormatException(Path, "dump-positions", $"tensor '{name}' holds a negative number.");
+    }
+}

@@ -1,0 +1,226 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
+using GptOss.Reference.Checkpoints;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>A <c>.npz</c>: a zip archive of <c>.npy</c> arrays. Stored arrays are read in place; of deflated ones the last that was read is held in memory.</summary>
+/// <remarks>Source: PKWARE, <c>APPNOTE.TXT</c> 6.3.10, sections 4.3.7, 4.3.12, 4.3.16, 4.4.5 and 4.5.3.</remarks>
+internal sealed class NpzFile : IDisposable
+{
+    /// <summary>What one deflated array may take of memory.</summary>
+    private const long MostInflated = 1 << 30;
+
+    /// <summary>Deflate makes at most 1,032 bytes of one.</summary>
+    private const long MostRatio = 1032;
+    private const string Rule = "npz";
+
+    private readonly string _path;
+    private readonly MappedFile _map;
+    private readonly Dictionary<string, byte[]> _inflated = [];
+    private readonly HashSet<string> _checked = [];
+
+    private NpzFile(string path, MappedFile map) => (_path, _map) = (path, map);
+
+    private readonly record struct Entry(string Name, bool IsDeflated, uint Crc, long Compressed, long Length, long Start);
+
+    internal static List<DumpTensor> Open(string path, MappedFile map, List<IDisposable> files)
+    {
+        var archive = new NpzFile(path, map);
+        files.Add(archive);
+        var tensors = new List<DumpTensor>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (Entry entry in archive.Entries())
+        {
+            string name = Path.ChangeExtension(entry.Name, null);
+            if (!names.Add(name))
+                throw archive.Bad($"'{Printable.Clip(entry.Name)}' occurs twice.");
+            byte[] start = archive.StartOf(entry);
+            NpyHeader header = NpyHeader.Parse(start, entry.Length, path, $"'{Printable.Clip(entry.Name)}'");
+            tensors.Add(new(path, name, header.Type, header.Shape, (offset, count) => archive.Bytes(entry, header.Bytes + offset, count)));
+        }
+        return tensors;
+    }
+
+    public void Dispose() => _inflated.Clear();
+
+    /// <summary>Bytes of an array, whose checksum has been compared before any of it is handed out.</summary>
+    private ReadOnlySpan<byte> Bytes(Entry entry, long offset, int count)
+    {
+        if (entry.IsDeflated)
+        {
+            if (!_inflated.TryGetValue(entry.Name, out byte[]? bytes))
+            {
+                _inflated.Clear();
+                bytes = Inflate(entry, entry.Length);
+                RequireCrc(entry, Crc32.Of(bytes, 0));
+                _inflated.Add(entry.Name, bytes);
+            }
+            return bytes.AsSpan((int)offset, count);
+        }
+        if (_checked.Add(entry.Name))
+        {
+            uint crc = 0;
+            for (long at = 0; at < entry.Length; at += 1 << 20)
+                crc = Crc32.Of(_map.Span(entry.Start + at, (int)Math.Min(1 << 20, entry.Length - at)), crc);
+            RequireCrc(entry, crc);
+        }
+        return _map.Span(entry.Start + offset, count);
+    }
+
+    private byte[] StartOf(Entry entry)
+    {
+        int count = (int)Math.Min(entry.Length, NpyHeader.MostBytes);
+        return entry.IsDeflated ? Inflate(entry, count) : _map.Span(entry.Start, count).ToArray();
+    }
+
+    private byte[] Inflate(Entry entry, long count)
+    {
+        try
+        {
+            using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            file.Position = entry.Start;
+            using var inflate = new DeflateStream(file, CompressionMode.Decompress);
+            byte[] bytes = new byte[count];
+            return inflate.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? bytes
+                : throw Bad($"'{Printable.Clip(entry.Name)}' inflates to less than the {entry.Length} bytes that are announced.");
+        }
+        catch (InvalidDataException e)
+        {
+            throw new CheckpointFormatException(_path, Rule, $"'{Printable.Clip(entry.Name)}' is no valid deflate stream.", e);
+        }
+        catch (Exception e) when (Files.IsReadFailure(e))
+        {
+            throw Files.Unreadable(_path, e);
+        }
+    }
+
+    private void RequireCrc(Entry entry, uint crc)
+    {
+        if (crc != entry.Crc)
+            throw Bad($"'{Printable.Clip(entry.Name)}' has the checksum {crc:x8}; the archive says {entry.Crc:x8}.");
+    }
+
+    /// <summary>The central directory, each entry checked against the file's length.</summary>
+    private List<Entry> Entries()
+    {
+        (long at, long count) = Directory();
+        var entries = new List<Entry>();
+        for (; count > 0; count--)
+        {
+            ReadOnlySpan<byte> head = Span(at, 46, "a directory entry");
+            if (U32(head, 0) != 0x02014b50)
+                throw Bad($"there is no directory entry at byte {at}.");
+            int nameBytes = U16(head, 28), extraBytes = U16(head, 30), commentBytes = U16(head, 32);
+            ReadOnlySpan<byte> tail = Span(at + 46, nameBytes + extraBytes, "a directory entry");
+            entries.Add(EntryOf(head, Encoding.UTF8.GetString(tail[..nameBytes]), tail[nameBytes..]));
+            at += 46 + nameBytes + extraBytes + commentBytes;
+        }
+        return entries.Count > 0 ? entries : throw Bad("the archive is empty.");
+    }
+
+    private Entry EntryOf(ReadOnlySpan<byte> head, string name, ReadOnlySpan<byte> extra)
+    {
+        string shown = Printable.Clip(name);
+        int method = U16(head, 10);
+        long compressed = U32(head, 20), length = U32(head, 24), local = U32(head, 42);
+        if (!name.EndsWith(".npy", StringComparison.Ordinal))
+        {
+            throw Bad(name.EndsWith(".pkl", StringComparison.Ordinal)
+                ? "this is a PyTorch file; save the tensors with the safetensors package, or as .npy, instead."
+                : $"the archive holds '{shown}'; expected .npy arrays.");
+        }
+        if ((U16(head, 8) & 1) != 0)
+            throw Bad($"'{shown}' is encrypted.");
+        if (method is not (0 or 8))
+            throw Bad($"'{shown}' is packed by method {method}; expected stored or deflated.");
+        Zip64(extra, ref length, ref compressed, ref local);
+        ReadOnlySpan<byte> here = Span(local, 30, $"'{shown}'");
+        if (U32(here, 0) != 0x04034b50)
+            throw Bad($"'{shown}' is not at byte {local}, where the directory says it is.");
+        long start = local + 30 + U16(here, 26) + U16(here, 28);
+        if (compressed < 0 || length < 0 || start > _map.Length - compressed)
+            throw Bad($"'{shown}' is said to have {compressed} bytes from byte {start} of a file of {_map.Length}.");
+        if (method == 0 ? compressed != length : length / MostRatio > compressed)
+            throw Bad($"'{shown}' is said to be {length} bytes in {compressed}, which cannot be.");
+        if (method != 0 && length > MostInflated)
+            throw Bad($"'{shown}' inflates to {length} bytes; at most {MostInflated} are read. Save it without compression (numpy.savez).");
+        return new(name, method != 0, U32(head, 16), compressed, length, start);
+    }
+
+    /// <summary>Where the central directory begins, and how many entries it has.</summary>
+    private (long At, long Count) Directory()
+    {
+        int most = (int)Math.Min(_map.Length, 22 + 65535);
+        long first = _map.Length - most;
+        ReadOnlySpan<byte> end = _map.Span(first, most);
+        int found = end.LastIndexOf("PK\u0005\u0006"u8);
+        if (found < 0 || most - found < 22)
+            throw Bad("this is no complete zip archive: its directory is missing.");
+        long count = U16(end, found + 10), at = U32(end, found + 16);
+        if (count != 0xFFFF && at != 0xFFFFFFFF || first + found < 20)
+            return (at, count);
+        ReadOnlySpan<byte> locator = Span(first + found - 20, 20, "the directory");
+        if (U32(locator, 0) != 0x07064b50)
+            return (at, count);
+        ReadOnlySpan<byte> end64 = Span(I64(locator, 8), 56, "the directory");
+        return U32(end64, 0) == 0x06064b50 ? (I64(end64, 48), I64(end64, 32)) : throw Bad("the directory is not where the archive says it is.");
+    }
+
+    /// <summary>Sizes of 4 GiB and more stand in an extra field, in this order, each only where the plain field is full.</summary>
+    private static void Zip64(ReadOnlySpan<byte> extra, ref long length, ref long compressed, ref long local)
+    {
+        while (extra.Length >= 4)
+        {
+            int id = U16(extra, 0), size = Math.Min(U16(extra, 2), extra.Length - 4);
+            ReadOnlySpan<byte> field = extra.Slice(4, size);
+            if (id == 1)
+            {
+                Take(ref field, ref length);
+                Take(ref field, ref compressed);
+                Take(ref field, ref local);
+            }
+            extra = extra[(4 + size)..];
+        }
+
+        static void Take(ref ReadOnlySpan<byte> field, ref long value)
+        {
+            if (value != 0xFFFFFFFF || field.Length < 8)
+                return;
+            value = I64(field, 0);
+            field = field[8..];
+        }
+    }
+
+    private ReadOnlySpan<byte> Span(long at, int count, string what) => at >= 0 && at <= _map.Length - count ? _map.Span(at, count)
+        : throw Bad($"the archive ends inside {what}.");
+
+    private static ushort U16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
+
+    private static uint U32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
+
+    private static long I64(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadInt64LittleEndian(bytes[at..]);
+
+    private CheckpointFormatException Bad(string sentence) => new(_path, Rule, sentence);
+
+    /// <summary>CRC-32 as zip archives have it: reflected polynomial 0xEDB88320.</summary>
+    private static class Crc32
+    {
+        private static readonly uint[] Table = [.. Enumerable.Range(0, 256).Select(i =>
+        {
+            uint value = (uint)i;
+            for (int bit = 0; bit < 8; bit++)
+                value = (value & 1) != 0 ? (value >> 1) ^ 0xEDB88320 : value >> 1;
+            return value;
+        })];
+
+        internal static uint Of(ReadOnlySpan<byte> bytes, uint before)
+        {
+            uint crc = ~before;
+            foreach (byte value in bytes)
+                crc = Table[(byte)(crc ^ value)] ^ (crc >> 8);
+            return ~crc;
+        }
+    }
+}
