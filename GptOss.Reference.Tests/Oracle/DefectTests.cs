@@ -64,6 +64,6 @@ public sealed class DefectTests(DefectTests.PackModel shared) : IClassFixture<De
 
         internal StageReport Compare(string name, float[] recorded, float[] found) =>
             StageComparison.Values(name, recorded, found, Model.Config.VocabSize,
-                row => Budgets.Float32(new(Stage.Logits, -1), Pack.Positions[row], Model.Rotary, Model.Config));
+                Budgets.Published.Float32.Rows(new(Stage.Logits, -1), Pack.Positions, Model));
     }
 }

@@ -19,7 +19,7 @@ internal readonly record struct Deviation(double Rms, double OverBudget, double 
 internal sealed class DefectComparison(Transformer sound, DumpedRows dump)
 {
     private readonly float[][] _sound = new float[dump.Positions.Count][];
-    private readonly double[] _budgets = [.. dump.Positions.Select(position => dump.LogitsPerNumber * BudgetOf(sound, position))];
+    private readonly Func<int, double> _budget = Budgets.Published.Of(sound.Precision).Rows(new(Stage.Logits, -1), dump.Positions, sound);
     private double[] _dumped = [], _ours = [];
 
     /// <summary>rms(S) over the logits of the compared rows.</summary>
@@ -61,13 +61,10 @@ internal sealed class DefectComparison(Transformer sound, DumpedRows dump)
                 largest = double.IsNaN(difference) ? double.PositiveInfinity : Math.Max(largest, difference);
             }
             numbers += width;
-            worst = Math.Max(worst, largest / _budgets[row]);
+            worst = Math.Max(worst, largest / (dump.LogitsPerNumber * _budget(row)));
         }, cancellation);
         double rms = Math.Sqrt(squares / logitsSeen);
         double overBudget = worst == 0 ? 0 : worst / rms;
         return new(Math.Sqrt(left / numbers), double.IsNaN(overBudget) ? double.PositiveInfinity : overBudget, Math.Sqrt(effect / logitsSeen));
     }
-
-    private static double BudgetOf(Transformer model, int position) => model.Precision == Precision.Bfloat16 ? Budgets.Bfloat16Model
-        : Budgets.Float32(new(Stage.Logits, -1), position, model.Rotary, model.Config);
 }
