@@ -1,14 +1,10 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
 using GptOss.Reference.Oracle;
-using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Oracle;
 
 /// <summary>Every mistake against what the published reference computed when it was made to make it.</summary>
-public sealed class DefectTests(DefectTests.PackModel shared) : IClassFixture<DefectTests.PackModel>
+public sealed class DefectTests(DefectsPack shared) : IClassFixture<DefectsPack>
 {
     public static TheoryData<string> Names => [.. GoldenPack.Open(TestData.Golden("defects")).Defects];
 
@@ -29,41 +25,5 @@ public sealed class DefectTests(DefectTests.PackModel shared) : IClassFixture<De
         double allowed = name is "attention-scale-missing" or "rmsnorm-gain-plus-one" ? 20 * report.Allowed : report.Allowed;
         Assert.True(report.Error <= allowed, $"{name}: {report.Error:e2}, allowed {allowed:e2}");
         Assert.True(shared.Compare(name, recorded, sound).Error >= 10 * allowed, $"{name}: the tolerance {allowed:e2} is not far below its effect.");
-    }
-
-    /// <summary>The model of the pack, opened once.</summary>
-    public sealed class PackModel : IDisposable
-    {
-        private readonly TemporaryFolder _folder = new();
-
-        public PackModel()
-        {
-            Pack = GoldenPack.Open(TestData.Golden("defects"));
-            SyntheticCheckpoint.Write(_folder.Path, Pack.ConfigJson!, Pack.Seed!.Value);
-            Model = Transformer.Load(_folder.Path, new() { Threads = 1 });
-        }
-
-        public GoldenPack Pack { get; }
-
-        public Transformer Model { get; }
-
-        public void Dispose()
-        {
-            Model.Dispose();
-            _folder.Dispose();
-        }
-
-        internal float[] Logits(Defect defect)
-        {
-            using Transformer mistaken = Model.With(defect.Variant);
-            Rows logits = mistaken.Forward([new(mistaken.NewSequence(), Pack.Ids.ToArray(), LogitRows.At(Pack.Positions.ToArray()))]);
-            float[] copy = new float[logits.Count * logits.Width];
-            logits.CopyTo(new(copy, logits.Count, logits.Width, logits.Width));
-            return copy;
-        }
-
-        internal StageReport Compare(string name, float[] recorded, float[] found) =>
-            StageComparison.Values(name, recorded, found, Model.Config.VocabSize,
-                Budgets.Published.Float32.Rows(new(Stage.Logits, -1), Pack.Positions, Model));
     }
 }

@@ -83,14 +83,15 @@ internal static class ExpertDefects
     {
         internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
         {
+            float[] exponents = new float[output.Width], powers = new float[output.Width];
             for (int row = 0; row < output.Count; row++)
             {
-                for (int i = 0; i < output.Width; i++)
-                {
-                    float g = Math.Min(gu[row][i], limit), u = Math.Clamp(gu[row][output.Width + i], -limit, limit);
-                    float sigmoid = Round(1 / (1 + Elementary.Exp(-Round(alpha * g))));
-                    output[row][i] = Round(Round(g * sigmoid) * u);
-                }
+                ReadOnlySpan<float> gate = gu[row][..output.Width], linear = gu[row][output.Width..];
+                for (int i = 0; i < gate.Length; i++)
+                    exponents[i] = -Round(alpha * Math.Min(gate[i], limit));
+                Inner.Exp(exponents, powers);
+                for (int i = 0; i < gate.Length; i++)
+                    output[row][i] = Round(Round(Math.Min(gate[i], limit) * Round(1 / (1 + powers[i]))) * Math.Clamp(linear[i], -limit, limit));
             }
         }
     }
@@ -152,12 +153,13 @@ internal static class ExpertDefects
     {
         protected override void Weigh(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights)
         {
-            float best = logits[experts[0]], sum = 0;
-            foreach (float logit in logits)
-                sum += Elementary.Exp(logit - best);
+            float[] powers = new float[logits.Length];
+            for (int e = 0; e < logits.Length; e++)
+                powers[e] = logits[e] - logits[experts[0]];
+            Inner.Exp(powers, powers);
             for (int i = 0; i < experts.Length; i++)
-                weights[i] = Elementary.Exp(logits[experts[i]] - best);
-            Divide(weights, sum);
+                weights[i] = powers[experts[i]];
+            Divide(weights, powers.Sum());
         }
     }
 
