@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -70,7 +71,7 @@ internal sealed class TraceCommand
         PromptLimits.Require(model.Config, ids);
         var options = new TraceOptions
         {
-            Positions = PositionList.Parse(parsed.GetValue(_positions), ids.Length),
+            Positions = Positions(parsed.GetValue(_positions), ids.Length),
             Stages = Stages(parsed.GetValue(_stages)),
             CheckpointName = Path.Exists(asked) ? null : asked,
             Force = parsed.GetValue(_force),
@@ -121,6 +122,26 @@ internal sealed class TraceCommand
         {
             throw new UsageException(e.Message);
         }
+    }
+
+    private static int[]? Positions(string? list, int tokens)
+    {
+        if (list is null)
+            return null;
+        if (string.Equals(list, "last", StringComparison.OrdinalIgnoreCase))
+            return [tokens - 1];
+        var positions = new List<int>();
+        foreach (string item in list.Split(','))
+        {
+            if (!int.TryParse(item, NumberStyles.None, CultureInfo.InvariantCulture, out int position))
+                throw new UsageException($"--positions holds '{item}'; expected positions such as 0,5,9, or last.");
+            if (position >= tokens)
+                throw new UsageException($"--positions holds {position}; positions go from 0 to {tokens - 1}.");
+            if (positions.Count > 0 && position <= positions[^1])
+                throw new UsageException($"--positions holds {position} after {positions[^1]}; expected ascending positions.");
+            positions.Add(position);
+        }
+        return [.. positions];
     }
 
     private sealed class Progress(Terminal terminal, int tokens) : IProgress<int>
