@@ -18,6 +18,7 @@ internal static class Program
         var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
         {
             ChatCommand.Create(terminal),
+            DiffCommand.Create(terminal),
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
