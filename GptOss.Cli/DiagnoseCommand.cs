@@ -88,11 +88,12 @@ internal sealed class DiagnoseCommand
 
         using Dump? dump = (logits ?? trace) is { } path ? Dump.Open(path, profile) : null;
         int[] ids = Ids(parsed.GetValue(_ids), dump);
-        int[]? positions = PositionList.Parse(parsed.GetValue(_positions), ids.Length);
+        int[]? positions = TraceCommand.Positions(parsed.GetValue(_positions), ids.Length);
         using Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal);
         PromptLimits.Require(checkpoint.Config, ids);
         int vocabulary = checkpoint.Config.VocabSize;
-        DumpedRows rows = dump is not null ? DumpedLogits.Of(dump, vocabulary, ids, positions)
+        DumpedRows rows = logits is not null ? DumpedLogits.Of(dump!, vocabulary, ids, positions)
+            : trace is not null ? DumpedLogits.OfStages(dump!, vocabulary, ids, positions)
             : logprobs is not null ? DumpedLogProbabilities.Of(ListedLogProbabilities.Read(logprobs), vocabulary, ids, positions)
             : Choices(chosen!, ids, positions, checkpoint.Config);
         profile ??= ProfileOf(rows, terminal);
@@ -100,13 +101,21 @@ internal sealed class DiagnoseCommand
         using var model = Transformer.Load(checkpoint, Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads)));
         var progress = new DiagnoseProgress(terminal);
         Diagnosis diagnosis = Diagnoser.Run(model, rows, defects, progress, terminal.Cancellation);
-        bool suggests = parsed.GetValue(_suggest) && diagnosis.NotTestable.Count > 0;
-        RevealingPrompt? prompt = suggests
-            ? RevealingPrompt.Find(model, ids, diagnosis.NotTestable, new DiagnoseProgress(terminal), terminal.Cancellation) : null;
+        var report = new DiagnoseReport(diagnosis);
+        if (trace is not null && diagnosis.Verdict == Verdict.Unexplained)
+            report = report with { Stage = WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation) };
+        if (parsed.GetValue(_suggest) && diagnosis.NotTestable.Count > 0)
+        {
+            report = report with
+            {
+                Suggests = true,
+                Prompt = RevealingPrompt.Find(model, ids, diagnosis.NotTestable, new DiagnoseProgress(terminal), terminal.Cancellation),
+            };
+        }
         if (parsed.GetValue(_json))
-            terminal.Out.WriteLine(DiagnoseReport.Json(diagnosis, suggests, prompt));
+            terminal.Out.WriteLine(report.ToJson());
         else
-            terminal.Out.Write(DiagnoseReport.Text(diagnosis, suggests, prompt));
+            terminal.Out.Write(report.ToText());
         return diagnosis.Verdict == Verdict.Sound ? ExitCodes.Ok : ExitCodes.Differs;
     }
 

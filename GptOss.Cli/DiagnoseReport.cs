@@ -7,46 +7,56 @@ using GptOss.Reference.Oracle;
 namespace GptOss.Cli;
 
 /// <summary>A diagnosis as people read it and as programs do.</summary>
-internal static class DiagnoseReport
+/// <param name="Diagnosis">The models' ranking.</param>
+internal sealed record DiagnoseReport(Diagnosis Diagnosis)
 {
     /// <summary>Lines of the ranking that people are shown; programs get all.</summary>
     private const int Shown = 5;
 
-    internal static string Text(Diagnosis diagnosis, bool suggests, RevealingPrompt? prompt)
+    /// <summary>The first wrong stage of a dump of stages that no mistake explains.</summary>
+    internal TracePlace? Stage { get; init; }
+
+    /// <summary>Whether a prompt was looked for.</summary>
+    internal bool Suggests { get; init; }
+
+    /// <summary>The prompt that was found.</summary>
+    internal RevealingPrompt? Prompt { get; init; }
+
+    internal string ToText()
     {
         var text = new StringBuilder();
         text.Append(Cli.Text.Table(
         [
             ["model", "explained", "rms left", "× budget"],
-            ["sound", "", Number(diagnosis.DifferenceRms), Budgets(diagnosis.OverBudget)],
-            .. diagnosis.Ranking.Take(Shown).Select(entry => new[]
+            ["sound", "", Number(Diagnosis.DifferenceRms), Budgets(Diagnosis.OverBudget)],
+            .. Diagnosis.Ranking.Take(Shown).Select(entry => new[]
             {
                 entry.Defect.Name, Percent(entry.Explained), Number(entry.RemainingRms), Budgets(entry.OverBudget),
                 entry.SameAs is { } other ? $"as {other}" : "",
             }),
         ], 1, 2, 3));
-        if (diagnosis.Ranking.Count > Shown)
-            text.Append($"{diagnosis.Ranking.Count - Shown} more explain less.\n");
-        text.Append('\n').Append(Sentence(diagnosis)).Append('\n');
-        if (diagnosis.NotTestable.Count > 0)
+        if (Diagnosis.Ranking.Count > Shown)
+            text.Append($"{Diagnosis.Ranking.Count - Shown} more explain less.\n");
+        text.Append('\n').Append(Sentence()).Append('\n');
+        if (Diagnosis.NotTestable.Count > 0)
         {
             text.Append("\nNot testable with this prompt:\n");
-            text.Append(Cli.Text.Table([.. diagnosis.NotTestable.Select(defect => new[] { "  " + defect.Name, "needs " + defect.Needs })]));
+            text.Append(Cli.Text.Table([.. Diagnosis.NotTestable.Select(defect => new[] { "  " + defect.Name, "needs " + defect.Needs })]));
         }
-        if (suggests)
-            text.Append('\n').Append(Suggestion(prompt));
+        if (Suggests)
+            text.Append('\n').Append(Suggestion());
         return text.ToString();
     }
 
-    internal static string Json(Diagnosis diagnosis, bool suggests, RevealingPrompt? prompt) => GenerateJson.Write(json =>
+    internal string ToJson() => GenerateJson.Write(json =>
     {
         json.WriteStartObject();
-        json.WriteString("verdict", diagnosis.Verdict switch { Verdict.Sound => "sound", Verdict.Defect => "defect", _ => "unexplained" });
-        json.WriteString("profile", Name(diagnosis.Precision));
-        WriteNumber(json, "difference_rms", diagnosis.DifferenceRms);
-        WriteNumber(json, "times_budget", diagnosis.OverBudget);
+        json.WriteString("verdict", Diagnosis.Verdict switch { Verdict.Sound => "sound", Verdict.Defect => "defect", _ => "unexplained" });
+        json.WriteString("profile", Name(Diagnosis.Precision));
+        WriteNumber(json, "difference_rms", Diagnosis.DifferenceRms);
+        WriteNumber(json, "times_budget", Diagnosis.OverBudget);
         json.WriteStartArray("ranking");
-        foreach (RankedDefect entry in diagnosis.Ranking)
+        foreach (RankedDefect entry in Diagnosis.Ranking)
         {
             json.WriteStartObject();
             json.WriteString("defect", entry.Defect.Name);
@@ -60,34 +70,40 @@ internal static class DiagnoseReport
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        WriteNames(json, "not_testable", diagnosis.NotTestable);
-        if (suggests)
+        WriteNames(json, "not_testable", Diagnosis.NotTestable);
+        if (Stage is { } stage)
+        {
+            json.WriteStartObject("first_wrong_stage");
+            json.WriteString("stage", stage.Stage);
+            json.WriteNumber("position", stage.Position);
+            WriteNumbers(json, "index", stage.Index);
+            json.WriteEndObject();
+        }
+        if (Suggests)
         {
             json.WriteStartObject("suggested_prompt");
-            json.WriteStartArray("ids");
-            foreach (int id in prompt?.Ids ?? [])
-                json.WriteNumberValue(id);
-            json.WriteEndArray();
-            WriteNames(json, "reveals", prompt?.Reveals ?? []);
+            WriteNumbers(json, "ids", Prompt?.Ids ?? []);
+            WriteNames(json, "reveals", Prompt?.Reveals ?? []);
             json.WriteEndObject();
         }
         json.WriteEndObject();
     });
 
     /// <summary>What it comes to.</summary>
-    private static string Sentence(Diagnosis diagnosis)
+    private string Sentence()
     {
-        RankedDefect? best = diagnosis.Ranking.Count > 0 ? diagnosis.Ranking[0] : null;
-        string profile = Name(diagnosis.Precision);
-        if (diagnosis.Verdict == Verdict.Sound)
+        RankedDefect? best = Diagnosis.Ranking.Count > 0 ? Diagnosis.Ranking[0] : null;
+        string profile = Name(Diagnosis.Precision);
+        if (Diagnosis.Verdict == Verdict.Sound)
         {
-            return diagnosis.DifferenceRms == 0 ? "The dump is exactly what the sound model computes."
+            return Diagnosis.DifferenceRms == 0 ? "The dump is exactly what the sound model computes."
                 : $"The dump is sound: what differs is within the {profile} budget.";
         }
-        if (diagnosis.Verdict == Verdict.Unexplained)
+        if (Diagnosis.Verdict == Verdict.Unexplained)
         {
-            return best is not { Explained: > 0 } ? "No known mistake explains any of the difference."
+            string nearest = best is not { Explained: > 0 } ? "No known mistake explains any of the difference."
                 : $"No known mistake explains the difference; {best.Defect.Name} comes nearest and explains {Percent(best.Explained)} of it.";
+            return Stage is null ? nearest : $"{nearest}\nThe first wrong stage is {Stage.Stage}, at position {Stage.Position}.";
         }
         string rest = best!.RemainingRms == 0 ? "nothing remains"
             : best.IsWithinBudget ? $"what remains is within the {profile} budget"
@@ -95,12 +111,12 @@ internal static class DiagnoseReport
         return $"{best.Defect.Name} explains {Percent(best.Explained)} of the difference; {rest}.\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}";
     }
 
-    private static string Suggestion(RevealingPrompt? prompt)
+    private string Suggestion()
     {
-        if (prompt is null)
+        if (Prompt is null)
             return "No prompt that was tried shows them: this model cannot make them, or hardly ever.\n";
-        string hidden = prompt.Hidden.Count == 0 ? "" : $"No prompt that was tried shows {string.Join(", ", prompt.Hidden.Select(defect => defect.Name))}.\n";
-        return $"A prompt whose last logits show {string.Join(", ", prompt.Reveals.Select(defect => defect.Name))}:\n[{string.Join(", ", prompt.Ids)}]\n{hidden}";
+        string hidden = Prompt.Hidden.Count == 0 ? "" : $"No prompt that was tried shows {string.Join(", ", Prompt.Hidden.Select(defect => defect.Name))}.\n";
+        return $"A prompt whose last logits show {string.Join(", ", Prompt.Reveals.Select(defect => defect.Name))}:\n[{string.Join(", ", Prompt.Ids)}]\n{hidden}";
     }
 
     private static string Name(Precision precision) => precision == Precision.Bfloat16 ? "bfloat16" : "float32";
@@ -110,6 +126,14 @@ internal static class DiagnoseReport
     private static string Number(double value) => value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "no number";
 
     private static string Budgets(double times) => double.IsFinite(times) ? times.ToString(times < 100 ? "0.00" : "0.0e+0", CultureInfo.InvariantCulture) : "infinite";
+
+    private static void WriteNumbers(Utf8JsonWriter json, string name, IEnumerable<int> numbers)
+    {
+        json.WriteStartArray(name);
+        foreach (int number in numbers)
+            json.WriteNumberValue(number);
+        json.WriteEndArray();
+    }
 
     private static void WriteNames(Utf8JsonWriter json, string name, IEnumerable<Defect> defects)
     {

@@ -19,6 +19,7 @@ internal static class Program
         {
             ChatCommand.Create(terminal),
             DiagnoseCommand.Create(terminal),
+            DiffCommand.Create(terminal),
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),

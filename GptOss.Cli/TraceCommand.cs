@@ -112,7 +112,7 @@ internal sealed class TraceCommand
         }
     }
 
-    private static StageFilter Stages(string? list)
+    internal static StageFilter Stages(string? list)
     {
         try
         {
@@ -124,7 +124,7 @@ internal sealed class TraceCommand
         }
     }
 
-    private static int[]? Positions(string? list, int tokens)
+    internal static int[]? Positions(string? list, int tokens)
     {
         if (list is null)
             return null;

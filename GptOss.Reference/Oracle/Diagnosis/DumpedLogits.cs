@@ -1,4 +1,5 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Oracle;
 
@@ -25,8 +26,17 @@ public sealed class DumpedLogits : DumpedRows
     public static DumpedLogits Of(Dump dump, int vocabulary, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions = null)
     {
         ArgumentNullException.ThrowIfNull(dump);
-        DumpTensor tensor = dump.Logits(vocabulary);
-        return new(dump.Path, tensor, ids, RowAlignment.Of(dump.Path, tensor.Rows, ids.Length, dump.Positions, positions));
+        return With(dump, dump.Logits(vocabulary), ids, positions);
+    }
+
+    /// <summary>The same of a dump of stages, whose logits may have another program's name for them.</summary>
+    /// <inheritdoc cref="Of" path="/param"/>
+    /// <inheritdoc cref="Of" path="/exception"/>
+    public static DumpedLogits OfStages(Dump dump, int vocabulary, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions = null)
+    {
+        ArgumentNullException.ThrowIfNull(dump);
+        return StageMap.BuiltIn.Resolve(dump).Stages.GetValueOrDefault(new(Stage.Logits, -1)) is [var tensor]
+            ? With(dump, tensor.WithRowsOf([vocabulary]), ids, positions) : Of(dump, vocabulary, ids, positions);
     }
 
     /// <inheritdoc/>
@@ -52,4 +62,7 @@ public sealed class DumpedLogits : DumpedRows
         for (int i = 0; i < logits.Length; i++)
             ours[i] = logits[i];
     }
+
+    private static DumpedLogits With(Dump dump, DumpTensor tensor, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions) =>
+        new(dump.Path, tensor, ids, RowAlignment.Of(dump.Path, tensor.Rows, ids.Length, dump.Positions, positions));
 }

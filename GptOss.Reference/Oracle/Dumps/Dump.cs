@@ -51,7 +51,7 @@ public sealed class Dump : IDisposable
 
     /// <summary>Opens a file or folder and checks all of its headers.</summary>
     /// <param name="path">The file or folder.</param>
-    /// <param name="precision">Which recording of a pack that has two; null for float32 where there is one.</param>
+    /// <param name="precision">Which recording of a pack that has two; null for float32.</param>
     /// <exception cref="CheckpointFormatException">It cannot be read, or breaks a rule of its format; one sentence.</exception>
     public static Dump Open(string path, Precision? precision = null)
     {
@@ -67,9 +67,10 @@ public sealed class Dump : IDisposable
             if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
                 return new(path, null, null, Folder(path, files), files);
             GoldenPack pack = GoldenPack.Open(path);
-            Precision chosen = precision ?? (pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16);
+            Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
+                : pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16;
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
-                throw new CheckpointFormatException(path, "dump-empty", $"the pack has no recording in {PackNames.Of(chosen)}.");
+                throw new CheckpointFormatException(path, "dump-empty", "the pack has a manifest and no recorded tensors.");
             return new(path, pack, chosen, [.. DumpFile.Open(pack.PathOf(chosen), files)], files);
         }
         catch

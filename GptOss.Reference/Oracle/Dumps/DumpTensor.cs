@@ -3,7 +3,7 @@ using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
 
-/// <summary>Bytes of a tensor from an offset; valid until the next call.</summary>
+/// <summary>Bytes of a tensor from an offset; valid while its dump is open.</summary>
 internal delegate ReadOnlySpan<byte> TensorBytes(long offset, int count);
 
 /// <summary>One tensor of a <see cref="Dump"/>, read row by row: by default the first dimension counts rows and the others make up a row.</summary>
@@ -115,7 +115,7 @@ public sealed class DumpTensor
         return true;
     }
 
-    /// <summary>The bytes of a row as they are stored; valid until the next read of this dump.</summary>
+    /// <summary>The bytes of a row as they are stored; valid while the dump is open.</summary>
     internal ReadOnlySpan<byte> RawRow(int row)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
