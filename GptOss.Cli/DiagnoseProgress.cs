@@ -4,21 +4,27 @@ using GptOss.Reference.Oracle;
 
 namespace GptOss.Cli;
 
-/// <summary>Says how long it will take as soon as the first model has run, and then which mistake runs.</summary>
+/// <summary>Says how long it will take as soon as two models have run (the first one reads the weights), and then which mistake runs.</summary>
 internal sealed class DiagnoseProgress(Terminal terminal) : IProgress<DiagnosisProgress>
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(10);
 
-    private readonly Stopwatch _time = Stopwatch.StartNew();
-    private int _announced;
+    private readonly Stopwatch _time = new();
+    private int _first, _announced;
 
     public void Report(DiagnosisProgress value)
     {
-        if (value.Total != _announced && value.Next is not null)
+        if (!_time.IsRunning)
         {
-            TimeSpan left = _time.Elapsed / Math.Max(1, value.Done) * (value.Total - value.Done);
-            if (left > Long)
-                terminal.Error.WriteLine($"{value.Total - value.Done} more models to run, about {Duration(left)}; Ctrl+C stops.");
+            _time.Start();
+            _first = value.Done;
+        }
+        else if (value.Total != _announced && value.Next is not null)
+        {
+            int left = value.Total - value.Done;
+            TimeSpan expected = _time.Elapsed / (value.Done - _first) * left;
+            if (expected > Long)
+                terminal.Error.WriteLine($"{left} more models to run, about {Duration(expected)}; Ctrl+C stops.");
             _announced = value.Total;
         }
         if (terminal.HasAnimation)

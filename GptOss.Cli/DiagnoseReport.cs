@@ -108,7 +108,9 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
         string rest = best!.RemainingRms == 0 ? "nothing remains"
             : best.IsWithinBudget ? $"what remains is within the {profile} budget"
             : $"what remains is {Budgets(best.OverBudget)} times the {profile} budget";
-        return $"{best.Defect.Name} explains {Percent(best.Explained)} of the difference; {rest}.\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}";
+        string[] equals = [.. Diagnosis.Ranking.Where(entry => entry.SameAs == best.Defect.Name).Select(entry => entry.Defect.Name)];
+        string doubt = equals.Length == 0 ? "" : $"\nThis dump does not tell it from {string.Join(", ", equals)}.";
+        return $"{best.Defect.Name} explains {Percent(best.Explained)} of the difference; {rest}.{doubt}\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}";
     }
 
     private string Suggestion()

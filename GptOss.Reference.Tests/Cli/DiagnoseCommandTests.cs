@@ -66,6 +66,21 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
         Assert.Contains("The dump is ", answer.Out);
     }
 
+    [Fact]
+    public void A_trace_that_no_mistake_explains_is_answered_with_its_first_wrong_stage()
+    {
+        string other = files.Folder.File("other"), trace = files.Folder.File("trace");
+        SyntheticCheckpoint.Write(other, files.ConfigJson.Replace("150000.0", "140000.0", StringComparison.Ordinal), 7, cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(0, Run("trace", "--model", other, "--ids", files.Folder.File("ids.json"), "--out", trace).Code);
+        string[] args = ["diagnose", "--model", files.Model, "--trace", trace, "--defects", "sink-zero,qkv-bias-dropped"];
+        Answer answer = Run(args);
+        Assert.Equal(1, answer.Code);
+        Assert.Contains("\nThe first wrong stage is block.0.attn.q, at position 1.\n", answer.Out);
+        JsonElement json = Run([.. args, "--json"]).Json;
+        Assert.Equal(("unexplained", "block.0.attn.q", 1), (json.GetProperty("verdict").GetString(),
+            json.GetProperty("first_wrong_stage").GetProperty("stage").GetString(), json.GetProperty("first_wrong_stage").GetProperty("position").GetInt32()));
+    }
+
     public static TheoryData<int, string, string[]> Refused => new()
     {
         { 2, "Give one of --logits, --trace, --logprobs and --chosen.", [] },
@@ -122,6 +137,8 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
         internal TemporaryFolder Folder { get; } = new();
 
         internal string Model { get; }
+
+        internal string ConfigJson => _pack.ConfigJson!;
 
         public void Dispose() => Folder.Dispose();
 

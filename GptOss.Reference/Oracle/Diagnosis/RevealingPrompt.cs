@@ -24,7 +24,7 @@ public sealed record RevealingPrompt(IReadOnlyList<int> Ids, IReadOnlyList<Defec
     /// <param name="defects">The mistakes to be shown.</param>
     /// <param name="progress">Told before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
-    /// <returns>The shortest of the prompts that show most; null where none shows any.</returns>
+    /// <returns>The first of the prompts that show most; null where none shows any.</returns>
     public static RevealingPrompt? Find(Transformer model, ReadOnlyMemory<int> prompt, IReadOnlyList<Defect> defects, IProgress<DiagnosisProgress>? progress = null,
         CancellationToken cancellation = default)
     {
@@ -56,7 +56,7 @@ public sealed record RevealingPrompt(IReadOnlyList<int> Ids, IReadOnlyList<Defec
 
     private static int[] Candidate(GptOssConfig config, ReadOnlyMemory<int> prompt, int attempt)
     {
-        int length = Math.Min(config.MaxPositions, Math.Max(attempt == 0 ? prompt.Length : 0, (config.SlidingWindow << (attempt / 2)) + BeyondTheWindow));
+        int length = Math.Min(config.MaxPositions, Math.Max(attempt == 0 ? prompt.Length : 0, config.SlidingWindow << (attempt / 2)) + BeyondTheWindow);
         int[] ids = new int[length];
         int ordinary = Math.Min(config.VocabSize, OrdinaryIds), kept = attempt == 0 ? Math.Min(prompt.Length, length) : 0;
         prompt.Span[..kept].CopyTo(ids);
