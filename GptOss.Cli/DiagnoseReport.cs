@@ -27,16 +27,16 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
         var text = new StringBuilder();
         text.Append(Cli.Text.Table(
         [
-            ["model", "explained", "rms left", "× budget"],
-            ["sound", "", Number(Diagnosis.DifferenceRms), Budgets(Diagnosis.OverBudget)],
+            ["model", "explained", "rms left", "× budget", "first at"],
+            ["sound", "", Number(Diagnosis.DifferenceRms), Budgets(Diagnosis.OverBudget), Position(Diagnosis.FirstPosition)],
             .. Diagnosis.Ranking.Take(Shown).Select(entry => new[]
             {
-                entry.Defect.Name, Percent(entry.Explained), Number(entry.RemainingRms), Budgets(entry.OverBudget),
+                entry.Defect.Name, Percent(entry.Explained), Number(entry.RemainingRms), Budgets(entry.OverBudget), Position(entry.FirstPosition),
                 entry.SameAs is { } other ? $"as {other}" : "",
             }),
-        ], 1, 2, 3));
+        ], 1, 2, 3, 4));
         if (Diagnosis.Ranking.Count > Shown)
-            text.Append($"{Diagnosis.Ranking.Count - Shown} more explain less.\n");
+            text.Append($"{Diagnosis.Ranking.Count - Shown} more leave more; --json prints all.\n");
         text.Append('\n').Append(Sentence()).Append('\n');
         if (Diagnosis.NotTestable.Count > 0)
         {
@@ -55,6 +55,7 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
         json.WriteString("profile", Name(Diagnosis.Precision));
         WriteNumber(json, "difference_rms", Diagnosis.DifferenceRms);
         WriteNumber(json, "times_budget", Diagnosis.OverBudget);
+        WritePosition(json, Diagnosis.FirstPosition);
         json.WriteStartArray("ranking");
         foreach (RankedDefect entry in Diagnosis.Ranking)
         {
@@ -63,6 +64,7 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
             WriteNumber(json, "explained", entry.Explained);
             WriteNumber(json, "remaining_rms", entry.RemainingRms);
             WriteNumber(json, "times_budget", entry.OverBudget);
+            WritePosition(json, entry.FirstPosition);
             if (entry.SameAs is { } other)
                 json.WriteString("same_as", other);
             json.WriteString("mistake", entry.Defect.Mistake);
@@ -127,7 +129,17 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
 
     private static string Number(double value) => value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "no number";
 
+    private static string Position(int? position) => position?.ToString(CultureInfo.InvariantCulture) ?? "";
+
     private static string Budgets(double times) => double.IsFinite(times) ? times.ToString(times < 100 ? "0.00" : "0.0e+0", CultureInfo.InvariantCulture) : "infinite";
+
+    private static void WritePosition(Utf8JsonWriter json, int? position)
+    {
+        if (position is { } first)
+            json.WriteNumber("first_position", first);
+        else
+            json.WriteNull("first_position");
+    }
 
     private static void WriteNumbers(Utf8JsonWriter json, string name, IEnumerable<int> numbers)
     {

@@ -32,6 +32,16 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     [InlineData("yarn-without-concentration")]
     public void The_hardest_are_named_first(string name) => Every_recorded_mistake_is_named_first(name);
 
+    [Theory]
+    [InlineData("window-one-too-wide", 16)]        // the first position that no longer sees token 0; the window is 16
+    [InlineData("window-one-too-narrow", 15)]
+    [InlineData("rope-pairs-interleaved", 1)]
+    public void The_first_position_that_is_wrong_is_told(string name, int position)
+    {
+        Diagnosis diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(shared.Recorded(name)), [Defect.Find(name)!], cancellation: Cancellation);
+        Assert.Equal((position, null), (diagnosis.FirstPosition, diagnosis.Ranking[0].FirstPosition));
+    }
+
     [Fact]
     public void The_sound_recording_names_none()
     {
@@ -166,6 +176,9 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         Diagnosis diagnosis = Diagnose(DumpedChoices.Continuing([.. ids.Take(40)], chosen));
         Assert.Equal((name, Verdict.Defect, 1.0, 0.0),
             (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict, diagnosis.Ranking[0].Explained, diagnosis.Ranking[0].RemainingRms));
+
+        int first = Enumerable.Range(0, chosen.Count).First(i => StageComparison.ArgMax(Last(shared.Model, [.. ids.Take(40 + i)])) != chosen[i]);
+        Assert.Equal((39 + first, null), (diagnosis.FirstPosition, diagnosis.Ranking[0].FirstPosition));
     }
 
     [Fact]

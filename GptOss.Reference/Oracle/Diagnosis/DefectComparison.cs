@@ -6,8 +6,9 @@ namespace GptOss.Reference.Oracle;
 /// <summary>How far a model lies from the dump, and from the sound model.</summary>
 /// <param name="Rms">rms(D − M) over the compared numbers.</param>
 /// <param name="OverBudget">Largest |D − M| as a multiple of its budget; infinite where a model has no number.</param>
+/// <param name="FirstPosition">The first position that leaves its budget; null where none does.</param>
 /// <param name="Effect">rms(M − S) over the logits of the compared rows.</param>
-internal readonly record struct Deviation(double Rms, double OverBudget, double Effect)
+internal readonly record struct Deviation(double Rms, double OverBudget, int? FirstPosition, double Effect)
 {
     internal bool IsWithinBudget => OverBudget <= 1;
 
@@ -36,7 +37,8 @@ internal sealed class DefectComparison(Transformer sound, DumpedRows dump)
     /// <summary>One model.</summary>
     internal Deviation Of(Transformer model, CancellationToken cancellation)
     {
-        double left = 0, numbers = 0, effect = 0, squares = 0, logitsSeen = 0, worst = 0;
+        double left = 0, numbers = 0, effect = 0, squares = 0, logitsSeen = 0;
+        double[] worst = new double[dump.Positions.Count];
         PromptPass.Run(model, dump.Ids, dump.Positions, (row, logits) =>
         {
             _sound[row] ??= logits.ToArray();
@@ -61,10 +63,12 @@ internal sealed class DefectComparison(Transformer sound, DumpedRows dump)
                 largest = double.IsNaN(difference) ? double.PositiveInfinity : Math.Max(largest, difference);
             }
             numbers += width;
-            worst = Math.Max(worst, largest / (dump.LogitsPerNumber * _budget(row)));
+            worst[row] = largest / (dump.LogitsPerNumber * _budget(row));
         }, cancellation);
         double rms = Math.Sqrt(squares / logitsSeen);
-        double overBudget = worst == 0 ? 0 : worst / rms;
-        return new(Math.Sqrt(left / numbers), double.IsNaN(overBudget) ? double.PositiveInfinity : overBudget, Math.Sqrt(effect / logitsSeen));
+        for (int row = 0; row < worst.Length; row++)
+            worst[row] = worst[row] == 0 ? 0 : double.IsNaN(worst[row] / rms) ? double.PositiveInfinity : worst[row] / rms;
+        int first = Array.FindIndex(worst, times => times > 1);
+        return new(Math.Sqrt(left / numbers), worst.Max(), first < 0 ? null : dump.Positions[first], Math.Sqrt(effect / logitsSeen));
     }
 }

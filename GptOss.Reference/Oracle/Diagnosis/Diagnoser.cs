@@ -78,10 +78,10 @@ public static class Diagnoser
         {
             double ratio = left.Rms / sound.Rms, explained = sound.Rms == 0 ? 0 : 1 - ratio * ratio;
             string? sameAs = ranking.Find(before => before.RemainingRms == left.Rms) is { } first ? first.SameAs ?? first.Defect.Name : null;
-            ranking.Add(new(defect, explained, left.Rms, left.OverBudget, sameAs));
+            ranking.Add(new(defect, explained, left.Rms, left.OverBudget, left.FirstPosition, sameAs));
         }
         bool isDefect = ranking is [var best, ..] && (best.Explained >= Explains || best.Explained >= ExplainsMost && best.IsWithinBudget);
         Verdict verdict = isDefect ? Verdict.Defect : sound.IsWithinBudget ? Verdict.Sound : Verdict.Unexplained;
-        return new(verdict, precision, sound.Rms, sound.OverBudget, ranking, notTestable);
+        return new(verdict, precision, sound.Rms, sound.OverBudget, sound.FirstPosition, ranking, notTestable);
     }
 }
