@@ -115,6 +115,19 @@ public sealed class DumpTensor
         return true;
     }
 
+    /// <summary>Whether another tensor is of the same type and shape and has the same bits.</summary>
+    internal bool HasSameBits(DumpTensor other)
+    {
+        if (Type != other.Type || !Shape.SequenceEqual(other.Shape))
+            return false;
+        for (int row = 0; row < Rows; row++)
+        {
+            if (!RawRow(row).SequenceEqual(other.RawRow(row)))
+                return false;
+        }
+        return true;
+    }
+
     /// <summary>The bytes of a row as they are stored; valid while the dump is open.</summary>
     internal ReadOnlySpan<byte> RawRow(int row)
     {
