@@ -57,7 +57,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     public void A_flipped_bit_of_the_header_is_found_or_refused()
     {
         int header = trace.Stages.Length - (int)trace.Tensors()[^1].End;
-        for (int bit = 0; bit < header * 8; bit += 131)
+        for (int bit = 0; bit < header * 8; bit += 257)
         {
             byte[] damaged = [.. trace.Stages];
             damaged[bit / 8] ^= (byte)(1 << (bit % 8));

@@ -95,8 +95,8 @@ public sealed class DumpTensor
     {
         if (Type == DType.BF16 || Rows == 0)
             return Rows > 0;
-        float[] narrow = new float[PieceElements];
-        double[] wide = new double[PieceElements];
+        float[] narrow = new float[Math.Min(PieceElements, Width)];
+        double[] wide = new double[narrow.Length];
         for (int row = 0; row < Rows; row++)
         {
             for (int at = 0; at < Width; at += PieceElements)
