@@ -25,7 +25,7 @@ internal static class DiffJson
         json.WriteEndArray();
         json.WriteStartArray("not_compared_reasons");
         foreach (NotCompared not in difference.NotCompared)
-            json.WriteStringValue($"{not.Name} {not.Reason}");
+            json.WriteStringValue($"{not.Name}: {not.Reason}");
         json.WriteEndArray();
         json.WriteStartArray("notes");
         foreach (string note in difference.Notes)

@@ -22,8 +22,8 @@ internal static class DiffText
             ], 1, 2, 3, 4, 5), terminal));
             terminal.Out.WriteLine();
         }
-        foreach (NotCompared not in difference.NotCompared)
-            terminal.Out.WriteLine($"Not compared: {not.Name} {not.Reason}.");
+        foreach (IGrouping<string, NotCompared> reason in difference.NotCompared.GroupBy(not => not.Reason))
+            terminal.Out.WriteLine($"Not compared: {Names([.. reason.Select(not => not.Name)])} ({reason.Key}).");
         foreach (StageDifference stage in difference.Stages)
         {
             if (stage.Agreement is { } agreement)
@@ -58,11 +58,22 @@ internal static class DiffText
     {
         if (histogram is null || histogram.Total == 0)
             return;
-        IEnumerable<string> counts = histogram.Counts.Select(bucket =>
-            $"{(bucket.UpTo < 3 ? "" : "≤")}{bucket.UpTo.ToString("N0", CultureInfo.InvariantCulture)}: {Percent((double)bucket.Count / histogram.Total)}");
-        string rest = histogram.NotComparable > 0 ? $"; NaN or infinite beside a number: {histogram.NotComparable}" : "";
+        long last = -1;
+        var counts = new List<string>();
+        foreach (long upTo in (ReadOnlySpan<long>)[0, 1, 2, 16, 256, 65_536, long.MaxValue])
+        {
+            long count = histogram.Counts.Where(bucket => bucket.UpTo > last && bucket.UpTo <= upTo).Sum(bucket => bucket.Count);
+            string label = upTo == long.MaxValue ? "more" : (upTo > 2 ? "≤" : "") + upTo.ToString("N0", CultureInfo.InvariantCulture);
+            if (count > 0)
+                counts.Add($"{label}: {Percent((double)count / histogram.Total)}");
+            last = upTo;
+        }
+        string rest = histogram.NotComparable > 0 ? $"; NaN or infinite on one side: {histogram.NotComparable}" : "";
         terminal.Out.WriteLine($"  ulp of {type}  {string.Join(", ", counts)}{rest}");
     }
+
+    private static string Names(IReadOnlyList<string> names) =>
+        names.Count <= 4 ? string.Join(", ", names) : $"{string.Join(", ", names.Take(3))} and {names.Count - 3} more";
 
     private static string Conclusion(TraceDifference difference)
     {

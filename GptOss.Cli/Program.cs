@@ -23,6 +23,7 @@ internal static class Program
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
+            PackCommand.Create(terminal),
             SynthCommand.Create(terminal),
             TokensCommand.Create(terminal),
             ToolsCommand.Create(terminal),

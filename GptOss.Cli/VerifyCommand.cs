@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -14,7 +13,7 @@ internal sealed class VerifyCommand
 
     private readonly Option<string?> _pack = new("--pack")
     {
-        Description = "Verifies this pack only; a trace of 'gptoss trace' is one too.",
+        Description = "Verifies this pack only; one of 'gptoss pack' or 'gptoss trace', too.",
         HelpName = "DIR",
     };
 
@@ -23,6 +22,11 @@ internal sealed class VerifyCommand
         Description = "With --pack, the checkpoint to run in place of the pack's own; "
             + "without, released weights whose published figures are checked too.",
         HelpName = "MODEL",
+    };
+
+    private readonly Option<bool> _noChecksums = new("--no-checksums")
+    {
+        Description = "Compares the lengths of the files that a pack lists and not their content. For checkpoints that take long to read.",
     };
 
     private readonly Option<bool> _all = new("--all")
@@ -46,7 +50,7 @@ internal sealed class VerifyCommand
         var options = new VerifyCommand();
         var command = new Command("verify", "Runs the golden packs and compares every stage with the published reference.")
         {
-            options._pack, options._model, options._all, options._scratch, options._profile, options._threads, options._width, options._json,
+            options._pack, options._model, options._noChecksums, options._all, options._scratch, options._profile, options._threads, options._width, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -66,6 +70,8 @@ internal sealed class VerifyCommand
             Precision = profile,
             Width = modelOptions.Width,
             Threads = modelOptions.Threads,
+            Checksums = !parsed.GetValue(_noChecksums),
+            Reading = new ReadingProgress(terminal, " --no-checksums leaves that out."),
             ScratchFolder = scratch,
             Progress = new Notices(terminal.Error),
         };
@@ -75,7 +81,7 @@ internal sealed class VerifyCommand
         {
             reports.Add(report);
             if (!json)
-                Print(report, terminal);
+                VerifyText.Print(report, terminal);
             terminal.Out.Flush();
         }
 
@@ -92,7 +98,7 @@ internal sealed class VerifyCommand
         if (json)
             terminal.Out.WriteLine(VerifyJson.Of(reports, passed));
         else if (reports.Count > 1)
-            Summarise(reports, terminal);
+            VerifyText.Summarise(reports, terminal);
         return passed ? ExitCodes.Ok : ExitCodes.Differs;
     }
 
@@ -176,53 +182,6 @@ internal sealed class VerifyCommand
         }
         return new($"{figures[0].Model}, published figures", PackKind.Greedy, [new("bfloat16", Precision.Bfloat16, stages, [])]);
     }
-
-    private static void Print(PackReport report, Terminal terminal)
-    {
-        foreach (PackSection section in report.Sections)
-        {
-            terminal.Out.WriteLine($"{report.Pack}, {section.Title}");
-            terminal.Out.Write(Paint(Text.Table(
-            [
-                ["  stage", "error", "budget", "verdict"],
-                .. section.Stages.Select(stage => new[] { "  " + stage.Name, Number(stage.Error), Number(stage.Allowed), Verdict(stage) }),
-            ], 1, 2), terminal));
-            foreach (string note in section.Notes)
-                terminal.Out.WriteLine($"  {note}");
-            if (section.LogitsHash is { } hash)
-            {
-                string verdict = section.ExpectedLogitsHash is null ? ""
-                    : section.HashDiffers ? $"  FAILED, expected {section.ExpectedLogitsHash}"
-                    : "  as expected";
-                terminal.Out.WriteLine(Paint($"  logits_hash {hash}{verdict}", terminal));
-            }
-            terminal.Out.WriteLine();
-        }
-    }
-
-    private static void Summarise(List<PackReport> reports, Terminal terminal)
-    {
-        static string Count(PackReport report) => $"{report.Sections.Sum(section => section.Stages.Count)} compared";
-        terminal.Out.Write(Paint(Text.Table([.. reports.Select(report => new[] { report.Pack, Count(report), Verdict(report) })], 1), terminal));
-    }
-
-    private static string Verdict(PackReport report)
-    {
-        StageReport? first = report.Sections.Select(section => section.FirstFailure).FirstOrDefault(stage => stage is not null);
-        return report.Passed ? "ok" : first is null ? "FAILED, another logits hash" : $"FAILED, first at {first.Name}";
-    }
-
-    private static string Verdict(StageReport stage)
-    {
-        string bits = stage.EqualBits is { } equal ? string.Create(CultureInfo.InvariantCulture, $", {100 * equal:F2} % equal bits") : "";
-        return (stage.Passed ? "ok" : "FAILED") + bits;
-    }
-
-    private static string Number(double value) =>
-        value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "infinite";
-
-    private static string Paint(string text, Terminal terminal) =>
-        terminal.HasColor ? text.Replace("FAILED", "\e[31mFAILED\e[0m", StringComparison.Ordinal) : text;
 
     private sealed class Notices(TextWriter error) : IProgress<string>
     {

@@ -17,6 +17,8 @@ internal static class VerifyJson
             json.WriteStartObject();
             json.WriteString("pack", report.Pack);
             json.WriteBoolean("passed", report.Passed);
+            if (report.Files.Count > 0)
+                Write(json, report.Files);
             json.WriteStartArray("sections");
             foreach (PackSection section in report.Sections)
                 Write(json, section);
@@ -26,6 +28,25 @@ internal static class VerifyJson
         json.WriteEndArray();
         json.WriteEndObject();
     });
+
+    private static void Write(Utf8JsonWriter json, IReadOnlyList<FileReport> files)
+    {
+        json.WriteStartArray("files");
+        foreach (FileReport file in files)
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file.Listed.File);
+            json.WriteNumber("bytes", file.Listed.Bytes);
+            json.WriteString("sha256", file.Listed.Sha256);
+            if (file.FoundBytes is { } bytes)
+                json.WriteNumber("found_bytes", bytes);
+            if (file.FoundSha256 is { } hash)
+                json.WriteString("found_sha256", hash);
+            json.WriteBoolean("passed", file.Passed);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
 
     private static void Write(Utf8JsonWriter json, PackSection section)
     {

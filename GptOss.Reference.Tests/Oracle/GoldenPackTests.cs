@@ -62,7 +62,32 @@ public class GoldenPackTests
         { """{"kind":"trace"}""", "neither seed nor checkpoint is given; the pack does not say which weights it ran." },
         { """{"kind":"trace","seed":1}""", "seed is given without config; a synthetic checkpoint needs both." },
         { """{"kind":"trace","seed":-1}""", "seed is -1; expected an integer from 0." },
-        { """{"kind":"trace","checkpoint":""}""", "checkpoint is ''; expected a name." },
+        { """{"kind":"trace","checkpoint":""}""", "checkpoint is ''; expected a name or a list of files." },
+        { """{"format":2,"kind":"trace","checkpoint":"a"}""", "format is 2; this program reads format 1." },
+        { """{"format":"1","kind":"trace","checkpoint":"a"}""", "format is '1'; this program reads format 1." },
+        { """{"format":1.5}""", "format is 1.5; this program reads format 1." },
+        { """{"kind":"trace","seed":1,"checkpoint":"a","config":{}}""", "required keys are missing: num_hidden_layers, num_experts or num_local_experts, "
+            + "experts_per_token or num_experts_per_tok, vocab_size, hidden_size, intermediate_size, num_attention_heads, num_key_value_heads, head_dim." },
+        { """{"kind":"trace","seed":1,"checkpoint":"a"}""", "seed and checkpoint are both given; the weights are either synthetic or in files." },
+        { """{"kind":"trace","checkpoint":[]}""", "checkpoint is empty." },
+        { """{"kind":"trace","checkpoint":["a"]}""", "checkpoint[0] is 'a'; expected an object of file, bytes and sha256." },
+        { """{"kind":"trace","checkpoint":[{"bytes":1}]}""", "checkpoint[0].file is missing." },
+        { """{"kind":"trace","checkpoint":[{"file":"a","bytes":1}]}""", "checkpoint[0].sha256 is missing." },
+        { Listing("../a"), "checkpoint[0].file is '../a'; expected the name of a file, without a folder." },
+        { Listing(".."), "checkpoint[0].file is '..'; expected the name of a file, without a folder." },
+        { Listing("/etc/passwd"), "checkpoint[0].file is '/etc/passwd'; expected the name of a file, without a folder." },
+        { Listing("a\\\\b"), "checkpoint[0].file is 'a\\b'; expected the name of a file, without a folder." },
+        { Listing("C:a"), "checkpoint[0].file is 'C:a'; expected the name of a file, without a folder." },
+        { Listing(""), "checkpoint[0].file is ''; expected the name of a file, without a folder." },
+        { Listing("a", bytes: "-1"), "checkpoint[0].bytes is -1; expected a length in bytes." },
+        { Listing("a", bytes: "1e30"), "checkpoint[0].bytes is 1e30; expected a length in bytes." },
+        { Listing("a", sha256: "ABC"), "checkpoint[0].sha256 is 'ABC'; expected 64 lower-case hexadecimal digits." },
+        { Listing("a").Replace("[{", "[{\"file\":\"a\",\"bytes\":0,\"sha256\":\"" + new string('0', 64) + "\"},{", StringComparison.Ordinal), "checkpoint[1].file is 'a', which is listed already." },
+        { Listing("a", model: "7"), "model is 7; expected a name." },
+        { """{"kind":"trace","checkpoint":"a","files":{}}""", "files is an object; expected a list." },
+        { """{"kind":"trace","checkpoint":"a","files":[{"file":"../a","bytes":0,"sha256":""}]}""", "files[0].file is '../a'; expected the name of a file, without a folder." },
+        { """{"kind":"trace","checkpoint":"a","budgets":7}""", "budgets is 7; expected an object." },
+        { """{"kind":"trace","checkpoint":"a","budgets":{"float32":{"g":3}}}""", "budgets.float32.g is 3; expected a number from 1 to 2." },
         { """{"kind":"trace","checkpoint":"a","profile":"fp16"}""", "profile is 'fp16'; expected 'float32' or 'bfloat16'." },
         { """{"kind":"trace","checkpoint":"a","logits_hash":"AB"}""", "logits_hash is 'AB'; expected 64 lower-case hexadecimal digits." },
         { """{"kind":"trace","checkpoint":"a"}""", "ids is missing." },
@@ -86,6 +111,19 @@ public class GoldenPackTests
         { """{"kind":"trace","seed":1,"config":{"num_hidden_layers":0}}""", "required keys are missing: num_experts or num_local_experts, "
             + "experts_per_token or num_experts_per_tok, vocab_size, hidden_size, intermediate_size, num_attention_heads, num_key_value_heads, head_dim." },
     };
+
+    private static string Listing(string file, string bytes = "1", string? sha256 = null, string model = "\"m\"") =>
+        $$"""{"kind":"trace","model":{{model}},"checkpoint":[{"file":"{{file}}","bytes":{{bytes}},"sha256":"{{sha256 ?? new string('0', 64)}}"}]}""";
+
+    [Fact]
+    public void Lists_of_absurd_length_are_read_within_the_file_s_own()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("manifest.json", $$"""{"kind":"trace","checkpoint":"a","ids":[{{string.Join(',', Enumerable.Repeat('1', 2_000_000))}}],"positions":[0]}""");
+        Assert.Equal(2_000_000, GoldenPack.Open(folder.Path).Ids.Count);
+        folder.Write("manifest.json", $$"""{"kind":"trace","checkpoint":"a","ids":[{{new string(' ', 17 << 20)}}1],"positions":[0]}""");
+        Assert.Matches("^manifest.json: the file has [0-9]+ bytes; at most 16777216 are read.$", Assert.Throws<CheckpointFormatException>(() => GoldenPack.Open(folder.Path)).Message);
+    }
 
     [Theory, MemberData(nameof(BrokenManifests))]
     public void A_broken_manifest_is_one_sentence(string manifest, string sentence)

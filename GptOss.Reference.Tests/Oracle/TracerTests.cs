@@ -91,7 +91,7 @@ public class TracerTests
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
         JsonElement root = document.RootElement;
         Assert.Equal(
-            ["kind", "ids", "positions", "checkpoint", "config", "profile", "logits_hash", "stages", "produced_by"],
+            ["format", "kind", "ids", "positions", "checkpoint", "config", "profile", "logits_hash", "stages", "produced_by"],
             root.EnumerateObject().Select(property => property.Name));
         Assert.Equal(Ids, root.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
         Assert.Equal("tiny-gpt-oss", root.GetProperty("checkpoint").GetString());

@@ -12,6 +12,7 @@ namespace GptOss.Reference.Checkpoints;
 /// </remarks>
 internal sealed class SyntheticTensor
 {
+    private const ulong Step = 0x9E3779B97F4A7C15;
     private const int PieceBytes = 32 << 10;                                   // generated and mapped while in the first-level cache
 
     private readonly ulong _key;
@@ -80,12 +81,11 @@ internal sealed class SyntheticTensor
 
     private void Words(ulong first, Span<byte> bytes)
     {
-        const ulong step = 0x9E3779B97F4A7C15;
-        ulong z = unchecked(_key + (first + 1) * step);
+        ulong z = unchecked(_key + (first + 1) * Step);
         foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(bytes))
         {
             word = Mix64(z);
-            z = unchecked(z + step);
+            z = unchecked(z + Step);
         }
         Span<byte> tail = bytes[(bytes.Length & ~7)..];
         ulong last = Mix64(z);
@@ -102,6 +102,21 @@ internal sealed class SyntheticTensor
             return z ^ (z >> 31);
         }
     }
+
+    /// <summary>Mix64 backwards: each of its steps is a bijection of 64 bits.</summary>
+    internal static ulong Unmix64(ulong z)
+    {
+        unchecked
+        {
+            z = (z ^ (z >> 31) ^ (z >> 62)) * 0x319642B2D24D8EC3;
+            z = (z ^ (z >> 27) ^ (z >> 54)) * 0x96DE1B173F119089;
+            return z ^ (z >> 30) ^ (z >> 60);
+        }
+    }
+
+    /// <summary>The only seed that can have made a tensor of words, such as blocks, from its first eight bytes.</summary>
+    internal static ulong SeedOf(string name, ReadOnlySpan<byte> start) =>
+        unchecked(Unmix64((Unmix64(MemoryMarshal.Read<ulong>(start)) - Step) ^ Fnv1a64(name)));
 
     private static ulong Fnv1a64(string name)
     {

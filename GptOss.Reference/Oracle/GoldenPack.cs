@@ -36,7 +36,7 @@ public sealed record GreedyPrompt(string Text, IReadOnlyList<int> Ids, GreedyRec
 }
 
 /// <summary>A folder with recordings: of the published reference, or one that <see cref="Tracer"/> wrote. Nothing in it is trusted.</summary>
-/// <remarks>Format: testdata/goldens/README.md.</remarks>
+/// <remarks>Format: docs/golden-packs.md; what the published reference recorded: testdata/goldens/README.md.</remarks>
 public sealed class GoldenPack
 {
     private const string LastLogits = "logits.last";
@@ -80,8 +80,14 @@ public sealed class GoldenPack
     /// <summary>The seed of the synthetic checkpoint; null where a checkpoint is named.</summary>
     public ulong? Seed => _manifest.Seed;
 
-    /// <summary>Name of the checkpoint; null where it is synthetic.</summary>
+    /// <summary>Name of the checkpoint; null where it is synthetic, or known by its files only.</summary>
     public string? CheckpointName => _manifest.Checkpoint;
+
+    /// <summary>The weight files of the checkpoint with their checksums; empty where it is synthetic or known by name only.</summary>
+    public IReadOnlyList<FileChecksum> CheckpointFiles => _manifest.CheckpointFiles;
+
+    /// <summary>The pack's own files with their checksums; empty where it lists none.</summary>
+    public IReadOnlyList<FileChecksum> Files => _manifest.Files;
 
     /// <summary>The logits hash in the manifest; null where it states none.</summary>
     public string? LogitsHash => _manifest.LogitsHash;
@@ -113,13 +119,8 @@ public sealed class GoldenPack
         RequireKind(PackKind.Trace);
         using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
         var stages = new List<StageRows>();
-        foreach (TensorInfo tensor in file.Tensors)
+        foreach ((TensorInfo tensor, StageKey key) in StagesOf(file, precision, config))
         {
-            if (tensor.Name == LastLogits)
-                continue;
-            if (!StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key))
-                throw new CheckpointFormatException(file.Path, "pack-stage", $"'{Printable.Clip(tensor.Name)}' is no stage of a model of {config.NumHiddenLayers} layers.");
-            Require(file, tensor, key.IsExperts ? DType.I32 : TypeOf(precision), [Positions.Count, .. key.RowShape(config)]);
             var rows = new StageRows(key, Positions.Count, key.Width(config));
             if (key.IsExperts)
                 ReadExperts(file, tensor, rows, config);
@@ -160,17 +161,41 @@ public sealed class GoldenPack
         return [.. Lengths.Select(length => ReadLogits(file, $"length-{length}", precision, [config.VocabSize]))];
     }
 
-    /// <summary>The logits hash that the folder above expects of this pack, from its <c>logits_hashes.json</c>; null where it expects none.</summary>
+    /// <summary>The logits hash that a run must give: the manifest's, of its profile; else that of the folder above, from its <c>logits_hashes.json</c>; else null.</summary>
     /// <exception cref="CheckpointFormatException">That file cannot be read or holds something else.</exception>
-    public string? ExpectedLogitsHash(Precision precision) => ExpectedHashes.Find(Folder, Name, precision);
+    public string? ExpectedLogitsHash(Precision precision) =>
+        LogitsHash is { } own && (_manifest.Profile ?? Precision.Float32) == precision ? own : ExpectedHashes.Find(Folder, Name, precision);
+
+    /// <summary>Refuses what a model of these numbers could not have recorded: ids and, in a trace pack, stages. Reads no values.</summary>
+    internal void RequireFits(GptOssConfig config)
+    {
+        RequireIdsBelow(config.VocabSize);
+        foreach (Precision precision in Enum.GetValues<Precision>().Where(precision => Kind == PackKind.Trace && Has(precision)))
+        {
+            using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
+            _ = StagesOf(file, precision, config).Count();
+        }
+    }
 
     /// <summary>Refuses ids that a model does not have.</summary>
-    internal void RequireIdsBelow(int vocabulary)
+    private void RequireIdsBelow(int vocabulary)
     {
         foreach (int id in Ids.Concat(Prompts.SelectMany(prompt => prompt.Ids)))
         {
             if (id >= vocabulary)
                 throw new CheckpointFormatException(ManifestPath, "pack-manifest", $"ids hold {id}; the checkpoint has {vocabulary} token ids.");
+        }
+    }
+
+    /// <summary>The stages of a file, each of the type and shape that such a model gives it.</summary>
+    private IEnumerable<(TensorInfo Tensor, StageKey Key)> StagesOf(SafeTensorsFile file, Precision precision, GptOssConfig config)
+    {
+        foreach (TensorInfo tensor in file.Tensors.Where(tensor => tensor.Name != LastLogits))
+        {
+            if (!StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key))
+                throw new CheckpointFormatException(file.Path, "pack-stage", $"'{Printable.Clip(tensor.Name)}' is no stage of a model of {config.NumHiddenLayers} layers.");
+            Require(file, tensor, key.IsExperts ? DType.I32 : TypeOf(precision), [Positions.Count, .. key.RowShape(config)]);
+            yield return (tensor, key);
         }
     }
 

@@ -24,6 +24,11 @@ internal sealed class PackCheckpoint : IDisposable
             return new(model, null);
         if (pack.CheckpointName is { } name)
             return new(Named(pack, name), null);
+        if (pack.Seed is null)
+        {
+            throw new CheckpointFormatException(Path.Combine(pack.Folder, PackManifest.FileName), "pack-checkpoint",
+                "the pack lists the files of its checkpoint and no name to find them by; give the folder of that checkpoint.");
+        }
         DirectoryInfo scratch = scratchFolder is null
             ? Directory.CreateTempSubdirectory("gptoss-pack-")
             : Directory.CreateDirectory(Path.Combine(scratchFolder, $"gptoss-pack-{Guid.NewGuid():N}"));

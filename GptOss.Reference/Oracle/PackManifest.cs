@@ -8,6 +8,9 @@ namespace GptOss.Reference.Oracle;
 internal sealed record PackManifest
 {
     internal const string FileName = "manifest.json";
+
+    /// <summary>The format that is written and read. Packs of the published reference were recorded before there was a number.</summary>
+    internal const int Format = 1;
     private const string Rule = "pack-manifest";
 
     internal required PackKind Kind { get; init; }
@@ -20,16 +23,20 @@ internal sealed record PackManifest
     internal string? ConfigJson { get; private init; }
     internal ulong? Seed { get; private init; }
     internal string? Checkpoint { get; private init; }
+    internal IReadOnlyList<FileChecksum> CheckpointFiles { get; private init; } = [];
+    internal IReadOnlyList<FileChecksum> Files { get; private init; } = [];
     internal Precision? Profile { get; private init; }
     internal string? LogitsHash { get; private init; }
     internal Budgets Budgets { get; private init; } = Budgets.Published;
 
     internal static PackManifest Read(string path)
     {
-        using JsonDocument document = JsonDocuments.Parse(Files.ReadAll(path, JsonDocuments.MaxBytes), path, Rule);
+        using JsonDocument document = JsonDocuments.Parse(Checkpoints.Files.ReadAll(path, JsonDocuments.MaxBytes), path, Rule);
         var reader = new Reader(document.RootElement, path);
+        reader.RequireFormat();
         PackManifest manifest = reader.CheckpointOf(new PackManifest { Kind = reader.Kind() }) with
         {
+            Files = reader.Files("files"),
             Profile = reader.Profile(),
             LogitsHash = reader.Hash(),
             Budgets = reader.Budgets(),
@@ -65,7 +72,14 @@ internal sealed record PackManifest
             }
             : throw Bad($"kind is {JsonDocuments.Shown(root.GetProperty("kind"))}; expected 'trace', 'defects', 'lengths' or 'greedy'.");
 
-        /// <summary>Either a seed with a configuration, or the name of a checkpoint, with or without one.</summary>
+        internal void RequireFormat()
+        {
+            if (root.TryGetProperty("format", out JsonElement format)
+                && !(format.ValueKind == JsonValueKind.Number && format.TryGetInt32(out int number) && number == Format))
+                throw Bad($"format is {JsonDocuments.Shown(format)}; this program reads format {Format}.");
+        }
+
+        /// <summary>Either a seed with a configuration, or a checkpoint by its files or by its name, with or without one.</summary>
         internal PackManifest CheckpointOf(PackManifest manifest)
         {
             string? config = null;
@@ -76,16 +90,53 @@ internal sealed record PackManifest
             }
             if (root.TryGetProperty("seed", out JsonElement seed))
             {
+                if (root.TryGetProperty("checkpoint", out _))
+                    throw Bad("seed and checkpoint are both given; the weights are either synthetic or in files.");
                 if (seed.ValueKind != JsonValueKind.Number || !seed.TryGetUInt64(out ulong number))
                     throw Bad($"seed is {JsonDocuments.Shown(seed)}; expected an integer from 0.");
                 return config is not null ? manifest with { ConfigJson = config, Seed = number }
                     : throw Bad("seed is given without config; a synthetic checkpoint needs both.");
             }
-            if (!root.TryGetProperty("checkpoint", out JsonElement name))
+            if (!root.TryGetProperty("checkpoint", out JsonElement checkpoint))
                 throw Bad("neither seed nor checkpoint is given; the pack does not say which weights it ran.");
-            return JsonDocuments.Text(name) is { Length: > 0 } text ? manifest with { ConfigJson = config, Checkpoint = text }
-                : throw Bad($"checkpoint is {JsonDocuments.Shown(name)}; expected a name.");
+            manifest = manifest with { ConfigJson = config };
+            if (checkpoint.ValueKind != JsonValueKind.Array)
+                return manifest with { Checkpoint = Name("checkpoint", checkpoint) };
+            return manifest with
+            {
+                Checkpoint = root.TryGetProperty("model", out JsonElement model) ? Name("model", model) : null,
+                CheckpointFiles = Files("checkpoint", allowEmpty: false),
+            };
         }
+
+        /// <summary>A list of files in one folder; a name leads to no other.</summary>
+        internal FileChecksum[] Files(string key, bool allowEmpty = true)
+        {
+            if (allowEmpty && !root.TryGetProperty(key, out _))
+                return [];
+            var files = new List<FileChecksum>();
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            foreach (JsonElement item in List(root, key, key, allowEmpty).EnumerateArray())
+            {
+                string at = $"{key}[{files.Count}]";
+                if (item.ValueKind != JsonValueKind.Object)
+                    throw Bad($"{at} is {JsonDocuments.Shown(item)}; expected an object of file, bytes and sha256.");
+                JsonElement file = Required(item, "file", $"{at}.file"), bytes = Required(item, "bytes", $"{at}.bytes"), hash = Required(item, "sha256", $"{at}.sha256");
+                if (JsonDocuments.Text(file) is not { Length: > 0 } name || name is "." or ".." || name.AsSpan().IndexOfAny("/\\:\0") >= 0)
+                    throw Bad($"{at}.file is {JsonDocuments.Shown(file)}; expected the name of a file, without a folder.");
+                if (!names.Add(name))
+                    throw Bad($"{at}.file is {JsonDocuments.Shown(file)}, which is listed already.");
+                if (bytes.ValueKind != JsonValueKind.Number || !bytes.TryGetInt64(out long length) || length < 0)
+                    throw Bad($"{at}.bytes is {JsonDocuments.Shown(bytes)}; expected a length in bytes.");
+                if (JsonDocuments.Text(hash) is not { } sha256 || !ExpectedHashes.IsHash(sha256))
+                    throw Bad($"{at}.sha256 is {JsonDocuments.Shown(hash)}; expected 64 lower-case hexadecimal digits.");
+                files.Add(new(name, length, sha256));
+            }
+            return [.. files];
+        }
+
+        private string Name(string key, JsonElement name) => JsonDocuments.Text(name) is { Length: > 0 } text ? text
+            : throw Bad($"{key} is {JsonDocuments.Shown(name)}; expected a name{(key == "checkpoint" ? " or a list of files" : "")}.");
 
         internal Precision? Profile()
         {

@@ -28,6 +28,9 @@ public sealed record PackSection(
     /// <summary>Every stage passed and the hash is not another one.</summary>
     public bool Passed => !HashDiffers && Stages.All(stage => stage.Passed);
 
+    /// <summary>Whether anything was compared: a stage, or the hash.</summary>
+    public bool Compares => Stages.Count > 0 || LogitsHash is not null && ExpectedLogitsHash is not null;
+
     /// <summary>The first stage that failed, in forward order; null where none did.</summary>
     public StageReport? FirstFailure => Stages.FirstOrDefault(stage => !stage.Passed);
 }
@@ -38,6 +41,9 @@ public sealed record PackSection(
 /// <param name="Sections">The ways in which it was checked.</param>
 public sealed record PackReport(string Pack, PackKind Kind, IReadOnlyList<PackSection> Sections)
 {
+    /// <summary>The files that the pack lists, its own first, then the checkpoint's; empty where it lists none.</summary>
+    public IReadOnlyList<FileReport> Files { get; init; } = [];
+
     /// <summary>Something was checked and all of it passed.</summary>
-    public bool Passed => Sections.Count > 0 && Sections.All(section => section.Passed);
+    public bool Passed => Sections.Any(section => section.Compares) && Sections.All(section => section.Passed) && Files.All(file => file.Passed);
 }

@@ -1,17 +1,14 @@
 using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
 
-/// <summary>The two files of a trace. Rows go to their place in the file as they come, so a trace may be larger than memory.</summary>
+/// <summary>The two files of a trace or a pack. Rows go to their place in the file as they come, so a trace may be larger than memory.</summary>
 internal static class TraceFile
 {
     internal const string StagesName = "stages.safetensors";
-    internal const string ManifestName = "manifest.json";
 
     /// <summary>The stages file up to its data.</summary>
     internal static byte[] Start(GptOssConfig config, int positions, StageFilter stages, Precision precision, out TensorInfo[] tensors)
@@ -28,112 +25,60 @@ internal static class TraceFile
     /// <param name="ids">The token ids.</param>
     /// <param name="positions">Kept positions.</param>
     /// <param name="folder">Created where missing.</param>
-    /// <param name="options">Stages, name of the checkpoint, force.</param>
+    /// <param name="options">Stages, name of the checkpoint, what makes it a pack, force.</param>
     /// <param name="run">Runs the model on a recorder and returns the logits hash.</param>
+    /// <param name="cancellation">Stops the reading of weights; <paramref name="run"/> has its own.</param>
     internal static string Write(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
-        Func<TraceRecorder, string> run)
+        Func<TraceRecorder, string> run, CancellationToken cancellation)
     {
-        string stages = Path.Combine(folder, StagesName), manifest = Path.Combine(folder, ManifestName);
-        foreach (string target in (ReadOnlySpan<string>)[stages, manifest])
+        string stagesPath = Path.Combine(folder, StagesName), manifestPath = Path.Combine(folder, PackManifest.FileName);
+        foreach (string target in (ReadOnlySpan<string>)[stagesPath, manifestPath])
         {
             if (!options.Force && Path.Exists(target))
                 throw new IOException($"{target} exists; give another folder, or force its replacement.");
         }
-        bool made = !Directory.Exists(folder);
-        Directory.CreateDirectory(folder);
+        bool made = !Directory.Exists(folder), written = false;
+        MakeFolder(folder);
         try
         {
             byte[] start = Start(model.Config, positions.Count, options.Stages, model.Precision, out TensorInfo[] tensors);
-            string hash = "";
-            AtomicFile.Write(stages, file =>
+            var manifest = new ManifestWriter(model, ids, positions, tensors, options);
+            AtomicFile.Write(stagesPath, file =>
             {
+                if (options.Pack is { } pack)          // after room for the stages was found, before the run
+                    manifest.Weights = PackWeights.Of(model.Checkpoint, pack.Reading, cancellation);
                 RandomAccess.Write(file.SafeFileHandle, start, 0);
                 var recorder = new FileRecorder(positions, file, start.Length, tensors, model.Config);
-                hash = run(recorder);
+                manifest.LogitsHash = run(recorder);
                 recorder.Flush();
-                File.Delete(manifest);                 // whatever stood there describes the stages that are replaced now
+                File.Delete(manifestPath);             // whatever stood there describes the stages that are replaced now
             }, start.Length + tensors[^1].End);
-            AtomicFile.Write(manifest, file => file.Write(Manifest(model, ids.Span, positions, tensors, options, hash)));
-            return hash;
+            written = true;
+            if (options.Pack is { } pack)
+                manifest.Stages = FileChecksum.Of(stagesPath, pack.Reading, cancellation);
+            AtomicFile.Write(manifestPath, file => file.Write(manifest.ToUtf8()));
+            return manifest.LogitsHash;
         }
         catch
         {
+            if (written)
+                File.Delete(stagesPath);               // without a manifest it says nothing
             if (made && !Directory.EnumerateFileSystemEntries(folder).Any())
                 Directory.Delete(folder);
             throw;
         }
     }
 
-    private static byte[] Manifest(Transformer model, ReadOnlySpan<int> ids, IReadOnlyList<int> positions, TensorInfo[] stages, TraceOptions options, string hash)
+    private static void MakeFolder(string folder)
     {
-        using var bytes = new MemoryStream();
-        using (var json = new Utf8JsonWriter(bytes, new JsonWriterOptions { Indented = true, IndentSize = 1, NewLine = "\n" }))
+        try
         {
-            json.WriteStartObject();
-            json.WriteString("kind", "trace");
-            WriteArray(json, "ids", ids);
-            WriteArray(json, "positions", [.. positions]);
-            json.WriteString("checkpoint", options.CheckpointName ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Checkpoint.Folder))));
-            WriteConfig(json, model.Config);
-            json.WriteString("profile", PackNames.Of(model.Precision));
-            json.WriteString("logits_hash", hash);
-            json.WriteStartArray("stages");
-            foreach (TensorInfo stage in stages)
-                json.WriteStringValue(stage.Name);
-            json.WriteEndArray();
-            json.WriteStartObject("produced_by");
-            json.WriteString("product", "GptOss.Reference");
-            json.WriteString("version", typeof(Tracer).Assembly.GetName().Version?.ToString(3));
-            json.WriteString("width", model.Width.ToString());
-            json.WriteString("os", RuntimeInformation.OSDescription);
-            json.WriteString("architecture", RuntimeInformation.ProcessArchitecture.ToString());
-            json.WriteEndObject();
-            json.WriteEndObject();
+            Directory.CreateDirectory(folder);
         }
-        bytes.WriteByte((byte)'\n');
-        return bytes.ToArray();
-    }
-
-    private static void WriteArray(Utf8JsonWriter json, string name, ReadOnlySpan<int> values)
-    {
-        var text = new StringBuilder("[");
-        for (int i = 0; i < values.Length; i++)
-            text.Append(i == 0 ? "" : ",").Append(values[i]);
-        json.WritePropertyName(name);
-        json.WriteRawValue(text.Append(']').ToString());           // thousands of ids on one line, not one a line
-    }
-
-    /// <summary>The numbers in the original dialect, so that a reader needs no checkpoint to know the shapes.</summary>
-    private static void WriteConfig(Utf8JsonWriter json, GptOssConfig c)
-    {
-        json.WriteStartObject("config");
-        json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
-        json.WriteNumber("num_experts", c.NumExperts);
-        json.WriteNumber("experts_per_token", c.ExpertsPerToken);
-        json.WriteNumber("vocab_size", c.VocabSize);
-        json.WriteNumber("hidden_size", c.HiddenSize);
-        json.WriteNumber("intermediate_size", c.IntermediateSize);
-        json.WriteNumber("swiglu_limit", c.SwigluLimit);
-        json.WriteNumber("swiglu_alpha", c.SwigluAlpha);
-        json.WriteNumber("rms_norm_eps", c.RmsNormEps);
-        json.WriteNumber("head_dim", c.HeadDim);
-        json.WriteNumber("num_attention_heads", c.NumAttentionHeads);
-        json.WriteNumber("num_key_value_heads", c.NumKeyValueHeads);
-        json.WriteNumber("sliding_window", c.SlidingWindow);
-        if (c.SlidingLayers is { } sliding)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            json.WriteStartArray("layer_types");
-            foreach (bool slides in sliding)
-                json.WriteStringValue(slides ? "sliding_attention" : "full_attention");
-            json.WriteEndArray();
+            throw new IOException(File.Exists(folder) ? $"{folder} is a file; expected a folder." : $"The folder {folder} cannot be made: {e.Message}", e);
         }
-        json.WriteNumber("initial_context_length", c.InitialContextLength);
-        json.WriteNumber("rope_theta", c.RopeTheta);
-        json.WriteNumber("rope_scaling_factor", c.RopeScalingFactor);
-        json.WriteNumber("rope_ntk_alpha", c.RopeNtkAlpha);
-        json.WriteNumber("rope_ntk_beta", c.RopeNtkBeta);
-        json.WriteNumber("max_position_embeddings", c.MaxPositions);
-        json.WriteEndObject();
     }
 
     /// <summary>Writes rows to their places; neighbours in the file are written together.</summary>

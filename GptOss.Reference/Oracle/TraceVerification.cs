@@ -14,7 +14,7 @@ internal static class TraceVerification
     {
         Trace reference = pack.ReadTrace(Precision.Float32, model.Config);
         float[]? lastLogits = pack.ReadLastLogits(Precision.Float32, model.Config);
-        Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = pack.Positions }, cancellation);
+        Trace ours = Record(pack, model, Needed(), cancellation);
         var reports = new List<StageReport>();
         var notes = new List<string>();
         var skipped = new HashSet<int>();
@@ -43,6 +43,11 @@ internal static class TraceVerification
         }
         return new("float32", Precision.Float32, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Float32));
 
+        // What is recorded, the router where only its choices are, and the logits where only their last row is.
+        IEnumerable<StageKey> Needed() => reference.Stages.Select(stage => stage.Key)
+            .Concat(reference.Stages.Where(stage => stage.Key.IsExperts).Select(stage => new StageKey(Stage.Router, stage.Key.Layer)))
+            .Concat(lastLogits is null ? [] : [new StageKey(Stage.Logits, -1)]);
+
         Func<int, double> Allowed(StageKey key) => pack.Budgets.Float32.Rows(key, pack.Positions, model);
     }
 
@@ -50,12 +55,16 @@ internal static class TraceVerification
     internal static IEnumerable<PackSection> Bfloat16(GoldenPack pack, Transformer model, CancellationToken cancellation)
     {
         Trace reference = pack.ReadTrace(Precision.Bfloat16, model.Config);
-        Trace ours = Tracer.Record(model, pack.Ids.ToArray(), new() { Positions = pack.Positions }, cancellation);
-        yield return new StageByStage(pack, model, reference).Run(ours.Find(new(Stage.Embedding, -1))!);
-
         StageBudgets budgets = pack.Budgets.Bfloat16;
+        StageRows[] whole = [.. reference.Stages.Where(stage => pack.Seed is null && budgets.Has(stage.Key.Stage))];
+        StageKey embedding = new(Stage.Embedding, -1);
+        Trace ours = Record(pack, model, whole.Select(stage => stage.Key).Append(embedding), cancellation);
+        PackSection blocks = new StageByStage(pack, model, reference).Run(ours.Find(embedding)!);
+        if (blocks.Compares)
+            yield return blocks;
+
         var reports = new List<StageReport>();
-        foreach (StageRows stage in reference.Stages.Where(stage => pack.CheckpointName is not null && budgets.Has(stage.Key.Stage)))
+        foreach (StageRows stage in whole)
         {
             StageRows actual = ours.Find(stage.Key)!;
             Func<int, double> allowed = budgets.Rows(stage.Key, pack.Positions, model);
@@ -63,9 +72,12 @@ internal static class TraceVerification
             if (stage.Key.Stage == Stage.Logits)
                 reports.Add(ArgMaxOf(stage, actual, allowed(0)));
         }
-        string[] notes = reports.Count > 0 ? [] : ["The whole model is not compared: bfloat16 rounding flips experts of random weights, and the streams part."];
+        string[] notes = pack.Seed is null ? [] : ["The whole model is not compared: bfloat16 rounding flips experts of random weights, and the streams part."];
         yield return new("bfloat16", Precision.Bfloat16, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Bfloat16));
     }
+
+    private static Trace Record(GoldenPack pack, Transformer model, IEnumerable<StageKey> keys, CancellationToken cancellation) =>
+        Tracer.Record(model, pack.Ids.ToArray(), pack.Positions, keys.Distinct(), null, cancellation);
 
     /// <summary>The largest logit has the same index, except where the recorded logits of the two are nearer than the budget.</summary>
     internal static StageReport ArgMaxOf(StageRows reference, StageRows actual, double allowed)

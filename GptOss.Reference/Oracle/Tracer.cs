@@ -16,6 +16,9 @@ public sealed record TraceOptions
     /// <summary>How the manifest names the checkpoint, such as <c>openai/gpt-oss-20b</c>; null for the name of its folder.</summary>
     public string? CheckpointName { get; init; }
 
+    /// <summary>Makes a pack of the trace: weights by seed or checksum, and budgets; null for a trace alone.</summary>
+    public PackOptions? Pack { get; init; }
+
     /// <summary>Replaces a trace that is there; otherwise it is refused.</summary>
     public bool Force { get; init; }
 
@@ -47,10 +50,16 @@ public static class Tracer
     {
         ArgumentNullException.ThrowIfNull(model);
         options ??= new();
-        IReadOnlyList<int> positions = PositionsOf(options, ids.Length);
-        List<StageRows> stages = [.. Wanted(model.Config, options.Stages).Select(key => new StageRows(key, positions.Count, key.Width(model.Config)))];
+        return Record(model, ids, PositionsOf(options, ids.Length), Wanted(model.Config, options.Stages), options.Progress, cancellation);
+    }
+
+    /// <summary>The same for stages that were chosen one by one; there may be none, for the hash alone.</summary>
+    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys, IProgress<int>? progress,
+        CancellationToken cancellation)
+    {
+        List<StageRows> stages = [.. keys.Select(key => new StageRows(key, positions.Count, key.Width(model.Config)))];
         var recorder = new MemoryRecorder(positions, stages.ToDictionary(stage => stage.Key));
-        string hash = Run(model, ids, positions, recorder, options.Progress, cancellation);
+        string hash = Run(model, ids, positions, recorder, progress, cancellation);
         return new(model.Precision, positions, stages, hash);
     }
 
@@ -71,7 +80,7 @@ public static class Tracer
         IReadOnlyList<int> positions = PositionsOf(options, ids.Length);
         _ = Wanted(model.Config, options.Stages);
         return TraceFile.Write(model, ids, positions, folder, options,
-            recorder => Run(model, ids, positions, recorder, options.Progress, cancellation));
+            recorder => Run(model, ids, positions, recorder, options.Progress, cancellation), cancellation);
     }
 
     /// <summary>The wanted stages of a model, in forward order.</summary>

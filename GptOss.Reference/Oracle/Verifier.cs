@@ -19,6 +19,12 @@ public sealed record VerifyOptions
     /// <summary>Worker threads; null for the physical cores.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Whether the content of listed files is compared, which reads the whole checkpoint; their lengths are compared in any case.</summary>
+    public bool Checksums { get; init; } = true;
+
+    /// <summary>Told how far the reading of listed files has come.</summary>
+    public IProgress<FileProgress>? Reading { get; init; }
+
     /// <summary>Where a synthetic checkpoint is made, and deleted afterwards; null for the system's temporary folder.</summary>
     public string? ScratchFolder { get; init; }
 
@@ -26,12 +32,12 @@ public sealed record VerifyOptions
     public IProgress<string>? Progress { get; init; }
 }
 
-/// <summary>Runs what a golden pack recorded and says how far each stage lies from the recording.</summary>
+/// <summary>Runs what a golden pack recorded and says how far each stage lies from the recording, and whether the files are those that the pack lists.</summary>
 public static class Verifier
 {
     /// <summary>Verifies a pack.</summary>
     /// <param name="pack">The pack.</param>
-    /// <param name="options">Checkpoint, profile, width, threads.</param>
+    /// <param name="options">Checkpoint, profile, checksums, width, threads.</param>
     /// <param name="cancellation">Stops between chunks.</param>
     /// <exception cref="CheckpointFormatException">The pack or its checkpoint is broken, or the checkpoint is of another shape.</exception>
     /// <exception cref="ArgumentException">The pack has no recording in the profile that was asked for.</exception>
@@ -47,6 +53,11 @@ public static class Verifier
                 ? new ArgumentException($"{pack.Name} has no recording in {PackNames.Of(asked)}.", nameof(options))
                 : new CheckpointFormatException(pack.Folder, "pack-empty", "the pack has a manifest but no recording.");
         }
+        if (pack.ConfigJson is { } json)
+            pack.RequireFits(ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName)));         // before a checkpoint is made
+        FileReport Compare(FileChecksum listed, string? path) => FileReport.Of(listed, path, options.Checksums, options.Reading, cancellation);
+        List<FileReport> files = [.. pack.Files.Select(file => Compare(file, Path.Combine(pack.Folder, file.File)))];
+        bool compared = false;
         using PackCheckpoint checkpoint = PackCheckpoint.Of(pack, options.Model, options.ScratchFolder, options.Progress, cancellation);
         var sections = new List<PackSection>();
         foreach (Precision precision in profiles)
@@ -54,9 +65,12 @@ public static class Verifier
             options.Progress?.Report($"{pack.Name}: {PackNames.Of(precision)}");
             using Transformer model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
             RequireShape(pack, model);
+            if (!compared)
+                files.AddRange(pack.CheckpointFiles.Select(listed => Compare(listed, PathOf(model.Checkpoint, listed.File))));
+            compared = true;
             sections.AddRange(Sections(pack, model, cancellation));
         }
-        return new(pack.Name, pack.Kind, sections);
+        return new(pack.Name, pack.Kind, sections) { Files = files };
     }
 
     /// <summary>The same on a loaded model, in its profile.</summary>
@@ -69,9 +83,12 @@ public static class Verifier
             _ => [LogitsVerification.Run(pack, model, cancellation)],
         };
 
+    private static string? PathOf(Checkpoint checkpoint, string name) =>
+        checkpoint.Files.Select(file => file.Path).FirstOrDefault(path => Path.GetFileName(path) == name);
+
     private static void RequireShape(GoldenPack pack, Transformer model)
     {
-        pack.RequireIdsBelow(model.Config.VocabSize);
+        pack.RequireFits(model.Config);
         if (pack.ConfigJson is not { } json)
             return;
         GptOssConfig config = ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName));

@@ -88,8 +88,10 @@ public static class TraceDiff
 
         internal TraceDifference Run()
         {
-            Dictionary<StageKey, StageTensor> left = StagesOf(a, "A"), right = StagesOf(b, "B");
+            Dictionary<StageKey, StageTensor> left = StagesOf(a, "A", out List<string> unknownA), right = StagesOf(b, "B", out List<string> unknownB);
             CompareManifests();
+            if (options.Stages == StageFilter.All)
+                CompareUnknown(unknownA, unknownB);
             if (left.Count == 0 || right.Count == 0)
                 return Nothing(left, right);
             (IReadOnlyList<int> positionsA, IReadOnlyList<int> positionsB) =
@@ -113,10 +115,10 @@ public static class TraceDiff
             return new(precision, _done, _not, _notes);
         }
 
-        private Dictionary<StageKey, StageTensor> StagesOf(Dump dump, string side)
+        private Dictionary<StageKey, StageTensor> StagesOf(Dump dump, string side, out List<string> unknown)
         {
             var stages = new Dictionary<StageKey, StageTensor>();
-            (Dictionary<StageKey, DumpTensor[]> found, List<string> unknown) = options.Map.Resolve(dump);
+            (Dictionary<StageKey, DumpTensor[]> found, unknown) = options.Map.Resolve(dump);
             foreach ((StageKey key, DumpTensor[] parts) in found)
             {
                 if (!options.Stages.Matches(key.Name))
@@ -124,11 +126,21 @@ public static class TraceDiff
                 if (StageTensor.Find(key, parts, _config, out string? why) is { } stage)
                     stages.Add(key, stage);
                 else
-                    _not.Add(new(key.Name, $"in {side} {why}"));
+                    _not.Add(new(key.Name, $"in {side}, {why}"));
             }
-            if (options.Stages == StageFilter.All)
-                _not.AddRange(unknown.Select(name => new NotCompared(Printable.Clip(name), $"is no stage ({side}); name it with --map")));
             return stages;
+        }
+
+        /// <summary>Tensors that are no stage: those that both sides have with the same bits need no mention.</summary>
+        private void CompareUnknown(List<string> unknownA, List<string> unknownB)
+        {
+            foreach (string name in unknownA.Union(unknownB))
+            {
+                bool inA = a.TryGet(name, out DumpTensor? mine), inB = b.TryGet(name, out DumpTensor? theirs);
+                string side = !inA ? "B" : !inB ? "A" : "both";
+                if (side != "both" || !mine!.HasSameBits(theirs!))
+                    _not.Add(new(Printable.Clip(name), side == "both" ? "no stage, and not the same in both" : $"no stage, only in {side}; --map can name it"));
+            }
         }
 
         private StagePair? Pair(StageKey key, Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right, IReadOnlyList<int> positionsA,
@@ -136,21 +148,20 @@ public static class TraceDiff
         {
             if (!left.TryGetValue(key, out StageTensor? mine) || !right.TryGetValue(key, out StageTensor? theirs))
             {
-                if (!_not.Exists(not => not.Name == key.Name))
-                    _not.Add(new(key.Name, left.ContainsKey(key) ? "is not in B" : "is not in A"));
+                AddMissing(key, left);
                 return null;
             }
             if (mine.Width != theirs.Width)
-                return Not($"has rows of {Printable.Shape(mine.RowShape)} in A and {Printable.Shape(theirs.RowShape)} in B");
+                return Not($"rows of {Printable.Shape(mine.RowShape)} in A and {Printable.Shape(theirs.RowShape)} in B");
             if (RowPositions.RowsOf(mine, a, positionsA) is not { } rowsA)
-                return Not($"has {mine.Rows} rows in A, which has {positionsA.Count} positions");
+                return Not($"{mine.Rows} rows in A, which has {positionsA.Count} positions");
             if (RowPositions.RowsOf(theirs, b, positionsB) is not { } rowsB)
-                return Not($"has {theirs.Rows} rows in B, which has {positionsB.Count} positions");
+                return Not($"{theirs.Rows} rows in B, which has {positionsB.Count} positions");
             (int, int, int)[] rows = [.. common.Where(p => rowsA.ContainsKey(p) && rowsB.ContainsKey(p)).Select(p => (p, rowsA[p], rowsB[p]))];
             if (rows.Length == 0 && rowsA.Keys.Intersect(rowsB.Keys).Order().ToArray() is { Length: > 0 } single && options.Positions is null)
                 rows = [.. single.Select(p => (p, rowsA[p], rowsB[p]))];
             if (rows.Length == 0)
-                return Not("has no position in common");
+                return Not("no position in common");
             return new(mine, theirs, rows, budgets.Of(key));
 
             StagePair? Not(string reason)
@@ -158,6 +169,13 @@ public static class TraceDiff
                 _not.Add(new(key.Name, reason));
                 return null;
             }
+        }
+
+        /// <summary>Says that one side lacks a stage, unless it is there in a shape that cannot be.</summary>
+        private void AddMissing(StageKey key, Dictionary<StageKey, StageTensor> left)
+        {
+            if (!_not.Exists(not => not.Name == key.Name))
+                _not.Add(new(key.Name, left.ContainsKey(key) ? "not in B" : "not in A"));
         }
 
         private StageDifference Values(StagePair pair, Dictionary<StageKey, StagePair> pairs, HashSet<int> ties)
@@ -210,11 +228,11 @@ public static class TraceDiff
             if (a.Ids is { } ids && b.Ids is { } others && !ids.SequenceEqual(others))
             {
                 int at = ids.Zip(others).TakeWhile(pair => pair.First == pair.Second).Count();
-                _not.Add(new("ids", at < Math.Min(ids.Count, others.Count) ? $"differ first at position {at}: {ids[at]} in A, {others[at]} in B"
-                    : $"are {ids.Count} in A and {others.Count} in B"));
+                _not.Add(new("ids", at < Math.Min(ids.Count, others.Count) ? $"they differ first at position {at}: {ids[at]} in A, {others[at]} in B"
+                    : $"{ids.Count} in A and {others.Count} in B"));
             }
             if (a.Pack?.ConfigJson is not null && b.Pack?.ConfigJson is not null && !ConfigOf(a)!.Equals(ConfigOf(b)))
-                _not.Add(new("config", "is not the same in the two manifests"));
+                _not.Add(new("config", "not the same in the two manifests"));
         }
 
         private void ComparePositions(IReadOnlyList<int> positionsA, IReadOnlyList<int> positionsB, int[] common)
@@ -222,13 +240,13 @@ public static class TraceDiff
             if (options.Positions is { List: { } asked } ? !asked.SequenceEqual(common) : options.Positions is null && !positionsA.SequenceEqual(positionsB))
                 _not.Add(new("positions", $"{common.Length} are compared; A has {positionsA.Count}, B has {positionsB.Count}"));
             else if (options.Positions is null && a.Pack?.LogitsHash is { } hash && b.Pack?.LogitsHash is { } other && hash != other && options.Stages == StageFilter.All)
-                _not.Add(new("logits_hash", "is not the same in the two manifests"));
+                _not.Add(new("logits_hash", "not the same in the two manifests"));
         }
 
         private TraceDifference Nothing(Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right)
         {
             foreach (StageKey key in left.Keys.Union(right.Keys).OrderBy(DiffBudgets.ForwardOrder))
-                _not.Add(new(key.Name, left.ContainsKey(key) ? "is not in B" : "is not in A"));
+                AddMissing(key, left);
             return new(options.Precision ?? Precision.Float32, [], _not, _notes);
         }
 

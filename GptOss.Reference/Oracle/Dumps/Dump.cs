@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
@@ -87,12 +88,16 @@ public sealed class Dump : IDisposable
         return tensor is not null;
     }
 
-    /// <summary>The logits: the tensor called <c>logits</c>, or the only one. [positions, vocabulary]; dimensions of one before the positions are dropped.</summary>
+    /// <summary>
+    /// The logits: the tensor called <c>logits</c> or what <see cref="StageMap.BuiltIn"/> knows by another name, or the only one. [positions, vocabulary]; dimensions of
+    /// one before the positions are dropped.
+    /// </summary>
     /// <param name="vocabulary">What a row must have; null to take the last dimension.</param>
     /// <exception cref="CheckpointFormatException">There is no such tensor, or its rows have another length.</exception>
     public DumpTensor Logits(int? vocabulary = null)
     {
         DumpTensor tensor = TryGet(LogitsName, out DumpTensor? named) ? named : Tensors is [var only] ? only
+            : Tensors.FirstOrDefault(other => StageMap.BuiltIn.Find(other.Name) is { Key.Stage: Stage.Logits }) is { } known ? known
             : throw new CheckpointFormatException(Path, "dump-logits", Tensors.Count == 0 ? "there are no tensors."
                 : $"none of its {Tensors.Count} tensors is called logits: {Printable.List([.. Tensors.Select(t => $"'{Printable.Clip(t.Name)}'")], ", ", 4)}.");
         if (tensor.Rows == 0)

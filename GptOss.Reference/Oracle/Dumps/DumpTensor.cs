@@ -95,8 +95,8 @@ public sealed class DumpTensor
     {
         if (Type == DType.BF16 || Rows == 0)
             return Rows > 0;
-        float[] narrow = new float[PieceElements];
-        double[] wide = new double[PieceElements];
+        float[] narrow = new float[Math.Min(PieceElements, Width)];
+        double[] wide = new double[narrow.Length];
         for (int row = 0; row < Rows; row++)
         {
             for (int at = 0; at < Width; at += PieceElements)
@@ -111,6 +111,19 @@ public sealed class DumpTensor
                         return false;
                 }
             }
+        }
+        return true;
+    }
+
+    /// <summary>Whether another tensor is of the same type and shape and has the same bits.</summary>
+    internal bool HasSameBits(DumpTensor other)
+    {
+        if (Type != other.Type || !Shape.SequenceEqual(other.Shape))
+            return false;
+        for (int row = 0; row < Rows; row++)
+        {
+            if (!RawRow(row).SequenceEqual(other.RawRow(row)))
+                return false;
         }
         return true;
     }
