@@ -88,7 +88,7 @@ internal sealed class DiagnoseCommand
 
         using Dump? dump = (logits ?? trace) is { } path ? Dump.Open(path, profile) : null;
         int[] ids = Ids(parsed.GetValue(_ids), dump);
-        int[]? positions = TraceCommand.Positions(parsed.GetValue(_positions), ids.Length);
+        int[]? positions = Recording.Positions(parsed.GetValue(_positions), ids.Length);
         using Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal);
         PromptLimits.Require(checkpoint.Config, ids);
         int vocabulary = checkpoint.Config.VocabSize;
