@@ -99,8 +99,7 @@ internal sealed class DiagnoseCommand
         profile ??= ProfileOf(rows, terminal);
 
         using var model = Transformer.Load(checkpoint, Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads)));
-        var progress = new DiagnoseProgress(terminal);
-        Diagnosis diagnosis = Diagnoser.Run(model, rows, defects, progress, terminal.Cancellation);
+        Diagnosis diagnosis = Diagnoser.Run(model, rows, defects, new DiagnoseProgress(terminal), terminal.Cancellation);
         var report = new DiagnoseReport(diagnosis);
         if (trace is not null && diagnosis.Verdict == Verdict.Unexplained)
             report = report with { Stage = WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation) };
@@ -145,7 +144,8 @@ internal sealed class DiagnoseCommand
             return positions.Length == chosen.Length ? DumpedChoices.At(ids, positions, chosen)
                 : throw new InputException($"{Path.GetFileName(file)} holds {chosen.Length} ids for {positions.Length} positions; expected one for each.");
         }
-        PromptLimits.Require(config, chosen.AsSpan(..^1) is { IsEmpty: false } read ? read : chosen, ids.Length);
+        if (chosen.Length > 1)
+            PromptLimits.Require(config, chosen.AsSpan(..^1), ids.Length);           // all but the last are read
         return DumpedChoices.Continuing(ids, chosen);
     }
 

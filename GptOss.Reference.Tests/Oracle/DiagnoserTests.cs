@@ -101,7 +101,7 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     }
 
     [Fact]
-    public void A_mistake_in_bfloat16_is_named_by_the_bfloat16_model()
+    public void A_bfloat16_recording_of_trained_weights_is_sound()
     {
         using var model = Transformer.Load(TestData.Tiny, new() { Precision = Precision.Bfloat16, Threads = 1 });
         using Dump dump = Dump.Open(TestData.Golden("tiny-trace"), Precision.Bfloat16);
