@@ -18,6 +18,8 @@ internal static class Program
         var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
         {
             ChatCommand.Create(terminal),
+            DiagnoseCommand.Create(terminal),
+            DiffCommand.Create(terminal),
             ExplainCommand.Create(terminal),
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),

@@ -4,11 +4,11 @@ using GptOss.Reference.Numerics;
 namespace GptOss.Reference.Model;
 
 /// <summary>One mixture-of-experts layer: norm, route, expand, SwiGLU, contract, mix, add.</summary>
-internal sealed class ExpertBlock(ExpertWeights weights, Checkpoint checkpoint, int layer, Kernels kernels)
+internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Checkpoint checkpoint, int layer, Kernels kernels)
 {
-    private readonly GptOssConfig _config = checkpoint.Config;
+    private readonly GptOssConfig _config = config;
     private readonly ExpertGroups _groups = new();
-    private readonly bool[] _checked = new bool[checkpoint.Config.NumExperts];
+    private readonly bool[] _checked = new bool[config.NumExperts];
     private int[] _experts = [];
     private float[] _weights = [];
 

@@ -46,7 +46,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            _kernels.RmsNorm(x, _weights.Norm, Config.RmsNormEps, norm);
+            _kernels.RmsNorm(x, _norm, Config.RmsNormEps, norm);
         }
     }
 

@@ -33,7 +33,9 @@ public sealed partial class Transformer : IDisposable
     private readonly ModelWeights _weights;
     private readonly Kernels _kernels;
     private readonly WorkerPool _pool;
+    private readonly bool _isVariant;
     private readonly RotaryTable _rotary;
+    private readonly float[] _norm;
     private readonly AttentionBlock[] _attention;
     private readonly ExpertBlock[] _experts;
     private readonly Scratch _residual = new(), _scratch = new();
@@ -44,29 +46,23 @@ public sealed partial class Transformer : IDisposable
     private Memory<float> _logits;
     private bool _disposed;
 
-    private Transformer(Checkpoint checkpoint, ModelOptions options)
+    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, bool isVariant)
     {
         _checkpoint = checkpoint;
-        GptOssConfig c = checkpoint.Config;
-        _rotary = new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
-        _pool = new(options.Threads ?? Topology.PhysicalCores);
-        try
-        {
-            _kernels = Kernels.Create(options.Width, options.Precision, _pool);
-            _weights = new(checkpoint, options.Pack ? _pool : null, options.Cancellation);
-        }
-        catch
-        {
-            _pool.Dispose();
-            throw;
-        }
-        _attention = [.. _weights.Attention.Select((w, layer) => new AttentionBlock(w, c, layer, _kernels))];
-        _experts = [.. _weights.Experts.Select((w, layer) => new ExpertBlock(w, checkpoint, layer, _kernels))];
+        _weights = weights;
+        _pool = pool;
+        _isVariant = isVariant;
+        GptOssConfig c = Config = variant.Config(checkpoint.Config);
+        _kernels = variant.Kernels(kernels);
+        _rotary = variant.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
+        _norm = variant.FinalNorm(weights.Norm);
+        _attention = [.. weights.Attention.Select((w, layer) => new AttentionBlock(variant.Attention(w, c), c, layer, _kernels))];
+        _experts = [.. weights.Experts.Select((w, layer) => new ExpertBlock(variant.Experts(w, c), c, checkpoint, layer, _kernels))];
         _chunk = new(c.HeadDim);
     }
 
     /// <summary>The model's numbers.</summary>
-    public GptOssConfig Config => _checkpoint.Config;
+    public GptOssConfig Config { get; }
 
     /// <summary>The files that the weights are read from.</summary>
     public Checkpoint Checkpoint => _checkpoint;
@@ -97,16 +93,24 @@ public sealed partial class Transformer : IDisposable
     public static Transformer Load(Checkpoint checkpoint, ModelOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
+        options ??= new();
+        WorkerPool? pool = null;
         try
         {
-            return new(checkpoint, options ?? new());
+            pool = new(options.Threads ?? Topology.PhysicalCores);
+            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, isVariant: false);
         }
         catch
         {
+            pool?.Dispose();
             checkpoint.Dispose();
             throw;
         }
     }
+
+    /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. This one must outlive it.</summary>
+    internal Transformer With(ModelVariant variant) =>
+        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, isVariant: true);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this, Config, Precision);
@@ -173,6 +177,8 @@ public sealed partial class Transformer : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            if (_isVariant)
+                return;                                // files and workers are another's
             _pool.Dispose();
             _checkpoint.Dispose();
         }
@@ -249,7 +255,7 @@ public sealed partial class Transformer : IDisposable
         for (int i = 0; i < _wanted.Count; i++)
             x[_wanted[i]].CopyTo(wanted[i]);
         ReadOnlySpan<RowOrigin> origins = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_wantedOrigins);
-        _kernels.RmsNorm(wanted, _weights.Norm, Config.RmsNormEps, t);
+        _kernels.RmsNorm(wanted, _norm, Config.RmsNormEps, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.Norm, -1, origins, t);
         _kernels.Linear(t, _weights.Unembedding, bias: default, logits);

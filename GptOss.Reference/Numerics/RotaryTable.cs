@@ -52,6 +52,9 @@ public sealed class RotaryTable
         }
     }
 
+    /// <summary>A table of given angles, for models that turn by others than the published ones.</summary>
+    internal RotaryTable(float[] frequencies, float concentration) => (_frequencies, _concentration) = (frequencies, concentration);
+
     /// <summary>ω_i for i = 0 … d/2 − 1, in radians a position.</summary>
     public ReadOnlySpan<float> Frequencies => _frequencies;
 

@@ -35,9 +35,6 @@ public sealed record TraceOptions
 /// <summary>Runs a model and records its stages, by the names, shapes and types of the golden packs.</summary>
 public static class Tracer
 {
-    /// <summary>Logits that one call of the model returns at most, so that the memory they take does not grow with the prompt.</summary>
-    private const int LogitsFloats = 1 << 24;
-
     /// <summary>Length in bytes of the <c>stages.safetensors</c> that <see cref="Write"/> makes.</summary>
     /// <param name="config">The model's numbers.</param>
     /// <param name="positions">How many positions are kept.</param>
@@ -131,31 +128,14 @@ public static class Tracer
         return positions.Count > 0 ? positions : throw new ArgumentException("There are no positions to trace.", nameof(options));
     }
 
-    /// <summary>Feeds the prompt in parts whose logits stay within a bound: the parts change no bit.</summary>
     private static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder? recorder, TraceOptions options,
         CancellationToken cancellation)
     {
         if (options.Replay is { } replay && !replay.Fits(model.Config, ids.Length))
             throw new ArgumentException($"The replay has choices for {replay.Tokens} tokens and is not of {ids.Length} tokens of this model.", nameof(options));
         var observer = new TracingObserver(recorder, options.Routing is { } receive ? new(model.Config, ids, receive) : null, options.Replay);
-        Sequence sequence = model.NewSequence();
-        int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), next = 0;
         using var hash = new LogitsHash();
-        for (int fed = 0; fed < ids.Length;)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int end = Math.Min(ids.Length, fed + Sequence.ChunkTokens), firstRow = next;
-            while (next < positions.Count && positions[next] < end && next - firstRow < mostRows)
-                next++;
-            if (next < positions.Count && positions[next] < end)
-                end = positions[next];
-            int[] offsets = [.. Enumerable.Range(firstRow, next - firstRow).Select(row => positions[row] - fed)];
-            Rows logits = model.Forward([new(sequence, ids[fed..end], LogitRows.At(offsets))], ref observer);
-            for (int row = 0; row < logits.Count; row++)
-                hash.Add(logits[row]);
-            fed = end;
-            options.Progress?.Report(fed);
-        }
+        PromptPass.Run(model, ids, positions, ref observer, (_, logits) => hash.Add(logits), options.Progress, cancellation);
         return hash.ToString();
     }
 }

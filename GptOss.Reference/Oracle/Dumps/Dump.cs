@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
@@ -51,7 +52,7 @@ public sealed class Dump : IDisposable
 
     /// <summary>Opens a file or folder and checks all of its headers.</summary>
     /// <param name="path">The file or folder.</param>
-    /// <param name="precision">Which recording of a pack that has two; null for float32 where there is one.</param>
+    /// <param name="precision">Which recording of a pack that has two; null for float32.</param>
     /// <exception cref="CheckpointFormatException">It cannot be read, or breaks a rule of its format; one sentence.</exception>
     public static Dump Open(string path, Precision? precision = null)
     {
@@ -67,9 +68,10 @@ public sealed class Dump : IDisposable
             if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
                 return new(path, null, null, Folder(path, files), files);
             GoldenPack pack = GoldenPack.Open(path);
-            Precision chosen = precision ?? (pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16);
+            Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
+                : pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16;
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
-                throw new CheckpointFormatException(path, "dump-empty", $"the pack has no recording in {PackNames.Of(chosen)}.");
+                throw new CheckpointFormatException(path, "dump-empty", "the pack has a manifest and no recorded tensors.");
             return new(path, pack, chosen, [.. DumpFile.Open(pack.PathOf(chosen), files)], files);
         }
         catch
@@ -86,12 +88,16 @@ public sealed class Dump : IDisposable
         return tensor is not null;
     }
 
-    /// <summary>The logits: the tensor called <c>logits</c>, or the only one. [positions, vocabulary]; dimensions of one before the positions are dropped.</summary>
+    /// <summary>
+    /// The logits: the tensor called <c>logits</c> or what <see cref="StageMap.BuiltIn"/> knows by another name, or the only one. [positions, vocabulary]; dimensions of
+    /// one before the positions are dropped.
+    /// </summary>
     /// <param name="vocabulary">What a row must have; null to take the last dimension.</param>
     /// <exception cref="CheckpointFormatException">There is no such tensor, or its rows have another length.</exception>
     public DumpTensor Logits(int? vocabulary = null)
     {
         DumpTensor tensor = TryGet(LogitsName, out DumpTensor? named) ? named : Tensors is [var only] ? only
+            : Tensors.FirstOrDefault(other => StageMap.BuiltIn.Find(other.Name) is { Key.Stage: Stage.Logits }) is { } known ? known
             : throw new CheckpointFormatException(Path, "dump-logits", Tensors.Count == 0 ? "there are no tensors."
                 : $"none of its {Tensors.Count} tensors is called logits: {Printable.List([.. Tensors.Select(t => $"'{Printable.Clip(t.Name)}'")], ", ", 4)}.");
         if (tensor.Rows == 0)

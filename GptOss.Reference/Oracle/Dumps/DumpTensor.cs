@@ -3,7 +3,7 @@ using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
 
-/// <summary>Bytes of a tensor from an offset; valid until the next call.</summary>
+/// <summary>Bytes of a tensor from an offset; valid while its dump is open.</summary>
 internal delegate ReadOnlySpan<byte> TensorBytes(long offset, int count);
 
 /// <summary>One tensor of a <see cref="Dump"/>, read row by row: by default the first dimension counts rows and the others make up a row.</summary>
@@ -95,8 +95,8 @@ public sealed class DumpTensor
     {
         if (Type == DType.BF16 || Rows == 0)
             return Rows > 0;
-        float[] narrow = new float[PieceElements];
-        double[] wide = new double[PieceElements];
+        float[] narrow = new float[Math.Min(PieceElements, Width)];
+        double[] wide = new double[narrow.Length];
         for (int row = 0; row < Rows; row++)
         {
             for (int at = 0; at < Width; at += PieceElements)
@@ -115,7 +115,20 @@ public sealed class DumpTensor
         return true;
     }
 
-    /// <summary>The bytes of a row as they are stored; valid until the next read of this dump.</summary>
+    /// <summary>Whether another tensor is of the same type and shape and has the same bits.</summary>
+    internal bool HasSameBits(DumpTensor other)
+    {
+        if (Type != other.Type || !Shape.SequenceEqual(other.Shape))
+            return false;
+        for (int row = 0; row < Rows; row++)
+        {
+            if (!RawRow(row).SequenceEqual(other.RawRow(row)))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>The bytes of a row as they are stored; valid while the dump is open.</summary>
     internal ReadOnlySpan<byte> RawRow(int row)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));

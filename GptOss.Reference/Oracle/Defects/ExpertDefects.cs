@@ -1,0 +1,238 @@
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>Mistakes in the experts' activation and in how experts are weighted.</summary>
+internal static class ExpertDefects
+{
+    private const string SwiGlu = "gpt_oss/torch/model.py, swiglu";
+    private const string Block = "gpt_oss/torch/model.py, MLPBlock";
+
+    internal static Defect[] All { get; } =
+    [
+        new("swiglu-alpha-one", "The sigmoid took the gate itself (SiLU); it takes 1.702 times the gate.",
+            SwiGlu, "any prompt")
+        {
+            Variant = new() { Config = config => config with { SwigluAlpha = 1 } },
+        },
+        new("swiglu-without-clamp", "Gate and linear part were not clamped.",
+            SwiGlu, "a token that drives an expert beyond the clamp")
+        {
+            Variant = new() { Config = config => config with { SwigluLimit = float.PositiveInfinity } },
+        },
+        new("swiglu-gate-clamped-below", "The gate was clamped on both sides; it has no lower clamp.",
+            $"{SwiGlu}; llama.cpp, ggml-cpu/ops.cpp, swiglu_oai", "a token that drives a gate below the negative clamp")
+        {
+            Variant = new() { Kernels = inner => new GateClampedBelow(inner) },
+        },
+        new("swiglu-without-plus-one", "The linear part was multiplied in without adding 1.",
+            SwiGlu, "any prompt")
+        {
+            Variant = new() { Kernels = inner => new WithoutPlusOne(inner) },
+        },
+        new("swiglu-halves-not-interleaved", "The first half of the rows was taken as gate, the second as linear part; even rows are gate, odd ones linear.",
+            SwiGlu, "any prompt")
+        {
+            Variant = new() { Kernels = inner => new Halves(inner) },
+        },
+        new("swiglu-gate-and-linear-swapped", "Even rows were taken as linear part and odd ones as gate.",
+            SwiGlu, "any prompt")
+        {
+            Variant = new() { Kernels = inner => new Swapped(inner) },
+        },
+        new("router-softmax-before-top-k", "Weights came from a softmax over all experts and were not normalised over the chosen ones.",
+            Block, "any prompt, on a model with more experts than a token uses")
+        {
+            Variant = new() { Kernels = inner => new SoftmaxOverAll(inner) },
+        },
+        new("router-sigmoid", "Weights were normalised sigmoids; they are a softmax over the chosen experts.",
+            Block, "any prompt, on a model whose tokens use several experts")
+        {
+            Variant = new() { Kernels = inner => new SigmoidWeights(inner) },
+        },
+        new("router-one-expert-fewer", "One expert fewer was taken for each token.",
+            Block, "any prompt")
+        {
+            Variant = new() { Kernels = inner => new OneExpertFewer(inner) },
+        },
+        new("expert-output-bias-unweighted", "The output bias of every chosen expert was added whole; it is weighted like the expert.",
+            Block, "any prompt, on a model whose tokens use several experts")
+        {
+            Variant = new() { Kernels = inner => new UnweightedBias(inner) },
+        },
+    ];
+
+    /// <summary>The gate half of [gate | linear] is clamped from below first. The rows are the block's scratch, which nothing reads afterwards.</summary>
+    private sealed class GateClampedBelow(Kernels inner) : KernelDecorator(inner)
+    {
+        internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
+        {
+            Rows gate = gu.Columns(0, output.Width);
+            for (int row = 0; row < gate.Count; row++)
+            {
+                foreach (ref float g in gate[row])
+                    g = Math.Max(g, -limit);
+            }
+            Inner.SwiGlu(gu, alpha, limit, output);
+        }
+    }
+
+    /// <summary>h = g′·σ(α·g′) · u′, term by term.</summary>
+    private sealed class WithoutPlusOne(Kernels inner) : KernelDecorator(inner)
+    {
+        internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
+        {
+            float[] exponents = new float[output.Width], powers = new float[output.Width];
+            for (int row = 0; row < output.Count; row++)
+            {
+                ReadOnlySpan<float> gate = gu[row][..output.Width], linear = gu[row][output.Width..];
+                for (int i = 0; i < gate.Length; i++)
+                    exponents[i] = -Round(alpha * Math.Min(gate[i], limit));
+                Inner.Exp(exponents, powers);
+                for (int i = 0; i < gate.Length; i++)
+                    output[row][i] = Round(Round(Math.Min(gate[i], limit) * Round(1 / (1 + powers[i]))) * Math.Clamp(linear[i], -limit, limit));
+            }
+        }
+    }
+
+    /// <summary>The rows back in the order of the checkpoint, whose first half then stands where the gate is expected.</summary>
+    private sealed class Halves(Kernels inner) : KernelDecorator(inner)
+    {
+        private readonly Scratch _scratch = new();
+
+        internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
+        {
+            _scratch.Reset(gu.Count * Scratch.Stride(gu.Width));
+            Rows stored = _scratch.Rows(gu.Count, gu.Width);
+            for (int row = 0; row < gu.Count; row++)
+            {
+                for (int i = 0; i < output.Width; i++)
+                    (stored[row][2 * i], stored[row][2 * i + 1]) = (gu[row][i], gu[row][output.Width + i]);
+            }
+            Inner.SwiGlu(stored, alpha, limit, output);
+        }
+    }
+
+    private sealed class Swapped(Kernels inner) : KernelDecorator(inner)
+    {
+        private readonly Scratch _scratch = new();
+
+        internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
+        {
+            _scratch.Reset(gu.Count * Scratch.Stride(gu.Width));
+            Rows swapped = _scratch.Rows(gu.Count, gu.Width);
+            gu.Columns(0, output.Width).CopyTo(swapped.Columns(output.Width, output.Width));
+            gu.Columns(output.Width, output.Width).CopyTo(swapped.Columns(0, output.Width));
+            Inner.SwiGlu(swapped, alpha, limit, output);
+        }
+    }
+
+    /// <summary>The chosen experts are the sound ones; their weights are computed anew.</summary>
+    private abstract class OtherWeights(Kernels inner) : KernelDecorator(inner)
+    {
+        internal sealed override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
+        {
+            Inner.Route(logits, k, experts, weights);
+            for (int row = 0; row < logits.Count; row++)
+                Weigh(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
+        }
+
+        /// <summary>Sets the weights of one token's experts, best first.</summary>
+        protected abstract void Weigh(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights);
+
+        /// <summary>Divides the weights by a sum, and rounds.</summary>
+        protected void Divide(Span<float> weights, float sum)
+        {
+            foreach (ref float weight in weights)
+                weight = Round(weight / sum);
+        }
+    }
+
+    private sealed class SoftmaxOverAll(Kernels inner) : OtherWeights(inner)
+    {
+        protected override void Weigh(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights)
+        {
+            float[] powers = new float[logits.Length];
+            for (int e = 0; e < logits.Length; e++)
+                powers[e] = logits[e] - logits[experts[0]];
+            Inner.Exp(powers, powers);
+            for (int i = 0; i < experts.Length; i++)
+                weights[i] = powers[experts[i]];
+            Divide(weights, powers.Sum());
+        }
+    }
+
+    private sealed class SigmoidWeights(Kernels inner) : OtherWeights(inner)
+    {
+        protected override void Weigh(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights)
+        {
+            float sum = 0;
+            for (int i = 0; i < experts.Length; i++)
+                sum += weights[i] = Round(1 / (1 + Elementary.Exp(-logits[experts[i]])));
+            Divide(weights, sum);
+        }
+    }
+
+    /// <summary>The last expert stays in its place with weight 0, so that every token has as many as the block expects.</summary>
+    private sealed class OneExpertFewer(Kernels inner) : OtherWeights(inner)
+    {
+        protected override void Weigh(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights)
+        {
+            float sum = 0;
+            for (int i = 0; i < experts.Length - 1; i++)
+                sum += weights[i] = Elementary.Exp(logits[experts[i]] - logits[experts[0]]);
+            Divide(weights[..^1], sum);
+            weights[^1] = 0;
+        }
+    }
+
+    /// <summary>The second product without its bias, mixed as ever, and then the biases with weight 1.</summary>
+    private sealed class UnweightedBias(Kernels inner) : KernelDecorator(inner)
+    {
+        private readonly Scratch _scratch = new();
+        private float[] _ones = [];
+        private ushort[] _zeros = [];
+        private int _slots, _width;
+
+        internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output)
+        {
+            bool isSecond = !deinterleave;
+            if (isSecond)
+                bias = SetAside(bias, w.Rows, groups);
+            Inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
+        }
+
+        internal override void MixExperts(Rows y, ReadOnlySpan<float> weights, int k, Rows x)
+        {
+            Inner.MixExperts(y, weights, k, x);
+            Inner.MixExperts(Biases(), _ones.AsSpan(0, _slots), k, x);
+        }
+
+        /// <summary>Keeps the bias of every slot's expert, and answers with zeros in their place.</summary>
+        private ReadOnlySpan<ushort> SetAside(ReadOnlySpan<ushort> bias, int width, ExpertGroups groups)
+        {
+            (_slots, _width) = (groups.Count, width);
+            Rows kept = Biases();
+            foreach (int expert in groups.Active)
+            {
+                foreach (int slot in groups.SlotsOf(expert))
+                {
+                    for (int i = 0; i < width; i++)
+                        kept[slot][i] = Bfloat16.ToSingle(bias[expert * width + i]);
+                }
+            }
+            if (_ones.Length < _slots)
+                Array.Fill(_ones = new float[_slots], 1);
+            if (_zeros.Length != bias.Length)
+                _zeros = new ushort[bias.Length];
+            return _zeros;
+        }
+
+        private Rows Biases()
+        {
+            _scratch.Reset(_slots * Scratch.Stride(_width));
+            return _scratch.Rows(_slots, _width);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>The operations of a model, passed on as they are. A mistake in one of them overrides that one and composes it of the sound ones.</summary>
+internal abstract class KernelDecorator(Kernels inner) : Kernels
+{
+    /// <summary>The operations underneath.</summary>
+    protected Kernels Inner => inner;
+
+    internal override RegisterWidth Width => inner.Width;
+
+    internal override Precision Precision => inner.Precision;
+
+    internal override void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output) => inner.Linear(x, w, bias, output);
+
+    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output) =>
+        inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
+
+    internal override void ToLaneOrder(Rows x, Rows output) => inner.ToLaneOrder(x, output);
+
+    internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output) => inner.RmsNorm(x, gain, eps, output);
+
+    internal override void Rotate(Rows heads, Rows cosines, Rows sines) => inner.Rotate(heads, cosines, sines);
+
+    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
+        inner.Attend(rows, q, sinks, keyValueHeads, headDim, window, output);
+
+    internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights) => inner.Route(logits, k, experts, weights);
+
+    internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output) => inner.SwiGlu(gu, alpha, limit, output);
+
+    internal override void MixExperts(Rows y, ReadOnlySpan<float> weights, int k, Rows x) => inner.MixExperts(y, weights, k, x);
+
+    internal override void Add(Rows x, Rows delta) => inner.Add(x, delta);
+
+    internal override float Dot(ReadOnlySpan<float> x, ReadOnlySpan<ushort> w) => inner.Dot(x, w);
+
+    internal override void Exp(ReadOnlySpan<float> input, Span<float> output) => inner.Exp(input, output);
+
+    /// <summary>B(value): the rounding of the profile.</summary>
+    protected float Round(float value) => Precision == Precision.Bfloat16 ? Bfloat16.Round(value) : value;
+}

@@ -1,0 +1,87 @@
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>How far a diagnosis has come.</summary>
+/// <param name="Done">Models that have run, the sound one first.</param>
+/// <param name="Total">Models in all; more where pairs are tried.</param>
+/// <param name="Next">The mistake that runs next; null after the last.</param>
+public readonly record struct DiagnosisProgress(int Done, int Total, string? Next);
+
+/// <summary>Runs a model with each known mistake and ranks them by how well they reproduce a dump.</summary>
+/// <remarks>
+/// Sums in double over the compared numbers of all rows. Largest differences are measured against the budget of the logits at their position, as a share of the
+/// root mean square of the model's logits (<see cref="Budgets"/>).
+/// </remarks>
+public static class Diagnoser
+{
+    /// <summary>A mistake that moves logits by less than this share of them cannot be told from rounding.</summary>
+    public const double LeastEffect = 1e-5;
+
+    private const double Explains = 0.9, ExplainsMost = 0.5, Halved = 0.5;
+
+    /// <summary>Diagnoses a dump.</summary>
+    /// <param name="model">The sound model, in the dump's precision.</param>
+    /// <param name="dump">What another program computed.</param>
+    /// <param name="defects">The mistakes to try; null for all.</param>
+    /// <param name="progress">Told after every model.</param>
+    /// <param name="cancellation">Stops between parts of a prompt.</param>
+    /// <exception cref="Checkpoints.CheckpointFormatException">The dump holds what is no number, or a weight is none.</exception>
+    public static Diagnosis Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, IProgress<DiagnosisProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(dump);
+        defects ??= Defect.All;
+        var comparison = new DefectComparison(model, dump);
+        Deviation sound = comparison.Sound(cancellation);
+        int done = 1, total = 1 + defects.Count;
+
+        var tested = new List<(Defect Defect, Deviation Left)>();
+        var notTestable = new List<Defect>();
+        foreach (Defect defect in defects)
+        {
+            Deviation left = Try(defect);
+            if (left.Effect < LeastEffect * comparison.SoundRms)
+                notTestable.Add(defect);
+            else
+                tested.Add((defect, left));
+        }
+        if (!sound.IsWithinBudget && tested.Count > 0 && tested.MinBy(entry => entry.Left.Order) is { Left.IsWithinBudget: false } best)
+        {
+            Defect[] others = [.. tested.Select(entry => entry.Defect).Where(other => other != best.Defect)];
+            total += others.Length;
+            foreach (Defect other in others)
+            {
+                Defect pair = best.Defect.And(other);
+                Deviation left = Try(pair);
+                if (left.Rms <= Halved * best.Left.Rms)
+                    tested.Add((pair, left));
+            }
+        }
+        progress?.Report(new(done, total, null));
+        return Conclude(model.Precision, sound, tested, notTestable);
+
+        Deviation Try(Defect defect)
+        {
+            progress?.Report(new(done++, total, defect.Name));
+            using Transformer mistaken = model.With(defect.Variant);
+            return comparison.Of(mistaken, cancellation);
+        }
+    }
+
+    private static Diagnosis Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
+    {
+        var ranking = new List<RankedDefect>();
+        foreach ((Defect defect, Deviation left) in tested.OrderBy(entry => entry.Left.Order))
+        {
+            double ratio = left.Rms / sound.Rms, explained = sound.Rms == 0 ? 0 : 1 - ratio * ratio;
+            string? sameAs = ranking.Find(before => before.RemainingRms == left.Rms) is { } first ? first.SameAs ?? first.Defect.Name : null;
+            ranking.Add(new(defect, explained, left.Rms, left.OverBudget, left.FirstPosition, sameAs));
+        }
+        bool isDefect = ranking is [var best, ..] && (best.Explained >= Explains || best.Explained >= ExplainsMost && best.IsWithinBudget);
+        Verdict verdict = isDefect ? Verdict.Defect : sound.IsWithinBudget ? Verdict.Sound : Verdict.Unexplained;
+        return new(verdict, precision, sound.Rms, sound.OverBudget, sound.FirstPosition, ranking, notTestable);
+    }
+}
