@@ -90,7 +90,7 @@ internal sealed class DiffCommand
             Precision = profile,
             Budgets = parsed.GetValue(_budget) is { } budgets ? Budgets.Read(budgets) : null,
             Map = parsed.GetValue(_map) is { } map ? StageMap.Read(map) : StageMap.BuiltIn,
-            Stages = Recording.Stages(parsed.GetValue(_stages)),
+            Stages = TraceCommand.Stages(parsed.GetValue(_stages)),
             Positions = Positions(parsed.GetValue(_positions)),
         };
         using Dump reference = Dump.Open(parsed.GetValue(_reference)!, profile);
@@ -126,5 +126,5 @@ internal sealed class DiffCommand
 
     private static PositionChoice? Positions(string? list) => list is null ? null
         : string.Equals(list, "last", StringComparison.OrdinalIgnoreCase) ? PositionChoice.Last
-        : new PositionChoice(Recording.Positions(list, int.MaxValue));
+        : new PositionChoice(TraceCommand.Positions(list, int.MaxValue));
 }

@@ -22,7 +22,7 @@ internal static class Program
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
-            PackCommand.Create(terminal),
+            TraceCommand.CreatePack(terminal),
             SynthCommand.Create(terminal),
             TokensCommand.Create(terminal),
             ToolsCommand.Create(terminal),

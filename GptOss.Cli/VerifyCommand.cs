@@ -26,7 +26,7 @@ internal sealed class VerifyCommand
 
     private readonly Option<bool> _noChecksums = new("--no-checksums")
     {
-        Description = "Compares the lengths of the files that a pack lists and not their content. For checkpoints that take long to read.",
+        Description = "Compares the lengths of the checkpoint files that a pack lists and not their content. For those that take long to read.",
     };
 
     private readonly Option<bool> _all = new("--all")

@@ -18,7 +18,7 @@ public sealed class CommandTests : IDisposable
     {
         Answer answer = Run();
         Assert.Equal(0, answer.Code);
-        Assert.All((string[])["generate", "harmony", "inspect", "synth", "tokens", "trace", "verify"], command => Assert.Contains($"  {command}", answer.Out, StringComparison.Ordinal));
+        Assert.All((string[])["generate", "harmony", "inspect", "pack", "synth", "tokens", "trace", "verify"], command => Assert.Contains($"  {command}", answer.Out, StringComparison.Ordinal));
         Assert.Matches(@"^\d+\.\d+\.\d+\n$", RunProcess(new Dictionary<string, string>(), "--version").Out.ReplaceLineEndings("\n"));
         Assert.Equal(2, Run("nonsense").Code);
     }

@@ -23,7 +23,8 @@ internal static class LogitsVerification
         {
             double allowed = budgets.Rows(key, positions, model)(i);
             string name = pack.Kind == PackKind.Lengths ? $"length-{pack.Lengths[i]}" : $"sound, position {positions[i]}";
-            reports.Add(StageComparison.Values(name, recorded[i], logits[i], logits.Width, _ => allowed, leastEqual: budgets.EqualBits ?? (model.Precision == Precision.Bfloat16 ? 0 : null)));
+            double? leastEqual = budgets.EqualBits ?? (model.Precision == Precision.Bfloat16 ? 0 : null);
+            reports.Add(StageComparison.Values(name, recorded[i], logits[i], logits.Width, _ => allowed, leastEqual: leastEqual));
             var one = new StageRows(key, 1, logits.Width);
             recorded[i].CopyTo(one.Values, 0);
             var our = new StageRows(key, 1, logits.Width);

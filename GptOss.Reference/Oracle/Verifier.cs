@@ -19,7 +19,7 @@ public sealed record VerifyOptions
     /// <summary>Worker threads; null for the physical cores.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>Whether the content of listed files is compared, which reads the whole checkpoint; their lengths are compared in any case.</summary>
+    /// <summary>Whether the content of the checkpoint's listed files is compared, which reads all of it; their lengths, and the pack's own files, are in any case.</summary>
     public bool Checksums { get; init; } = true;
 
     /// <summary>Told how far the reading of listed files has come.</summary>
@@ -55,9 +55,9 @@ public static class Verifier
         }
         if (pack.ConfigJson is { } json)
             pack.RequireFits(ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName)));         // before a checkpoint is made
-        FileReport Compare(FileChecksum listed, string? path) => FileReport.Of(listed, path, options.Checksums, options.Reading, cancellation);
-        List<FileReport> files = [.. pack.Files.Select(file => Compare(file, Path.Combine(pack.Folder, file.File)))];
-        bool compared = false;
+        FileReport Compare(FileChecksum listed, string? path, bool content) => FileReport.Of(listed, path, content, options.Reading, cancellation);
+        FileReport[] own = [.. pack.Files.Select(file => Compare(file, Path.Combine(pack.Folder, file.File), content: true))];
+        FileReport[]? weights = null;
         using PackCheckpoint checkpoint = PackCheckpoint.Of(pack, options.Model, options.ScratchFolder, options.Progress, cancellation);
         var sections = new List<PackSection>();
         foreach (Precision precision in profiles)
@@ -65,12 +65,10 @@ public static class Verifier
             options.Progress?.Report($"{pack.Name}: {PackNames.Of(precision)}");
             using Transformer model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
             RequireShape(pack, model);
-            if (!compared)
-                files.AddRange(pack.CheckpointFiles.Select(listed => Compare(listed, PathOf(model.Checkpoint, listed.File))));
-            compared = true;
+            weights ??= [.. pack.CheckpointFiles.Select(file => Compare(file, PathOf(model.Checkpoint, file.File), options.Checksums))];
             sections.AddRange(Sections(pack, model, cancellation));
         }
-        return new(pack.Name, pack.Kind, sections) { Files = files };
+        return new(pack.Name, pack.Kind, sections) { Files = [.. own, .. weights!] };
     }
 
     /// <summary>The same on a loaded model, in its profile.</summary>
@@ -88,9 +86,11 @@ public static class Verifier
 
     private static void RequireShape(GoldenPack pack, Transformer model)
     {
-        pack.RequireFits(model.Config);
         if (pack.ConfigJson is not { } json)
+        {
+            pack.RequireFits(model.Config);
             return;
+        }
         GptOssConfig config = ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName));
         if (!config.Equals(model.Config with { SlidingLayers = config.SlidingLayers }))
             throw new CheckpointFormatException(model.Checkpoint.Folder, "pack-checkpoint", $"the checkpoint is not of the shape that {pack.Name} was recorded with.");
