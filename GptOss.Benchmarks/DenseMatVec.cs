@@ -7,18 +7,27 @@ namespace GptOss.Benchmarks;
 public class DenseMatVec : KernelBenchmark, IWork
 {
     private const int Rows = 40_000;
-    private readonly Bf16Matrix _w = new(NormalBf16(Rows * Hidden, 1), Rows, Hidden);
+    private Bf16Matrix _w = new(NormalBf16(Rows * Hidden, 1), Rows, Hidden);
     private readonly Memory<float> _x = Normal(Hidden, 2), _y = AlignedBuffer.Allocate<float>(Rows);
 
+    /// <summary>Weights packed without loss.</summary>
+    [Params(false, true)]
+    public bool Packed { get; set; }
+
     /// <inheritdoc/>
-    public double BytesRead => 2.0 * Rows * Hidden;
+    public double BytesRead => _w.Packed?.Bytes ?? 2.0 * Rows * Hidden;
 
     /// <inheritdoc/>
     public double Operations => 2.0 * Rows * Hidden;
 
     /// <summary>Starts the workers.</summary>
     [GlobalSetup]
-    public void Setup() => Start();
+    public void Setup()
+    {
+        Start();
+        if (Packed)
+            _w = _w with { Packed = PackedMatrix.Pack(_w, Pool) };
+    }
 
     /// <summary>y = W·x.</summary>
     [Benchmark]

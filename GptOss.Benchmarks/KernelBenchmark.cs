@@ -35,7 +35,7 @@ public abstract class KernelBenchmark
     public void Stop() => Pool.Dispose();
 
     /// <summary>Seeded, roughly normal numbers around zero: no subnormals, which would cost a microcode assist each.</summary>
-    private protected static Memory<float> Normal(int count, int seed)
+    internal static Memory<float> Normal(int count, int seed)
     {
         Random random = new(seed);
         Memory<float> values = AlignedBuffer.Allocate<float>(count);
@@ -44,7 +44,7 @@ public abstract class KernelBenchmark
         return values;
     }
 
-    private protected static ushort[] NormalBf16(int count, int seed)
+    internal static ushort[] NormalBf16(int count, int seed)
     {
         ReadOnlySpan<float> pattern = Normal(65536 + 7, seed).Span;
         ushort[] values = new ushort[count];

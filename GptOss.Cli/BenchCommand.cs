@@ -21,6 +21,7 @@ internal sealed class BenchCommand
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<bool> _preload = ModelChoice.Preload();
+    private readonly Option<bool> _pack = ModelChoice.Pack();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every repeat." };
 
@@ -30,7 +31,7 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Times prefill and decode, and this machine's read bandwidth and FMA peak beside them.")
         {
             options._model, options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat,
-            options._profile, options._threads, options._preload, options._width, options._json,
+            options._profile, options._threads, options._preload, options._pack, options._width, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -38,7 +39,7 @@ internal sealed class BenchCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation };
         int prompt = parsed.GetValue(_prompt), tokens = parsed.GetValue(_tokens), repeat = parsed.GetValue(_repeat);
         int context = parsed.GetValue(_context) ?? prompt;
         if (prompt == 0 && tokens == 0)

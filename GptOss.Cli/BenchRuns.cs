@@ -11,7 +11,7 @@ namespace GptOss.Cli;
 /// <param name="Tokens">Tokens that the time is for.</param>
 /// <param name="Context">Cached positions before the first of them.</param>
 /// <param name="Seconds">Wall-clock time.</param>
-/// <param name="Bytes">Stored bytes of the weights that have to be read: per token in decode, once a chunk in prefill. The cache is not counted.</param>
+/// <param name="Bytes">Stored bytes of the weights that have to be read: per token in decode, where packed weights count as packed, and once a chunk in prefill. The cache is not counted.</param>
 /// <param name="Operations">Multiplications and additions.</param>
 internal sealed record BenchRun(string Kind, int Tokens, int Context, double Seconds, double Bytes, double Operations)
 {
@@ -72,7 +72,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         int[] ids = Ids(context, _config.VocabSize);
         Sequence sequence = model.NewSequence();
         int first = Choose(Feed(sequence, ids));
-        double bytes = (double)tokens * WorkPerToken.Bytes(_config);
+        double bytes = (double)tokens * (WorkPerToken.Bytes(_config) - model.BytesSavedByPacking);
         double operations = tokens * (WorkPerToken.Operations(_config) + 2.0 * _config.VocabSize * _config.HiddenSize) + WorkPerToken.AttentionOperations(_config, context, tokens);
         int[] token = new int[1];
         for (int repeat = -1; repeat < repeats; repeat++)

@@ -71,6 +71,7 @@ internal sealed class ChatCommand
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<bool> _preload = ModelChoice.Preload();
+    private readonly Option<bool> _pack = ModelChoice.Pack();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
 
     internal static Command Create(Terminal terminal)
@@ -80,7 +81,7 @@ internal sealed class ChatCommand
         {
             options._model, options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context,
             options._maxTokens, options._temperature, options._topP, options._seed, options._drop, options._verbose, options._profile,
-            options._threads, options._preload, options._width,
+            options._threads, options._preload, options._pack, options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -93,7 +94,7 @@ internal sealed class ChatCommand
         string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
-        using var model = Transformer.Load(checkpoint, modelOptions);
+        using var model = Transformer.Load(checkpoint, modelOptions with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         GenerateCommand.RequireText(model, tokenizer);
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));

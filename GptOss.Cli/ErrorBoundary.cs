@@ -2,6 +2,7 @@ using System.Text.Json;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
+using GptOss.Reference.Oracle;
 using GptOss.Reference.Tokens;
 using GptOss.Reference.Tools;
 
@@ -40,7 +41,7 @@ internal static class ErrorBoundary
         OperationCanceledException => (ExitCodes.Cancelled, "Cancelled."),
         UsageException => (ExitCodes.WrongUsage, Sentence(e)),
         InputException or HarmonyFormatException or CheckpointFormatException or TokenizerFormatException or PatchException or ToolFormatException
-            or BrowserException or PromptException or LogitsException or JsonException
+            or BrowserException or PromptException or LogitsException or ScoringException or JsonException
             or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
         OutOfMemoryException => (ExitCodes.BadInput, NotEnoughMemory),
         ArgumentException => (ExitCodes.BadInput, Sentence(e)),

@@ -68,6 +68,7 @@ internal sealed class GenerateCommand
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<bool> _preload = ModelChoice.Preload();
+    private readonly Option<bool> _pack = ModelChoice.Pack();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
 
     internal static Command Create(Terminal terminal)
@@ -77,7 +78,7 @@ internal sealed class GenerateCommand
         {
             options._prompt, options._file, options._ids, options._model, options._raw, options._date, options._effort, options._maxTokens,
             options._temperature, options._seed, options._topK, options._topP, options._minP, options._stop, options._logProbabilities, options._json,
-            options._profile, options._threads, options._preload, options._width,
+            options._profile, options._threads, options._preload, options._pack, options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -85,7 +86,7 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation };
         string[] stops = parsed.GetValue(_stop)!;
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");

@@ -54,6 +54,12 @@ internal static class ModelChoice
         Description = "Copies the weights into private memory first, on large pages where there are any. For machines that drop mapped pages which go unused for a while.",
     };
 
+    /// <summary><c>--pack</c>.</summary>
+    internal static Option<bool> Pack() => new("--pack")
+    {
+        Description = "Packs the dense weights without loss first: decode reads about a sixth less, for some seconds and, with the 20b, 1.9 GB of memory.",
+    };
+
     /// <summary>Opens a checkpoint and copies its weights where that is asked for.</summary>
     internal static Checkpoint Open(string model, bool preload, Terminal terminal)
     {

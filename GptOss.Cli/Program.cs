@@ -19,10 +19,12 @@ internal static class Program
         {
             ChatCommand.Create(terminal),
             DiffCommand.Create(terminal),
+            ExplainCommand.Create(terminal),
             GenerateCommand.Create(terminal),
             HarmonyCommand.Create(terminal),
             InspectCommand.Create(terminal),
             TraceCommand.CreatePack(terminal),
+            ScoreCommand.Create(terminal),
             SynthCommand.Create(terminal),
             TokensCommand.Create(terminal),
             ToolsCommand.Create(terminal),

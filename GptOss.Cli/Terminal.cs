@@ -43,6 +43,9 @@ internal sealed class Terminal : IDisposable
     /// <summary>Whether a person types and reads.</summary>
     internal bool IsInteractive => !IsInputRedirected && IsOutputTerminal;
 
+    /// <summary>The value of an environment variable; null where it is not set.</summary>
+    internal Func<string, string?> Variable { get; init; } = Environment.GetEnvironmentVariable;
+
     /// <summary>Set by the first Ctrl+C. A second one ends the process at once.</summary>
     internal CancellationToken Cancellation { get; private init; }
 

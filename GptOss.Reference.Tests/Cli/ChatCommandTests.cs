@@ -159,6 +159,7 @@ public class ChatCommandTests
     [InlineData(2, "--context is '5'; expected a number from 64 to 2147483647.", "--context", "5")]
     [InlineData(2, "--effort is 'much'; expected low, medium or high.", "--effort", "much")]
     [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.", "--preload")]
+    [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.", "--pack")]
     public void Options_are_checked(int code, string expected, params string[] options)
     {
         Answer answer = RunWith("", [.. Asked, .. options]);

@@ -31,6 +31,27 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
         Assert.Equal(Of(Path.Combine(TestData.Tiny, "original")), Of(TestData.Tiny));
     }
 
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.Bfloat16)]
+    public void Packed_weights_give_the_same_logits(Precision precision)
+    {
+        int[] ids = SmallModels.Ids(30, 4096, 5);
+        using Transformer plain = SmallModels.Load(TestData.Tiny, 2, precision: precision);
+        using Transformer packed = Transformer.Load(TestData.Tiny, new ModelOptions { Threads = 2, Precision = precision, Pack = true });
+        Assert.Equal(0, plain.BytesSavedByPacking);
+        Assert.True(packed.BytesSavedByPacking > 0);
+        foreach (int[] pieces in (int[][])[[30], [1], [7, 1, 5]])
+        {
+            Assert.Equal(
+                SmallModels.Hash(SmallModels.Logits(plain, plain.NewSequence(), ids, pieces)), SmallModels.Hash(SmallModels.Logits(packed, packed.NewSequence(), ids, pieces)));
+        }
+    }
+
+    [Fact]
+    public void Packing_can_be_cancelled() => Assert.Throws<OperationCanceledException>(
+        () => Transformer.Load(TestData.Tiny, new ModelOptions { Pack = true, Cancellation = new(canceled: true) }));
+
     [Fact]
     public void The_profiles_differ()
     {

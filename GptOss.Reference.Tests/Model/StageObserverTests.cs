@@ -27,7 +27,7 @@ public class StageObserverTests(SmallModels models) : IClassFixture<SmallModels>
             [
                 (Stage.AttentionNorm, layer, 32), (Stage.Qkv, layer, 128), (Stage.Query, layer, 64), (Stage.Key, layer, 32), (Stage.Heads, layer, 64),
                 (Stage.AttentionResidual, layer, 32), (Stage.MlpNorm, layer, 32), (Stage.Router, layer, 4), (Stage.Experts, layer, 2),
-                (Stage.ExpertWeights, layer, 2), (Stage.SwiGlu, layer, 64), (Stage.MlpResidual, layer, 32),
+                (Stage.ExpertWeights, layer, 2), (Stage.SwiGlu, layer, 64), (Stage.ExpertOutputs, layer, 64), (Stage.MlpResidual, layer, 32),
             ]);
         }
         expected.AddRange([(Stage.Norm, -1, 32), (Stage.Logits, -1, 64)]);
@@ -99,7 +99,7 @@ public class StageObserverTests(SmallModels models) : IClassFixture<SmallModels>
             stages.Add((stage, layer, origins.ToArray(), rows));
         }
 
-        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, ReadOnlySpan<int> experts, int perToken)
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken)
         {
             float[][] rows = new float[origins.Length][];
             for (int row = 0; row < rows.Length; row++)

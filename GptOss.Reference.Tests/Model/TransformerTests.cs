@@ -227,7 +227,7 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
 
         public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values) => throw new InvalidOperationException("enough");
 
-        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, ReadOnlySpan<int> chosen, int perToken)
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> chosen, int perToken)
         {
         }
     }
@@ -242,7 +242,7 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
         {
         }
 
-        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, ReadOnlySpan<int> chosen, int perToken)
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> chosen, int perToken)
         {
             foreach (int expert in chosen)
                 experts.Add((layer, expert));

@@ -111,6 +111,27 @@ internal static class Definition
     /// <summary>One query head over the keys it sees, first to last.</summary>
     internal static float[] Attend(float[] q, float[][] keys, float[][] values, float sink, Precision precision)
     {
+        (float[] terms, float _, float denominator) = Softmax(q, keys, sink, precision);
+        float[] y = new float[q.Length];
+        for (int i = 0; i < y.Length; i++)
+        {
+            float sum = 0;
+            for (int k = 0; k < keys.Length; k++)
+                sum = MathF.FusedMultiplyAdd(precision == Precision.Float32 ? terms[k] : B(terms[k] / denominator, precision), values[k][i], sum);
+            y[i] = precision == Precision.Float32 ? sum / denominator : B(sum, precision);
+        }
+        return y;
+    }
+
+    /// <summary>The shares of the keys and of the sink.</summary>
+    internal static (float[] Keys, float Sink) Probabilities(float[] q, float[][] keys, float sink, Precision precision)
+    {
+        (float[] terms, float sinkTerm, float denominator) = Softmax(q, keys, sink, precision);
+        return ([.. terms.Select(term => B(term / denominator, precision))], B(sinkTerm / denominator, precision));
+    }
+
+    private static (float[] Terms, float SinkTerm, float Denominator) Softmax(float[] q, float[][] keys, float sink, Precision precision)
+    {
         float scale = (float)(1 / Math.Sqrt(q.Length));
         float[] scores = new float[keys.Length];
         float max = sink;
@@ -125,16 +146,8 @@ internal static class Definition
             scores[k] = Elementary.Exp(scores[k] - max);
             lanes[k % 16] += scores[k];
         }
-        float denominator = Reduce(lanes) + Elementary.Exp(sink - max);
-        float[] y = new float[q.Length];
-        for (int i = 0; i < y.Length; i++)
-        {
-            float sum = 0;
-            for (int k = 0; k < keys.Length; k++)
-                sum = MathF.FusedMultiplyAdd(precision == Precision.Float32 ? scores[k] : B(scores[k] / denominator, precision), values[k][i], sum);
-            y[i] = precision == Precision.Float32 ? sum / denominator : B(sum, precision);
-        }
-        return y;
+        float sinkTerm = Elementary.Exp(sink - max);
+        return (scores, sinkTerm, Reduce(lanes) + sinkTerm);
     }
 
     /// <summary>The k best by (logit descending, index ascending, NaN last) and their weights, by sorting everything.</summary>

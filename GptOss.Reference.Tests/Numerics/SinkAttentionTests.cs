@@ -169,6 +169,11 @@ public class SinkAttentionTests
                     float[] expected = Definition.Attend(q, keys, values, Bfloat16.ToSingle(_sinks[head]), _precision);
                     string what = $"{_shape}, position {_rows[row].Position}, head {head} at {kernels.Width}, {_precision}";
                     Bits.Equal(expected, output.Rows[row].Slice(head * _shape.HeadDim, _shape.HeadDim), what);
+
+                    (float[] shares, float sinkShare) = Definition.Probabilities(q, keys, Bfloat16.ToSingle(_sinks[head]), _precision);
+                    float[] shown = new float[_rows[row].Keys(_shape.Window)];
+                    float shownSink = kernels.Probabilities(_rows[row], q, head / _shape.Queries, _sinks[head], shown);
+                    Bits.Equal([.. shares, sinkShare], [.. shown, shownSink], what);
                 }
             }
         }

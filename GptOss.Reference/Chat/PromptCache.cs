@@ -28,7 +28,7 @@ internal sealed class PromptCache(Transformer model, Tokenizer tokenizer)
     /// <param name="mark">Whether to remember the place before the answer.</param>
     /// <param name="read">Is told after each chunk how many tokens are held, and at first how many still were.</param>
     /// <param name="written">Is given each token.</param>
-    /// <param name="cancellation">Looked at between chunks and between tokens.</param>
+    /// <param name="cancellation">Looked at between the stages of the prompt and between tokens.</param>
     internal CachedGeneration Generate(int[] prompt, GenerationOptions options, bool mark,
         Action<int, int> read, Action<GeneratedToken> written, CancellationToken cancellation)
     {
@@ -36,12 +36,18 @@ internal sealed class PromptCache(Transformer model, Tokenizer tokenizer)
         long begin = Stopwatch.GetTimestamp();
         int reused = GoBack(prompt);
         read(reused, reused);
+        CancellingObserver cancelling = new(cancellation);
         while (_fed.Count < prompt.Length - 1)
         {
-            if (cancellation.IsCancellationRequested)
-                return new([], FinishReason.Cancelled, reused, _fed.Count - reused, Stopwatch.GetElapsedTime(begin), TimeSpan.Zero);
             Memory<int> chunk = prompt.AsMemory(_fed.Count, Math.Min(Sequence.ChunkTokens, prompt.Length - 1 - _fed.Count));
-            model.Forward(new BatchItem(_sequence, chunk, LogitRows.None));
+            try
+            {
+                model.Forward([new(_sequence, chunk, LogitRows.None)], ref cancelling);
+            }
+            catch (OperationCanceledException)
+            {
+                return new([], FinishReason.Cancelled, reused, _fed.Count - reused, Stopwatch.GetElapsedTime(begin), TimeSpan.Zero);
+            }
             _fed.AddRange(chunk.Span);
             read(_fed.Count, reused);
         }

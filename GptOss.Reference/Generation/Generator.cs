@@ -27,7 +27,7 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <param name="options">How tokens are chosen and when to stop.</param>
     /// <param name="promptRead">Is told after each chunk how many tokens of the prompt have been read.</param>
     /// <param name="tokenChosen">Is given each token before the next one is computed.</param>
-    /// <param name="cancellation">Looked at between chunks and between tokens; what was produced until then is returned.</param>
+    /// <param name="cancellation">Looked at between the stages of the prompt and between tokens; what was produced until then is returned.</param>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
     /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞.</exception>
     public GenerationResult Generate(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options,
@@ -38,12 +38,19 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
         PromptLimits.Require(model.Config, prompt.Span, sequence.Length);
         using var answer = new Answer(tokenizer, options, tokenChosen);
         Rows logits = default;
+        CancellingObserver cancelling = new(cancellation);
         for (int read = 0; read < prompt.Length;)
         {
-            if (cancellation.IsCancellationRequested) return answer.End(FinishReason.Cancelled, read);
             ReadOnlyMemory<int> chunk = prompt.Slice(read, Math.Min(Sequence.ChunkTokens, prompt.Length - read));
+            try
+            {
+                logits = model.Forward([new(sequence, chunk, read + chunk.Length == prompt.Length ? LogitRows.Last : LogitRows.None)], ref cancelling);
+            }
+            catch (OperationCanceledException)
+            {
+                return answer.End(FinishReason.Cancelled, read);
+            }
             read += chunk.Length;
-            logits = model.Forward(new BatchItem(sequence, chunk, read == prompt.Length ? LogitRows.Last : LogitRows.None));
             promptRead?.Invoke(read);
         }
         answer.EndPrefill();

@@ -1,5 +1,4 @@
 using System.Buffers;
-using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Generation;
 
@@ -23,15 +22,15 @@ public sealed record LogProbabilities(TokenLogProbability Chosen, IReadOnlyList<
     /// </exception>
     public static LogProbabilities Of(ReadOnlySpan<float> logits, int chosen, int top)
     {
-        float largest = logits[LogitOrder.First(logits)];
         ArgumentOutOfRangeException.ThrowIfNegative(top);
         ArgumentOutOfRangeException.ThrowIfNegative(chosen);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(chosen, logits.Length);
+        return Of(logits, LogSoftmax.Of(logits), chosen, top);
+    }
 
-        double sum = 0;
-        foreach (float logit in logits) sum += LogitOrder.Weight(logit, largest, temperature: 1);
-        double lnSum = Elementary.Ln(sum);
-
+    /// <summary>The same for a row whose softmax is known.</summary>
+    internal static LogProbabilities Of(ReadOnlySpan<float> logits, LogSoftmax softmax, int chosen, int top)
+    {
         var best = new TokenLogProbability[Math.Min(top, logits.Length)];
         if (best.Length > 0)
         {
@@ -39,13 +38,12 @@ public sealed record LogProbabilities(TokenLogProbability Chosen, IReadOnlyList<
             Span<ulong> heap = rented.AsSpan(0, logits.Length);
             for (int id = 0; id < logits.Length; id++) heap[id] = LogitOrder.Key(logits[id], id);
             LogitOrder.Heapify(heap);
-            for (int i = 0; i < best.Length; i++) best[i] = At(logits, LogitOrder.Id(LogitOrder.Pop(ref heap)), largest, lnSum);
+            for (int i = 0; i < best.Length; i++) best[i] = At(LogitOrder.Id(LogitOrder.Pop(ref heap)), logits, softmax);
             ArrayPool<ulong>.Shared.Return(rented);
         }
 
-        return new LogProbabilities(At(logits, chosen, largest, lnSum), best);
+        return new LogProbabilities(At(chosen, logits, softmax), best);
     }
 
-    private static TokenLogProbability At(ReadOnlySpan<float> logits, int id, float largest, double lnSum) =>
-        new(id, (logits[id] == largest ? 0 : (double)logits[id] - largest) - lnSum);
+    private static TokenLogProbability At(int id, ReadOnlySpan<float> logits, LogSoftmax softmax) => new(id, softmax.At(logits[id]));
 }

@@ -24,30 +24,54 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
         Rows v = qkv.Columns(config.QuerySize + config.KeyValueSize, config.KeyValueSize);
 
         kernels.RmsNorm(x, weights.Norm, config.RmsNormEps, t);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.AttentionNorm, layer, chunk.Origins, t);
         Project(t, qkv);
         if (TObserver.IsActive)
-        {
-            observer.Observe(Stage.AttentionNorm, layer, chunk.Origins, t);
             observer.Observe(Stage.Qkv, layer, chunk.Origins, qkv);
-        }
 
         kernels.Rotate(q, chunk.Cosines, chunk.Sines);
         kernels.Rotate(k, chunk.Cosines, chunk.Sines);
-        for (int row = 0; row < x.Count; row++)
-            chunk.Origins[row].Sequence.Cache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
-
-        kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks.Span, config.NumKeyValueHeads, config.HeadDim, _window, attended);
         if (TObserver.IsActive)
         {
             observer.Observe(Stage.Query, layer, chunk.Origins, q);
             observer.Observe(Stage.Key, layer, chunk.Origins, k);
-            observer.Observe(Stage.Heads, layer, chunk.Origins, attended);
         }
+        for (int row = 0; row < x.Count; row++)
+            chunk.Origins[row].Sequence.Cache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
+
+        kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks.Span, config.NumKeyValueHeads, config.HeadDim, _window, attended);
+        if (TObserver.IsActive && TObserver.SeesAttention)
+            ShowProbabilities(q, chunk, ref observer);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.Heads, layer, chunk.Origins, attended);
 
         kernels.Linear(attended, weights.Out, weights.OutBias.Span, t);
         kernels.Add(x, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.AttentionResidual, layer, chunk.Origins, x);
+    }
+
+    /// <summary>Computes the shares of every wanted token's heads a second time and shows them, one head at a time.</summary>
+    private void ShowProbabilities<TObserver>(Rows q, Chunk chunk, ref TObserver observer) where TObserver : struct, IStageObserver
+    {
+        float[] probabilities = [];
+        QueryRow[] queries = chunk.QueriesOf(layer);
+        for (int row = 0; row < q.Count; row++)
+        {
+            if (!observer.WantsAttention(layer, chunk.Origins[row]))
+                continue;
+            int keys = queries[row].Keys(_window);
+            if (probabilities.Length < keys)
+                probabilities = new float[keys];
+            for (int head = 0; head < config.NumAttentionHeads; head++)
+            {
+                float sink = kernels.Probabilities(
+                    queries[row], q[row].Slice(head * config.HeadDim, config.HeadDim), head / config.QueriesPerKeyValueHead, weights.Sinks.Span[head],
+                    probabilities.AsSpan(0, keys));
+                observer.ObserveAttention(layer, chunk.Origins[row], head, probabilities.AsSpan(0, keys), sink);
+            }
+        }
     }
 
     private void Project(Rows t, Rows qkv)

@@ -19,6 +19,7 @@ internal sealed class ExpertBlock(ExpertWeights weights, Checkpoint checkpoint, 
 
     /// <summary>Adds the chosen experts' outputs to the residual stream <paramref name="x"/>, in place.</summary>
     /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>
+    /// <exception cref="InvalidOperationException">The observer left an expert that there is not, or one twice.</exception>
     internal void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer) where TObserver : struct, IStageObserver
     {
         int k = _config.ExpertsPerToken, slots = x.Count * k, intermediate = _config.IntermediateSize;
@@ -35,13 +36,17 @@ internal sealed class ExpertBlock(ExpertWeights weights, Checkpoint checkpoint, 
         Span<float> expertWeights = _weights.AsSpan(0, slots);            // [tokens, k]
 
         kernels.RmsNorm(x, weights.Norm, _config.RmsNormEps, t);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.MlpNorm, layer, chunk.Origins, t);
         kernels.Linear(t, weights.Gate, weights.GateBias.Span, router);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.Router, layer, chunk.Origins, router);
         kernels.Route(router, k, experts, expertWeights);
         if (TObserver.IsActive)
         {
-            observer.Observe(Stage.MlpNorm, layer, chunk.Origins, t);
-            observer.Observe(Stage.Router, layer, chunk.Origins, router);
-            observer.ObserveExperts(layer, chunk.Origins, experts, k);
+            observer.ObserveExperts(layer, chunk.Origins, router, experts, k);
+            RequireChoices(chunk.Origins, experts, k);
+            kernels.Weigh(router, k, experts, expertWeights);
             observer.Observe(Stage.ExpertWeights, layer, chunk.Origins, new(expertWeights, x.Count, k, k));
         }
 
@@ -55,9 +60,25 @@ internal sealed class ExpertBlock(ExpertWeights weights, Checkpoint checkpoint, 
 
         kernels.ToLaneOrder(h, hLanes);
         kernels.ExpertLinear(hLanes, 1, weights.Mlp2, weights.Mlp2Bias.Span, _groups, deinterleave: false, y);
+        if (TObserver.IsActive)
+            observer.Observe(Stage.ExpertOutputs, layer, chunk.Origins, y.Joined(k));
         kernels.MixExperts(y, expertWeights, k, x);
         if (TObserver.IsActive)
             observer.Observe(Stage.MlpResidual, layer, chunk.Origins, x);
+    }
+
+    /// <summary>Refuses choices of an observer that no router could have made.</summary>
+    private void RequireChoices(ReadOnlySpan<RowOrigin> origins, ReadOnlySpan<int> experts, int k)
+    {
+        for (int slot = 0; slot < experts.Length; slot++)
+        {
+            int expert = experts[slot];
+            bool exists = (uint)expert < (uint)_config.NumExperts;
+            if (exists && !experts[(slot / k * k)..slot].Contains(expert))
+                continue;
+            string choice = $"The observer chose expert {expert} for position {origins[slot / k].Position} in layer {layer}";
+            throw new InvalidOperationException(exists ? $"{choice} twice." : $"{choice}; experts go from 0 to {_config.NumExperts - 1}.");
+        }
     }
 
     /// <summary>Looks through an expert's scales when it is first chosen: they are 1/17 of its bytes, all experts of a model gigabytes.</summary>

@@ -3,7 +3,7 @@ using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>Weights of one attention block, read in place from the checkpoint; only the norm gain is widened.</summary>
+/// <summary>Weights of one attention block, read in place from the checkpoint; only the norm gain is widened, and matrices may be packed.</summary>
 /// <param name="Norm">[hidden].</param>
 /// <param name="Qkv">[(heads + 2·kvHeads)·headDim, hidden], in one part or in three (q, k, v), as the checkpoint stores it.</param>
 /// <param name="QkvBias">One for each part.</param>
@@ -27,33 +27,50 @@ internal sealed record ExpertWeights(
 /// <summary>All weights of a model by the names of the original layout.</summary>
 internal sealed class ModelWeights
 {
-    internal ModelWeights(Checkpoint checkpoint)
+    /// <summary>Views a checkpoint's tensors.</summary>
+    /// <param name="checkpoint">The open checkpoint.</param>
+    /// <param name="packer">Packs the dense matrices on its workers; null to read them as they are.</param>
+    /// <param name="cancellation">Stops between two matrices.</param>
+    internal ModelWeights(Checkpoint checkpoint, WorkerPool? packer, CancellationToken cancellation)
     {
         GptOssConfig c = checkpoint.Config;
         Embedding = new(checkpoint.Bf16("embedding.weight"), c.VocabSize, c.HiddenSize);
         Norm = Widen(checkpoint.Bf16("norm.scale"));
-        Unembedding = new(checkpoint.Bf16("unembedding.weight"), c.VocabSize, c.HiddenSize);
+        Unembedding = Dense(checkpoint.Bf16("unembedding.weight"), c.VocabSize, c.HiddenSize);
         for (int n = 0; n < c.NumHiddenLayers; n++)
         {
             ReadOnlyMemory<ushort> Bf16(string name) => checkpoint.Bf16($"block.{n}.{name}");
             ReadOnlyMemory<byte> U8(string name) => checkpoint.U8($"block.{n}.{name}");
             Attention.Add(new(
                 Widen(Bf16("attn.norm.scale")),
-                [.. checkpoint.Bf16Parts($"block.{n}.attn.qkv.weight").Select(part => new Bf16Matrix(part, part.Length / c.HiddenSize, c.HiddenSize))],
+                [.. checkpoint.Bf16Parts($"block.{n}.attn.qkv.weight").Select(part => Dense(part, part.Length / c.HiddenSize, c.HiddenSize))],
                 checkpoint.Bf16Parts($"block.{n}.attn.qkv.bias"),
                 Bf16("attn.sinks"),
-                new(Bf16("attn.out.weight"), c.HiddenSize, c.QuerySize),
+                Dense(Bf16("attn.out.weight"), c.HiddenSize, c.QuerySize),
                 Bf16("attn.out.bias")));
             Experts.Add(new(
                 Widen(Bf16("mlp.norm.scale")),
-                new(Bf16("mlp.gate.weight"), c.NumExperts, c.HiddenSize),
+                Dense(Bf16("mlp.gate.weight"), c.NumExperts, c.HiddenSize),
                 Bf16("mlp.gate.bias"),
                 new(U8("mlp.mlp1_weight.blocks"), U8("mlp.mlp1_weight.scales"), c.NumExperts, 2 * c.IntermediateSize, c.HiddenSize),
                 Bf16("mlp.mlp1_bias"),
                 new(U8("mlp.mlp2_weight.blocks"), U8("mlp.mlp2_weight.scales"), c.NumExperts, c.HiddenSize, c.IntermediateSize),
                 Bf16("mlp.mlp2_bias")));
         }
+
+        Bf16Matrix Dense(ReadOnlyMemory<ushort> data, int rows, int columns)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Bf16Matrix matrix = new(data, rows, columns);
+            if (packer is null || PackedMatrix.Pack(matrix, packer) is not { } packed)
+                return matrix;
+            BytesSaved += sizeof(ushort) * (long)data.Length - packed.Bytes;
+            return matrix with { Packed = packed };
+        }
     }
+
+    /// <summary>What packing took off the bytes that a decoded token reads.</summary>
+    internal long BytesSaved { get; private set; }
 
     /// <summary>[vocabulary, hidden].</summary>
     internal Bf16Matrix Embedding { get; }

@@ -81,6 +81,19 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V256 a0, out F32x16V256 a1, out F32x16V256 b0, out F32x16V256 b1)
+    {
+        Vector256<byte> table = Avx2.BroadcastVector128ToVector256(highs);
+        (Vector256<uint> aLo, Vector256<uint> bLo) = Interleaved(lows, numbers, shift, table);
+        (Vector256<uint> aHi, Vector256<uint> bHi) = Interleaved(lows + 32, numbers + 32, shift, table);
+        Vector256<uint> upper = Vector256.Create(0xFFFF0000u);
+        a0 = new((aLo << 16).AsSingle(), (aHi << 16).AsSingle());
+        a1 = new((aLo & upper).AsSingle(), (aHi & upper).AsSingle());
+        b0 = new((bLo << 16).AsSingle(), (bHi << 16).AsSingle());
+        b1 = new((bLo & upper).AsSingle(), (bHi & upper).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V256 value) => Lanes.Reduce(value._lo + value._hi);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -96,6 +109,15 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
         sums[1] = bd.ToScalar();
         sums[2] = ac.GetElement(2);
         sums[3] = bd.GetElement(2);
+    }
+
+    /// <summary>Low and high bytes side by side: of each 32 bits, the lower half is a weight of the first sixteen columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<uint> A, Vector256<uint> B) Interleaved(byte* lows, byte* numbers, int shift, Vector256<byte> table)
+    {
+        Vector256<byte> low = Vector256.Load(lows), number = (Vector256.Load(numbers).AsUInt16() >>> shift).AsByte() & Vector256.Create((byte)15);
+        Vector256<byte> high = Avx2.Shuffle(table, number);
+        return (Avx2.UnpackLow(low, high).AsUInt32(), Avx2.UnpackHigh(low, high).AsUInt32());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -96,8 +96,20 @@ internal abstract unsafe class Kernels
     /// <summary>Attention of every query row over its cache, its own position included. q and output are [n, heads · headDim].</summary>
     internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output);
 
+    /// <summary>The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.</summary>
+    /// <param name="row">The token.</param>
+    /// <param name="q">The rotated query of the head, [headDim].</param>
+    /// <param name="keyValueHead">The key/value head that it reads.</param>
+    /// <param name="sink">The head's sink, as bfloat16.</param>
+    /// <param name="probabilities">[visible keys], receives the shares; the last key is the token's own.</param>
+    /// <returns>The sink's share.</returns>
+    internal abstract float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities);
+
     /// <summary>The k best experts of every row, best first, and their weights.</summary>
     internal abstract void Route(Rows logits, int k, Span<int> experts, Span<float> weights);
+
+    /// <summary>The weights that the given experts of every row get, k a row.</summary>
+    internal abstract void Weigh(Rows logits, int k, ReadOnlySpan<int> experts, Span<float> weights);
 
     /// <summary>output = clamped SwiGLU of [g | u]; gu [n, 2·width], output [n, width].</summary>
     internal abstract void SwiGlu(Rows gu, float alpha, float limit, Rows output);

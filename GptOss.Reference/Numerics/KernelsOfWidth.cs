@@ -24,8 +24,22 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         Require(bias.IsEmpty || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
         if (x.Count == 0)
             return;
+        if (w.Packed is not { } packed)
+        {
+            fixed (ushort* data = w.Data.Span)
+                Linear(x, new Bf16Rows(data, w.Columns), w.Rows, bias, output);
+            return;
+        }
+        fixed (byte* blocks = packed.Blocks.Span, highs = packed.HighBytes.Span)
+        fixed (int* firstEscape = packed.FirstEscape, escapeBlocks = packed.EscapeBlocks)
+        fixed (ushort* escapeWeights = packed.EscapeWeights)
+            Linear(x, new PackedRows(blocks, highs, firstEscape, escapeBlocks, escapeWeights, w.Columns), w.Rows, bias, output);
+    }
+
+    private void Linear<TWeights>(Rows x, TWeights weights, int rows, ReadOnlySpan<ushort> bias, Rows output) where TWeights : unmanaged, IWeightRows
+    {
         fixed (float* from = &x.First, to = &output.First)
-        fixed (ushort* data = w.Data.Span, b = bias)
+        fixed (ushort* b = bias)
         {
             (nint inputs, nint outputs) = Pointers(x.Count);
             for (int i = 0; i < x.Count; i++)
@@ -33,8 +47,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 ((float**)inputs)[i] = PaddedInput(x, from, i);
                 ((float**)outputs)[i] = to + (nint)i * output.Stride;
             }
-            ProductGroup<Bf16Rows> group = new() { Weights = new(data, w.Columns), Bias = b, First = 0, Count = x.Count };
-            ProductJob<TBlock, TVector, Bf16Rows, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
+            ProductGroup<TWeights> group = new() { Weights = weights, Bias = b, First = 0, Count = x.Count };
+            ProductJob<TBlock, TVector, TWeights, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
             pool.Run(ref job);
         }
     }
@@ -57,7 +71,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 int expert = groups.Active[g];
                 ReadOnlySpan<int> slots = groups.SlotsOf(expert);
                 nint firstBlock = (nint)expert * w.Rows * (w.Columns / Mxfp4.BlockWeights);
-                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
+                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, Mxfp4.ScaledValues(0), w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
                 foreach (int slot in slots)
                 {
                     ((float**)inputs)[at] = from + (nint)(slot / share) * x.Stride;
@@ -113,7 +127,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         fixed (float* from = &q.First, to = &output.First)
         fixed (ushort* sink = sinks)
         {
-            if (IsUneven(q.Count * keyValueHeads) && Keys(rows[q.Count - 1], window) >= SplitKeys)
+            if (IsUneven(q.Count * keyValueHeads) && rows[q.Count - 1].Keys(window) >= SplitKeys)
             {
                 for (int row = 0; row < q.Count; row++)
                     AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
@@ -128,12 +142,10 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     /// <summary>Whether some workers would have a unit more than others, and units are so few that it matters.</summary>
     private bool IsUneven(int units) => pool.Count > 1 && units % pool.Count != 0 && units < 8 * pool.Count;
 
-    private static int Keys(QueryRow row, int? window) => Math.Min(row.Position + 1, window ?? int.MaxValue);
-
     private void AttendSplit(
         QueryRow row, float* q, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
     {
-        int keys = Keys(row, window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
+        int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
         if (_scores.Length < floats)
             _scores = AlignedBuffer.Allocate<float>(Math.Max(floats, (int)Math.Min(2L * _scores.Length, int.MaxValue / 2)));
         fixed (float* scores = _scores.Span)
@@ -147,11 +159,20 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         }
     }
 
+    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
+        AttentionProbabilities<TBlock, TVector, TProfile>.Compute(row, q, keyValueHead, (float)(1 / Math.Sqrt(q.Length)), Bfloat16.ToSingle(sink), probabilities);
+
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(k, logits.Width);
         for (int row = 0; row < logits.Count; row++)
             Router.Choose<TProfile>(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
+    }
+
+    internal override void Weigh(Rows logits, int k, ReadOnlySpan<int> experts, Span<float> weights)
+    {
+        for (int row = 0; row < logits.Count; row++)
+            Router.Weigh<TProfile>(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
     }
 
     internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)

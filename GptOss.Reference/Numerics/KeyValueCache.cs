@@ -125,6 +125,15 @@ internal sealed unsafe class KeyValueCache
         return scratch;
     }
 
+    /// <summary>Where the next tile begins, to be asked for before it is needed; <paramref name="here"/> where there is none or it must be widened.</summary>
+    internal float* Ahead(int head, int position, int left, bool values, float* here)
+    {
+        if (left <= 0 || _bfloat16)
+            return here;
+        (int page, int slot) = Locate(position);
+        return (float*)Unsafe.AsPointer(ref _pages[page].Span[0]) + Offset(head, slot, values);
+    }
+
     private int RowBytes => _paddedDim * (_bfloat16 ? sizeof(ushort) : sizeof(float));
 
     // [keys | values], each [key/value head][position][channel], between the ring and a copy.

@@ -20,6 +20,9 @@ public readonly struct Bf16Matrix
 
     /// <summary>Inputs.</summary>
     public int Columns { get; }
+
+    /// <summary>The same weights in fewer bytes, which products read instead; null where there are none.</summary>
+    internal PackedMatrix? Packed { get; init; }
 }
 
 /// <summary>The MXFP4 matrices of all experts of one layer as stored: blocks [experts, rows, columns / 32, 16], scales [experts, rows, columns / 32].</summary>

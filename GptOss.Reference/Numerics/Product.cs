@@ -109,8 +109,8 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
         for (int begin = 0; begin < columns; begin += PanelColumns)
         {
             int width = Math.Min(PanelColumns, columns - begin);
-            for (int r = 0; r < rows; r++)
-                group.Weights.Widen<TBlock>(firstRow + r, begin, begin + width, rows, panel + r * PanelColumns);
+            for (int r = 0; r < rows; r += RegisterTile.Rows)
+                group.Weights.Widen4<TBlock>(firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows, panel + r * PanelColumns, PanelColumns);
             for (int r = rows; r < tiledRows; r++)
                 new Span<float>(panel + r * PanelColumns, width).Clear();      // a ragged last tile computes rows that nobody reads
             for (int t = 0; t < tokens; t++)

@@ -2,7 +2,7 @@ namespace GptOss.Reference.Numerics;
 
 /// <summary>The k largest router logits and the softmax over those k alone, so that the weights sum to one.</summary>
 /// <remarks>
-/// Order: logit descending, then index ascending; NaN is below every number. w_i = B(e_i / Σe), e_i = e^(l_i − l_0), summed in rank order.
+/// Order: logit descending, then index ascending; NaN is below every number. w_i = B(e_i / Σe), e_i = e^(l_i − max l), summed in rank order.
 /// Source: <c>gpt_oss/torch/model.py</c>, <c>MLPBlock</c>; torch leaves the order of ties open, the lowest index is what Metal and transformers take.
 /// </remarks>
 internal static class Router
@@ -22,7 +22,15 @@ internal static class Router
             experts[rank..(chosen - 1)].CopyTo(experts[(rank + 1)..]);
             experts[rank] = e;
         }
+        Weigh<TProfile>(logits, experts, weights);
+    }
+
+    /// <summary>The weights of chosen experts, in whatever order they stand.</summary>
+    internal static void Weigh<TProfile>(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights) where TProfile : struct, IProfile
+    {
         float best = logits[experts[0]], sum = 0;
+        foreach (int expert in experts[1..])
+            best = IsAbove(logits[expert], best) ? logits[expert] : best;
         for (int i = 0; i < experts.Length; i++)
         {
             weights[i] = BlockExp.Scalar(logits[experts[i]] - best);

@@ -5,6 +5,9 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 {
     internal readonly KeyValueCache Cache = cache;
     internal readonly int Position = position;
+
+    /// <summary>How many keys it sees, its own among them.</summary>
+    internal int Keys(int? window) => Math.Min(Position + 1, window ?? int.MaxValue);
 }
 
 /// <summary>
@@ -52,8 +55,9 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             for (int k = 0, n; k < keys; k += n)
             {
                 float* keyRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: false, tile, out n);
+                float* ahead = row.Cache.Ahead(keyValueHead, first + k + n, keys - k - n, values: false, keyRows);
                 for (int h = 0; h < queriesPerHead; h++)
-                    AttentionSteps<TBlock, TVector, TProfile>.Score(queries + h * dim, keyRows, n, dim, scale, scores + h * stride + k);
+                    AttentionSteps<TBlock, TVector, TProfile>.Score(queries + h * dim, keyRows, n, dim, scale, scores + h * stride + k, ahead + 32 * h);
             }
             for (int h = 0; h < queriesPerHead; h++)
             {
@@ -63,7 +67,8 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             for (int k = 0, n; k < keys; k += n)
             {
                 float* valueRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: true, tile, out n);
-                AttentionSteps<TBlock, TVector, TProfile>.Mix(scores + k, stride, queriesPerHead, valueRows, n, dim, 0, dim, mixed);
+                float* ahead = row.Cache.Ahead(keyValueHead, first + k + n, keys - k - n, values: true, valueRows);
+                AttentionSteps<TBlock, TVector, TProfile>.Mix(scores + k, stride, queriesPerHead, valueRows, n, dim, 0, dim, mixed, (nint)(ahead - valueRows));
             }
             for (int h = 0; h < queriesPerHead; h++)
                 AttentionSteps<TBlock, TVector, TProfile>.Finish(mixed + h * dim, denominators[h], 0, headDim, output + h * headDim);

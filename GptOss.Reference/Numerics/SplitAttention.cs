@@ -86,11 +86,12 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
             for (int k = firstKey, n; k < Math.Min(firstKey + Tile, Keys); k += n)
             {
                 float* keyRows = Cache.Tile(head, First + k, Math.Min(firstKey + Tile, Keys) - k, values: false, query + dim, out n);
+                float* ahead = Cache.Ahead(head, First + k + n, Keys - k - n, values: false, keyRows);
                 for (int h = head * QueriesPerHead; h < (head + 1) * QueriesPerHead; h++)
                 {
                     new Span<float>(query, dim).Clear();
                     new ReadOnlySpan<float>(Q + h * HeadDim, HeadDim).CopyTo(new Span<float>(query, dim));
-                    AttentionSteps<TBlock, TVector, TProfile>.Score(query, keyRows, n, dim, Scale, Scores + (nint)h * Stride + k);
+                    AttentionSteps<TBlock, TVector, TProfile>.Score(query, keyRows, n, dim, Scale, Scores + (nint)h * Stride + k, ahead + 32 * (h - head * QueriesPerHead));
                 }
             }
         }
@@ -105,8 +106,10 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
             for (int k = 0, n; k < Keys; k += n)
             {
                 float* valueRows = Cache.Tile(head, First + k, Math.Min(Tile, Keys - k), values: true, mixed + QueriesPerHead * dim, out n);
+                float* ahead = Cache.Ahead(head, First + k + n, Keys - k - n, values: true, valueRows);
                 AttentionSteps<TBlock, TVector, TProfile>.Mix(
-                    Scores + (nint)head * QueriesPerHead * Stride + k, Stride, QueriesPerHead, valueRows, n, dim, firstChannel, firstChannel + 16, mixed);
+                    Scores + (nint)head * QueriesPerHead * Stride + k, Stride, QueriesPerHead, valueRows, n, dim, firstChannel, firstChannel + 16, mixed,
+                    (nint)(ahead - valueRows));
             }
             for (int h = 0; h < QueriesPerHead; h++)
             {

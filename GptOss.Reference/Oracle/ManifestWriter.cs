@@ -109,7 +109,7 @@ internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids,
     }
 
     /// <summary>The numbers in the original dialect, so that a reader needs no checkpoint to know the shapes.</summary>
-    private static void WriteConfig(Utf8JsonWriter json, GptOssConfig c)
+    internal static void WriteConfig(Utf8JsonWriter json, GptOssConfig c)
     {
         json.WriteStartObject("config");
         json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);

@@ -55,6 +55,6 @@ internal readonly struct RecordingObserver(TraceRecorder recorder) : IStageObser
 
     public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values) => recorder.Observe(new(stage, layer), origins, values);
 
-    public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, ReadOnlySpan<int> experts, int perToken) =>
+    public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken) =>
         recorder.Observe(new(Stage.Experts, layer), origins, experts, perToken);
 }

@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Globalization;
+using GptOss.Reference.Generation;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics;
+using GptOss.Reference.Tokens;
+
+namespace GptOss.Cli;
+
+/// <summary><c>gptoss explain</c>: one token through the model, stage by stage, for people who want to see how it works.</summary>
+internal sealed class ExplainCommand
+{
+    private readonly Argument<string?> _prompt = new("prompt")
+    {
+        Description = "Text as it is, special tokens by name.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string?> _ids = new("--ids") { Description = "Reads a JSON array of token ids instead.", HelpName = "FILE" };
+    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly Option<string?> _position = new("--position")
+    {
+        Description = "The token that is followed, counted from 0; or last, which is the default.",
+        HelpName = "N|last",
+    };
+
+    private readonly Option<string?> _html = new("--html") { Description = "Writes one page that needs nothing beside it, instead of text.", HelpName = "FILE" };
+    private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
+    private readonly Option<Precision?> _profile = Arguments.Profile();
+    private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+
+    internal static Command Create(Terminal terminal)
+    {
+        var options = new ExplainCommand();
+        var command = new Command("explain", "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
+        {
+            options._prompt, options._ids, options._model, options._position, options._html, options._json, options._profile, options._threads, options._width,
+        };
+        command.SetAction(parsed => options.Run(parsed, terminal));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Terminal terminal)
+    {
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids), page = parsed.GetValue(_html);
+        if (text is null == idsFile is null)
+            throw new UsageException("Give either a prompt or --ids.");
+        if (page is not null)
+            RequireWritable(page);
+        int[]? ids = idsFile is null ? null : PromptIds.Read(idsFile);
+
+        string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
+        using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
+        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        if (ids is null)
+        {
+            GenerateCommand.RequireText(model, tokenizer);
+            ids = tokenizer.EncodeWithSpecials(text!);
+        }
+        else if (model.Config.VocabSize < tokenizer.Count)
+        {
+            tokenizer = null;                          // ids that are no text
+        }
+        PromptLimits.Require(model.Config, ids);
+        int position = Position(parsed.GetValue(_position), ids.Length);
+
+        string name = Path.Exists(asked) ? new DirectoryInfo(asked).Name : asked;
+        TokenPass pass = TokenPass.Run(model, name, tokenizer, ids, position, terminal.Cancellation);
+        if (page is not null)
+        {
+            ExplainHtml.Write(pass, page);
+            terminal.Error.WriteLine($"{page} written, {Text.Bytes(new FileInfo(page).Length)}.");
+        }
+        if (parsed.GetValue(_json))
+            terminal.Out.WriteLine(ExplainJson.Of(pass));
+        else if (page is null)
+            ExplainText.Write(pass, terminal.Out);
+        return ExitCodes.Ok;
+    }
+
+    // Before the model runs, which may take minutes.
+    private static void RequireWritable(string page)
+    {
+        if (page.Length == 0 || Directory.Exists(page))
+            throw new UsageException($"--html is '{page}', which is no file to write; give a path such as token.html.");
+        string folder = Path.GetDirectoryName(Path.GetFullPath(page))!;
+        if (!Directory.Exists(folder))
+            throw new UsageException($"There is no folder '{Path.GetDirectoryName(page)}' to write {Path.GetFileName(page)} into.");
+    }
+
+    private static int Position(string? position, int tokens)
+    {
+        if (position is null || string.Equals(position, "last", StringComparison.OrdinalIgnoreCase))
+            return tokens - 1;
+        if (!int.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            throw new UsageException($"--position is '{position}'; expected a position such as 5, or last.");
+        return number < tokens ? number : throw new UsageException($"--position is {number}; positions go from 0 to {tokens - 1}.");
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using GptOss.Reference.Checkpoints;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>JSON as the lines of a corpus and of its scores have it.</summary>
+internal static class ScoreJson
+{
+    /// <summary>Text stays readable; only what JSON demands is escaped.</summary>
+    internal static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>One line as an object. The caller disposes it.</summary>
+    /// <exception cref="ScoringException">It is none.</exception>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> line, string place, string rule)
+    {
+        try
+        {
+            return JsonDocuments.Parse(line, place, rule);
+        }
+        catch (CheckpointFormatException e)
+        {
+            // The place says which line of the file this is.
+            string message = e.Message.Replace(" at line 1, byte", " at byte", StringComparison.Ordinal);
+            throw new ScoringException(message.Replace("the file is empty", "the line is empty", StringComparison.Ordinal), e);
+        }
+    }
+
+    /// <summary>The <c>id</c> of an object as canonical JSON; null where it has none.</summary>
+    /// <exception cref="ScoringException">It is neither a string nor a number.</exception>
+    internal static string? Id(JsonElement root, string place)
+    {
+        if (!root.TryGetProperty("id", out JsonElement id))
+            return null;
+        return id.ValueKind switch
+        {
+            JsonValueKind.Number => id.GetRawText(),
+            JsonValueKind.String => Quoted(id.GetString()!),
+            _ => throw new ScoringException($"{place}: id is {JsonDocuments.Shown(id)}; expected a string or a number."),
+        };
+    }
+
+    /// <summary>Whether a value is a number that a double holds.</summary>
+    internal static bool IsDouble(this JsonElement element, out double value)
+    {
+        value = 0;
+        return element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out value) && double.IsFinite(value);
+    }
+
+    /// <summary>A whole number as JSON.</summary>
+    internal static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>What <paramref name="write"/> writes.</summary>
+    internal static byte[] Bytes(Action<Utf8JsonWriter> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, Options))
+            write(json);
+        return buffer.ToArray();
+    }
+
+    private static string Quoted(string text) => Encoding.UTF8.GetString(Bytes(json => json.WriteStringValue(text)));
+}

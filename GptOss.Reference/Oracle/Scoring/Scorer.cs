@@ -1,0 +1,161 @@
+using GptOss.Reference.Generation;
+using GptOss.Reference.Model;
+using GptOss.Reference.Tokens;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>How documents are scored.</summary>
+public sealed record ScoreOptions
+{
+    /// <summary>Tokens that a token may look back to, itself included; longer documents are cut into windows. Null for the model's context.</summary>
+    public int? Context { get; init; }
+
+    /// <summary>How many of the most probable tokens are listed at each place.</summary>
+    public int Top { get; init; }
+
+    /// <summary>Windows that pass through the model together. Changes no bit.</summary>
+    public int Batch { get; init; } = 16;
+
+    /// <summary>What the scores are compared with.</summary>
+    public OtherEngine? Other { get; init; }
+
+    /// <summary>Is told after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
+    public Action<double, int>? Read { get; init; }
+}
+
+/// <summary>Teacher forcing: every token's log-probability after the ones before it, many documents at a time.</summary>
+/// <remarks>The same bits whatever the batch, the threads and the documents around it.</remarks>
+/// <param name="model">The model.</param>
+/// <param name="tokenizer">Says how many bytes a token stands for.</param>
+/// <param name="options">How to score.</param>
+public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions options)
+{
+    /// <summary>Logits that one call returns at most, 256 MiB: 333 rows of the published vocabulary.</summary>
+    private const int LogitsFloats = 1 << 26;
+
+    /// <summary>Documents that wait for one before them; only a crowd of documents without windows, of one token or none, reaches it.</summary>
+    private const int MostWaiting = 1024;
+
+    private readonly int _context = options.Context ?? model.Config.MaxPositions;
+    private readonly int _tokensPerCall = Math.Clamp(LogitsFloats / model.Config.VocabSize, 1, Sequence.ChunkTokens);
+    private readonly Stack<Sequence> _free = new();
+
+    /// <summary>Scores documents, in their order.</summary>
+    /// <param name="documents">They are taken as they are needed.</param>
+    /// <param name="cancellation">Looked at between passes of the model.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The context is not in 2 … the model's, or a number is negative.</exception>
+    /// <exception cref="ScoringException">What the scores are compared with does not fit.</exception>
+    /// <exception cref="LogitsException">The model gives a row that holds a NaN, or rules out a token that follows.</exception>
+    public IEnumerable<DocumentScore> Score(IEnumerable<ScoreDocument> documents, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(documents);
+        ArgumentOutOfRangeException.ThrowIfLessThan(_context, 2, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(_context, model.Config.MaxPositions, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Batch, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Top, nameof(options));
+        return Run(documents, cancellation);
+    }
+
+    private IEnumerable<DocumentScore> Run(IEnumerable<ScoreDocument> documents, CancellationToken cancellation)
+    {
+        var waiting = new Queue<DocumentInWork>();
+        var pass = new List<WindowPiece>();
+        int room = _tokensPerCall;
+        foreach (ScoreDocument document in documents)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var work = new DocumentInWork(document, _context, options);
+            waiting.Enqueue(work);
+            foreach (Window window in work.Windows)
+            {
+                Sequence sequence = _free.TryPop(out Sequence? used) ? used : model.NewSequence();
+                for (int fed = 0, take; fed < window.FedTokens; fed += take)
+                {
+                    take = Math.Min(room, window.FedTokens - fed);
+                    pass.Add(new(work, window, sequence, fed, take));
+                    room -= take;
+                    if (room > 0 && pass.Count < options.Batch)
+                        continue;
+                    Pass(pass, cancellation);
+                    room = _tokensPerCall;
+                }
+            }
+            if (waiting.Count == MostWaiting)
+            {
+                Pass(pass, cancellation);
+                room = _tokensPerCall;
+            }
+            while (waiting.TryPeek(out DocumentInWork? first) && first.IsDone)
+                yield return waiting.Dequeue().Result(tokenizer);
+        }
+        Pass(pass, cancellation);
+        while (waiting.TryDequeue(out DocumentInWork? rest))
+            yield return rest.Result(tokenizer);
+    }
+
+    /// <summary>One pass of the model over pieces of windows, and the log-probabilities of its rows.</summary>
+    private void Pass(List<WindowPiece> pieces, CancellationToken cancellation)
+    {
+        if (pieces.Count == 0)
+            return;
+        cancellation.ThrowIfCancellationRequested();
+        model.Forward([.. pieces.Select(piece => piece.Item)]);
+        (DocumentInWork Work, int Token)[] rows = [.. pieces.SelectMany(piece => piece.Scored.Select(token => (piece.Work, token)))];
+        ReadOnlyMemory<float> logits = model.LastLogits;
+        int width = model.Config.VocabSize;
+        Exception?[] failures = new Exception?[rows.Length];
+        Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = model.Threads }, row =>
+        {
+            try
+            {
+                rows[row].Work.Take(rows[row].Token, logits.Span.Slice(row * width, width));
+            }
+            catch (Exception e) when (e is LogitsException or ScoringException)
+            {
+                failures[row] = e;                      // the first row's is thrown, whichever thread comes first
+            }
+        });
+        if (Array.Find(failures, failure => failure is not null) is { } first)
+            throw first;
+        foreach (WindowPiece piece in pieces)
+        {
+            options.Read?.Invoke(piece.Work.LineBytesOf(piece.Count), piece.Count);
+            // A long document's cache may take gigabytes: only caches of about one chunk are used again.
+            if (piece.IsLast && piece.Window.FedTokens <= Sequence.ChunkTokens)
+            {
+                piece.Sequence.Truncate(0);
+                _free.Push(piece.Sequence);
+            }
+        }
+        pieces.Clear();
+    }
+
+    /// <summary>Consecutive tokens of a window that one pass reads.</summary>
+    private readonly record struct WindowPiece(DocumentInWork Work, Window Window, Sequence Sequence, int Fed, int Count)
+    {
+        /// <summary>Whether nothing of the window is left.</summary>
+        internal bool IsLast => Fed + Count == Window.FedTokens;
+
+        internal BatchItem Item => new(Sequence, Work.Ids.Slice(Window.Start + Fed, Count), LogitRows.At(Offsets));
+
+        /// <summary>The tokens of the document that the rows predict.</summary>
+        internal IEnumerable<int> Scored
+        {
+            get
+            {
+                int first = Window.Start + Fed + 1;
+                foreach (int offset in Offsets)
+                    yield return first + offset;
+            }
+        }
+
+        private int[] Offsets
+        {
+            get
+            {
+                int skipped = Math.Clamp(Window.FirstScored - 1 - Window.Start - Fed, 0, Count);
+                return [.. Enumerable.Range(skipped, Count - skipped)];
+            }
+        }
+    }
+}
