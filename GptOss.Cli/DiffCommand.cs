@@ -62,7 +62,7 @@ internal sealed class DiffCommand
     };
 
     private readonly Option<Precision?> _profile = Arguments.Profile(
-        "Whose budgets count. Without it: bfloat16 where one side holds only bfloat16 values or float16, else float32.");
+        "Whose budgets count. Without it: bfloat16 where the tensors of one side hold only bfloat16 values or float16, else float32.");
 
     private readonly Option<bool> _exact = new("--exact") { Description = "Exit code 1 also where the two are not the same, bit for bit." };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };

@@ -7,6 +7,8 @@ namespace GptOss.Cli;
 /// <summary>What <c>diff</c> prints for people: the stages as a table, then the first one over budget from near.</summary>
 internal static class DiffText
 {
+    private const int ReasonsShown = 8;
+
     internal static void Print(TraceDifference difference, Terminal terminal)
     {
         if (difference.Stages.Count > 0)
@@ -22,8 +24,11 @@ internal static class DiffText
             ], 1, 2, 3, 4, 5), terminal));
             terminal.Out.WriteLine();
         }
-        foreach (IGrouping<string, NotCompared> reason in difference.NotCompared.GroupBy(not => not.Reason))
+        List<IGrouping<string, NotCompared>> reasons = [.. difference.NotCompared.GroupBy(not => not.Reason)];
+        foreach (IGrouping<string, NotCompared> reason in reasons.Take(ReasonsShown))
             terminal.Out.WriteLine($"Not compared: {Names([.. reason.Select(not => not.Name)])} ({reason.Key}).");
+        if (reasons.Count > ReasonsShown)
+            terminal.Out.WriteLine($"Not compared: {reasons.Skip(ReasonsShown).Sum(reason => reason.Count())} more; --json lists all.");
         foreach (StageDifference stage in difference.Stages)
         {
             if (stage.Agreement is { } agreement)

@@ -283,6 +283,30 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
             Assert.Equal(file == wide, difference.FirstDifference is null);
         }
         Assert.False(Compare(trace.Folder, half, new() { Precision = Precision.Float32 }).IsWithinBudget);
+
+        // A softmax that is computed in float32 between values that are bfloat16.
+        byte[] Rounded(string stage) => DumpFiles.Bytes<float>([.. trace.Values(stage).Select(Bfloat16.Round)]);
+        DumpFiles.SafeTensors(trace.Write("mixed.safetensors", ""), ("logits", DType.F32, [6, 512], Rounded("logits")), ("norm", DType.F32, [6, 64], Rounded("norm")),
+            ("block.0.mlp.weights", DType.F32, [6, 2], DumpFiles.Bytes<float>(trace.Values("block.0.mlp.weights"))));
+        Assert.Equal(Precision.Bfloat16, Compare(trace.Folder, Path.Combine(Path.GetDirectoryName(trace.Folder)!, "mixed.safetensors")).Precision);
+    }
+
+    [Fact]
+    public void The_recorded_mistakes_of_a_pack_are_nobody_else_s()
+    {
+        using Dump pack = Dump.Open(TestData.Golden("defects"));
+        DumpTensor sound = pack.Tensors.Single(tensor => tensor.Name == "sound"), mistake = pack.Tensors.Single(tensor => tensor.Name == "sink-ignored");
+        TraceDifference same = Compare(pack.Path, trace.Write("sound.npy", Npy(sound))), other = Compare(pack.Path, trace.Write("mistake.npy", Npy(mistake)));
+        Assert.True(same.IsIdentical);
+        Assert.Equal(("logits", 0), (other.FirstOverBudget!.Stage, other.FirstOverBudget.Position));
+
+        static byte[] Npy(DumpTensor tensor)
+        {
+            float[] values = new float[tensor.Rows * tensor.Width];
+            for (int row = 0; row < tensor.Rows; row++)
+                tensor.ReadRow(row, values.AsSpan(row * tensor.Width, tensor.Width));
+            return DumpFiles.Npy(values, tensor.Rows, tensor.Width);
+        }
     }
 
     [Fact]

@@ -134,6 +134,11 @@ internal static class ExpertDefects
         internal sealed override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
         {
             Inner.Route(logits, k, experts, weights);
+            Weigh(logits, k, experts, weights);
+        }
+
+        internal sealed override void Weigh(Rows logits, int k, ReadOnlySpan<int> experts, Span<float> weights)
+        {
             for (int row = 0; row < logits.Count; row++)
                 Weigh(logits[row], experts.Slice(row * k, k), weights.Slice(row * k, k));
         }

@@ -26,7 +26,13 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
     internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
         inner.Attend(rows, q, sinks, keyValueHeads, headDim, window, output);
 
+    /// <summary>Nobody looks into a mistaken model's attention, and it would have to be mistaken here too.</summary>
+    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
+        throw new NotSupportedException("Attention is shown of the sound model only.");
+
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights) => inner.Route(logits, k, experts, weights);
+
+    internal override void Weigh(Rows logits, int k, ReadOnlySpan<int> experts, Span<float> weights) => inner.Weigh(logits, k, experts, weights);
 
     internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output) => inner.SwiGlu(gu, alpha, limit, output);
 

@@ -5,10 +5,10 @@ internal static class ExpertComparison
 {
     /// <summary>Compares every row but those of skipped positions.</summary>
     /// <param name="pair">The stage; its budget is the router's.</param>
-    /// <param name="router">The router logits at a position, those of the reference where it has them; null where neither side does.</param>
+    /// <param name="router">The router logits of a row of the reference and one of the candidate, the reference's where it has them; null where neither does.</param>
     /// <param name="routerRms">Root mean square of those logits.</param>
     /// <param name="skipped">Positions that are not compared; receives those of near ties, because all that follows in them may differ.</param>
-    internal static StageDifference Run(StagePair pair, Func<int, double[]?> router, double routerRms, HashSet<int> skipped)
+    internal static StageDifference Run(StagePair pair, Func<int, int, double[]?> router, double routerRms, HashSet<int> skipped)
     {
         double widest = 0, worstRatio = -1;
         double? budget = null;
@@ -24,7 +24,7 @@ internal static class ExpertComparison
             int[] expected = pair.Reference.ReadIntegers(a), found = pair.Candidate.ReadIntegers(b);
             if (expected.AsSpan().SequenceEqual(found))
                 continue;
-            (double margin, int rank) = Margin(expected, found, router(position));
+            (double margin, int rank) = Margin(expected, found, router(a, b));
             double allowed = pair.Budget?.Invoke(position) ?? 0, ratio = margin / routerRms / allowed;
             widest = Math.Max(widest, margin);
             if (ratio > worstRatio)

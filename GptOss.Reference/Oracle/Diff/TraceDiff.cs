@@ -1,5 +1,4 @@
 using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
@@ -7,7 +6,7 @@ namespace GptOss.Reference.Oracle;
 /// <summary>How two traces are compared.</summary>
 public sealed record DiffOptions
 {
-    /// <summary>Whose budgets count; null for bfloat16 where one side holds nothing but bfloat16 values or float16, else float32.</summary>
+    /// <summary>Whose budgets count; null for bfloat16 where most tensors of one side hold only bfloat16 values or float16, else float32.</summary>
     public Precision? Precision { get; init; }
 
     /// <summary>The budgets; null for those of the reference's pack, or the published ones.</summary>
@@ -26,32 +25,6 @@ public sealed record DiffOptions
     public PositionChoice? Positions { get; init; }
 }
 
-/// <summary>What is not compared, and why.</summary>
-/// <param name="Name">A stage, a tensor that is no stage, or what of the manifests differs: positions, ids, config, logits_hash.</param>
-/// <param name="Reason">Half a sentence.</param>
-public sealed record NotCompared(string Name, string Reason);
-
-/// <summary>How a candidate differs from a reference.</summary>
-/// <param name="Precision">Whose budgets count.</param>
-/// <param name="Stages">What was compared, in forward order.</param>
-/// <param name="NotCompared">What was not.</param>
-/// <param name="Notes">Sentences for people: what was assumed.</param>
-public sealed record TraceDifference(
-    Precision Precision, IReadOnlyList<StageDifference> Stages, IReadOnlyList<NotCompared> NotCompared, IReadOnlyList<string> Notes)
-{
-    /// <summary>Whether both sides hold the same: every stage and position, bit for bit.</summary>
-    public bool IsIdentical => Stages.Count > 0 && FirstDifference is null && NotCompared.Count == 0;
-
-    /// <summary>Where bits first differ, in forward order.</summary>
-    public TracePlace? FirstDifference => Stages.FirstOrDefault(stage => stage.FirstDifference is not null)?.FirstDifference;
-
-    /// <summary>Where the candidate first leaves the budget: first stage in forward order, first position of it, its worst element.</summary>
-    public TracePlace? FirstOverBudget => Stages.FirstOrDefault(stage => stage.IsOverBudget)?.FirstOverBudget;
-
-    /// <summary>Something was compared, and all of it lies within its budget.</summary>
-    public bool IsWithinBudget => Stages.Count > 0 && FirstOverBudget is null;
-}
-
 /// <summary>Compares two dumps stage by stage and says where the candidate first leaves the reference.</summary>
 public static class TraceDiff
 {
@@ -65,7 +38,7 @@ public static class TraceDiff
     {
         ArgumentNullException.ThrowIfNull(reference);
         ArgumentNullException.ThrowIfNull(candidate);
-        return new Comparison(reference, candidate, options ?? new(), cancellation).Run();
+        return new TraceComparison(reference, candidate, options ?? new(), cancellation).Run();
     }
 
     /// <summary>Numbers that the manifests of dumps state; null where none does.</summary>
@@ -77,185 +50,5 @@ public static class TraceDiff
                 return ConfigReader.Parse(json, Path.Combine(dump.Pack.Folder, PackManifest.FileName));
         }
         return null;
-    }
-
-    private sealed class Comparison(Dump a, Dump b, DiffOptions options, CancellationToken cancellation)
-    {
-        private readonly List<NotCompared> _not = [];
-        private readonly List<string> _notes = [];
-        private readonly List<StageDifference> _done = [];
-        private readonly GptOssConfig? _config = options.Config ?? ConfigOf(a, b);
-
-        internal TraceDifference Run()
-        {
-            Dictionary<StageKey, StageTensor> left = StagesOf(a, "A", out List<string> unknownA), right = StagesOf(b, "B", out List<string> unknownB);
-            CompareManifests();
-            if (options.Stages == StageFilter.All)
-                CompareUnknown(unknownA, unknownB);
-            if (left.Count == 0 || right.Count == 0)
-                return Nothing(left, right);
-            (IReadOnlyList<int> positionsA, IReadOnlyList<int> positionsB) =
-                RowPositions.Of((a, left.Values.Max(stage => stage.Rows)), (b, right.Values.Max(stage => stage.Rows)), options.Positions, _notes);
-            int[] common = RowPositions.InCommon(positionsA, positionsB, options.Positions);
-            ComparePositions(positionsA, positionsB, common);
-
-            Precision precision = options.Precision ?? (IsBfloat16(a) || IsBfloat16(b) ? Precision.Bfloat16 : Precision.Float32);
-            var budgets = new DiffBudgets(options.Budgets ?? a.Pack?.Budgets ?? Budgets.Published, precision, _config, left.Keys.Concat(right.Keys), _notes);
-            var pairs = new Dictionary<StageKey, StagePair>();
-            foreach (StageKey key in left.Keys.Union(right.Keys).OrderBy(DiffBudgets.ForwardOrder))
-            {
-                if (Pair(key, left, right, positionsA, positionsB, common, budgets) is { } pair)
-                    pairs.Add(key, pair);
-            }
-            var ties = new HashSet<int>();
-            foreach ((StageKey key, StagePair pair) in pairs)
-                _done.Add(key.IsExperts ? Experts(pair, pairs, left, right, ties) : Values(pair, pairs, ties));
-            foreach (StageDifference stage in _done.Where(stage => stage.NearTies.Count > 0))
-                _notes.Add($"{stage.Stage}: a near tie at {List(stage.NearTies)}; nothing later of {(stage.NearTies.Count == 1 ? "it" : "them")} is held to a budget.");
-            return new(precision, _done, _not, _notes);
-        }
-
-        private Dictionary<StageKey, StageTensor> StagesOf(Dump dump, string side, out List<string> unknown)
-        {
-            var stages = new Dictionary<StageKey, StageTensor>();
-            (Dictionary<StageKey, DumpTensor[]> found, unknown) = options.Map.Resolve(dump);
-            foreach ((StageKey key, DumpTensor[] parts) in found)
-            {
-                if (!options.Stages.Matches(key.Name))
-                    continue;
-                if (StageTensor.Find(key, parts, _config, out string? why) is { } stage)
-                    stages.Add(key, stage);
-                else
-                    _not.Add(new(key.Name, $"in {side}, {why}"));
-            }
-            return stages;
-        }
-
-        /// <summary>Tensors that are no stage: those that both sides have with the same bits need no mention.</summary>
-        private void CompareUnknown(List<string> unknownA, List<string> unknownB)
-        {
-            foreach (string name in unknownA.Union(unknownB))
-            {
-                bool inA = a.TryGet(name, out DumpTensor? mine), inB = b.TryGet(name, out DumpTensor? theirs);
-                string side = !inA ? "B" : !inB ? "A" : "both";
-                if (side != "both" || !mine!.HasSameBits(theirs!))
-                    _not.Add(new(Printable.Clip(name), side == "both" ? "no stage, and not the same in both" : $"no stage, only in {side}; --map can name it"));
-            }
-        }
-
-        private StagePair? Pair(StageKey key, Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right, IReadOnlyList<int> positionsA,
-            IReadOnlyList<int> positionsB, int[] common, DiffBudgets budgets)
-        {
-            if (!left.TryGetValue(key, out StageTensor? mine) || !right.TryGetValue(key, out StageTensor? theirs))
-            {
-                AddMissing(key, left);
-                return null;
-            }
-            if (mine.Width != theirs.Width)
-                return Not($"rows of {Printable.Shape(mine.RowShape)} in A and {Printable.Shape(theirs.RowShape)} in B");
-            if (RowPositions.RowsOf(mine, a, positionsA) is not { } rowsA)
-                return Not($"{mine.Rows} rows in A, which has {positionsA.Count} positions");
-            if (RowPositions.RowsOf(theirs, b, positionsB) is not { } rowsB)
-                return Not($"{theirs.Rows} rows in B, which has {positionsB.Count} positions");
-            (int, int, int)[] rows = [.. common.Where(p => rowsA.ContainsKey(p) && rowsB.ContainsKey(p)).Select(p => (p, rowsA[p], rowsB[p]))];
-            if (rows.Length == 0 && rowsA.Keys.Intersect(rowsB.Keys).Order().ToArray() is { Length: > 0 } single && options.Positions is null)
-                rows = [.. single.Select(p => (p, rowsA[p], rowsB[p]))];
-            if (rows.Length == 0)
-                return Not("no position in common");
-            return new(mine, theirs, rows, budgets.Of(key));
-
-            StagePair? Not(string reason)
-            {
-                _not.Add(new(key.Name, reason));
-                return null;
-            }
-        }
-
-        /// <summary>Says that one side lacks a stage, unless it is there in a shape that cannot be.</summary>
-        private void AddMissing(StageKey key, Dictionary<StageKey, StageTensor> left)
-        {
-            if (!_not.Exists(not => not.Name == key.Name))
-                _not.Add(new(key.Name, left.ContainsKey(key) ? "not in B" : "not in A"));
-        }
-
-        private StageDifference Values(StagePair pair, Dictionary<StageKey, StagePair> pairs, HashSet<int> ties)
-        {
-            StagePair? experts = pairs.GetValueOrDefault(new(Stage.Experts, pair.Reference.Key.Layer));
-            return new ValueComparison(pair, _config, position => RowAt(experts, position) is { } row ? experts!.Reference.ReadIntegers(row) : null).Run(ties, cancellation);
-        }
-
-        private static StageDifference Experts(StagePair pair, Dictionary<StageKey, StagePair> pairs, Dictionary<StageKey, StageTensor> left,
-            Dictionary<StageKey, StageTensor> right, HashSet<int> ties)
-        {
-            StageKey key = new(Stage.Router, pair.Reference.Key.Layer);
-            StageTensor? router = left.GetValueOrDefault(key) ?? right.GetValueOrDefault(key);
-            bool isReference = left.ContainsKey(key);
-            bool fits = router is not null && router.Rows == (isReference ? pair.Reference : pair.Candidate).Rows;
-            double squares = 0;
-            double[] row = new double[router?.Width ?? 0];
-            for (int i = 0; fits && i < router!.Rows; i++)
-            {
-                router.Read(i, row);
-                squares += row.Sum(value => value * value);
-            }
-            double rms = fits ? Math.Sqrt(squares / ((double)router!.Rows * router.Width)) : 1;
-            return ExpertComparison.Run(pair, Logits, rms, ties);
-
-            double[]? Logits(int position)
-            {
-                if (!fits)
-                    return null;
-                (int _, int rowA, int rowB) = pair.Rows.First(row => row.Position == position);
-                double[] logits = new double[router!.Width];
-                router.Read(isReference ? rowA : rowB, logits);
-                return logits;
-            }
-        }
-
-        private static int? RowAt(StagePair? pair, int position)
-        {
-            foreach ((int at, int row, int _) in pair?.Rows ?? [])
-            {
-                if (at == position)
-                    return row;
-            }
-            return null;
-        }
-
-        /// <summary>What the manifests say beside the tensors.</summary>
-        private void CompareManifests()
-        {
-            if (a.Ids is { } ids && b.Ids is { } others && !ids.SequenceEqual(others))
-            {
-                int at = ids.Zip(others).TakeWhile(pair => pair.First == pair.Second).Count();
-                _not.Add(new("ids", at < Math.Min(ids.Count, others.Count) ? $"they differ first at position {at}: {ids[at]} in A, {others[at]} in B"
-                    : $"{ids.Count} in A and {others.Count} in B"));
-            }
-            if (a.Pack?.ConfigJson is not null && b.Pack?.ConfigJson is not null && !ConfigOf(a)!.Equals(ConfigOf(b)))
-                _not.Add(new("config", "not the same in the two manifests"));
-        }
-
-        private void ComparePositions(IReadOnlyList<int> positionsA, IReadOnlyList<int> positionsB, int[] common)
-        {
-            if (options.Positions is { List: { } asked } ? !asked.SequenceEqual(common) : options.Positions is null && !positionsA.SequenceEqual(positionsB))
-                _not.Add(new("positions", $"{common.Length} are compared; A has {positionsA.Count}, B has {positionsB.Count}"));
-            else if (options.Positions is null && a.Pack?.LogitsHash is { } hash && b.Pack?.LogitsHash is { } other && hash != other && options.Stages == StageFilter.All)
-                _not.Add(new("logits_hash", "not the same in the two manifests"));
-        }
-
-        private TraceDifference Nothing(Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right)
-        {
-            foreach (StageKey key in left.Keys.Union(right.Keys).OrderBy(DiffBudgets.ForwardOrder))
-                AddMissing(key, left);
-            return new(options.Precision ?? Precision.Float32, [], _not, _notes);
-        }
-
-        /// <summary>float16 rounds about as much; it has no budget of its own.</summary>
-        private static bool IsBfloat16(Dump dump) =>
-            dump.Precision == Precision.Bfloat16 || dump.Tensors.Where(tensor => !tensor.IsInteger).ToList() is { Count: > 0 } values
-                && values.TrueForAll(tensor => tensor.Type == DType.F16 || tensor.HoldsBfloat16());
-
-        private static string List(IReadOnlyList<int> positions) =>
-            positions.Count == 1 ? $"position {positions[0]}" : $"positions {Printable.List([.. positions.Select(p => $"{p}")], ", ")}";
     }
 }

@@ -1,0 +1,29 @@
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Oracle;
+
+/// <summary>What is not compared, and why.</summary>
+/// <param name="Name">A stage, a tensor that is no stage, or what of the manifests differs: positions, ids, config, logits_hash.</param>
+/// <param name="Reason">Half a sentence.</param>
+public sealed record NotCompared(string Name, string Reason);
+
+/// <summary>How a candidate differs from a reference.</summary>
+/// <param name="Precision">Whose budgets count.</param>
+/// <param name="Stages">What was compared, in forward order.</param>
+/// <param name="NotCompared">What was not.</param>
+/// <param name="Notes">Sentences for people: what was assumed.</param>
+public sealed record TraceDifference(
+    Precision Precision, IReadOnlyList<StageDifference> Stages, IReadOnlyList<NotCompared> NotCompared, IReadOnlyList<string> Notes)
+{
+    /// <summary>Whether both sides hold the same: every stage and position, bit for bit.</summary>
+    public bool IsIdentical => Stages.Count > 0 && FirstDifference is null && NotCompared.Count == 0;
+
+    /// <summary>Where bits first differ, in forward order.</summary>
+    public TracePlace? FirstDifference => Stages.FirstOrDefault(stage => stage.FirstDifference is not null)?.FirstDifference;
+
+    /// <summary>Where the candidate first leaves the budget: first stage in forward order, first position of it, its worst element.</summary>
+    public TracePlace? FirstOverBudget => Stages.FirstOrDefault(stage => stage.IsOverBudget)?.FirstOverBudget;
+
+    /// <summary>Something was compared, and all of it lies within its budget.</summary>
+    public bool IsWithinBudget => Stages.Count > 0 && FirstOverBudget is null;
+}
