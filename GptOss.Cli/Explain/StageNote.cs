@@ -109,7 +109,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "Final norm", "t = x / √(mean(x²) + ε) · g",
             "The stream after the last layer on one scale, for the last product.",
             "Transformer",
-            SourcePlace.In(Whole, "_kernels.RmsNorm(wanted, _weights.Norm"), SourcePlace.In("Numerics/RmsNorm.cs", "struct RmsNormJob")),
+            SourcePlace.In(Whole, "_kernels.RmsNorm(wanted, _norm"), SourcePlace.In("Numerics/RmsNorm.cs", "struct RmsNormJob")),
         Stage.Logits => new(
             "Logits", "logits = U·t",
             "One number for each token of the vocabulary; their softmax is the forecast of the next token. U has no bias and is not the embedding turned round.",
