@@ -13,9 +13,13 @@ public abstract class KernelBenchmark
     [ParamsSource(nameof(Widths))]
     public RegisterWidth Width { get; set; }
 
-    /// <summary>Worker threads.</summary>
-    [Params(1, 2)]
+    /// <summary>Worker threads: 1, 2, 4, … up to the physical cores.</summary>
+    [ParamsSource(nameof(ThreadCounts))]
     public int Threads { get; set; }
+
+    /// <summary>The sweep over threads.</summary>
+    public static IEnumerable<int> ThreadCounts =>
+        Enumerable.Range(0, 11).Select(power => 1 << power).Where(threads => threads < Topology.PhysicalCores).Append(Topology.PhysicalCores);
 
     /// <summary>The widths of this machine, the scalar definition left out: it is some hundred times slower.</summary>
     public static IEnumerable<RegisterWidth> Widths => Enum.GetValues<RegisterWidth>().Where(w => w != RegisterWidth.Scalar && w.IsSupported());

@@ -63,11 +63,11 @@ internal sealed class TokenPass
     {
         var pass = new TokenPass(model, name, tokenizer, ids, position);
         Sequence sequence = model.NewSequence();
+        CancellingObserver cancelling = new(cancellation);
         for (int fed = 0; fed < position;)
         {
-            cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(Sequence.ChunkTokens, position - fed);
-            model.Forward(new BatchItem(sequence, ids.AsMemory(fed, count), LogitRows.None));
+            model.Forward([new(sequence, ids.AsMemory(fed, count), LogitRows.None)], ref cancelling);
             fed += count;
         }
         var watcher = new Watcher(pass);

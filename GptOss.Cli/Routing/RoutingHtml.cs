@@ -144,8 +144,11 @@ internal static class RoutingHtml
     }
 
     /// <summary>A plain table; cells are HTML. The last column holds text where its heading is token.</summary>
+    /// <summary>A table; none where it would have no row, which the sentence before it says.</summary>
     private static void Table(TextWriter to, string name, string[] heads, IEnumerable<string[]> rows)
     {
+        if (!rows.Any())
+            return;
         string Class(int column) => heads[column] == "token" ? " class=\"text\"" : "";
         to.Write($"{HtmlPage.Scroll(name)}<table class=\"plain\"><thead><tr>");
         for (int i = 0; i < heads.Length; i++)

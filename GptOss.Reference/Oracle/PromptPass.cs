@@ -43,10 +43,10 @@ internal static class PromptPass
         }
     }
 
-    /// <summary>The same without an observer, only as far as the last wanted position.</summary>
+    /// <summary>The same, only as far as the last wanted position; stops between stages.</summary>
     internal static void Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, LogitsSink sink, CancellationToken cancellation)
     {
-        NoObserver none = default;
-        Run(model, ids[..(positions[^1] + 1)], positions, ref none, sink, progress: null, cancellation);
+        CancellingObserver cancelling = new(cancellation);
+        Run(model, ids[..(positions[^1] + 1)], positions, ref cancelling, sink, progress: null, cancellation);
     }
 }

@@ -98,8 +98,8 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
     {
         if (pieces.Count == 0)
             return;
-        cancellation.ThrowIfCancellationRequested();
-        model.Forward([.. pieces.Select(piece => piece.Item)]);
+        CancellingObserver cancelling = new(cancellation);
+        model.Forward([.. pieces.Select(piece => piece.Item)], ref cancelling);
         (DocumentInWork Work, int Token)[] rows = [.. pieces.SelectMany(piece => piece.Scored.Select(token => (piece.Work, token)))];
         ReadOnlyMemory<float> logits = model.LastLogits;
         int width = model.Config.VocabSize;
