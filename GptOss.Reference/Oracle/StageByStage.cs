@@ -45,7 +45,7 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
         Dictionary<StageKey, StageRows> ours = Recorders(layer, stages);
         if (ours.Count == 0)
             return;
-        var observer = new RecordingObserver(new MemoryRecorder([.. Enumerable.Range(0, before.Count)], ours));
+        var observer = new TracingObserver(new MemoryRecorder([.. Enumerable.Range(0, before.Count)], ours));
         model.RunAttentionBlock(layer, Copy(before), ref observer);
         foreach (StageRows stage in ours.Values)
             Compare(stage);
@@ -72,7 +72,7 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
     {
         Dictionary<StageKey, StageRows> ours = Recorders(layer,
             [Stage.MlpNorm, Stage.Router, Stage.Experts, Stage.ExpertWeights, Stage.SwiGlu, Stage.MlpResidual], Stage.Router);
-        var observer = new RecordingObserver(new MemoryRecorder([.. Enumerable.Range(0, residual.Count)], ours));
+        var observer = new TracingObserver(new MemoryRecorder([.. Enumerable.Range(0, residual.Count)], ours));
         model.RunExpertBlock(layer, Copy(residual), ref observer);
         var ties = new HashSet<int>();
         foreach (StageRows stage in ours.Values)

@@ -47,14 +47,3 @@ internal sealed class MemoryRecorder(IReadOnlyList<int> positions, IReadOnlyDict
     protected override void Keep(StageKey key, int row, ReadOnlySpan<int> experts) =>
         experts.CopyTo(stages[key].ExpertNumbers.AsSpan(row * experts.Length));
 }
-
-/// <summary>Shows what it observes to a recorder.</summary>
-internal readonly struct RecordingObserver(TraceRecorder recorder) : IStageObserver
-{
-    public static bool IsActive => true;
-
-    public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values) => recorder.Observe(new(stage, layer), origins, values);
-
-    public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken) =>
-        recorder.Observe(new(Stage.Experts, layer), origins, experts, perToken);
-}

@@ -7,7 +7,7 @@ namespace GptOss.Reference.Oracle;
 /// <param name="stages">Keeps stages; null for none.</param>
 /// <param name="routing">Gathers choices of experts; null for none.</param>
 /// <param name="replay">Forces choices of experts; null for none.</param>
-internal readonly struct TracingObserver(TraceRecorder? stages, RoutingRecorder? routing, RoutingReplay? replay) : IStageObserver
+internal readonly struct TracingObserver(TraceRecorder? stages, RoutingRecorder? routing = null, RoutingReplay? replay = null) : IStageObserver
 {
     public static bool IsActive => true;
 
