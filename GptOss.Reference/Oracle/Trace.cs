@@ -32,16 +32,7 @@ public sealed class StageRows
     public ReadOnlySpan<int> Experts(int row) => Key.IsExperts ? ExpertNumbers.AsSpan(row * Width, Width) : [];
 
     /// <summary>√(mean of the squares), in double.</summary>
-    public double RootMeanSquare
-    {
-        get
-        {
-            double sum = 0;
-            foreach (float value in Values)
-                sum += (double)value * value;
-            return Values.Length == 0 ? 0 : Math.Sqrt(sum / Values.Length);
-        }
-    }
+    public double RootMeanSquare => StageComparison.RootMeanSquare(Values);
 }
 
 /// <summary>Stages of one forward pass at chosen positions: recorded now, or read from a pack.</summary>

@@ -52,7 +52,8 @@ public sealed class DumpedLogProbabilities : DumpedRows
         double largest = logits[StageComparison.ArgMax(logits)], sum = 0;
         foreach (float logit in logits)
             sum += Math.Exp(logit - largest);
+        double lnSum = Math.Log(sum);
         for (int i = 0; i < ours.Length; i++)
-            ours[i] = logits[_rows[row][i].Key] - largest - Math.Log(sum);
+            ours[i] = logits[_rows[row][i].Key] - largest - lnSum;
     }
 }
