@@ -96,7 +96,7 @@ internal sealed class ChatCommand
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
         using var model = Transformer.Load(checkpoint, modelOptions with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
-        GenerateCommand.RequireText(model, tokenizer);
+        PromptIds.RequireText(model, tokenizer);
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
 
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);

@@ -154,20 +154,11 @@ internal sealed class GenerateCommand
 
     private int[] Encode(string text, ParseResult parsed, Transformer model, Tokenizer tokenizer)
     {
-        RequireText(model, tokenizer);
+        PromptIds.RequireText(model, tokenizer);
         return parsed.GetValue(_raw)
             ? tokenizer.EncodeWithSpecials(text)
             : PublishedPrompt.Build(
                 tokenizer, text, parsed.GetValue(_effort) ?? ReasoningEffort.Medium, parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now));
-    }
-
-    /// <summary>Refuses text for a model whose tokenizer has ids that it lacks.</summary>
-    internal static void RequireText(Transformer model, Tokenizer tokenizer)
-    {
-        if (model.Config.VocabSize >= tokenizer.Count)
-            return;
-        throw new InputException($"The model has {model.Config.VocabSize} token ids and its tokenizer {tokenizer.Count}, "
-            + "so text cannot be encoded for it; give token ids with --ids.");
     }
 
     private static FinalChannel? FinalChannelOf(Tokenizer tokenizer)

@@ -1,9 +1,11 @@
 using System.Text;
 using System.Text.Json;
+using GptOss.Reference.Model;
+using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli;
 
-/// <summary>Reads what <c>--ids</c> and <c>--file</c> name.</summary>
+/// <summary>Where a prompt comes from: ids in a file, or text in one or on the command line.</summary>
 internal static class PromptIds
 {
     private const long MostBytes = 256 << 20;
@@ -47,6 +49,29 @@ internal static class PromptIds
         if (file.Length > MostBytes)
             throw new InputException($"{file.Name} has {file.Length} bytes; at most {MostBytes} are read.");
         return File.ReadAllText(path, Encoding.UTF8);
+    }
+
+    /// <summary>The ids of <c>--ids</c>; null where there is a text instead.</summary>
+    /// <exception cref="UsageException">Both are given, or neither.</exception>
+    internal static int[]? ReadUnless(string? text, string? idsFile) => text is null == idsFile is null
+        ? throw new UsageException("Give either a prompt or --ids.")
+        : idsFile is null ? null : Read(idsFile);
+
+    /// <summary>Text as it is, special tokens by name.</summary>
+    /// <exception cref="InputException">The model lacks ids that its tokenizer has.</exception>
+    internal static int[] Encode(string text, Transformer model, Tokenizer tokenizer)
+    {
+        RequireText(model, tokenizer);
+        return tokenizer.EncodeWithSpecials(text);
+    }
+
+    /// <summary>Refuses text for a model whose tokenizer has ids that it lacks.</summary>
+    internal static void RequireText(Transformer model, Tokenizer tokenizer)
+    {
+        if (model.Config.VocabSize >= tokenizer.Count)
+            return;
+        throw new InputException($"The model has {model.Config.VocabSize} token ids and its tokenizer {tokenizer.Count}, "
+            + "so text cannot be encoded for it; give token ids with --ids.");
     }
 
     private static string Clip(string text) => text.Length <= 40 ? text : text[..40] + "…";

@@ -98,13 +98,11 @@ internal sealed class TraceCommand(bool isPack)
         if (folder is null && parsed.GetValue(_stages) is not null)
             throw new UsageException("--stages says what --out holds; give a folder with --out.");
         string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids);
-        if (text is null == idsFile is null)
-            throw new UsageException("Give either a prompt or --ids.");
-        int[]? ids = idsFile is null ? null : PromptIds.Read(idsFile);
+        int[]? ids = PromptIds.ReadUnless(text, idsFile);
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        ids ??= Encode(text!, model);
+        ids ??= PromptIds.Encode(text!, model, Tokenizer.ForCheckpoint(model.Checkpoint.Folder));
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceOptions
@@ -149,13 +147,6 @@ internal sealed class TraceCommand(bool isPack)
             throw new UsageException($"{there} exists; give another folder, or --force to replace it.");
         if (routing is not null && !force && Path.Exists(routing))
             throw new UsageException($"{routing} exists; give another name, or --force to replace it.");
-    }
-
-    private static int[] Encode(string text, Transformer model)
-    {
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
-        GenerateCommand.RequireText(model, tokenizer);
-        return tokenizer.EncodeWithSpecials(text);
     }
 
     private static long Size(Transformer model, TraceOptions options, int tokens)

@@ -45,24 +45,17 @@ internal sealed class ExplainCommand
     {
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
         string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids), page = parsed.GetValue(_html);
-        if (text is null == idsFile is null)
-            throw new UsageException("Give either a prompt or --ids.");
+        int[]? ids = PromptIds.ReadUnless(text, idsFile);
         if (page is not null)
             RequireWritable(page);
-        int[]? ids = idsFile is null ? null : PromptIds.Read(idsFile);
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
         Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         if (ids is null)
-        {
-            GenerateCommand.RequireText(model, tokenizer);
-            ids = tokenizer.EncodeWithSpecials(text!);
-        }
+            ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)
-        {
             tokenizer = null;                          // ids that are no text
-        }
         PromptLimits.Require(model.Config, ids);
         int position = Position(parsed.GetValue(_position), ids.Length);
 

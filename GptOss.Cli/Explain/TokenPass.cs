@@ -64,12 +64,7 @@ internal sealed class TokenPass
         var pass = new TokenPass(model, name, tokenizer, ids, position);
         Sequence sequence = model.NewSequence();
         CancellingObserver cancelling = new(cancellation);
-        for (int fed = 0; fed < position;)
-        {
-            int count = Math.Min(Sequence.ChunkTokens, position - fed);
-            model.Forward([new(sequence, ids.AsMemory(fed, count), LogitRows.None)], ref cancelling);
-            fed += count;
-        }
+        model.Forward([new(sequence, ids.AsMemory(0, position), LogitRows.None)], ref cancelling);
         var watcher = new Watcher(pass);
         Rows logits = model.Forward([new BatchItem(sequence, ids.AsMemory(position, 1), LogitRows.Last)], ref watcher);
         pass.Next = LogProbabilities.Of(logits[0], 0, TopNext).Top;

@@ -64,11 +64,7 @@ internal sealed class InspectRouting
         string name = ModelChoice.Resolve(asked, terminal);
         using var model = Transformer.Load(ModelChoice.Open(name, terminal), modelOptions);
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
-        if (ids is null)
-        {
-            GenerateCommand.RequireText(model, tokenizer);
-            ids = tokenizer.EncodeWithSpecials(text);
-        }
+        ids ??= PromptIds.Encode(text, model, tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, model.Config, ids) : null;
         var statistics = new RoutingStatistics(model);
