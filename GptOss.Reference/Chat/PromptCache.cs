@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Chat;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Generation;

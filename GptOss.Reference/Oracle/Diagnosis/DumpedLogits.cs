@@ -1,7 +1,9 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>Whole rows of logits.</summary>
 public sealed class DumpedLogits : DumpedRows

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How near two sets of logits are as distributions of the next token.</summary>
 /// <param name="MeanKl">Kullback-Leibler divergence Σ p ln(p/q) of the candidate q from the reference p, in nats, mean over the rows.</param>

@@ -1,7 +1,8 @@
 using System.Buffers;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Another engine's rows of logits or log-probabilities of one document.</summary>
 internal sealed class OtherRows : OtherEngine

@@ -1,8 +1,9 @@
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>How documents are scored.</summary>
 public sealed record ScoreOptions

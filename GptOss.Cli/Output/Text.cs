@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+
+namespace GptOss.Cli.Output;
+
+/// <summary>Numbers and tables as people read them.</summary>
+internal static class Text
+{
+    /// <summary>13,761,301,520 bytes (12.8 GiB).</summary>
+    internal static string Bytes(long bytes) =>
+        bytes < 1024 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{bytes:N0} bytes ({Short(bytes)})");
+
+    /// <summary>12.8 GiB.</summary>
+    internal static string Short(long bytes)
+    {
+        string[] units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+        double value = bytes;
+        int unit = 0;
+        while (value >= 1024 && unit + 1 < units.Length)
+        {
+            value /= 1024;
+            unit++;
+        }
+        return unit == 0 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{value:F1} {units[unit]}");
+    }
+
+    /// <summary>20.91B: billions, as the model card writes them.</summary>
+    internal static string Billions(long count) => string.Create(CultureInfo.InvariantCulture, $"{count / 1e9:F2}B");
+
+    /// <summary>Lines of cells in columns, two spaces apart.</summary>
+    /// <param name="rows">Lines, each with its cells; headings are a line like any other.</param>
+    /// <param name="right">Columns that are aligned to the right.</param>
+    internal static string Table(IReadOnlyList<string[]> rows, params ReadOnlySpan<int> right)
+    {
+        int columns = rows.Count == 0 ? 0 : rows.Max(row => row.Length);
+        int[] widths = new int[columns];
+        foreach (string[] row in rows)
+        {
+            for (int i = 0; i < row.Length; i++)
+                widths[i] = Math.Max(widths[i], row[i].Length);
+        }
+        var text = new StringBuilder();
+        foreach (string[] row in rows)
+        {
+            var line = new StringBuilder();
+            for (int i = 0; i < row.Length; i++)
+            {
+                if (i > 0)
+                    line.Append("  ");
+                line.Append(right.Contains(i) ? row[i].PadLeft(widths[i]) : row[i].PadRight(widths[i]));
+            }
+            text.Append(line.ToString().TrimEnd()).Append('\n');
+        }
+        return text.ToString();
+    }
+}
