@@ -97,7 +97,8 @@ internal static partial class Directions
 
     /// <summary>What is left to cut is named somewhere.</summary>
     internal static IEnumerable<string> CutAlready(IEnumerable<SourceFile> files) =>
-        from left in LeftToCut.Except(AgainstTheFlow([.. files.Where(HouseRules.InLibrary)]).Select(name => (name.File.Folder, name.Folder)))
+        from left in LeftToCut
+        where !AgainstTheFlow([.. files.Where(HouseRules.InLibrary)]).Any(name => (name.File.Folder, name.Folder) == left)
         select $"{left.Folder} names {left.Names} no longer: take it from the list of what is left to cut.";
 
     /// <summary>The table itself has no circle.</summary>
