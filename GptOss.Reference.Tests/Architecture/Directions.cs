@@ -25,8 +25,8 @@ internal static partial class Directions
 
         ["Checkpoints/Storage"] = ["Ground"],
         ["Checkpoints/Safetensors"] = ["Ground", "Checkpoints/Storage"],
-        ["Checkpoints/Configuration"] = ["Ground", "Checkpoints/Storage", "Checkpoints/Safetensors"],
-        ["Checkpoints"] = ["Ground", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration"],
+        ["Checkpoints/Configuration"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors"],
+        ["Checkpoints"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration"],
 
         ["Tokens"] = ["Ground"],
 
@@ -42,7 +42,7 @@ internal static partial class Directions
         ["Tools"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony"],
         ["Chat"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony", "Tools"],
 
-        ["Oracle/Synthetic"] = ["Ground", "Checkpoints"],
+        ["Oracle/Synthetic"] = ["Ground", "Numerics", "Checkpoints"],
         ["Oracle/Stages"] = ["Ground", "Numerics", "Checkpoints", "Model"],
         ["Oracle/Routing"] = ["Ground", "Numerics", "Checkpoints", "Model", "Oracle/Stages"],
         ["Oracle/Traces"] = ["Ground", "Numerics", "Checkpoints", "Model", "Oracle/Stages", "Oracle/Routing"],
