@@ -36,7 +36,7 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         using var folder = new TemporaryFolder();
         string path = folder.Write("talk.json", "old");
         string missing = folder.File("missing/talk.json");
-        Assert.Equal($"{missing} cannot be written: Could not find a part of the path '{missing}'.", Assert.Throws<IOException>(() => ConversationFile.Save(missing, [])).Message);
+        Assert.Equal($"{missing} was not written: Could not find a part of the path '{missing}'.", Assert.Throws<IOException>(() => ConversationFile.Save(missing, [])).Message);
         Assert.Throws<IOException>(() => ConversationFile.Save(folder.File("."), []));
         Assert.Equal("old", File.ReadAllText(path));
         Assert.Single(Directory.EnumerateFileSystemEntries(folder.File(".")));
