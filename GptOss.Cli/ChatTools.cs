@@ -1,6 +1,9 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli;
 

@@ -1,6 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
-using GptOss.Reference.Tools;
+using GptOss.Reference.Harmony;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
+using GptOss.Tools.Lines;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli;
 
@@ -9,10 +14,10 @@ internal static class ToolsCommand
 {
     internal static Command Create(Terminal terminal) => new("tools", "Runs one of the published tools, without a model.")
     {
-        Patch(terminal), Browser(terminal), Citations(terminal), Function(terminal), Python(terminal),
+        CreatePatch(terminal), CreateBrowser(terminal), CreateCitations(terminal), CreateFunction(terminal), CreatePython(terminal),
     };
 
-    private static Command Patch(Terminal terminal)
+    private static Command CreatePatch(Terminal terminal)
     {
         Argument<string?> file = FileArgument("A patch (*** Begin Patch …)");
         var root = new Option<string>("--root")
@@ -28,8 +33,8 @@ internal static class ToolsCommand
             using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             if (parsed.GetValue(jsonl))
                 return Lines(reader, terminal, ToolLines.ApplyPatchLine);
-            IReadOnlyList<string> changed = ApplyPatch.ToFolder(reader.ReadToEnd(), parsed.GetValue(root)!);
-            terminal.Out.WriteLine(ApplyPatch.Done);
+            IReadOnlyList<string> changed = Patch.ApplyToFolder(reader.ReadToEnd(), parsed.GetValue(root)!);
+            terminal.Out.WriteLine(Patch.Done);
             foreach (string path in changed)
                 terminal.Error.WriteLine(path);
             return ExitCodes.Ok;
@@ -37,7 +42,7 @@ internal static class ToolsCommand
         return command;
     }
 
-    private static Command Browser(Terminal terminal)
+    private static Command CreateBrowser(Terminal terminal)
     {
         Argument<string?> file = FileArgument("Calls, one a line: search QUERY, open URL, open ID, open (to scroll), find PATTERN, or a function and its arguments as JSON");
         var pages = new Option<string?>("--pages")
@@ -77,7 +82,7 @@ internal static class ToolsCommand
         return command;
     }
 
-    private static Command Citations(Terminal terminal)
+    private static Command CreateCitations(Terminal terminal)
     {
         Argument<string?> file = FileArgument("An answer");
         var pages = new Option<string[]>("--page")
@@ -92,13 +97,13 @@ internal static class ToolsCommand
             using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             if (parsed.GetValue(jsonl))
                 return Lines(reader, terminal, ToolLines.CitationsLine);
-            terminal.Out.Write(GptOss.Reference.Tools.Citations.Normalize(reader.ReadToEnd(), parsed.GetValue(pages) ?? []).Text);
+            terminal.Out.Write(Citations.Normalize(reader.ReadToEnd(), parsed.GetValue(pages) ?? []).Text);
             return ExitCodes.Ok;
         });
         return command;
     }
 
-    private static Command Function(Terminal terminal)
+    private static Command CreateFunction(Terminal terminal)
     {
         var file = new Argument<string>("file") { Description = "The functions: {\"tools\":[{\"type\":\"function\",\"function\":{…},\"command\":[\"prog\",\"arg\"],\"timeout_s\":30}]}." };
         var name = new Argument<string?>("name") { Description = "The function to call; without it, they are listed.", Arity = ArgumentArity.ZeroOrOne };
@@ -119,7 +124,7 @@ internal static class ToolsCommand
         return command;
     }
 
-    private static Command Python(Terminal terminal)
+    private static Command CreatePython(Terminal terminal)
     {
         var files = new Argument<string[]>("file")
         {

@@ -1,0 +1,32 @@
+namespace GptOss.Tools.Browser;
+
+/// <summary>Where the browser's pages come from.</summary>
+public interface IBrowserBackend
+{
+    /// <summary>What the model is told about it: <c>sources=</c> and this.</summary>
+    string Source { get; }
+
+    /// <summary>Searches.</summary>
+    /// <param name="query">What the model wrote.</param>
+    /// <param name="count">The most results that are of use.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="BrowserException">The search failed; the message is shown to the model. Any other exception's message is too.</exception>
+    Task<IReadOnlyList<SearchResult>> SearchAsync(string query, int count, CancellationToken cancellation);
+
+    /// <summary>Fetches a page.</summary>
+    /// <param name="url">What the model wrote, or a link.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="BrowserException">There is no such page, or it cannot be read.</exception>
+    Task<FetchedPage> FetchAsync(string url, CancellationToken cancellation);
+}
+
+/// <summary>One hit of a search. Titles and summaries may hold markup.</summary>
+/// <param name="Title">The page's title.</param>
+/// <param name="Url">The page.</param>
+/// <param name="Summary">What the page says about the query.</param>
+public sealed record SearchResult(string Title, string Url, string Summary);
+
+/// <summary>A page as it came.</summary>
+/// <param name="Html">The document.</param>
+/// <param name="Title">Its title where the source knows one; else the document's own is taken.</param>
+public sealed record FetchedPage(string Html, string? Title = null);

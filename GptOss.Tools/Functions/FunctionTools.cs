@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Globalization;
+using GptOss.Reference.Harmony;
+using GptOss.Tools.Processes;
+using GptOss.Tools.Strings;
+
+namespace GptOss.Tools.Functions;
+
+/// <summary>
+/// Functions of the user's own, each a program: the call's arguments arrive on its standard input, the function's name in
+/// <c>GPTOSS_TOOL</c>, and what it prints is the answer. No shell is involved.
+/// </summary>
+/// <param name="functions">The functions; names are unique.</param>
+public sealed class FunctionTools(IReadOnlyList<FunctionTool> functions) : ITool
+{
+    /// <summary>The most of a program's output that becomes an answer, in bytes.</summary>
+    public const int OutputBytes = 256 * 1024;
+
+    /// <inheritdoc/>
+    public ToolNamespace Declaration { get; } = new(
+        ToolNamespace.FunctionsName, null, [.. functions.Select(function => new ToolDescription(function.Name, function.Description, function.Parameters))]);
+
+    /// <summary>The functions, in the order in which the model is told of them.</summary>
+    public IReadOnlyList<FunctionTool> Functions => functions;
+
+    /// <summary>Reads functions from a file.</summary>
+    /// <param name="path">The file: <c>{"tools":[{"type":"function","function":{…},"command":["prog","arg"],"timeout_s":30}]}</c>.</param>
+    /// <exception cref="ToolFormatException">The file cannot be read, or breaks a rule.</exception>
+    public static FunctionTools FromFile(string path) => new(FunctionFile.Read(path));
+
+    /// <inheritdoc/>
+    public bool IsFor(string recipient) => Find(recipient) is not null;
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(recipient);
+        ArgumentNullException.ThrowIfNull(content);
+        string answer = Find(recipient) is { } function ? await RunAsync(function, content, cancellation).ConfigureAwait(false) : $"There is no function {recipient}.";
+        return [new ToolAnswer(recipient, answer)];
+    }
+
+    private FunctionTool? Find(string recipient) => functions.FirstOrDefault(function => recipient == $"functions.{function.Name}");
+
+    private static async Task<string> RunAsync(FunctionTool function, string arguments, CancellationToken cancellation)
+    {
+        var start = new ProcessStartInfo(function.Command[0], function.Command.Skip(1));
+        start.Environment["GPTOSS_TOOL"] = function.Name;
+        ChildResult result = await ChildProcess.RunAsync(start, arguments, function.Timeout, OutputBytes, cancellation).ConfigureAwait(false);
+        return result.End switch
+        {
+            ChildEnd.NotStarted => $"The program of {function.Name} could not be started: {result.Error}",
+            ChildEnd.TimedOut => string.Create(CultureInfo.InvariantCulture, $"{function.Name} did not end within {function.Timeout.TotalSeconds} s and was stopped."),
+            ChildEnd.TooMuchOutput => $"{result.Output}\n[cut: {function.Name} printed more than {OutputBytes} bytes]",
+            _ when result.ExitCode == 0 => WithoutLineEnd(result.Output),
+            _ when PythonText.Trim(result.Error).Length > 0 => WithoutLineEnd(result.Error),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{function.Name} failed with exit code {result.ExitCode} and no message."),
+        };
+    }
+
+    // A program's last line has an end; the answer is the text.
+    private static string WithoutLineEnd(string text) => text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
+}
