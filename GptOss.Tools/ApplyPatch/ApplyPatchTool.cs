@@ -3,12 +3,15 @@ using GptOss.Reference.Harmony;
 
 namespace GptOss.Tools.ApplyPatch;
 
-/// <summary><c>functions.apply_patch</c>: patches of the model's, applied in one folder.</summary>
+/// <summary><c>functions.apply_patch</c>: applies the model's patches in one folder.</summary>
 /// <param name="root">The folder; nothing outside it is touched.</param>
 public sealed class ApplyPatchTool(string root) : ITool
 {
     /// <summary>The function's name.</summary>
     public const string FunctionName = "apply_patch";
+
+    /// <summary>The answer to a call that was cancelled before it changed a file.</summary>
+    public const string Stopped = "The user stopped the patch before anything was changed.";
 
     /// <summary>One string, so that the model sees <c>type apply_patch = (_: string) =&gt; any;</c>.</summary>
     public ToolNamespace Declaration { get; } = new(
@@ -28,8 +31,12 @@ public sealed class ApplyPatchTool(string root) : ITool
         string answer;
         try
         {
-            Patch.ApplyToFolder(Text(content), root);
+            Patch.ApplyToFolder(Text(content), root, cancellation);
             answer = Patch.Done;
+        }
+        catch (OperationCanceledException)
+        {
+            answer = Stopped;
         }
         catch (PatchException e)
         {

@@ -21,7 +21,7 @@ internal sealed class PatchFolder
     }
 
     /// <summary>A file's text, byte for byte; null if there is none.</summary>
-    /// <exception cref="PatchException">It is outside the folder, no UTF-8 text, or cannot be read.</exception>
+    /// <exception cref="PatchException">It is outside the folder, not UTF-8 text, or cannot be read.</exception>
     internal string? Read(string path)
     {
         string full = Resolve(path);
@@ -41,9 +41,11 @@ internal sealed class PatchFolder
 
     /// <summary>Carries the operations out. New texts are written beside their files first, so that a full disk shows before anything changes.</summary>
     /// <exception cref="PatchException">A step failed; all earlier ones were taken back.</exception>
-    internal void Commit(IReadOnlyList<PatchOperation> operations)
+    /// <exception cref="OperationCanceledException">It was cancelled before the first file was changed.</exception>
+    internal void Commit(IReadOnlyList<PatchOperation> operations, CancellationToken cancellation)
     {
-        // What stands at each place in the end: a text, and the file whose permissions it takes; or nothing.
+        RequireFreePlaces(operations);
+        // What each place holds in the end: a text, and the file whose permissions it takes; or nothing.
         var after = new OrderedDictionary<string, (string? Content, string? Like)>();
         foreach (PatchOperation operation in operations)
         {
@@ -58,8 +60,10 @@ internal sealed class PatchFolder
             var staged = new Dictionary<string, string>();
             foreach ((string path, (string? content, string? like)) in after)
             {
+                cancellation.ThrowIfCancellationRequested();
                 if (content is not null) staged[path] = Stage(path, Utf8.GetBytes(content), like, undo);
             }
+            cancellation.ThrowIfCancellationRequested();                        // From here on it is carried out, or taken back, as a whole.
             foreach ((string path, (string? content, _)) in after)
             {
                 if (File.Exists(path))
@@ -74,12 +78,28 @@ internal sealed class PatchFolder
                 undo.Push(() => File.Delete(path));
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or EncoderFallbackException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or EncoderFallbackException or OperationCanceledException)
         {
             while (undo.TryPop(out Action? step)) Try(step);
+            if (e is OperationCanceledException) throw;
             throw new PatchException($"The patch was not applied: {e.Message}", e);
         }
         foreach (string leftover in leftovers) Try(() => File.Delete(leftover));
+    }
+
+    // A file is replaced only where the patch read it: what Add and Move write goes to a free place, or to one that the patch has freed before.
+    private void RequireFreePlaces(IReadOnlyList<PatchOperation> operations)
+    {
+        HashSet<string> taken = [], freed = [];
+        foreach (PatchOperation operation in operations)
+        {
+            string source = Resolve(operation.Path), target = operation.MoveTo is { } to ? Resolve(to) : source;
+            bool isNew = operation.Kind is PatchKind.Add || target != source;
+            if (isNew && (taken.Contains(target) || (File.Exists(target) && !freed.Contains(target))))
+                throw new PatchException($"{(operation.Kind is PatchKind.Add ? "Add" : "Move")} File Error - file already exists: {operation.MoveTo ?? operation.Path}");
+            if (operation.Content is not null && taken.Add(target)) freed.Remove(target);
+            if ((operation.Content is null || target != source) && freed.Add(source)) taken.Remove(source);
+        }
     }
 
     private static string Stage(string path, byte[] content, string? like, Stack<Action> undo)
@@ -119,7 +139,10 @@ internal sealed class PatchFolder
     {
         string full = PatchPath.Normal(path) is { } normal ? RealPath(Path.Combine(_root, normal), path) : "";
         string below = _root.EndsWith(Path.DirectorySeparatorChar) ? _root : _root + Path.DirectorySeparatorChar;
-        return full.StartsWith(below, StringComparison.Ordinal) ? full : throw new PatchException($"{path}: the path leaves the root folder.");
+        if (!full.StartsWith(below, StringComparison.Ordinal)) throw new PatchException($"{path}: the path leaves the root folder.");
+        // Programs that git runs, its hooks and what its configuration names, are in there.
+        if (full[below.Length..].Split(Path.DirectorySeparatorChar).Any(PatchPath.IsGit)) throw new PatchException($"{path}: .git is not writable.");
+        return full;
     }
 
     // Follows symbolic links component by component, the last one too; what does not exist yet stays as written.

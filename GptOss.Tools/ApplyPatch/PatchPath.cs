@@ -1,13 +1,13 @@
 namespace GptOss.Tools.ApplyPatch;
 
-/// <summary>The paths of a patch, before any file system is asked: relative, and below the root.</summary>
+/// <summary>The paths of a patch, before the file system comes into it: relative, and below the root.</summary>
 internal static class PatchPath
 {
     /// <summary>The path itself, if it stays below the root.</summary>
     /// <exception cref="PatchException">It is absolute, climbs out of the root, names the root itself or holds a NUL.</exception>
     internal static string Inside(string path) => Normal(path) is not null ? path : throw new PatchException($"{path}: the path leaves the root folder.");
 
-    /// <summary>The path without <c>.</c>, <c>..</c> and doubled slashes; null if it is no path below the root.</summary>
+    /// <summary>The path without <c>.</c>, <c>..</c> and doubled slashes; null if it is not a path below the root.</summary>
     internal static string? Normal(string path)
     {
         if (Path.IsPathRooted(path) || path.StartsWith('/') || path.Contains('\0')) return null;
@@ -20,5 +20,12 @@ internal static class PatchPath
             else parts.RemoveAt(parts.Count - 1);
         }
         return parts.Count == 0 ? null : string.Join('/', parts);
+    }
+
+    /// <summary>Whether a part of a path is <c>.git</c>, as file systems that fold case, or Windows with its other spellings, read it.</summary>
+    internal static bool IsGit(string part)
+    {
+        string name = OperatingSystem.IsWindows() ? part.Split(':')[0].TrimEnd('.', ' ') : part;
+        return name.Equals(".git", StringComparison.OrdinalIgnoreCase) || (OperatingSystem.IsWindows() && name.Equals("git~1", StringComparison.OrdinalIgnoreCase));
     }
 }

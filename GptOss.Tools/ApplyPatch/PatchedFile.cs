@@ -1,14 +1,30 @@
+using System.Text;
 using GptOss.Tools.Strings;
 
 namespace GptOss.Tools.ApplyPatch;
 
 /// <summary>A file that hunks are found in, from the top down, and its text with all of them applied.</summary>
-/// <remarks>The file is split at LF alone, so that every other byte of a kept line stays what it is.</remarks>
-internal sealed class PatchedFile(string path, string text)
+/// <remarks>
+/// A line ends in LF or CR LF; every other byte of a kept line stays. An inserted line takes the end of the line that it replaces, or else of the
+/// line before it, so a file with one kind of line end keeps it. (The published tool reads CR LF as LF and writes LF.)
+/// </remarks>
+internal sealed class PatchedFile
 {
-    private readonly string[] _lines = text.Split('\n');
+    private readonly string _path;
+    private readonly string[] _lines, _ends;
     private readonly List<PatchHunk.Chunk> _chunks = [];
     private string[]? _trimmed, _trimmedEnd;
+
+    /// <summary>A file by the path that errors name, and its text.</summary>
+    internal PatchedFile(string path, string text)
+    {
+        _path = path;
+        _lines = text.Split('\n');
+        _ends = Array.ConvertAll(_lines, line => line.EndsWith('\r') ? "\r\n" : "\n");
+        _ends[^1] = "";
+        for (int i = 0; i + 1 < _lines.Length; i++)
+            if (_ends[i] == "\r\n") _lines[i] = _lines[i][..^1];
+    }
 
     /// <summary>The line at which the next hunk is looked for.</summary>
     internal int Index { get; private set; }
@@ -17,7 +33,7 @@ internal sealed class PatchedFile(string path, string text)
 
     private string[] TrimmedEnd => _trimmedEnd ??= Array.ConvertAll(_lines, PythonText.TrimEnd);
 
-    /// <summary>Moves behind the header's line: an equal one, else one equal when trimmed. A header that has been passed, or is nowhere, is ignored.</summary>
+    /// <summary>Moves behind the header's line: an equal one, else one equal when trimmed. A header that has been passed, or is missing, is ignored.</summary>
     internal void SkipTo(string header)
     {
         string trimmed = PythonText.Trim(header);
@@ -25,7 +41,7 @@ internal sealed class PatchedFile(string path, string text)
     }
 
     /// <summary>Finds the hunk's context and moves behind it.</summary>
-    /// <exception cref="PatchException">The context is nowhere below <see cref="Index"/>.</exception>
+    /// <exception cref="PatchException">The context does not occur below <see cref="Index"/>.</exception>
     internal void Add(PatchHunk hunk)
     {
         int found = hunk.IsAtEnd ? Find(hunk.Context, _lines.Length - hunk.Context.Count) : -1;
@@ -43,17 +59,37 @@ internal sealed class PatchedFile(string path, string text)
     /// <exception cref="PatchException">Chunks overlap; only a hunk at the file's end can do that.</exception>
     internal string Text()
     {
-        var lines = new List<string>(_lines.Length);
+        var after = new List<(string Line, string End)>(_lines.Length);
         int done = 0;
+        void KeepUntil(int end)
+        {
+            for (; done < end; done++)
+                after.Add((_lines[done], _ends[done]));
+        }
         foreach (PatchHunk.Chunk chunk in _chunks)
         {
-            if (done > chunk.At) throw new PatchException($"{path}: overlapping chunks at {done} > {chunk.At}");
-            lines.AddRange(_lines[done..chunk.At]);
-            lines.AddRange(chunk.Inserted);
+            if (done > chunk.At) throw new PatchException($"{_path}: overlapping chunks at {done} > {chunk.At}");
+            KeepUntil(chunk.At);
+            for (int i = 0; i < chunk.Inserted.Count; i++)
+                after.Add((chunk.Inserted[i], i < chunk.Deleted ? _ends[done + i] : after.Count > 0 ? after[^1].End : _ends[done]));
             done = chunk.At + chunk.Deleted;
         }
-        lines.AddRange(_lines[done..]);
-        return string.Join('\n', lines);
+        KeepUntil(_lines.Length);
+        return Joined(after);
+    }
+
+    // The last line has no end. One that was the last and is not any more takes that of the line before it.
+    private static string Joined(List<(string Line, string End)> lines)
+    {
+        var text = new StringBuilder();
+        string end = "\n";
+        for (int i = 0; i < lines.Count; i++)
+        {
+            text.Append(lines[i].Line);
+            if (lines[i].End.Length > 0) end = lines[i].End;
+            if (i + 1 < lines.Count) text.Append(end);
+        }
+        return text.ToString();
     }
 
     private bool SkipTo(string[] lines, string header)

@@ -100,8 +100,104 @@ public class ApplyPatchTests
         Assert.Equal(["p"], folder.Names());
     }
 
+    [Theory]
+    [InlineData("a\r\nb\r\nc\r\n", "a\r\nB\r\nc\r\n", " a", "-b", "+B", " c")]                       // replaced
+    [InlineData("a\r\nb\r\n", "a\r\nx\r\ny\r\nb\r\n", " a", "+x", "+y", " b")]                             // follows
+    [InlineData("a\r\n", "x\r\na\r\n", "+x", " a")]                                                   // in front of the first line
+    [InlineData("a\r\nb\nc\r\n", "a\r\nX\nY\nZ\nc\r\n", " a", "-b", "+X", "+Y", "+Z", " c")]             // each kind where it was
+    [InlineData("a\r\nb\nc\r\n", "X\r\nY\nc\r\n", "-a", "-b", "+X", "+Y", " c")]                        // line for line
+    [InlineData("a\r\nb", "a\r\nb\r\nc", " b", "+c")]                                                 // after a last line without end
+    [InlineData("a\r\nb", "a\r\nc", "-b", "+c")]                                                      // a last line without end
+    [InlineData("a\r\nb\r\n", "a\r\nb", " a", " b", "-")]                                             // the end of the last line goes
+    [InlineData("a", "a\nb", " a", "+b")]                                                            // no line end to go by
+    [InlineData("a\r\nb\r", "a\r\nx\r\nb\r", " a", "+x")]                                              // a CR that ends no line is content
+    [InlineData("a\r\n", "", "-a")]
+    public void An_inserted_line_ends_as_the_line_that_it_replaces_or_follows(string before, string after, params string[] hunk)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("p", before);
+        string patch = PatchOf(["*** Update File: p", "@@", .. hunk]);
+        Assert.Equal(after, Patch.ApplyToFiles(patch, new Dictionary<string, string> { ["p"] = before })["p"]);
+        Patch.ApplyToFolder(patch, folder.Path);
+        Assert.Equal(after, File.ReadAllText(folder.File("p")));
+    }
+
     [Fact]
-    public void A_file_that_is_no_text_is_refused()
+    public void A_file_is_not_replaced_by_another_unless_the_patch_took_it_away()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("a", "one\n");
+        folder.Write("b", "two\n");
+        (string Error, string Patch)[] refused =
+        [
+            ("Add File Error - file already exists: a", PatchOf("*** Add File: a", "+x")),
+            ("Move File Error - file already exists: b", PatchOf("*** Update File: a", "*** Move to: b")),
+            ("Move File Error - file already exists: b", PatchOf("*** Update File: a", "*** Move to: b", "*** Update File: b", "*** Move to: a")),
+            ("Move File Error - file already exists: c", PatchOf("*** Add File: c", "+x", "*** Update File: a", "*** Move to: c")),
+            ("Move File Error - file already exists: b", PatchOf("*** Update File: a", "*** Move to: b", "*** Delete File: b")),
+        ];
+        foreach ((string error, string patch) in refused)
+        {
+            Assert.Equal(error, Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
+            Assert.Equal(["a", "b"], folder.Names());
+            Assert.Equal("one\ntwo\n", File.ReadAllText(folder.File("a")) + File.ReadAllText(folder.File("b")));
+        }
+        Patch.ApplyToFolder(PatchOf("*** Delete File: b", "*** Update File: a", "*** Move to: b"), folder.Path);
+        Assert.Equal(["b"], folder.Names());
+        Assert.Equal("one\n", File.ReadAllText(folder.File("b")));
+        Patch.ApplyToFolder(PatchOf("*** Update File: b", "*** Move to: ./b", "@@", "-one", "+three"), folder.Path);
+        Assert.Equal("three\n", File.ReadAllText(folder.File("b")));
+        Patch.ApplyToFolder(PatchOf("*** Delete File: b"), folder.Path);
+        Patch.ApplyToFolder(PatchOf("*** Add File: b", "+four"), folder.Path);
+        Assert.Equal("four", File.ReadAllText(folder.File("b")));
+    }
+
+    [Theory]
+    [InlineData(".git/hooks/post-checkout")]
+    [InlineData(".git")]
+    [InlineData("sub/.git/config")]
+    [InlineData("sub/../.git/config")]
+    [InlineData(".GIT/config")]
+    [InlineData("link/config")]
+    public void The_folder_of_git_is_not_writable(string path)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write(".git/config", "one\n");
+        folder.Write("p", "one\n");
+        if (path.StartsWith("link", StringComparison.Ordinal))
+        {
+            Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a right on Windows.");
+            Directory.CreateSymbolicLink(folder.File("link"), ".git");
+        }
+        string[] patches =
+        [
+            PatchOf($"*** Add File: {path}", "+x"),
+            PatchOf($"*** Delete File: {path}"),
+            PatchOf($"*** Update File: {path}", "@@", "-one", "+two"),
+            PatchOf("*** Update File: p", $"*** Move to: {path}"),
+        ];
+        foreach (string patch in patches)
+            Assert.Equal($"{path}: .git is not writable.", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
+        Assert.Equal("one\n", File.ReadAllText(folder.File(".git/config")));
+        Patch.ApplyToFolder(PatchOf("*** Add File: .gitignore", "+x"), folder.Path);
+    }
+
+    [Fact]
+    public async Task A_patch_that_is_cancelled_changes_nothing_and_says_so()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("p", "one\n");
+        var cancelled = new CancellationToken(canceled: true);
+        string patch = PatchOf("*** Update File: p", "@@", "-one", "+two", "*** Add File: new/q", "+x");
+        Assert.Throws<OperationCanceledException>(() => Patch.ApplyToFolder(patch, folder.Path, cancelled));
+        ToolAnswer answer = Assert.Single(await new ApplyPatchTool(folder.Path).InvokeAsync("functions.apply_patch", patch, cancelled));
+        Assert.Equal("The user stopped the patch before anything was changed.", answer.Text);
+        Assert.Equal(["p"], folder.Names());
+        Assert.Equal("one\n", File.ReadAllText(folder.File("p")));
+    }
+
+    [Fact]
+    public void A_file_that_is_not_text_is_refused()
     {
         using var folder = new TemporaryFolder();
         folder.Write("p", [0xFF, 0xFE, 0x0A]);
