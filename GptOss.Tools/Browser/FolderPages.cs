@@ -63,9 +63,10 @@ public sealed class FolderPages : IBrowserBackend
         string? file = _files.GetValueOrDefault(path) ?? _files.GetValueOrDefault(path.TrimEnd('/') + "/index.html") ?? (path.Length == 0 ? _files.GetValueOrDefault("index.html") : null);
         if (file is null) throw new BrowserException($"No contents returned for {url}");
         if (new FileInfo(file).Length > LargestFileBytes) throw new BrowserException($"The page is larger than {LargestFileBytes} bytes.");
-        string text = await File.ReadAllTextAsync(file, cancellation).ConfigureAwait(false);
-        return Path.GetExtension(file).ToLowerInvariant() is ".html" or ".htm" ? new FetchedPage(text)
-            : new FetchedPage($"<html><body><pre>{WebUtility.HtmlEncode(text)}</pre></body></html>", Path.GetFileName(file));
+        byte[] bytes = await File.ReadAllBytesAsync(file, cancellation).ConfigureAwait(false);
+        return Path.GetExtension(file).ToLowerInvariant() is ".html" or ".htm"
+            ? PageEncoding.Html(bytes, header: null)
+            : PageEncoding.PlainText(bytes, header: null, Path.GetFileName(file));
     }
 
     private async Task<BrowserPage?> ReadAsync(string name, CancellationToken cancellation)
@@ -76,7 +77,7 @@ public sealed class FolderPages : IBrowserBackend
         {
             FetchedPage fetched = await FetchAsync(url, cancellation).ConfigureAwait(false);
             page = HtmlText.Read(fetched.Html, url, fetched.Title);
-            page = page with { Text = FindPage.WithoutLinks(page.Text[$"\nURL: {url}\n".Length..]) };
+            page = page with { Text = FindPage.WithoutLinks(page.Text[BrowserPage.Head(url).Length..]) };
         }
         catch (Exception e) when (e is BrowserException or IOException or UnauthorizedAccessException)
         {

@@ -53,7 +53,7 @@ internal static partial class HtmlText
         string text = PythonText.Trim(MarkdownWriter.Write(events));
         text = BlankLine().Replace(text, "");
         text = BlankLines().Replace(text, "\n\n");
-        return new BrowserPage(url, $"\nURL: {url}\n{text}", title, links);
+        return new BrowserPage(url, BrowserPage.Head(url) + text, title, links);
     }
 
     /// <summary>Removes U+10000–U+1FFFF, swaps the characters that marks are made of for others, and makes control characters visible.</summary>

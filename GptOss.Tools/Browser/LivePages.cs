@@ -6,8 +6,7 @@ using System.Text.Json;
 namespace GptOss.Tools.Browser;
 
 /// <summary>
-/// The live web. Nothing uses it unless it is asked for: pages are fetched by HTTP(S) from public addresses only, searches go to You.com or Exa
-/// where a key is given.
+/// The live web, only on request: pages are fetched by HTTP(S) from public addresses, searches go to You.com or Exa where a key is given.
 /// </summary>
 /// <remarks>The search requests are those of the published tool. Source: <c>gpt_oss/tools/simple_browser/backend.py</c>.</remarks>
 public sealed class LivePages : IBrowserBackend, IDisposable
@@ -63,11 +62,13 @@ public sealed class LivePages : IBrowserBackend, IDisposable
         if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https")) throw new BrowserException("Only http and https pages can be opened.");
         using HttpResponseMessage response = await _http.GetAsync(address, cancellation).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode) throw new BrowserException($"HTTP error {(int)response.StatusCode}: {response.ReasonPhrase}");
-        string text = await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false);
-        return response.Content.Headers.ContentType?.MediaType switch
+        byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        string? charset = response.Content.Headers.ContentType?.CharSet;
+        return response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() switch
         {
-            "text/html" or "application/xhtml+xml" or null => new FetchedPage(text),
-            "text/plain" or "text/markdown" or "application/json" or "application/xml" or "text/xml" => new FetchedPage($"<html><body><pre>{WebUtility.HtmlEncode(text)}</pre></body></html>"),
+            "text/html" or "application/xhtml+xml" or null => PageEncoding.Html(bytes, charset),
+            "text/plain" or "text/markdown" or "application/json" => PageEncoding.PlainText(bytes, charset),
+            "application/xml" or "text/xml" => PageEncoding.PlainText(bytes, charset, isXml: true),
             var other => throw new BrowserException($"A page of type {other} cannot be shown as text."),
         };
     }
@@ -75,7 +76,7 @@ public sealed class LivePages : IBrowserBackend, IDisposable
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _http.Dispose();
 
-    /// <summary>Whether an address is on the public internet: a page may not lead the browser into the user's own network.</summary>
+    /// <summary>Whether an address is on the public internet: a page must not lead the browser into the user's own network.</summary>
     internal static bool IsPublic(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();

@@ -12,7 +12,7 @@ namespace GptOss.Tools.Browser;
 /// </summary>
 /// <remarks>
 /// Every successful call pushes a page, so cursors grow by one a call. Negative cursors other than −1 are out of range; the published
-/// tool counts them from the end by accident. Not for several threads. Source: <c>gpt_oss/tools/simple_browser</c>.
+/// tool counts them from the end by accident. Not thread-safe. Source: <c>gpt_oss/tools/simple_browser</c>.
 /// </remarks>
 /// <param name="backend">Where pages come from.</param>
 public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
@@ -46,7 +46,7 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         {
             JsonElement? values = BrowserArguments.Parse(arguments, out bool isObject);
             if (!isObject) return Error("Invalid function arguments");
-            if (function.Contains('.')) throw new BrowserException($"browser.{function} is no function; there are browser.search, browser.open and browser.find.");
+            if (function.Contains('.')) throw new BrowserException($"browser.{function} is not a function; there are browser.search, browser.open and browser.find.");
             if (!BrowserArguments.IsFunction(function)) return Error($"Unknown function: {function}");
             BrowserArguments given = BrowserArguments.Of(function, values);
             return function switch
@@ -139,7 +139,8 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         {
             string plain = url.StartsWith(ViewSource, StringComparison.Ordinal) ? url[ViewSource.Length..] : url;
             FetchedPage page = await backend.FetchAsync(plain, cancellation).ConfigureAwait(false);
-            return HtmlText.Read(page.Html, plain, page.Title);
+            BrowserPage read = HtmlText.Read(page.Html, plain, page.Title);
+            return page.Notice is { } notice ? read.Under(notice) : read;
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {
