@@ -58,15 +58,20 @@ internal static class ToolsCommand
         var command = new Command("browser", "Runs browser calls and shows what a model would be shown.") { file, pages, live, jsonl };
         command.SetAction(parsed =>
         {
-            using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             if (parsed.GetValue(jsonl))
-                return Lines(reader, terminal, ToolLines.BrowserLine);
+            {
+                using TextReader recorded = TextInput.Open(parsed.GetValue(file), terminal);
+                return Lines(recorded, terminal, ToolLines.BrowserLine);
+            }
             string? from = parsed.GetValue(pages);
             if (from is null == !parsed.GetValue(live))
                 throw new UsageException("The browser needs one source of pages: --pages or --live.");
+            if (from is "-" && parsed.GetValue(file) is null or "-")
+                throw new UsageException("Pages and calls cannot both come from standard input; give one of them in a file.");
+            using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             IBrowserBackend backend = from is null
                 ? new LivePages(Environment.GetEnvironmentVariable("YDC_API_KEY"), Environment.GetEnvironmentVariable("EXA_API_KEY"))
-                : Directory.Exists(from) ? new FolderPages(from) : Saved(from);
+                : Directory.Exists(from) ? new FolderPages(from) : Saved(from, terminal);
             using var connections = backend as IDisposable;
             var browser = new SimpleBrowser(backend);
             foreach (string line in JsonLines.Lines(reader))
@@ -108,7 +113,7 @@ internal static class ToolsCommand
         var file = new Argument<string>("file") { Description = "The functions: {\"tools\":[{\"type\":\"function\",\"function\":{…},\"command\":[\"prog\",\"arg\"],\"timeout_s\":30}]}." };
         var name = new Argument<string?>("name") { Description = "The function to call; without it, they are listed.", Arity = ArgumentArity.ZeroOrOne };
         var arguments = new Argument<string?>("arguments") { Description = "Its arguments, as JSON; without them, {}.", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command("function", "Calls a function of a functions file: runs its program.") { file, name, arguments };
+        var command = new Command("function", "Calls a function of a functions file: runs its program and exits with its code.") { file, name, arguments };
         command.SetAction(parsed =>
         {
             FunctionTools tools = FunctionTools.FromFile(parsed.GetValue(file)!);
@@ -119,7 +124,10 @@ internal static class ToolsCommand
             }
             if (tools.Functions.All(function => function.Name != called))
                 throw new UsageException($"There is no function '{called}'; the file has {Arguments.List(tools.Functions.Select(function => function.Name))}.");
-            return Show(terminal, tools, "functions." + called, parsed.GetValue(arguments) ?? "{}");
+            FunctionResult result = tools.CallAsync(called, parsed.GetValue(arguments) ?? "{}", terminal.Cancellation).GetAwaiter().GetResult();
+            Show(terminal, result.Answer);
+            terminal.Cancellation.ThrowIfCancellationRequested();
+            return result.ExitCode ?? ExitCodes.BadInput;
         });
         return command;
     }
@@ -136,27 +144,25 @@ internal static class ToolsCommand
         command.SetAction(parsed =>
         {
             using var tool = new PythonTool(new PythonToolOptions { Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)) });
+            PythonConfinement confinement = tool.ConfinementAsync(terminal.Cancellation).GetAwaiter().GetResult();
+            terminal.Error.WriteLine(confinement.Describe(tool.Limits));
             foreach (string? file in parsed.GetValue(files) is { Length: > 0 } given ? given : (string?[])[null])
             {
                 using TextReader reader = TextInput.Open(file, terminal);
-                Show(terminal, tool, "python", reader.ReadToEnd());
+                foreach (ToolAnswer answer in tool.InvokeAsync("python", reader.ReadToEnd(), terminal.Cancellation).GetAwaiter().GetResult())
+                    Show(terminal, answer.Text);
+                terminal.Cancellation.ThrowIfCancellationRequested();
             }
-            if (!tool.HasNoNetwork)
-                terminal.Error.WriteLine("This platform did not deny the code the network.");
             return ExitCodes.Ok;
         });
         return command;
     }
 
-    private static int Show(Terminal terminal, ITool tool, string recipient, string content)
+    private static void Show(Terminal terminal, string answer)
     {
-        foreach (ToolAnswer answer in tool.InvokeAsync(recipient, content, terminal.Cancellation).GetAwaiter().GetResult())
-        {
-            terminal.Out.Write(answer.Text);
-            if (!answer.Text.EndsWith('\n'))
-                terminal.Out.WriteLine();
-        }
-        return ExitCodes.Ok;
+        terminal.Out.Write(answer);
+        if (!answer.EndsWith('\n'))
+            terminal.Out.WriteLine();
     }
 
     private static int Lines(TextReader reader, Terminal terminal, Func<string, ToolLines.Answer> answer)
@@ -184,17 +190,17 @@ internal static class ToolsCommand
     }
 
     /// <summary>A saved set of pages: <c>{"pages": {url: html}, "results": …}</c>.</summary>
-    internal static SavedPages Saved(string path)
+    internal static SavedPages Saved(string path, Terminal terminal)
     {
-        using TextReader reader = TextInput.Open(path, null!);
-        using JsonDocument document = JsonDocument.Parse(reader.ReadToEnd());
+        using TextReader reader = TextInput.Open(path, terminal);
         try
         {
+            using JsonDocument document = JsonDocument.Parse(reader.ReadToEnd());
             return ToolLines.Saved(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InputException($"{path}: {e.Message}");
+            throw new InputException($"{(path == "-" ? "standard input" : path)}: {e.Message}");
         }
     }
 

@@ -4,40 +4,51 @@ using GptOss.Reference.Harmony;
 
 namespace GptOss.Tools.Functions;
 
-/// <summary>A function of the user's own: what the model is told, and the program that answers.</summary>
-/// <param name="Name">The name without the namespace.</param>
-/// <param name="Description">What it does.</param>
-/// <param name="Parameters">A JSON Schema; null for none.</param>
-/// <param name="Command">The program and its arguments; no shell sees them.</param>
-/// <param name="Timeout">After this the program is stopped.</param>
-public sealed record FunctionTool(string Name, string Description, JsonElement? Parameters, IReadOnlyList<string> Command, TimeSpan Timeout);
-
 /// <summary>Reads <c>{"tools":[{"type":"function","function":{name, description, parameters},"command":["prog","arg"],"timeout_s":30}]}</c>.</summary>
 internal static partial class FunctionFile
 {
     private const double DefaultTimeoutSeconds = 30, LongestTimeoutSeconds = 3600;
     private const int LongestFileBytes = 4 << 20;
 
+    /// <summary>The functions of a file, at least one.</summary>
+    /// <exception cref="ToolFormatException">The file cannot be read, or breaks a rule.</exception>
     internal static IReadOnlyList<FunctionTool> Read(string path)
     {
-        byte[] bytes;
         try
         {
-            if (new FileInfo(path).Length > LongestFileBytes) throw new ToolFormatException($"{path}: larger than {LongestFileBytes} bytes.");
-            bytes = File.ReadAllBytes(path);
+            using JsonDocument document = JsonDocument.Parse(Bytes(path));
+            return ReadTools(path, document.RootElement);
+        }
+        catch (JsonException e)
+        {
+            throw new ToolFormatException($"{path}: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: not JSON.", e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or HarmonyFormatException)
+        {
+            // InvalidOperationException: a string with half a surrogate pair, or bytes that are not UTF-8.
+            throw new ToolFormatException($"{path}: {e.Message}", e);
+        }
+    }
+
+    // No more than the limit is read, whatever length the file claims. A byte-order mark is skipped.
+    private static ReadOnlyMemory<byte> Bytes(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path)) throw new ToolFormatException($"{path}: a folder; expected a file of functions.");
+            using FileStream file = File.OpenRead(path);
+            byte[] bytes = new byte[LongestFileBytes + 1];
+            int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            if (length > LongestFileBytes) throw new ToolFormatException($"{path}: larger than {LongestFileBytes} bytes.");
+            return bytes.AsMemory(bytes.AsSpan(0, length).StartsWith("\uFEFF"u8) ? 3.. length : ..length);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new ToolFormatException($"{path}: there is no such file.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ToolFormatException($"{path}: {e.Message}", e);
-        }
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(bytes);
-            return ReadTools(path, document.RootElement);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or HarmonyFormatException)
-        {
-            throw new ToolFormatException($"{path}: not JSON in UTF-8: {e.Message}", e);
         }
     }
 
@@ -49,20 +60,26 @@ internal static partial class FunctionFile
         foreach (JsonElement tool in tools.EnumerateArray())
         {
             FunctionTool function = ReadTool($"{path}: tools[{functions.Count}]", tool);
-            if (functions.Exists(other => other.Name == function.Name)) throw new ToolFormatException($"{path}: tools[{functions.Count}]: a second function \"{function.Name}\".");
+            if (functions.Exists(other => other.Name == function.Name))
+                throw new ToolFormatException($"{path}: tools[{functions.Count}]: a second function \"{function.Name}\".");
             functions.Add(function);
         }
+        if (functions.Count == 0) throw new ToolFormatException($"{path}: \"tools\" is empty; expected at least one function.");
         return functions;
     }
 
     private static FunctionTool ReadFunction(string at, JsonElement function, IReadOnlyList<string> command, double seconds)
     {
         string name = function.TryGetProperty("name", out JsonElement given) && given.ValueKind is JsonValueKind.String ? given.GetString()! : "";
-        if (!FunctionName().IsMatch(name)) throw new ToolFormatException($"{at}.function.name: expected a name of letters, digits, underscores and hyphens.");
-        string description = function.TryGetProperty("description", out JsonElement text) && text.ValueKind is JsonValueKind.String ? text.GetString()! : "";
-        JsonElement? parameters = function.TryGetProperty("parameters", out JsonElement schema) && schema.ValueKind is not JsonValueKind.Null ? schema.Clone() : null;
+        if (!FunctionName().IsMatch(name))
+            throw new ToolFormatException($"{at}.function.name: expected a name of 1 to 64 letters, digits, underscores and hyphens.");
+        string description = "";
+        if (function.TryGetProperty("description", out JsonElement text) && text.ValueKind is not JsonValueKind.Null)
+            description = text.ValueKind is JsonValueKind.String ? text.GetString()! : throw new ToolFormatException($"{at}.function.description: expected a string.");
+        JsonElement? parameters =
+            function.TryGetProperty("parameters", out JsonElement schema) && schema.ValueKind is not JsonValueKind.Null ? schema.Clone() : null;
         if (parameters is { ValueKind: not JsonValueKind.Object }) throw new ToolFormatException($"{at}.function.parameters: expected a JSON Schema object.");
-        _ = new ToolDescription(name, description, parameters);          // says what the prompt cannot hold
+        _ = new ToolDescription(name, description, parameters);                 // throws for what a prompt cannot hold
         return new FunctionTool(name, description, parameters, command, TimeSpan.FromSeconds(seconds));
     }
 

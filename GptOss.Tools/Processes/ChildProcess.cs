@@ -15,6 +15,9 @@ internal enum ChildEnd
     /// <summary>It wrote more than its output limit and was stopped.</summary>
     TooMuchOutput,
 
+    /// <summary>The caller stopped it.</summary>
+    Cancelled,
+
     /// <summary>It could not be started.</summary>
     NotStarted,
 }
@@ -29,30 +32,34 @@ internal sealed record ChildResult(ChildEnd End, int ExitCode, string Output, st
 /// <summary>Runs a program without a shell, with limits on time and output. Whatever the program does, the caller gets an answer.</summary>
 internal static class ChildProcess
 {
-    // How long a pipe may stay open after the process ended, because a child of its own holds it.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    // How long a program may take to end after it was asked to.
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Runs a program to its end.</summary>
+    // How long a pipe may stay open after the processes ended.
+    private static readonly TimeSpan PipeGrace = TimeSpan.FromSeconds(1);
+
+    /// <summary>Runs a program to its end. When the task completes, the program and its children have ended.</summary>
     /// <param name="start">The program and its arguments; its streams are set here.</param>
     /// <param name="input">What it reads, in UTF-8.</param>
-    /// <param name="timeout">After this it is stopped, and all that it started.</param>
+    /// <param name="timeout">The time after which it is stopped.</param>
     /// <param name="outputBytes">The most that is kept of each output.</param>
-    /// <param name="cancellation">Stops it, too.</param>
+    /// <param name="cancellation">Stops it; the result says so.</param>
     internal static async Task<ChildResult> RunAsync(ProcessStartInfo start, string input, TimeSpan timeout, int outputBytes, CancellationToken cancellation)
     {
+        if (cancellation.IsCancellationRequested) return new ChildResult(ChildEnd.NotStarted, -1, "", "the call was cancelled.");
         (start.UseShellExecute, start.RedirectStandardInput, start.RedirectStandardOutput, start.RedirectStandardError) = (false, true, true, true);
-        Process? process;
+        ProcessGroup group;
         try
         {
-            process = Process.Start(start);
+            group = ProcessGroup.Start(start);
         }
-        catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException or IOException or ArgumentException)
+        catch (IOException e)
         {
             return new ChildResult(ChildEnd.NotStarted, -1, "", e.Message);
         }
-        if (process is null) return new ChildResult(ChildEnd.NotStarted, -1, "", "no process was started.");
-        using (process)
+        using (group)
         {
+            Process process = group.Leader;
             using var flooded = new CancellationTokenSource();
             using var timer = new CancellationTokenSource(timeout);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timer.Token, flooded.Token);
@@ -69,26 +76,13 @@ internal static class ChildProcess
             }
             catch (OperationCanceledException)
             {
-                end = timer.IsCancellationRequested ? ChildEnd.TimedOut : ChildEnd.TooMuchOutput;
+                end = cancellation.IsCancellationRequested ? ChildEnd.Cancelled : timer.IsCancellationRequested ? ChildEnd.TimedOut : ChildEnd.TooMuchOutput;
             }
-            if (end is not ChildEnd.Exited) Kill(process);
-            await Task.WhenAny(Task.WhenAll(reading, writing), Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false);
+            if (end is ChildEnd.Exited) group.Kill();                           // children that it left behind
+            else await group.StopAsync(StopGrace).ConfigureAwait(false);
+            await Task.WhenAny(Task.WhenAll(reading, writing), Task.Delay(PipeGrace, CancellationToken.None)).ConfigureAwait(false);
             if (flooded.IsCancellationRequested && end is ChildEnd.Exited) end = ChildEnd.TooMuchOutput;
-            cancellation.ThrowIfCancellationRequested();
             return new ChildResult(end, end is ChildEnd.Exited ? process.ExitCode : -1, Text(output), Text(error));
-        }
-    }
-
-    /// <summary>Ends a process and all that it started; one that is gone already is no error.</summary>
-    internal static void Kill(Process process)
-    {
-        try
-        {
-            process.Kill(entireProcessTree: true);
-        }
-        catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception or AggregateException or NotSupportedException)
-        {
-            // It ended in between.
         }
     }
 
@@ -101,7 +95,7 @@ internal static class ChildProcess
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
         {
-            // It does not read its input; that is its own affair.
+            // A program need not read its input.
         }
     }
 
@@ -119,7 +113,7 @@ internal static class ChildProcess
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
         {
-            // The pipe broke with the process; what came is kept.
+            // The pipe broke with the process; what arrived is kept.
         }
     }
 

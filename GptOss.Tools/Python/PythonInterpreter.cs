@@ -5,19 +5,14 @@ using GptOss.Tools.Processes;
 
 namespace GptOss.Tools.Python;
 
-/// <summary>What one run of code gave.</summary>
-/// <param name="Output">Its standard output, the last expression's value included.</param>
-/// <param name="Error">Its standard error, a traceback included.</param>
-/// <param name="IsCut">Whether there was more than the limit.</param>
-/// <param name="TimedOut">Whether it was interrupted.</param>
-internal sealed record PythonResult(string Output, string Error, bool IsCut, bool TimedOut);
-
 /// <summary>A running child interpreter. It is untrusted: what it answers is bounded and checked.</summary>
 internal sealed class PythonInterpreter : IDisposable
 {
-    private readonly Process _process;
+    private readonly ProcessGroup _group;
 
-    private PythonInterpreter(Process process) => _process = process;
+    private PythonInterpreter(ProcessGroup group) => _group = group;
+
+    private Process Process => _group.Leader;
 
     /// <summary>Starts an interpreter.</summary>
     /// <exception cref="IOException">It could not be started.</exception>
@@ -32,24 +27,19 @@ internal sealed class PythonInterpreter : IDisposable
             RedirectStandardError = true,
             WorkingDirectory = scratch,
         };
-        // Nothing of the caller's surroundings: keys live there.
+        // Nothing else of the caller's environment, which may hold keys.
         string[] kept = ["PATH", "LANG", "SystemRoot"];
-        foreach (string name in start.Environment.Keys.Where(name => !kept.Contains(name)).ToArray()) start.Environment.Remove(name);
+        foreach (string name in start.Environment.Keys.Where(name => !kept.Contains(name)).ToArray())
+            start.Environment.Remove(name);
         string home = sandbox.HasDataFolder ? "/mnt/data" : scratch;
-        foreach (string name in (string[])["HOME", "TMPDIR"]) start.Environment[name] = home;
+        foreach (string name in (string[])["HOME", "TMPDIR"])
+            start.Environment[name] = home;
         start.Environment["PYTHONIOENCODING"] = "utf-8";
         start.Environment["MPLBACKEND"] = "Agg";
-        try
-        {
-            Process process = Process.Start(start) ?? throw new IOException($"{interpreter} was not started.");
-            process.ErrorDataReceived += (_, _) => { };                    // before the driver runs; afterwards nothing writes there
-            process.BeginErrorReadLine();
-            return new PythonInterpreter(process);
-        }
-        catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
-        {
-            throw new IOException(e.Message, e);
-        }
+        ProcessGroup group = ProcessGroup.Start(start);
+        group.Leader.ErrorDataReceived += (_, _) => { };            // Before the driver runs; afterwards nothing is written there.
+        group.Leader.BeginErrorReadLine();
+        return new PythonInterpreter(group);
     }
 
     /// <summary>Runs code.</summary>
@@ -59,27 +49,30 @@ internal sealed class PythonInterpreter : IDisposable
     {
         try
         {
-            byte[] request = JsonSerializer.SerializeToUtf8Bytes(new PythonRequest(code, timeout.TotalSeconds, outputBytes), PythonJsonContext.Default.PythonRequest);
+            byte[] request = JsonSerializer.SerializeToUtf8Bytes(
+                new PythonRequest(code, timeout.TotalSeconds, outputBytes), PythonJsonContext.Default.PythonRequest);
             byte[] head = new byte[4];
             BinaryPrimitives.WriteInt32BigEndian(head, request.Length);
-            Stream input = _process.StandardInput.BaseStream, output = _process.StandardOutput.BaseStream;
+            Stream input = Process.StandardInput.BaseStream, output = Process.StandardOutput.BaseStream;
             await input.WriteAsync(head, cancellation).ConfigureAwait(false);
             await input.WriteAsync(request, cancellation).ConfigureAwait(false);
             await input.FlushAsync(cancellation).ConfigureAwait(false);
 
             await output.ReadExactlyAsync(head, cancellation).ConfigureAwait(false);
             uint length = BinaryPrimitives.ReadUInt32BigEndian(head);
-            if (length > 16L * outputBytes + 4096) throw new IOException("the interpreter answered out of turn.");    // JSON writes a character in at most 12 bytes
+            // JSON writes a character in at most 12 bytes.
+            if (length > 16L * outputBytes + 4096) throw new IOException("the interpreter answered out of turn.");
             byte[] answer = new byte[length];
             await output.ReadExactlyAsync(answer, cancellation).ConfigureAwait(false);
             using JsonDocument document = JsonDocument.Parse(answer);
             JsonElement root = document.RootElement;
             return new PythonResult(
-                root.GetProperty("out").GetString()!, root.GetProperty("err").GetString()!, root.GetProperty("cut").GetBoolean(), root.GetProperty("timed_out").GetBoolean());
+                root.GetProperty("out").GetString()!, root.GetProperty("err").GetString()!,
+                root.GetProperty("cut").GetBoolean(), root.GetProperty("timed_out").GetBoolean());
         }
         catch (EndOfStreamException e)
         {
-            throw new IOException($"the interpreter ended{(_process.WaitForExit(1000) ? $" with exit code {_process.ExitCode}" : "")}.", e);
+            throw new IOException($"the interpreter ended{(Process.WaitForExit(1000) ? $" with exit code {Process.ExitCode}" : "")}.", e);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
@@ -88,19 +81,5 @@ internal sealed class PythonInterpreter : IDisposable
     }
 
     /// <summary>Ends the interpreter and all that it started.</summary>
-    public void Dispose()
-    {
-        ChildProcess.Kill(_process);
-        _process.Dispose();
-    }
+    public void Dispose() => _group.Dispose();
 }
-
-/// <summary>A frame to the driver.</summary>
-internal sealed record PythonRequest(
-    [property: System.Text.Json.Serialization.JsonPropertyName("code")] string Code,
-    [property: System.Text.Json.Serialization.JsonPropertyName("seconds")] double Seconds,
-    [property: System.Text.Json.Serialization.JsonPropertyName("limit")] int Limit);
-
-/// <summary>How frames are written, without reflection.</summary>
-[System.Text.Json.Serialization.JsonSerializable(typeof(PythonRequest))]
-internal sealed partial class PythonJsonContext : System.Text.Json.Serialization.JsonSerializerContext;

@@ -4,33 +4,19 @@ using GptOss.Reference.Harmony;
 
 namespace GptOss.Tools.Python;
 
-/// <summary>How the Python tool runs.</summary>
-public sealed record PythonToolOptions
-{
-    /// <summary>The interpreter.</summary>
-    public string Interpreter { get; init; } = OperatingSystem.IsWindows() ? "python" : "python3";
-
-    /// <summary>After this the code is interrupted; 120 s is what the model is told.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(120);
-
-    /// <summary>The most that is kept of each output of a call, in bytes.</summary>
-    public int OutputBytes { get; init; } = 64 * 1024;
-
-    /// <summary>The working folder; null for one of its own that goes with the tool.</summary>
-    public string? Folder { get; init; }
-}
-
 /// <summary>
-/// <c>python</c>: runs the model's code in a child interpreter that keeps its state between calls, shows the last expression, and has a
-/// time limit, an output limit, a folder of its own and, where the platform can deny it, no network.
+/// <c>python</c>: runs the model's code in a child interpreter that keeps its state between calls and shows the last expression. Time and
+/// output are limited, it has a folder of its own, and as much else is taken from it as the system allows.
 /// </summary>
 /// <remarks>
 /// Code that does not stop is interrupted; an interpreter that does not answer, or dies, is replaced, and the answer says that its state is
-/// gone. On Linux it runs in namespaces of its own, with its folder at <c>/mnt/data</c>; it can still read the user's files.
+/// gone. On Linux it runs in namespaces of its own, with its folder at <c>/mnt/data</c> and everything else read-only, and within
+/// <see cref="PythonLimits"/>; it can still read the user's files. <see cref="ConfinementAsync"/> says what holds on this system.
 /// </remarks>
 public sealed class PythonTool : ITool, IDisposable
 {
     private const string NoOutput = "[WARN] No output available. Use print() to output anything to stdout to receive the output";
+    private const string Replaced = "The next call starts a new interpreter; variables are gone.";
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     private readonly PythonToolOptions _options;
@@ -41,17 +27,19 @@ public sealed class PythonTool : ITool, IDisposable
     private bool _hasAnswered;
 
     /// <summary>A tool; the interpreter starts with the first call.</summary>
+    /// <exception cref="IOException">There is no such folder, or no place for temporary files.</exception>
     public PythonTool(PythonToolOptions? options = null)
     {
         _options = options ?? new PythonToolOptions();
-        _folder = Path.GetFullPath(_options.Folder ?? Directory.CreateTempSubdirectory("gptoss-python-").FullName);
+        if (_options.Folder is { } folder && !Directory.Exists(folder)) throw new DirectoryNotFoundException($"{folder}: there is no such folder.");
+        _folder = Path.GetFullPath(_options.Folder ?? TemporaryFolder());
     }
 
     /// <inheritdoc/>
     public ToolNamespace Declaration => BuiltInTools.Python;
 
-    /// <summary>Whether the code has no network; known after the first call.</summary>
-    public bool HasNoNetwork => _sandbox?.HasNoNetwork ?? false;
+    /// <summary>What the code may use.</summary>
+    public PythonLimits Limits => _options.Limits;
 
     /// <summary>The working folder on this machine.</summary>
     public string Folder => _folder;
@@ -59,7 +47,24 @@ public sealed class PythonTool : ITool, IDisposable
     /// <inheritdoc/>
     public bool IsFor(string recipient) => recipient == Declaration.Name;
 
+    /// <summary>What keeps the code in on this system. Found by trying, once; no code runs for it.</summary>
+    /// <param name="cancellation">Stops trying.</param>
+    public async Task<PythonConfinement> ConfinementAsync(CancellationToken cancellation)
+    {
+        await _one.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            return (await SandboxAsync(cancellation).ConfigureAwait(false)).Confinement;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
     /// <inheritdoc/>
+    /// <remarks>Code that is stopped may have had an effect; the answer says so. Cancelled before it began, it had none.</remarks>
+    /// <exception cref="OperationCanceledException">It was cancelled before it began.</exception>
     public async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(content);
@@ -86,33 +91,50 @@ public sealed class PythonTool : ITool, IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Something still uses it; it lies among the temporary files.
+            // Something still uses it; it stays among the temporary files.
         }
     }
 
+    private static string TemporaryFolder()
+    {
+        try
+        {
+            return Directory.CreateTempSubdirectory("gptoss-python-").FullName;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{Path.GetTempPath()}: temporary files cannot be kept there; set TMPDIR to a folder that can be written. {e.Message}", e);
+        }
+    }
+
+    private async Task<PythonSandbox> SandboxAsync(CancellationToken cancellation) =>
+        _sandbox ??= await PythonSandbox.FindAsync(_folder, _options.Limits, cancellation).ConfigureAwait(false);
+
     private async Task<string> RunAsync(string code, CancellationToken cancellation)
     {
+        PythonSandbox sandbox = await SandboxAsync(cancellation).ConfigureAwait(false);
         string answer;
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            _sandbox ??= await PythonSandbox.FindAsync(_folder, cancellation).ConfigureAwait(false);
-            _interpreter ??= PythonInterpreter.Start(_sandbox, _options.Interpreter, _folder);
+            _interpreter ??= PythonInterpreter.Start(sandbox, _options.Interpreter, _folder);
             late.CancelAfter(_options.Timeout + Grace);
             answer = Answer(await _interpreter.RunAsync(code, _options.Timeout, _options.OutputBytes, late.Token).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
             Stop();
-            cancellation.ThrowIfCancellationRequested();
-            answer = $"[ERROR] Timed out after {Seconds}s. The interpreter did not stop and was replaced; its variables are gone.";
+            answer = cancellation.IsCancellationRequested
+                ? $"[ERROR] The user stopped the code, which may have had an effect. {Replaced}"
+                : $"[ERROR] Timed out after {Seconds}s. The interpreter did not stop. {Replaced}";
         }
         catch (IOException e)
         {
             Stop();
-            answer = $"[ERROR] No result: {e.Message} The next call starts a new interpreter; variables are gone.";
+            answer = $"[ERROR] No result: {e.Message} {Replaced}";
         }
-        if (!_hasAnswered && _sandbox is { HasDataFolder: false }) answer = $"[NOTE] There is no /mnt/data here; files are kept in {_folder}, the working folder.\n{answer}";
+        if (!_hasAnswered && !sandbox.HasDataFolder)
+            answer = $"[NOTE] There is no /mnt/data here; files are kept in {_folder}, the working folder.\n{answer}";
         _hasAnswered = true;
         return answer;
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using GptOss.Reference.Harmony;
 using GptOss.Tools.Python;
 using Xunit;
 
@@ -29,6 +30,10 @@ public sealed class PythonToolTests : IDisposable
             return false;
         }
     });
+
+    private const string NoNamespaces = "This system does not let a user make namespaces.";
+
+    private Task<PythonConfinement> Confinement() => _tool.ConfinementAsync(CancellationToken.None);
 
     [Fact]
     public async Task State_is_kept_and_the_last_expression_shown()
@@ -72,7 +77,7 @@ public sealed class PythonToolTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no alarms.");
         Assert.Equal(
-            "[ERROR] Timed out after 3s. The interpreter did not stop and was replaced; its variables are gone.",
+            "[ERROR] Timed out after 3s. The interpreter did not stop. The next call starts a new interpreter; variables are gone.",
             await Run("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"));
         Assert.Equal("1\n", await Run("1"));
     }
@@ -107,7 +112,7 @@ public sealed class PythonToolTests : IDisposable
     {
         await Run("open('a.txt', 'w').write('x')");
         Assert.True(File.Exists(Path.Combine(_tool.Folder, "a.txt")));
-        if (_tool.HasNoNetwork) Assert.Equal("/mnt/data\n", await Run("import os; print(os.getcwd())"));
+        if ((await Confinement()).WritesOnlyItsFolder) Assert.Equal("/mnt/data\n", await Run("import os; print(os.getcwd())"));
         _tool.Dispose();
         Assert.False(Directory.Exists(_tool.Folder));
     }
@@ -115,8 +120,7 @@ public sealed class PythonToolTests : IDisposable
     [Fact]
     public async Task There_is_no_network_where_the_platform_can_deny_it()
     {
-        await Run("1");
-        Assert.SkipUnless(_tool.HasNoNetwork, "This platform does not let a user make namespaces.");
+        Assert.SkipUnless((await Confinement()).HasNoNetwork, NoNamespaces);
         Assert.Equal("['lo']\n", await Run("import socket\n[name for _, name in socket.if_nameindex()]"));
     }
 
@@ -132,5 +136,138 @@ public sealed class PythonToolTests : IDisposable
     {
         using var tool = new PythonTool(new PythonToolOptions { Interpreter = "/no/such/python" });
         Assert.Contains("[ERROR] No result: ", Assert.Single(await tool.InvokeAsync("python", "1", CancellationToken.None)).Text);
+    }
+
+    [Fact]
+    public async Task Memory_is_bounded()
+    {
+        Assert.SkipUnless((await Confinement()).BoundsMemory, "This system has no prlimit.");
+        Assert.EndsWith("MemoryError\n", await Run("x = bytearray(6 * 1024**3)"));
+        Assert.Equal("1\n", await Run("1"));
+    }
+
+    [Fact]
+    public async Task Processes_are_bounded()
+    {
+        using var tool = new PythonTool(new PythonToolOptions { Timeout = TimeSpan.FromSeconds(60), Limits = new PythonLimits { Processes = 16 } });
+        Assert.SkipUnless((await tool.ConfinementAsync(CancellationToken.None)).BoundsProcesses, "This system cannot bound processes of a namespace.");
+        const string Forks =
+            """
+            import os, signal
+            children = []
+            try:
+                for _ in range(3000):
+                    child = os.fork()
+                    if child == 0:
+                        signal.pause()
+                    children.append(child)
+                print("not bounded")
+            except OSError as e:
+                print(type(e).__name__, len(children) < 400)
+            finally:
+                for child in children:
+                    os.kill(child, 9)
+                    os.waitpid(child, 0)
+            """;
+        Assert.Equal("BlockingIOError True\n", Assert.Single(await tool.InvokeAsync("python", Forks, CancellationToken.None)).Text);
+        Assert.Equal("1\n", Assert.Single(await tool.InvokeAsync("python", "1", CancellationToken.None)).Text);
+    }
+
+    [Fact]
+    public async Task The_length_of_a_file_is_bounded()
+    {
+        using var tool = new PythonTool(new PythonToolOptions { Limits = new PythonLimits { FileBytes = 10_000 } });
+        Assert.SkipUnless((await tool.ConfinementAsync(CancellationToken.None)).BoundsMemory, "This system has no prlimit.");
+        string answer = Assert.Single(await tool.InvokeAsync("python", "with open('x', 'wb') as f: f.write(b'x' * 20_000)", CancellationToken.None)).Text;
+        Assert.EndsWith("OSError: [Errno 27] File too large\n", answer);
+        Assert.True(new FileInfo(Path.Combine(tool.Folder, "x")).Length <= 10_000);
+    }
+
+    [Fact]
+    public async Task Only_its_own_folder_is_written()
+    {
+        Assert.SkipUnless((await Confinement()).WritesOnlyItsFolder, NoNamespaces);
+        string outside = Path.Combine(AppContext.BaseDirectory, $"written-{Environment.ProcessId}");
+        Assert.EndsWith($"Read-only file system: '{outside}'\n", await Run($"open('{outside}', 'w')"));
+        // Nor can the code change its view back.
+        Assert.Equal("True True\n", await Run("""
+            import subprocess
+            mount = subprocess.run(["mount", "-o", "remount,bind,rw", "/"], capture_output=True).returncode != 0
+            nested = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "mount", "-o", "remount,bind,rw", "/"], capture_output=True).returncode != 0
+            print(mount, nested)
+            """));
+        Assert.EndsWith("Read-only file system: '" + outside + "'\n", await Run($"open('{outside}', 'w')"));
+        Assert.False(File.Exists(outside));
+        // Temporary files are its own.
+        string temporary = Path.Combine(Path.GetTempPath(), $"written-{Environment.ProcessId}");
+        await Run($"open('{temporary}', 'w').write('x')");
+        Assert.False(File.Exists(temporary));
+    }
+
+    [Fact]
+    public async Task Other_processes_and_their_environment_are_out_of_sight()
+    {
+        Assert.SkipUnless((await Confinement()).WritesOnlyItsFolder, NoNamespaces);
+        Assert.Equal("['1']\n", await Run("import os\nprint([name for name in os.listdir('/proc') if name.isdigit()])"));
+        // Sockets of the user's session, through which programs outside could be started, are in /run; mount keeps its notes there.
+        Assert.Equal("[]\n", await Run("import os\nprint([name for name in os.listdir('/run') if name != 'mount'])"));
+    }
+
+    [Fact]
+    public async Task What_it_started_ends_with_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "It reads /proc.");
+        string mark = RunningProcesses.Mark();
+        await Run($"import subprocess\nfor s in (True, False): subprocess.Popen(['sleep', '{mark}'], start_new_session=s)");
+        Assert.Equal(2, RunningProcesses.Count(mark));
+        _tool.Dispose();
+        Assert.True(await RunningProcesses.EndAsync(mark));
+    }
+
+    [Fact]
+    public async Task A_cancelled_call_ends_the_code_and_says_so()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "It reads /proc.");
+        string mark = RunningProcesses.Mark();
+        await Run("x = 7");
+        using var soon = new CancellationTokenSource(500);
+        ToolAnswer answer = Assert.Single(await _tool.InvokeAsync("python", $"import subprocess\nsubprocess.run(['sleep', '{mark}'])", soon.Token));
+        Assert.Equal("[ERROR] The user stopped the code, which may have had an effect. The next call starts a new interpreter; variables are gone.", answer.Text);
+        Assert.True(await RunningProcesses.EndAsync(mark));
+        Assert.EndsWith("NameError: name 'x' is not defined\n", await Run("x"));
+    }
+
+    [Fact]
+    public async Task A_call_that_was_cancelled_before_it_began_runs_nothing()
+    {
+        await Run("1");
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _tool.InvokeAsync("python", "open('a', 'w')", new CancellationToken(canceled: true)));
+        Assert.Empty(Directory.EnumerateFiles(_tool.Folder));
+    }
+
+    [Fact]
+    public void A_missing_folder_is_refused() =>
+        Assert.Equal(
+            "/no/such/folder: there is no such folder.",
+            Assert.Throws<DirectoryNotFoundException>(() => new PythonTool(new PythonToolOptions { Folder = "/no/such/folder" })).Message);
+
+    [Theory]
+    [InlineData(true, true, true, true, "It can read your files, and write in its own folder only. It has no network. Its limits: 4 GiB of memory a process, 1 GiB a file, 128 processes.")]
+    [InlineData(
+        false, false, false, false,
+        "It can read, change and delete your files. It can use the network: this system could not cut it off. Not limited here: memory, files, processes.")]
+    [InlineData(
+        true, false, true, false,
+        "It can read, change and delete your files. It has no network. Its limits: 4 GiB of memory a process, 1 GiB a file. Not limited here: processes.")]
+    public void A_confinement_says_what_the_code_can_do(bool network, bool files, bool memory, bool processes, string expected) =>
+        Assert.Equal(expected, new PythonConfinement(network, files, memory, processes, EndsItsChildren: true).Describe(new PythonLimits()));
+
+    [Fact]
+    public void Limits_that_leave_nothing_are_refused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PythonLimits { MemoryBytes = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PythonLimits { Processes = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PythonLimits { FileBytes = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PythonLimits { ProcessorSeconds = 0 });
     }
 }
