@@ -3,7 +3,7 @@ using System.Text;
 namespace GptOss.Tools.ApplyPatch;
 
 /// <summary>The folder that a patch is applied to: reads its files, and changes all of them or none.</summary>
-/// <remarks>Another program that swaps folders for links while a patch is applied is beyond it; such a folder needs a sandbox.</remarks>
+/// <remarks>A program that swaps folders for links while a patch is applied can get around the checks; such a folder needs a sandbox.</remarks>
 internal sealed class PatchFolder
 {
     private const int MostLinks = 40;
@@ -39,7 +39,7 @@ internal sealed class PatchFolder
         }
     }
 
-    /// <summary>Carries the operations out. New texts are written beside their files first, so that a full disk shows before anything changes.</summary>
+    /// <summary>Carries out the operations. New texts are written beside their files first, so a full disk shows before anything changes.</summary>
     /// <exception cref="PatchException">A step failed; all earlier ones were taken back.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled before the first file was changed.</exception>
     internal void Commit(IReadOnlyList<PatchOperation> operations, CancellationToken cancellation)
@@ -60,7 +60,6 @@ internal sealed class PatchFolder
             var staged = new Dictionary<string, string>();
             foreach ((string path, (string? content, string? like)) in after)
             {
-                cancellation.ThrowIfCancellationRequested();
                 if (content is not null) staged[path] = Stage(path, Utf8.GetBytes(content), like, undo);
             }
             cancellation.ThrowIfCancellationRequested();                        // From here on it is carried out, or taken back, as a whole.
@@ -96,7 +95,10 @@ internal sealed class PatchFolder
             string source = Resolve(operation.Path), target = operation.MoveTo is { } to ? Resolve(to) : source;
             bool isNew = operation.Kind is PatchKind.Add || target != source;
             if (isNew && (taken.Contains(target) || (File.Exists(target) && !freed.Contains(target))))
-                throw new PatchException($"{(operation.Kind is PatchKind.Add ? "Add" : "Move")} File Error - file already exists: {operation.MoveTo ?? operation.Path}");
+            {
+                string step = operation.Kind is PatchKind.Add ? "Add" : "Move";
+                throw new PatchException($"{step} File Error - file already exists: {operation.MoveTo ?? operation.Path}");
+            }
             if (operation.Content is not null && taken.Add(target)) freed.Remove(target);
             if ((operation.Content is null || target != source) && freed.Add(source)) taken.Remove(source);
         }
@@ -131,7 +133,7 @@ internal sealed class PatchFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The exception on its way says more; a leftover beside the file loses nothing.
+            // The exception that is being thrown says more, and a leftover beside the file loses nothing.
         }
     }
 
@@ -145,7 +147,7 @@ internal sealed class PatchFolder
         return full;
     }
 
-    // Follows symbolic links component by component, the last one too; what does not exist yet stays as written.
+    // Follows symbolic links component by component, the last one too; what does not exist yet is kept as written.
     private static string RealPath(string full, string named)
     {
         string done = Path.GetPathRoot(full)!;
@@ -174,8 +176,13 @@ internal sealed class PatchFolder
                 continue;
             }
             if (++links > MostLinks) throw new PatchException($"{named}: more than {MostLinks} symbolic links.");
-            if (Path.IsPathRooted(target)) done = Path.GetPathRoot(target)!;
-            foreach (string step in target[(Path.IsPathRooted(target) ? done.Length : 0)..].Split(Path.DirectorySeparatorChar).Reverse()) rest.Push(step);
+            if (Path.IsPathRooted(target))
+            {
+                done = Path.GetPathRoot(target)!;
+                target = target[done.Length..];
+            }
+            foreach (string step in target.Split(Path.DirectorySeparatorChar).Reverse())
+                rest.Push(step);
         }
         return done;
     }

@@ -5,16 +5,16 @@ internal sealed class PatchHunk
 {
     private bool _open;
 
-    /// <summary>A run: at <see cref="At"/> of the context (later: of the file), <see cref="Deleted"/> lines go and <see cref="Inserted"/> come.</summary>
+    /// <summary>A run: <see cref="Inserted"/> replaces <see cref="Deleted"/> lines at <see cref="At"/> of the context, later of the file.</summary>
     internal sealed class Chunk
     {
         /// <summary>Index of the first line.</summary>
         internal int At { get; set; }
 
-        /// <summary>Number of lines that go.</summary>
+        /// <summary>Number of deleted lines.</summary>
         internal int Deleted { get; set; }
 
-        /// <summary>The lines that come, whatever their order in the run.</summary>
+        /// <summary>The inserted lines, wherever they were among the deleted ones.</summary>
         internal List<string> Inserted { get; } = [];
     }
 

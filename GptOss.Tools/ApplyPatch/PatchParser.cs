@@ -2,7 +2,7 @@ using GptOss.Tools.Strings;
 
 namespace GptOss.Tools.ApplyPatch;
 
-/// <summary>Reads a patch against the texts of the files that it names, and says what becomes of every file. Changes nothing.</summary>
+/// <summary>Reads a patch against the texts of the files that it names, and gives the operations on them. Changes nothing.</summary>
 /// <remarks>Source: <c>gpt_oss/tools/apply_patch.py</c>. Messages are the published ones.</remarks>
 internal sealed class PatchParser
 {
@@ -32,7 +32,8 @@ internal sealed class PatchParser
             foreach (string line in lines.Where(line => line.StartsWith(kind, StringComparison.Ordinal)))
             {
                 string path = line[kind.Length..];
-                if (!files.ContainsKey(path)) files[path] = read(path) ?? throw new PatchException($"[Errno 2] No such file or directory: {PythonText.Repr(path)}");
+                if (!files.ContainsKey(path))
+                    files[path] = read(path) ?? throw new PatchException($"[Errno 2] No such file or directory: {PythonText.Repr(path)}");
             }
         }
         if (lines.Count < 2 || lines[^1] != End) throw new PatchException("Invalid patch text - missing sentinels");

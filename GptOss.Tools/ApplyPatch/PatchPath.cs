@@ -5,7 +5,8 @@ internal static class PatchPath
 {
     /// <summary>The path itself, if it stays below the root.</summary>
     /// <exception cref="PatchException">It is absolute, climbs out of the root, names the root itself or holds a NUL.</exception>
-    internal static string Inside(string path) => Normal(path) is not null ? path : throw new PatchException($"{path}: the path leaves the root folder.");
+    internal static string Inside(string path) =>
+        Normal(path) is not null ? path : throw new PatchException($"{path}: the path leaves the root folder.");
 
     /// <summary>The path without <c>.</c>, <c>..</c> and doubled slashes; null if it is not a path below the root.</summary>
     internal static string? Normal(string path)
@@ -25,7 +26,7 @@ internal static class PatchPath
     /// <summary>Whether a part of a path is <c>.git</c>, as file systems that fold case, or Windows with its other spellings, read it.</summary>
     internal static bool IsGit(string part)
     {
-        string name = OperatingSystem.IsWindows() ? part.Split(':')[0].TrimEnd('.', ' ') : part;
-        return name.Equals(".git", StringComparison.OrdinalIgnoreCase) || (OperatingSystem.IsWindows() && name.Equals("git~1", StringComparison.OrdinalIgnoreCase));
+        if (!OperatingSystem.IsWindows()) return part.Equals(".git", StringComparison.OrdinalIgnoreCase);
+        return part.Split(':')[0].TrimEnd('.', ' ').ToLowerInvariant() is ".git" or "git~1";
     }
 }

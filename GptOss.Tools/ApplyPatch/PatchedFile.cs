@@ -33,14 +33,14 @@ internal sealed class PatchedFile
 
     private string[] TrimmedEnd => _trimmedEnd ??= Array.ConvertAll(_lines, PythonText.TrimEnd);
 
-    /// <summary>Moves behind the header's line: an equal one, else one equal when trimmed. A header that has been passed, or is missing, is ignored.</summary>
+    /// <summary>Moves past the header's line: an equal one, or one equal when trimmed. A header that was passed, or is missing, is ignored.</summary>
     internal void SkipTo(string header)
     {
         string trimmed = PythonText.Trim(header);
         if (trimmed.Length > 0 && !SkipTo(_lines, header)) SkipTo(Trimmed, trimmed);
     }
 
-    /// <summary>Finds the hunk's context and moves behind it.</summary>
+    /// <summary>Finds the hunk's context and moves past it.</summary>
     /// <exception cref="PatchException">The context does not occur below <see cref="Index"/>.</exception>
     internal void Add(PatchHunk hunk)
     {

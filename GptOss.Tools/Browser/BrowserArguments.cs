@@ -24,7 +24,7 @@ internal sealed class BrowserArguments
         foreach (JsonProperty value in given.EnumerateObject())
         {
             if (!Names[function].Contains(value.Name)) throw new BrowserException($"browser.{function} has no argument `{value.Name}`.");
-            _values[value.Name] = value.Value.Clone();                          // of repeated keys the last one counts
+            _values[value.Name] = value.Value.Clone();                          // The last of repeated keys counts.
         }
     }
 
@@ -71,7 +71,8 @@ internal sealed class BrowserArguments
 
     /// <summary>An argument as text, whatever it is.</summary>
     /// <exception cref="BrowserException">It is a list, an object or not Unicode.</exception>
-    internal string Text(string name) => Show(_values[name]) ?? throw new BrowserException($"browser.{_function}: `{name}` should be text, not `{TypeName(_values[name])}`.");
+    internal string Text(string name) => Show(_values[name])
+        ?? throw new BrowserException($"browser.{_function}: `{name}` should be text, not `{TypeName(_values[name])}`.");
 
     /// <summary>Whether an argument counts as true.</summary>
     internal bool IsTrue(string name) => this[name] is { } value && value.ValueKind switch

@@ -21,7 +21,7 @@ public readonly record struct CitedText(string Text, IReadOnlyList<UrlCitation> 
 public static partial class Citations
 {
     /// <summary>Replaces every citation whose cursor has a page with a URL; the others stay as they are.</summary>
-    /// <param name="text">The answer, or all of it that is known.</param>
+    /// <param name="text">The answer, or as much as there is.</param>
     /// <param name="pageStack">The browser's URLs by cursor.</param>
     public static CitedText Normalize(string text, IReadOnlyList<string> pageStack)
     {
@@ -29,7 +29,7 @@ public static partial class Citations
         ArgumentNullException.ThrowIfNull(pageStack);
         var normal = new StringBuilder(text.Length);
         var annotations = new List<UrlCitation>();
-        int copied = 0, runes = 0;                                      // of the text, and in the normalised text
+        int copied = 0, runes = 0;                                      // Of the text; of the normalised text.
         foreach (ValueMatch match in CitationPattern().EnumerateMatches(text))
         {
             ReadOnlySpan<char> citation = text.AsSpan(match.Index, match.Length);
@@ -47,7 +47,7 @@ public static partial class Citations
         return new CitedText(normal.ToString(), annotations, IsUnfinished(text));
     }
 
-    /// <summary>Whether the text ends in the beginning of a citation. One that is followed by prose counts until it is closed or has a third <c>†</c>.</summary>
+    /// <summary>Whether the text ends inside a citation. One followed by prose counts until it is closed or has a third <c>†</c>.</summary>
     public static bool IsUnfinished(string text) => UnfinishedPattern().IsMatch(text);
 
     /// <summary>The text without the beginning of a citation at its end.</summary>
@@ -81,13 +81,13 @@ public static partial class Citations
 /// <param name="pageStack">The browser's URLs by cursor.</param>
 public sealed class StreamedCitations(IReadOnlyList<string> pageStack)
 {
-    private string _printed = "", _waiting = "";          // of what was printed, only what may still matter
+    private string _printed = "", _waiting = "";          // Of what was printed, only what may still matter.
 
     /// <summary>Takes the next piece.</summary>
-    /// <returns>The text to print now. While text waits, all of it waits, also what stands before the citation.</returns>
+    /// <returns>The text to print now. While text waits, all of it waits, including what precedes the citation.</returns>
     /// <remarks>
     /// As in the published chat, what was printed is read again with every piece: a link that was put into an open bracket can leave that
-    /// bracket open for long. Before the first bracket nothing can change.
+    /// bracket open for a long time. Before the first bracket nothing can change.
     /// </remarks>
     public string Push(string piece)
     {

@@ -37,7 +37,7 @@ internal static partial class FindPage
             hits);
     }
 
-    /// <summary>Links become their text. A line break inside a link's text stays, one inside its domain goes, so later lines count one less.</summary>
+    /// <summary>Links become their text. A line break in a link's text stays, one in its domain goes, so later lines count one less.</summary>
     internal static string WithoutLinks(string text)
     {
         text = EndOfLink().Replace(text, "");

@@ -6,12 +6,12 @@ namespace GptOss.Tools.Browser;
 
 /// <summary>
 /// A folder of <c>.html</c>, <c>.htm</c>, <c>.txt</c> and <c>.md</c> files as the browser's pages: <c>https://folder.local/</c> and the file's path.
-/// Relative links between them work. A search ranks files by how often they hold the query's words.
+/// Relative links between them work. A search ranks files by how often they contain the query's words.
 /// </summary>
-/// <remarks>Only files that lie in the folder are served; symbolic links are not followed.</remarks>
+/// <remarks>Only files in the folder are served; symbolic links are not followed.</remarks>
 public sealed class FolderPages : IBrowserBackend
 {
-    /// <summary>What every page's URL begins with.</summary>
+    /// <summary>The beginning of every page's URL.</summary>
     public const string Root = "https://folder.local/";
 
     private const int MostFiles = 10_000, SummaryChars = 200;
@@ -28,7 +28,8 @@ public sealed class FolderPages : IBrowserBackend
         ArgumentNullException.ThrowIfNull(folder);
         if (!Directory.Exists(folder)) throw new BrowserException($"{folder}: no such folder.");
         var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden };
-        foreach (string file in Directory.EnumerateFiles(folder, "*", options).Where(file => Kinds.Contains(Path.GetExtension(file).ToLowerInvariant())).Take(MostFiles))
+        IEnumerable<string> files = Directory.EnumerateFiles(folder, "*", options);
+        foreach (string file in files.Where(file => Kinds.Contains(Path.GetExtension(file).ToLowerInvariant())).Take(MostFiles))
             _files[Path.GetRelativePath(folder, file).Replace('\\', '/')] = file;
     }
 
@@ -46,13 +47,18 @@ public sealed class FolderPages : IBrowserBackend
             cancellation.ThrowIfCancellationRequested();
             if (await ReadAsync(name, cancellation).ConfigureAwait(false) is not { } page) continue;
             string text = page.Text, title = PythonText.Lower(page.Title);
-            // Words that many pages hold say little, but a page that holds all of them says much: count each word's first hits most.
+            // A page with all the words counts more than one with many of the same word: a word's first hits count most.
             int score = words.Sum(word => 10 * Math.Min(Count(title, word), 1) + Math.Min(Count(text, word), 5));
-            if (score > 0) ranked.Add((score, page, words.Select(word => text.IndexOf(word, StringComparison.OrdinalIgnoreCase)).Where(at => at >= 0).DefaultIfEmpty(0).Min()));
+            if (score == 0) continue;
+            IEnumerable<int> places = words.Select(word => text.IndexOf(word, StringComparison.OrdinalIgnoreCase)).Where(at => at >= 0);
+            ranked.Add((score, page, places.DefaultIfEmpty(0).Min()));
         }
-        return [.. ranked.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Page.Url, StringComparer.Ordinal).Take(count).Select(hit => new SearchResult(
-            WebUtility.HtmlEncode(hit.Page.Title), hit.Page.Url.Replace("'", "%27", StringComparison.Ordinal), WebUtility.HtmlEncode(Summary(hit.Page.Text, hit.At))))];
+        var best = ranked.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Page.Url, StringComparer.Ordinal).Take(count);
+        return [.. best.Select(hit => Result(hit.Page, hit.At))];
     }
+
+    private static SearchResult Result(BrowserPage page, int at) => new(
+        WebUtility.HtmlEncode(page.Title), page.Url.Replace("'", "%27", StringComparison.Ordinal), WebUtility.HtmlEncode(Summary(page.Text, at)));
 
     /// <inheritdoc/>
     public async Task<FetchedPage> FetchAsync(string url, CancellationToken cancellation)
@@ -60,7 +66,8 @@ public sealed class FolderPages : IBrowserBackend
         ArgumentNullException.ThrowIfNull(url);
         string path = url.StartsWith(Root, StringComparison.OrdinalIgnoreCase) ? url[Root.Length..] : url;
         path = UrlText.Decode(path.Split('?', '#')[0]);
-        string? file = _files.GetValueOrDefault(path) ?? _files.GetValueOrDefault(path.TrimEnd('/') + "/index.html") ?? (path.Length == 0 ? _files.GetValueOrDefault("index.html") : null);
+        string index = path.Length == 0 ? "index.html" : path.TrimEnd('/') + "/index.html";
+        string? file = _files.GetValueOrDefault(path) ?? _files.GetValueOrDefault(index);
         if (file is null) throw new BrowserException($"No contents returned for {url}");
         if (new FileInfo(file).Length > LargestFileBytes) throw new BrowserException($"The page is larger than {LargestFileBytes} bytes.");
         byte[] bytes = await File.ReadAllBytesAsync(file, cancellation).ConfigureAwait(false);

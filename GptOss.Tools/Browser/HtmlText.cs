@@ -7,7 +7,7 @@ using GptOss.Tools.Strings;
 
 namespace GptOss.Tools.Browser;
 
-/// <summary>A page that cannot be shown. The message is the one that the model is given.</summary>
+/// <summary>A page that cannot be shown. The model receives the message.</summary>
 public sealed class BrowserException : Exception
 {
     /// <summary>A browser error with its message.</summary>
@@ -23,8 +23,8 @@ public sealed class BrowserException : Exception
 
 /// <summary>HTML → the text that the model reads: links, images and formulas as marks, everything else as Markdown.</summary>
 /// <remarks>
-/// The markup is parsed by AngleSharp, by the rules of HTML 5. The published tool's parser is libxml2; where they part on malformed markup
-/// (README of this folder), ours is what a web browser would see. Source: <c>gpt_oss/tools/simple_browser/page_contents.py</c>.
+/// The markup is parsed by AngleSharp, by the rules of HTML 5. The published tool's parser is libxml2; where they differ on malformed markup
+/// (README of this project), ours is what a web browser would see. Source: <c>gpt_oss/tools/simple_browser/page_contents.py</c>.
 /// </remarks>
 internal static partial class HtmlText
 {
@@ -34,26 +34,31 @@ internal static partial class HtmlText
     /// <param name="html">The document.</param>
     /// <param name="url">Where it came from; empty for a page that the browser made.</param>
     /// <param name="title">The title where the source knows one; else the document's own is taken.</param>
-    /// <exception cref="BrowserException">There is no document in it.</exception>
+    /// <exception cref="BrowserException">It contains no document.</exception>
     internal static BrowserPage Read(string html, string url, string? title)
     {
         if (EncodingDeclaration().IsMatch(html))
-            throw new BrowserException("Unicode strings with encoding declaration are not supported. Please use bytes input or XML fragments without declaration.");
+        {
+            throw new BrowserException(
+                "Unicode strings with encoding declaration are not supported. Please use bytes input or XML fragments without declaration.");
+        }
         html = Replace(html);
         if (Nothing().IsMatch(html)) throw new BrowserException("Document is empty");
         if (HtmlDepth.IsTooDeep(html)) throw new BrowserException($"The page nests more than {HtmlDepth.Most} elements.");
         IHtmlDocument document = new HtmlParser(Options).ParseDocument(html);
         INode root = Root(document, isFull: FullDocument().IsMatch(html) || HeadTag().IsMatch(html));
-        if (string.IsNullOrEmpty(title))
-        {
-            INode? own = HtmlWalk.Below(root).FirstOrDefault(node => node is IElement { LocalName: "title" });
-            title = own is null ? (url.Length > 0 ? UrlJoin.Domain(url) ?? "" : "") : string.Concat(own.ChildNodes.TakeWhile(node => node is IText).Select(node => node.TextContent));
-        }
+        if (string.IsNullOrEmpty(title)) title = OwnTitle(root) ?? (url.Length > 0 ? UrlJoin.Domain(url) : null) ?? "";
         (List<MarkupEvent> events, Dictionary<string, string> links) = HtmlWalk.Of(root, url);
         string text = PythonText.Trim(MarkdownWriter.Write(events));
         text = BlankLine().Replace(text, "");
         text = BlankLines().Replace(text, "\n\n");
         return new BrowserPage(url, BrowserPage.Head(url) + text, title, links);
+    }
+
+    private static string? OwnTitle(INode root)
+    {
+        INode? title = HtmlWalk.Below(root).FirstOrDefault(node => node is IElement { LocalName: "title" });
+        return title is null ? null : string.Concat(title.ChildNodes.TakeWhile(node => node is IText).Select(node => node.TextContent));
     }
 
     /// <summary>Removes U+10000–U+1FFFF, swaps the characters that marks are made of for others, and makes control characters visible.</summary>
@@ -86,7 +91,7 @@ internal static partial class HtmlText
         return text.ToString();
     }
 
-    /// <summary>The element whose inside is the page: the document, unless it is a fragment without a head; then its only element, or its body.</summary>
+    /// <summary>The element whose content is the page: the document; of a fragment without a head, its only element or its body.</summary>
     private static INode Root(IHtmlDocument document, bool isFull)
     {
         if (isFull || document.Body is null || document.Head?.ChildElementCount > 0) return document.DocumentElement;
@@ -98,7 +103,9 @@ internal static partial class HtmlText
     [GeneratedRegex(@"^(<\?xml[^>]+)\s+encoding\s*=\s*[""'][^""']*[""'](\s*\?>|)")]
     private static partial Regex EncodingDeclaration();
 
-    [GeneratedRegex(@"^(?>\s+|<!--.*?(?:-->|\z)|<!doctype[^>]*>)*\z", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"^(?>\s+|<!--.*?(?:-->|\z)|<!doctype[^>]*>)*\z",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline)]
     private static partial Regex Nothing();
 
     [GeneratedRegex(@"<head[\s>/]", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

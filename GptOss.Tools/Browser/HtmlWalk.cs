@@ -6,8 +6,8 @@ using AngleSharp.Html.Dom;
 
 namespace GptOss.Tools.Browser;
 
-/// <summary>Reads a document from front to back: links and images become text, formulas go, everything else stays a step.</summary>
-/// <remarks>By index and without recursion: the library looks for a node's neighbour from the front, and pages are wide and deep.</remarks>
+/// <summary>Reads a document from front to back: links and images become text, formulas go, everything else remains a step.</summary>
+/// <remarks>By index and without recursion: AngleSharp finds a node's neighbour from the front, and pages are wide and deep.</remarks>
 internal sealed partial class HtmlWalk
 {
     private sealed class Level(INode node, bool isShown)
@@ -28,7 +28,7 @@ internal sealed partial class HtmlWalk
     private HtmlWalk(string url) => (_url, _ownDomain) = (url, UrlJoin.Domain(url) ?? "");
 
     /// <summary>The steps through a page, and its links.</summary>
-    /// <param name="root">The page; what it is itself is not looked at.</param>
+    /// <param name="root">The page; only what is below it counts.</param>
     /// <param name="url">Where it came from.</param>
     internal static (List<MarkupEvent> Events, Dictionary<string, string> Links) Of(INode root, string url)
     {
@@ -54,7 +54,7 @@ internal sealed partial class HtmlWalk
         }
     }
 
-    // The content of a template is a document of its own; to a reader it is text like any other.
+    // The content of a template is a separate document; to a reader it is text like any other.
     private static INodeList ChildrenOf(INode node) => node is IHtmlTemplateElement template ? template.Content.ChildNodes : node.ChildNodes;
 
     private void Run(INode root)
@@ -75,7 +75,7 @@ internal sealed partial class HtmlWalk
                 if (level.IsShown && !level.SkipsText) _events.AddText(text);
                 continue;
             }
-            // A formula goes with the text that follows it, links and images in it too: the published tool loses them, and line numbers depend on it.
+            // A formula goes together with the text after it, including links and images: so does the published tool, and line numbers depend on it.
             bool isFormula = node is IElement { LocalName: "math" };
             level.SkipsText = isFormula;
             bool isShown = level.IsShown && !isFormula;
@@ -90,7 +90,7 @@ internal sealed partial class HtmlWalk
         else _events.Add(new MarkupEvent(MarkupKind.Comment, node.TextContent));
     }
 
-    /// <summary>The text that an element becomes; null if it stays what it is.</summary>
+    /// <summary>The text that an element becomes; null if it remains an element.</summary>
     private string? Mark(IElement element) => element.LocalName switch
     {
         "img" => Image(element),

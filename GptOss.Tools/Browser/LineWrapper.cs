@@ -6,7 +6,7 @@ using GptOss.Tools.Strings;
 namespace GptOss.Tools.Browser;
 
 /// <summary>Wraps text to 80 columns, counted in code points, dropping nothing. Line numbers, and so citations, depend on every break.</summary>
-/// <remarks>The rules of the published tool's language (<c>textwrap</c>), white space kept.</remarks>
+/// <remarks>The rules of Python's <c>textwrap</c>, with white space kept.</remarks>
 internal static partial class LineWrapper
 {
     /// <summary>Columns of a line.</summary>
@@ -14,7 +14,7 @@ internal static partial class LineWrapper
 
     private const int Tab = 8;
 
-    /// <summary>The lines of a text; an empty line stays one.</summary>
+    /// <summary>The lines of a text; an empty line remains one.</summary>
     internal static List<string> Wrap(string text)
     {
         var lines = new List<string>();
@@ -28,7 +28,7 @@ internal static partial class LineWrapper
 
     private static void WrapLine(string line, List<string> lines)
     {
-        string shape = Shape(line, out int[] starts);                        // one char a code point
+        string shape = Shape(line, out int[] starts);                        // One char for each code point.
         var pieces = new Stack<Range>(Pieces(shape).Reverse());
         while (pieces.Count > 0)
         {
@@ -45,7 +45,7 @@ internal static partial class LineWrapper
         }
     }
 
-    // Where the line is full, or just after the last hyphen that fits, if something other than hyphens stands before it.
+    // Where the line is full, or just after the last hyphen that fits, if something other than hyphens precedes it.
     private static int Cut(string shape, Range piece, int room)
     {
         int start = piece.Start.Value;

@@ -39,7 +39,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
         ArgumentNullException.ThrowIfNull(query);
         if (!string.IsNullOrEmpty(_youKey))
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"https://api.ydc-index.io/v1/search?query={Uri.EscapeDataString(query)}&count={count}");
+            string address = $"https://api.ydc-index.io/v1/search?query={Uri.EscapeDataString(query)}&count={count}";
+            using var request = new HttpRequestMessage(HttpMethod.Get, address);
             using JsonDocument answer = await SendAsync(request, _youKey, "YouComBackend", cancellation).ConfigureAwait(false);
             JsonElement results = Property(answer.RootElement, "results");
             return [.. Hits(Property(results, "web"), "snippets"), .. Hits(Property(results, "news"), "description")];
@@ -47,7 +48,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
         if (!string.IsNullOrEmpty(_exaKey))
         {
             string body = $"{{\"query\":\"{JsonEncodedText.Encode(query)}\",\"numResults\":{count},\"contents\":{{\"text\":true,\"summary\":true}}}}";
-            using var request = new HttpRequestMessage(HttpMethod.Post, "https://api.exa.ai/search") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "https://api.exa.ai/search");
+            request.Content = new StringContent(body, Encoding.UTF8, "application/json");
             using JsonDocument answer = await SendAsync(request, _exaKey, "ExaBackend", cancellation).ConfigureAwait(false);
             return [.. Hits(Property(answer.RootElement, "results"), "summary")];
         }
@@ -59,7 +61,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
     {
         ArgumentNullException.ThrowIfNull(url);
         string full = url.Contains("://", StringComparison.Ordinal) ? url : "https://" + url;
-        if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https")) throw new BrowserException("Only http and https pages can be opened.");
+        if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https"))
+            throw new BrowserException("Only http and https pages can be opened.");
         using HttpResponseMessage response = await _http.GetAsync(address, cancellation).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode) throw new BrowserException($"HTTP error {(int)response.StatusCode}: {response.ReasonPhrase}");
         byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
@@ -82,10 +85,14 @@ public sealed class LivePages : IBrowserBackend, IDisposable
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
         byte[] b = address.GetAddressBytes();
         if (address.AddressFamily is AddressFamily.InterNetworkV6)
-            return !(IPAddress.IsLoopback(address) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6LinkLocal || address.IsIPv6SiteLocal || address.IsIPv6UniqueLocal
-                || address.IsIPv6Multicast || b[0] == 0 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b || b[0] == 0x20 && b[1] == 0x02);       // NAT64 and 6to4 wrap an IPv4 address
-        return !(b[0] is 0 or 10 or 127 or >= 224 || b[0] == 169 && b[1] == 254 || b[0] == 172 && b[1] is >= 16 and <= 31 || b[0] == 192 && b[1] == 168
-            || b[0] == 100 && b[1] is >= 64 and <= 127 || b[0] == 192 && b[1] == 0 && b[2] == 0 || b[0] == 198 && b[1] is 18 or 19);
+        {
+            bool isLocal = IPAddress.IsLoopback(address) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6LinkLocal || address.IsIPv6SiteLocal
+                || address.IsIPv6UniqueLocal || address.IsIPv6Multicast;
+            bool wrapsIPv4 = b is [0x00, 0x64, 0xff, 0x9b, ..] or [0x20, 0x02, ..];          // NAT64 and 6to4
+            return !isLocal && !wrapsIPv4;
+        }
+        return b is not ([0 or 10 or 127 or >= 224, ..] or [169, 254, ..] or [172, >= 16 and <= 31, ..] or [192, 168, ..]
+            or [100, >= 64 and <= 127, ..] or [192, 0, 0, ..] or [198, 18 or 19, ..]);
     }
 
     // Checked on the address that is connected to, after every redirection and name look-up.
@@ -112,7 +119,9 @@ public sealed class LivePages : IBrowserBackend, IDisposable
         request.Headers.Add("x-api-key", key);
         using HttpResponseMessage response = await _http.SendAsync(request, cancellation).ConfigureAwait(false);
         string body = await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false);
-        return response.IsSuccessStatusCode ? JsonDocument.Parse(body) : throw new BrowserException($"{name} error {(int)response.StatusCode}: {body}");
+        return response.IsSuccessStatusCode
+            ? JsonDocument.Parse(body)
+            : throw new BrowserException($"{name} error {(int)response.StatusCode}: {body}");
     }
 
     private static IEnumerable<SearchResult> Hits(JsonElement results, string summary)

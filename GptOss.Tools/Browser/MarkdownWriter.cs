@@ -6,7 +6,7 @@ using GptOss.Tools.Strings;
 namespace GptOss.Tools.Browser;
 
 /// <summary>
-/// Writes a document as the published browser shows it: Markdown without links, images, emphasis and tables, no line ever wrapped.
+/// Writes a document as the published browser shows it: Markdown without links, images, emphasis and tables, and without wrapping.
 /// </summary>
 /// <remarks>
 /// Blank lines and spaces are owed, not written: a block asks for a break, the next text pays it. What begins an item or a quotation
@@ -172,7 +172,7 @@ internal sealed partial class MarkdownWriter
         _abbreviationTitle = begins ? element?.GetAttribute("title") : null;
     }
 
-    // The source writes these as references, and each is a text of its own: what follows one is again the start of a text.
+    // The source writes these as references, and each is a separate text: what follows one is again the start of a text.
     private void TextNode(string text)
     {
         for (int start = 0, end; start < text.Length; start = end)
@@ -240,7 +240,7 @@ internal sealed partial class MarkdownWriter
 
     private string Indented(string text, ref string margin)
     {
-        if (_opensPre && _lists.Count > 0) text = text.TrimStart('\n');           // the first line stays on the item's
+        if (_opensPre && _lists.Count > 0) text = text.TrimStart('\n');           // The first line stays on the item's.
         else if (_opensPre && !text.StartsWith('\n')) text = "\n" + text;
         _opensPre = false;
         if (!_inPre) return text;

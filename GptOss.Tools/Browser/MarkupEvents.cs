@@ -16,7 +16,7 @@ internal enum MarkupKind
     /// <summary>Text.</summary>
     Text,
 
-    /// <summary>A comment; nobody reads it, but it parts words as a tag does.</summary>
+    /// <summary>A comment; it is not shown, but it separates words as a tag does.</summary>
     Comment,
 }
 
@@ -26,7 +26,7 @@ internal enum MarkupKind
 /// <param name="Element">The element that begins; null for any other step.</param>
 internal readonly record struct MarkupEvent(MarkupKind Kind, string Text, IElement? Element = null);
 
-/// <summary>A document as a list of steps, with the small repairs that the published tool makes on its source: exponents, indices, spaces between tags.</summary>
+/// <summary>A document as a list of steps, repaired as the published tool repairs its source: exponents, indices, spaces between tags.</summary>
 internal sealed class MarkupEvents
 {
     private readonly List<MarkupEvent> _events = [];
@@ -77,7 +77,7 @@ internal sealed class MarkupEvents
         return repaired._events;
     }
 
-    /// <summary>A space before every run of tags and comments that stands between two words' characters.</summary>
+    /// <summary>A space before every run of tags and comments between the characters of two words.</summary>
     private static List<MarkupEvent> Spaced(List<MarkupEvent> events)
     {
         int before = -1;
@@ -85,8 +85,8 @@ internal sealed class MarkupEvents
         {
             if (events[i].Kind is MarkupKind.Comment && events[i].Text.Contains('>')) before = -1;
             if (events[i].Kind is not MarkupKind.Text) continue;
-            bool parted = before >= 0 && i > before + 1;
-            if (parted && PythonText.IsWord(LastRune(events[before].Text)) && PythonText.IsWord(Rune.GetRuneAt(events[i].Text, 0)))
+            bool isApart = before >= 0 && i > before + 1;
+            if (isApart && PythonText.IsWord(LastRune(events[before].Text)) && PythonText.IsWord(Rune.GetRuneAt(events[i].Text, 0)))
                 events[before] = events[before] with { Text = events[before].Text + " " };
             before = i;
         }

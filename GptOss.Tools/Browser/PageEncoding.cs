@@ -52,14 +52,18 @@ internal static partial class PageEncoding
             unknown ??= declared;
         }
         if (unknown is not null)
-            return (Encoding.UTF8.GetString(bytes), $"This page declares the encoding '{UrlText.Cut(unknown)}', which is not known; it was read as UTF-8.");
+        {
+            string notice = $"This page declares the encoding '{UrlText.Cut(unknown)}', which is not known; it was read as UTF-8.";
+            return (Encoding.UTF8.GetString(bytes), notice);
+        }
         try
         {
             return (StrictUtf8.GetString(bytes), null);
         }
         catch (DecoderFallbackException)
         {
-            return (Encoding.UTF8.GetString(bytes), "This page declares no encoding and is not UTF-8; characters that could not be read are shown as \uFFFD.");
+            const string Notice = "This page declares no encoding and is not UTF-8; characters that could not be read are shown as \uFFFD.";
+            return (Encoding.UTF8.GetString(bytes), Notice);
         }
     }
 

@@ -20,7 +20,7 @@ internal static class PageWindow
         return text.ToString();
     }
 
-    /// <summary>Where a window that begins at <paramref name="first"/> ends: behind the line in which token number 1,024 starts.</summary>
+    /// <summary>Where a window that begins at <paramref name="first"/> ends: after the line in which token number 1,024 starts.</summary>
     /// <remarks>
     /// Offsets are sums of the tokens' lengths decoded alone, where each invalid part of a split character counts as one, so such pages
     /// show the same number of lines or more.

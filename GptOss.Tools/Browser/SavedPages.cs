@@ -1,6 +1,6 @@
 namespace GptOss.Tools.Browser;
 
-/// <summary>A saved set of pages and search results: the browser without a network, and the same for everybody.</summary>
+/// <summary>A saved set of pages and search results: the browser without a network, with the same answers everywhere.</summary>
 public sealed class SavedPages : IBrowserBackend
 {
     private readonly Dictionary<string, (FetchedPage? Page, string? Error)> _pages = [];
@@ -12,13 +12,13 @@ public sealed class SavedPages : IBrowserBackend
     /// <summary>Adds a page, or replaces it.</summary>
     public void AddPage(string url, FetchedPage page) => _pages[url] = (page, null);
 
-    /// <summary>Lets the fetching of a page fail.</summary>
+    /// <summary>Makes fetching a page fail.</summary>
     public void AddFailingPage(string url, string error) => _pages[url] = (null, error);
 
     /// <summary>Adds the results of a query, or replaces them. A query without any finds nothing.</summary>
     public void AddResults(string query, IReadOnlyList<SearchResult> results) => _results[query] = (results, null);
 
-    /// <summary>Lets a search fail.</summary>
+    /// <summary>Makes a search fail.</summary>
     public void AddFailingQuery(string query, string error) => _results[query] = (null, error);
 
     /// <inheritdoc/>

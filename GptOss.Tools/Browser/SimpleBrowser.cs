@@ -37,7 +37,7 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
     /// <param name="function">search, open or find.</param>
     /// <param name="arguments">A JSON object, or nothing.</param>
     /// <param name="cancellation">Stops the back end.</param>
-    /// <returns>The page, or what is wrong with the call.</returns>
+    /// <returns>The page, or an error for the model.</returns>
     public async Task<string> CallAsync(string function, string arguments, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(function);
@@ -46,7 +46,8 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         {
             JsonElement? values = BrowserArguments.Parse(arguments, out bool isObject);
             if (!isObject) return Error("Invalid function arguments");
-            if (function.Contains('.')) throw new BrowserException($"browser.{function} is not a function; there are browser.search, browser.open and browser.find.");
+            if (function.Contains('.'))
+                throw new BrowserException($"browser.{function} is not a function; there are browser.search, browser.open and browser.find.");
             if (!BrowserArguments.IsFunction(function)) return Error($"Unknown function: {function}");
             BrowserArguments given = BrowserArguments.Of(function, values);
             return function switch
@@ -99,8 +100,10 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         else
         {
             page = Page(given["cursor"]);
-            double number = given["id"] is not { } id ? -1
-                : BrowserArguments.Number(id) ?? throw new BrowserException($"`id` should be a link number or a URL, not `{BrowserArguments.TypeName(id)}`.");
+            double number = given["id"] is not { } id
+                ? -1
+                : BrowserArguments.Number(id)
+                    ?? throw new BrowserException($"`id` should be a link number or a URL, not `{BrowserArguments.TypeName(id)}`.");
             url = page.Url;
             if (number >= 0)
             {
@@ -116,7 +119,7 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         JsonElement? loc = given["loc"];
         if (loc is { } line && BrowserArguments.Number(line) is not >= 0)
         {
-            // The page is on the stack already and stays there; later cursors count it.
+            // The page is already on the stack and stays there; later cursors count it.
             if (BrowserArguments.Number(line) is null) throw NotWhole("loc", line);
             loc = null;
         }
@@ -153,7 +156,8 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         int last = _stack.Count - 1;
         if (last < 0) throw new BrowserException("No pages to access!");
         if (cursor is not { } given || BrowserArguments.Number(given) is { } number && (number == -1 || number == last)) return _pages[_stack[last]];
-        if (BrowserArguments.Integer(given) is not { } index) throw new BrowserException($"`cursor` should be an integer, not `{BrowserArguments.TypeName(given)}`");
+        if (BrowserArguments.Integer(given) is not { } index)
+            throw new BrowserException($"`cursor` should be an integer, not `{BrowserArguments.TypeName(given)}`");
         return index >= 0 && index <= last ? _pages[_stack[(int)index]]
             : throw new BrowserException($"Cursor `{BrowserArguments.Show(given)}` is out of range. Available cursor indices: [0 - {last}].");
     }
@@ -171,18 +175,21 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         if (first >= lines.Count)
         {
             _stack.RemoveAt(_stack.Count - 1);
-            throw new BrowserException($"Invalid location parameter: `{shownFirst ?? first.ToString()}`. Cannot exceed page maximum of {lines.Count - 1}.");
+            throw new BrowserException(
+                $"Invalid location parameter: `{shownFirst ?? first.ToString()}`. Cannot exceed page maximum of {lines.Count - 1}.");
         }
         int from = (int)first;
         BigInteger count = numLines is { } given ? BrowserArguments.Integer(given) ?? throw NotWhole("num_lines", given) : BigInteger.MinusOne;
         int end = count.Sign > 0 ? (int)BigInteger.Min(from + count, lines.Count) : PageWindow.End(lines, from);
 
         string url = UrlText.Cut(UrlText.Decode(page.Url));
-        return $"[{_stack.Count - 1}] {page.Title}{(url.Length > 0 ? $" ({url})" : "")}\n**viewing lines [{from} - {end - 1}] of {lines.Count - 1}**\n\n" +
-            PageWindow.Numbered(lines, from, end);
+        string place = url.Length > 0 ? $" ({url})" : "";
+        return $"[{_stack.Count - 1}] {page.Title}{place}\n**viewing lines [{from} - {end - 1}] of {lines.Count - 1}**\n\n"
+            + PageWindow.Numbered(lines, from, end);
     }
 
-    private static BrowserException NotWhole(string name, JsonElement value) => new($"`{name}` should be an integer, not `{BrowserArguments.TypeName(value)}`.");
+    private static BrowserException NotWhole(string name, JsonElement value) =>
+        new($"`{name}` should be an integer, not `{BrowserArguments.TypeName(value)}`.");
 
     private static string Error(string message)
     {

@@ -1,13 +1,15 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace GptOss.Tools.Browser;
 
-/// <summary>Links resolved against a page, by the published browser's rules: those of RFC 3986 for known schemes, anything else as it stands.</summary>
+/// <summary>Links resolved against a page, by the published browser's rules: RFC 3986 for known schemes, anything else unchanged.</summary>
 internal static class UrlJoin
 {
     private static readonly string[] Hierarchical =
     [
-        "", "ftp", "http", "gopher", "nntp", "imap", "wais", "file", "https", "shttp", "mms", "prospero", "rtsp", "rtspu", "sftp", "svn", "svn+ssh", "ws", "wss",
+        "", "ftp", "http", "gopher", "nntp", "imap", "wais", "file", "https", "shttp", "mms", "prospero", "rtsp", "rtspu", "sftp", "svn", "svn+ssh",
+        "ws", "wss",
     ];
 
     private static readonly string[] WithParameters =
@@ -26,7 +28,8 @@ internal static class UrlJoin
             string path = Path;
             if (Authority.Length > 0 || Scheme.Length > 0 && Hierarchical.Contains(Scheme) && !path.StartsWith("//", StringComparison.Ordinal))
                 path = "//" + Authority + (path.Length > 0 && path[0] != '/' ? "/" : "") + path;
-            return (Scheme.Length > 0 ? Scheme + ":" : "") + path + (Query.Length > 0 ? "?" + Query : "") + (Fragment.Length > 0 ? "#" + Fragment : "");
+            string scheme = Scheme.Length > 0 ? Scheme + ":" : "", query = Query.Length > 0 ? "?" + Query : "";
+            return scheme + path + query + (Fragment.Length > 0 ? "#" + Fragment : "");
         }
     }
 
@@ -69,7 +72,7 @@ internal static class UrlJoin
         return (to with { Path = (joined.Length > 0 ? joined : "/") + parameters }).ToString();
     }
 
-    // What follows a semicolon in the last step is no part of it; a lone semicolon goes.
+    // What follows a semicolon in the last step is not part of it; a lone semicolon goes.
     private static (string Path, string Parameters) SplitParameters(Parts url)
     {
         int at = WithParameters.Contains(url.Scheme) ? url.Path.IndexOf(';', url.Path.LastIndexOf('/') + 1) : -1;
@@ -111,7 +114,7 @@ internal static class UrlJoin
         {
             string inside = authority[(authority.IndexOf('[') + 1)..];
             inside = inside[..Math.Max(inside.IndexOf(']'), 0)];
-            if (!IPAddress.TryParse(inside, out IPAddress? address) || address.AddressFamily is not System.Net.Sockets.AddressFamily.InterNetworkV6) return false;
+            if (!IPAddress.TryParse(inside, out IPAddress? address) || address.AddressFamily is not AddressFamily.InterNetworkV6) return false;
         }
         return !authority.AsSpan().ContainsAny(Delimiters);
     }

@@ -4,7 +4,9 @@ using GptOss.Reference.Harmony;
 
 namespace GptOss.Tools.Functions;
 
-/// <summary>Reads <c>{"tools":[{"type":"function","function":{name, description, parameters},"command":["prog","arg"],"timeout_s":30}]}</c>.</summary>
+/// <summary>
+/// Reads <c>{"tools":[{"type":"function","function":{name, description, parameters},"command":["prog","arg"],"timeout_s":30}]}</c>.
+/// </summary>
 internal static partial class FunctionFile
 {
     private const double DefaultTimeoutSeconds = 30, LongestTimeoutSeconds = 3600;
@@ -54,7 +56,8 @@ internal static partial class FunctionFile
 
     private static List<FunctionTool> ReadTools(string path, JsonElement root)
     {
-        if (root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty("tools", out JsonElement tools) || tools.ValueKind is not JsonValueKind.Array)
+        if (root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty("tools", out JsonElement tools)
+            || tools.ValueKind is not JsonValueKind.Array)
             throw new ToolFormatException($"{path}: expected an object with an array \"tools\".");
         var functions = new List<FunctionTool>();
         foreach (JsonElement tool in tools.EnumerateArray())
@@ -75,10 +78,14 @@ internal static partial class FunctionFile
             throw new ToolFormatException($"{at}.function.name: expected a name of 1 to 64 letters, digits, underscores and hyphens.");
         string description = "";
         if (function.TryGetProperty("description", out JsonElement text) && text.ValueKind is not JsonValueKind.Null)
-            description = text.ValueKind is JsonValueKind.String ? text.GetString()! : throw new ToolFormatException($"{at}.function.description: expected a string.");
+        {
+            if (text.ValueKind is not JsonValueKind.String) throw new ToolFormatException($"{at}.function.description: expected a string.");
+            description = text.GetString()!;
+        }
         JsonElement? parameters =
             function.TryGetProperty("parameters", out JsonElement schema) && schema.ValueKind is not JsonValueKind.Null ? schema.Clone() : null;
-        if (parameters is { ValueKind: not JsonValueKind.Object }) throw new ToolFormatException($"{at}.function.parameters: expected a JSON Schema object.");
+        if (parameters is { ValueKind: not JsonValueKind.Object })
+            throw new ToolFormatException($"{at}.function.parameters: expected a JSON Schema object.");
         _ = new ToolDescription(name, description, parameters);                 // throws for what a prompt cannot hold
         return new FunctionTool(name, description, parameters, command, TimeSpan.FromSeconds(seconds));
     }

@@ -20,7 +20,9 @@ public sealed class FunctionTools(IReadOnlyList<FunctionTool> functions) : ITool
 
     /// <inheritdoc/>
     public ToolNamespace Declaration { get; } = new(
-        ToolNamespace.FunctionsName, null, [.. functions.Select(function => new ToolDescription(function.Name, function.Description, function.Parameters))]);
+        ToolNamespace.FunctionsName,
+        null,
+        [.. functions.Select(function => new ToolDescription(function.Name, function.Description, function.Parameters))]);
 
     /// <summary>The functions, in the order of the declaration.</summary>
     public IReadOnlyList<FunctionTool> Functions => functions;
@@ -53,11 +55,13 @@ public sealed class FunctionTools(IReadOnlyList<FunctionTool> functions) : ITool
     public Task<FunctionResult> CallAsync(string name, string arguments, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        FunctionTool function = Find($"{ToolNamespace.FunctionsName}.{name}") ?? throw new ArgumentException($"There is no function '{name}'.", nameof(name));
+        FunctionTool function = Find($"{ToolNamespace.FunctionsName}.{name}")
+            ?? throw new ArgumentException($"There is no function '{name}'.", nameof(name));
         return RunAsync(function, arguments, cancellation);
     }
 
-    private FunctionTool? Find(string recipient) => functions.FirstOrDefault(function => recipient == $"{ToolNamespace.FunctionsName}.{function.Name}");
+    private FunctionTool? Find(string recipient) =>
+        functions.FirstOrDefault(function => recipient == $"{ToolNamespace.FunctionsName}.{function.Name}");
 
     private static async Task<FunctionResult> RunAsync(FunctionTool function, string arguments, CancellationToken cancellation)
     {
@@ -72,13 +76,19 @@ public sealed class FunctionTools(IReadOnlyList<FunctionTool> functions) : ITool
         ChildEnd.NotStarted => $"The program of {function.Name} could not be started: {result.Error}",
         ChildEnd.Cancelled => $"{function.Name} was stopped by the user. {MayHaveHadAnEffect}",
         ChildEnd.TimedOut => string.Create(
-            CultureInfo.InvariantCulture, $"{function.Name} did not end within {function.Timeout.TotalSeconds} s and was stopped. {MayHaveHadAnEffect}"),
-        ChildEnd.TooMuchOutput => $"{result.Output}\n[cut: {function.Name} printed more than {OutputBytes} bytes and was stopped. {MayHaveHadAnEffect}]",
+            CultureInfo.InvariantCulture,
+            $"{function.Name} did not end within {function.Timeout.TotalSeconds} s and was stopped. {MayHaveHadAnEffect}"),
+        ChildEnd.TooMuchOutput =>
+            $"{result.Output}\n[cut: {function.Name} printed more than {OutputBytes} bytes and was stopped. {MayHaveHadAnEffect}]",
         _ when result.ExitCode == 0 => WithoutLineEnd(result.Output),
         _ when PythonText.Trim(result.Error).Length > 0 => WithoutLineEnd(result.Error),
         _ => string.Create(CultureInfo.InvariantCulture, $"{function.Name} failed with exit code {result.ExitCode} and no message."),
     };
 
-    // A program's last line has an end; the answer is the text.
-    private static string WithoutLineEnd(string text) => text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
+    // The answer is the text of a program's last line, not its line end.
+    private static string WithoutLineEnd(string text)
+    {
+        if (text.EndsWith("\r\n", StringComparison.Ordinal)) return text[..^2];
+        return text.EndsWith('\n') ? text[..^1] : text;
+    }
 }

@@ -16,10 +16,10 @@ public static partial class ToolLines
         writer.WriteStartArray("results");
         foreach (JsonElement call in Member(request, "calls", JsonValueKind.Array).EnumerateArray())
         {
-            if (call.ValueKind is not JsonValueKind.Object) throw new JsonException("a call is to be an object.");
+            if (call.ValueKind is not JsonValueKind.Object) throw new JsonException("a call: expected an object.");
             string function = Text(call, "function", null);
             string text = call.TryGetProperty("arguments", out JsonElement arguments) ? arguments.GetRawText() : Text(call, "text", "");
-            string answer = browser.CallAsync(function, text).GetAwaiter().GetResult();         // saved pages are there at once
+            string answer = browser.CallAsync(function, text).GetAwaiter().GetResult();         // Saved pages answer at once.
             writer.WriteStartObject();
             writer.WriteString(ShowsPage().IsMatch(answer) ? "result" : "error", answer);
             writer.WriteEndObject();
@@ -45,11 +45,20 @@ public static partial class ToolLines
         foreach (JsonProperty query in Member(request, "results", JsonValueKind.Object).EnumerateObject())
         {
             if (query.Value.ValueKind is JsonValueKind.Object) saved.AddFailingQuery(query.Name, Text(query.Value, "error", null));
-            else if (query.Value.ValueKind is not JsonValueKind.Array || query.Value.EnumerateArray().Any(hit => hit.ValueKind is not JsonValueKind.Object))
-                throw new JsonException($"the results of \"{query.Name}\" are to be an array of objects.");
-            else saved.AddResults(query.Name, [.. query.Value.EnumerateArray().Select(hit => new SearchResult(Text(hit, "title", ""), Text(hit, "url", ""), Text(hit, "summary", "")))]);
+            else saved.AddResults(query.Name, Results(query));
         }
         return saved;
+    }
+
+    private static SearchResult[] Results(JsonProperty query)
+    {
+        if (query.Value.ValueKind is not JsonValueKind.Array || query.Value.EnumerateArray().Any(hit => hit.ValueKind is not JsonValueKind.Object))
+            throw new JsonException($"the results of \"{query.Name}\": expected an array of objects.");
+        return
+        [
+            .. from hit in query.Value.EnumerateArray()
+               select new SearchResult(Text(hit, "title", ""), Text(hit, "url", ""), Text(hit, "summary", "")),
+        ];
     }
 
     [GeneratedRegex(@"^\[\d+\] ")]

@@ -6,9 +6,9 @@ using GptOss.Tools.Browser;
 
 namespace GptOss.Tools.Lines;
 
-/// <summary>One line of JSON in, one out: a tool by itself, without a model, for programs that compare answers.</summary>
+/// <summary>One line of JSON in, one out: a tool without a model, for programs that compare answers.</summary>
 /// <remarks>
-/// Lines have the form of the recordings in <c>testdata/tools</c>; what was recorded in them is ignored. A line that is no such request
+/// Lines have the form of the recordings in <c>testdata/tools</c>; what was recorded in them is ignored. A line that is not such a request
 /// is answered by <c>{"name", "error"}</c>, never by an exception.
 /// </remarks>
 public static partial class ToolLines
@@ -24,7 +24,8 @@ public static partial class ToolLines
     public static Answer ApplyPatchLine(string line) => Reply(line, (request, writer) =>
     {
         var files = new OrderedDictionary<string, string>();
-        foreach (JsonProperty file in Member(request, "files", JsonValueKind.Object).EnumerateObject()) files[file.Name] = Text(file.Value, file.Name);
+        foreach (JsonProperty file in Member(request, "files", JsonValueKind.Object).EnumerateObject())
+            files[file.Name] = Text(file.Value, file.Name);
         string patch = Text(request, "patch", null);
         try
         {
@@ -39,7 +40,9 @@ public static partial class ToolLines
         }
     });
 
-    /// <summary><c>{"name", "page_stack", "text", "pieces"}</c> → <c>{"name", "normalized", "annotations", "deltas"}</c>. Without pieces, the text is one.</summary>
+    /// <summary>
+    /// <c>{"name", "page_stack", "text", "pieces"}</c> → <c>{"name", "normalized", "annotations", "deltas"}</c>. Without pieces, the text is one.
+    /// </summary>
     public static Answer CitationsLine(string line) => Reply(line, (request, writer) =>
     {
         string[] stack = Texts(request, "page_stack");
@@ -72,7 +75,8 @@ public static partial class ToolLines
         {
             using JsonDocument document = JsonDocument.Parse(line);
             if (document.RootElement.ValueKind is not JsonValueKind.Object) throw new JsonException("expected one JSON object a line.");
-            if (document.RootElement.TryGetProperty("name", out JsonElement given) && given.ValueKind is JsonValueKind.String) name = given.GetString();
+            if (document.RootElement.TryGetProperty("name", out JsonElement given) && given.ValueKind is JsonValueKind.String)
+                name = given.GetString();
             return new Answer(Write(name, writer => answer(document.RootElement, writer)), IsRequest: true);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
@@ -96,13 +100,15 @@ public static partial class ToolLines
     }
 
     private static JsonElement Member(JsonElement request, string key, JsonValueKind kind) =>
-        request.TryGetProperty(key, out JsonElement value) && value.ValueKind == kind ? value : throw new JsonException($"\"{key}\" is to be {Kind(kind)}.");
+        request.TryGetProperty(key, out JsonElement value) && value.ValueKind == kind
+            ? value
+            : throw new JsonException($"\"{key}\": expected {Kind(kind)}.");
 
     private static string Text(JsonElement request, string key, string? absent) =>
         absent is not null && !request.TryGetProperty(key, out _) ? absent : Member(request, key, JsonValueKind.String).GetString()!;
 
     private static string Text(JsonElement value, string what) =>
-        value.ValueKind is JsonValueKind.String ? value.GetString()! : throw new JsonException($"\"{what}\" is to be a string.");
+        value.ValueKind is JsonValueKind.String ? value.GetString()! : throw new JsonException($"\"{what}\": expected a string.");
 
     private static string[] Texts(JsonElement request, string key) =>
         [.. Member(request, key, JsonValueKind.Array).EnumerateArray().Select(item => Text(item, key))];

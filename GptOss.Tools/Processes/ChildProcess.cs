@@ -44,7 +44,8 @@ internal static class ChildProcess
     /// <param name="timeout">The time after which it is stopped.</param>
     /// <param name="outputBytes">The most that is kept of each output.</param>
     /// <param name="cancellation">Stops it; the result says so.</param>
-    internal static async Task<ChildResult> RunAsync(ProcessStartInfo start, string input, TimeSpan timeout, int outputBytes, CancellationToken cancellation)
+    internal static async Task<ChildResult> RunAsync(
+        ProcessStartInfo start, string input, TimeSpan timeout, int outputBytes, CancellationToken cancellation)
     {
         if (cancellation.IsCancellationRequested) return new ChildResult(ChildEnd.NotStarted, -1, "", "the call was cancelled.");
         (start.UseShellExecute, start.RedirectStandardInput, start.RedirectStandardOutput, start.RedirectStandardError) = (false, true, true, true);
@@ -76,9 +77,11 @@ internal static class ChildProcess
             }
             catch (OperationCanceledException)
             {
-                end = cancellation.IsCancellationRequested ? ChildEnd.Cancelled : timer.IsCancellationRequested ? ChildEnd.TimedOut : ChildEnd.TooMuchOutput;
+                end = cancellation.IsCancellationRequested ? ChildEnd.Cancelled
+                    : timer.IsCancellationRequested ? ChildEnd.TimedOut
+                    : ChildEnd.TooMuchOutput;
             }
-            if (end is ChildEnd.Exited) group.Kill();                           // children that it left behind
+            if (end is ChildEnd.Exited) group.Kill();                           // Children that it left behind.
             else await group.StopAsync(StopGrace).ConfigureAwait(false);
             await Task.WhenAny(Task.WhenAll(reading, writing), Task.Delay(PipeGrace, CancellationToken.None)).ConfigureAwait(false);
             if (flooded.IsCancellationRequested && end is ChildEnd.Exited) end = ChildEnd.TooMuchOutput;

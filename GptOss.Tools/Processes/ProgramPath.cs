@@ -11,7 +11,10 @@ internal static class ProgramPath
         string[] names = OperatingSystem.IsWindows() && !Path.HasExtension(name) ? [name + ".exe", name + ".com"] : [name];
         IEnumerable<string> folders = [Environment.CurrentDirectory];
         if (!name.Contains('/') && !name.Contains(Path.DirectorySeparatorChar))
-            folders = folders.Concat((Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries));
+        {
+            string path = Environment.GetEnvironmentVariable("PATH") ?? "";
+            folders = folders.Concat(path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries));
+        }
         return folders.SelectMany(folder => names.Select(candidate => Path.Combine(folder, candidate))).FirstOrDefault(IsExecutable);
     }
 

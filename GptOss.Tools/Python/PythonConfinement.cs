@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace GptOss.Tools.Python;
 
-/// <summary>What keeps the model's Python in on this system, found by trying.</summary>
+/// <summary>What confines the model's Python on this system, found by trying.</summary>
 /// <param name="HasNoNetwork">Whether it has no network.</param>
 /// <param name="WritesOnlyItsFolder">Whether it can change files of its own folder only; temporary files in memory aside.</param>
 /// <param name="BoundsMemory">Whether memory of a process, length of a file and processor time are bounded.</param>
@@ -26,8 +26,10 @@ public sealed record PythonConfinement(bool HasNoNetwork, bool WritesOnlyItsFold
             HasNoNetwork ? "It has no network." : "It can use the network: this system could not cut it off.",
         ];
         List<string> bounds = [], unbounded = [];
-        (BoundsMemory ? bounds : unbounded).Add(BoundsMemory ? $"{Size(limits.MemoryBytes)} of memory a process, {Size(limits.FileBytes)} a file" : "memory, files");
-        (BoundsProcesses ? bounds : unbounded).Add(BoundsProcesses ? string.Create(CultureInfo.InvariantCulture, $"{limits.Processes} processes") : "processes");
+        if (BoundsMemory) bounds.Add($"{Size(limits.MemoryBytes)} of memory a process, {Size(limits.FileBytes)} a file");
+        else unbounded.Add("memory, files");
+        if (BoundsProcesses) bounds.Add(string.Create(CultureInfo.InvariantCulture, $"{limits.Processes} processes"));
+        else unbounded.Add("processes");
         if (bounds.Count > 0) sentences.Add($"Its limits: {string.Join(", ", bounds)}.");
         if (unbounded.Count > 0) sentences.Add($"Not limited here: {string.Join(", ", unbounded)}.");
         return string.Join(' ', sentences);

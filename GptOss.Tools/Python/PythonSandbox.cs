@@ -18,7 +18,7 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
 
     /// <summary>
     /// Builds the interpreter's view of the system in a mount namespace: its folder at <c>/mnt/data</c>, its own <c>/proc</c> (the other one shows
-    /// the caller's environment, keys included), its own <c>/run</c>, <c>/tmp</c> and <c>/dev/shm</c> (sockets of the user's session are there; a name
+    /// the caller's environment, keys included), its own <c>/run</c>, <c>/tmp</c> and <c>/dev/shm</c> (where sockets of the user's session are; a name
     /// in <c>PATH</c> keeps a folder in view), and everything else read-only. Then it gives up the right to change that view. Where the kernel can
     /// number processes for each namespace (Linux 6.14), the numbers are few; if the machine runs out of memory, the interpreter is killed first.
     /// </summary>
@@ -42,7 +42,7 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
         cd /mnt/data && exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all -- "$@"
         """;
 
-    /// <summary>Fails where an own limit of one process does not hold; then looks at how many the namespace has numbers for.</summary>
+    /// <summary>Tries whether a limit of one process holds; where it does not, looks at how many numbers the namespace has.</summary>
     private const string CountsProcesses =
         """
         ! prlimit --nproc=1 sh -c 'true & wait $!' || [ "$(cat /proc/sys/kernel/pid_max)" -le $((300 + $1)) ]
@@ -60,7 +60,7 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
         [
             "prlimit", $"--as={limits.MemoryBytes}", $"--fsize={limits.FileBytes}", $"--cpu={limits.ProcessorSeconds}", "--core=0",
         ];
-        // The number of processes is counted for each user, and for a user in each user namespace only since Linux 5.14; before, one's desktop counts.
+        // Since Linux 5.14 the processes of a user are counted in each user namespace; before, those of the whole desktop count.
         string[] counted = [.. bounds, $"--nproc={processes}"];
         string[] view = [.. Unshare, "--mount", "sh", "-c", Script, "sh", scratch, processes];
         foreach (string[] limited in (string[][])[counted, bounds])
@@ -73,7 +73,9 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
         bool isCutOff = await WorksAsync(Unshare, ["true"], cancellation).ConfigureAwait(false);
         bool isBounded = await WorksAsync(bounds, ["true"], cancellation).ConfigureAwait(false);
         return new PythonSandbox(
-            [.. isCutOff ? Unshare : [], .. isBounded ? bounds : []], new PythonConfinement(isCutOff, false, isBounded, false, isCutOff), HasDataFolder: false);
+            [.. isCutOff ? Unshare : [], .. isBounded ? bounds : []],
+            new PythonConfinement(isCutOff, false, isBounded, false, isCutOff),
+            HasDataFolder: false);
     }
 
     private static async Task<bool> WorksAsync(string[] prefix, string[] command, CancellationToken cancellation)

@@ -47,7 +47,7 @@ public sealed class PythonTool : ITool, IDisposable
     /// <inheritdoc/>
     public bool IsFor(string recipient) => recipient == Declaration.Name;
 
-    /// <summary>What keeps the code in on this system. Found by trying, once; no code runs for it.</summary>
+    /// <summary>What confines the code on this system. Found by trying, once; no code runs for it.</summary>
     /// <param name="cancellation">Stops trying.</param>
     public async Task<PythonConfinement> ConfinementAsync(CancellationToken cancellation)
     {
@@ -103,7 +103,8 @@ public sealed class PythonTool : ITool, IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{Path.GetTempPath()}: temporary files cannot be kept there; set TMPDIR to a folder that can be written. {e.Message}", e);
+            throw new IOException(
+                $"{Path.GetTempPath()}: temporary files cannot be kept there; set TMPDIR to a folder that can be written. {e.Message}", e);
         }
     }
 

@@ -3,13 +3,13 @@ using System.Text;
 
 namespace GptOss.Tools.Strings;
 
-/// <summary>What the published tools' language calls white space, lines and a quoted string; their answers show through in it.</summary>
+/// <summary>Strings as Python treats them: what the published tools answer depends on its white space, lines and letters.</summary>
 internal static class PythonText
 {
-    /// <summary>White space as <c>str.strip</c> has it: .NET's, and U+001C–U+001F. U+200B is none.</summary>
+    /// <summary>White space as <c>str.strip</c> has it: .NET's, and U+001C–U+001F, but not U+200B.</summary>
     internal static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\u001c' and <= '\u001f';
 
-    /// <summary>A character of a word, as <c>\w</c> has it: letters, every kind of number, the underscore. Combining marks are none.</summary>
+    /// <summary>A character of a word, as <c>\w</c> has it: letters, every kind of number and the underscore, but not combining marks.</summary>
     internal static bool IsWord(Rune rune) => rune.Value == '_' || Rune.IsLetter(rune) || Rune.IsNumber(rune);
 
     /// <summary>Without white space at the end.</summary>
@@ -28,7 +28,7 @@ internal static class PythonText
         return TrimEnd(text[start..]);
     }
 
-    /// <summary>The lines of <c>str.splitlines</c>: LF, CR LF, CR, U+000B, U+000C, U+001C–U+001E, U+0085, U+2028 and U+2029 end one.</summary>
+    /// <summary>The lines of <c>str.splitlines</c>, ended by LF, CR LF, CR, U+000B, U+000C, U+001C–U+001E, U+0085, U+2028 or U+2029.</summary>
     internal static List<string> SplitLines(string text)
     {
         var lines = new List<string>();
@@ -44,23 +44,31 @@ internal static class PythonText
         return lines;
     }
 
-    /// <summary>A string as <c>repr</c> writes it: single quotes unless it holds some and no double ones.</summary>
+    /// <summary>A string as <c>repr</c> writes it: in single quotes, unless it contains some and no double ones.</summary>
     internal static string Repr(string text)
     {
         char quote = text.Contains('\'') && !text.Contains('"') ? '"' : '\'';
         var shown = new StringBuilder().Append(quote);
         foreach (Rune rune in text.EnumerateRunes())
         {
-            int c = rune.Value;
-            if (c == quote || c == '\\') shown.Append('\\').Append((char)c);
-            else if (c == '\n') shown.Append("\\n");
-            else if (c == '\r') shown.Append("\\r");
-            else if (c == '\t') shown.Append("\\t");
-            else if (c == ' ' || IsPrintable(rune)) shown.Append(rune.ToString());
-            else shown.Append(CultureInfo.InvariantCulture, $"\\{(c < 0x100 ? 'x' : c < 0x10000 ? 'u' : 'U')}").Append(c.ToString(c < 0x100 ? "x2" : c < 0x10000 ? "x4" : "x8", CultureInfo.InvariantCulture));
+            string piece = rune.Value switch
+            {
+                '\\' => "\\\\",
+                '\n' => "\\n",
+                '\r' => "\\r",
+                '\t' => "\\t",
+                ' ' => " ",
+                int c when c == quote => $"\\{quote}",
+                int c when !IsPrintable(rune) => Escape(c),
+                _ => rune.ToString(),
+            };
+            shown.Append(piece);
         }
         return shown.Append(quote).ToString();
     }
+
+    private static string Escape(int c) => string.Create(
+        CultureInfo.InvariantCulture, $"{(c < 0x100 ? $"\\x{c:x2}" : c < 0x10000 ? $"\\u{c:x4}" : $"\\U{c:x8}")}");
 
     /// <summary>Lower case by Unicode's full mapping: İ becomes two characters, a Σ that ends a word becomes ς.</summary>
     internal static string Lower(string text)
@@ -85,12 +93,14 @@ internal static class PythonText
         return before >= 0 && IsCased(runes[before]) && !(after < runes.Length && IsCased(runes[after]));
     }
 
-    private static bool IsCased(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
+    private static bool IsCased(Rune rune) => Rune.GetUnicodeCategory(rune)
+        is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
 
-    private static bool IsCaseIgnorable(Rune rune) => rune.Value is '\'' or '.' or ':' or '·' or '’' or '‘' or '․' || Rune.GetUnicodeCategory(rune) is
-        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
+    private static bool IsCaseIgnorable(Rune rune) => rune.Value is '\'' or '.' or ':' or '·' or '’' or '‘' or '․' || Rune.GetUnicodeCategory(rune)
+        is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+        or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
 
-    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not
-        (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
-        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
+    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune)
+        is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
+        or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 }

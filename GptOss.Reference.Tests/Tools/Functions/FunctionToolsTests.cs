@@ -38,7 +38,8 @@ public sealed class FunctionToolsTests
     [Theory]
     [InlineData("sleep MARK & sleep MARK")]
     [InlineData("(sleep MARK &) ; sleep MARK")]                       // an orphan: only its group still leads to it
-    [InlineData("trap '' TERM; sleep MARK & sleep MARK & wait; wait; wait")]
+    [InlineData("(trap '' TERM; exec sleep MARK) & (trap '' TERM; sleep MARK & ) ; wait; sleep MARK")]   // they ignore the request to end
+    [InlineData("trap '' TERM; setsid sleep MARK & wait; wait")]                // a session of its own: the tree leads to it
     public async Task A_program_that_hangs_is_stopped_with_all_it_started(string script)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "It reads /proc.");
@@ -158,6 +159,8 @@ public sealed class FunctionToolsTests
     [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":\"ls\"}]}", ": tools[0].command: expected a program and its arguments, [\"prog\", \"arg\"].")]
     [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a b\"},\"command\":[\"x\"]}]}", ": tools[0].function.name: expected a name of 1 to 64 letters, digits, underscores and hyphens.")]
     [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"description\":5},\"command\":[\"x\"]}]}", ": tools[0].function.description: expected a string.")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"],\"timeout_s\":3601}]}", ": tools[0].timeout_s: expected seconds, above 0 and at most 3600.")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"]},{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"y\"]}]}", ": tools[1]: a second function \"a\".")]
     [InlineData("{\"tools\":[]}", ": \"tools\" is empty; expected at least one function.")]
     [InlineData("{\"tools\":[\n  {,", ": line 2, byte 4: not JSON.")]
     [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"parameters\":1},\"command\":[\"x\"]}]}", ": tools[0].function.parameters: expected a JSON Schema object.")]
