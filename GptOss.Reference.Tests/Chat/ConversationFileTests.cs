@@ -1,7 +1,7 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tests.Checkpoints;
-using GptOss.Reference.Tools;
+using GptOss.Tools.ApplyPatch;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;
@@ -78,7 +78,7 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         Conversation conversation = tiny.Conversation(options => options with { Instructions = instructions, Tools = [new ApplyPatchTool(".")] });
         var said = (DeveloperContent)conversation.Messages[1].Content[0];
-        Assert.Equal((instructions is null ? "" : instructions + "\n") + ApplyPatchTool.Format, said.Instructions);
+        Assert.Equal((instructions is null ? "" : instructions + "\n") + BuiltInTools.ApplyPatchInstructions, said.Instructions);
         Assert.Equal(instructions, ConversationFile.Of(conversation.Messages).Instructions);
     }
 

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 
 namespace GptOss.Reference.Chat;
 
@@ -79,7 +78,7 @@ public static class ConversationFile
                 if (item is TextContent { Text: { Length: > 0 } text }) parts.Add(text);
             }
             // What a tool adds comes again with the tool.
-            instructions = string.Join("\n", parts).Replace(ApplyPatchTool.Format, "", StringComparison.Ordinal).TrimEnd('\n');
+            instructions = string.Join("\n", parts).Replace(BuiltInTools.ApplyPatchInstructions, "", StringComparison.Ordinal).TrimEnd('\n');
             instructions = instructions.Length == 0 ? null : instructions;
             at++;
         }
