@@ -1,5 +1,6 @@
 using System.CommandLine;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Oracle.Scoring;
 
 namespace GptOss.Cli.Score;
@@ -32,7 +33,7 @@ internal sealed class ScoreMergeCommand
     {
         string target = parsed.GetValue(_out)!;
         bool force = parsed.GetValue(_force);
-        if (!force && File.Exists(target))
+        if (!force && OutputTarget.Of(target).Replaces)
             throw new UsageException($"{target} exists; give another file, or --force to replace it.");
         ScoreSummary summary = ScoreMerge.Join(target, parsed.GetValue(_parts)!, force, terminal.Cancellation);
         ScoreCommand.Report(summary, CorpusPart.Whole, parsed.GetValue(_json), terminal.Out);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Oracle.Synthetic;
 using Spectre.Console;
 
@@ -77,7 +78,7 @@ internal static class SynthCommand
         foreach (string name in (string[])["model.safetensors", "config.json"])
         {
             string target = Path.Combine(folder, name);
-            if (!force && Path.Exists(target))
+            if (!force && OutputTarget.Of(target).Replaces)
                 throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
         }
         terminal.Error.WriteLine($"Writing {Output.Text.Bytes(bytes)} to {folder}.");

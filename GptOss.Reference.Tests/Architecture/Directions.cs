@@ -39,8 +39,7 @@ internal static partial class Directions
         ["Generation"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model"],
 
         ["Harmony"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation"],
-        ["Tools"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony"],
-        ["Chat"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony", "Tools"],
+        ["Chat"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony"],
 
         ["Oracle/Synthetic"] = ["Ground", "Numerics", "Checkpoints"],
         ["Oracle/Stages"] = ["Ground", "Numerics", "Checkpoints", "Model"],

@@ -33,7 +33,7 @@ internal static partial class HouseRules
     internal static IEnumerable<string> TestFolders(IEnumerable<SourceFile> files)
     {
         List<SourceFile> all = [.. files.Where(IsSource)];
-        HashSet<string> folders = [.. all.Where(file => file.Project is not Tests).Select(file => $"{file.Project}/{file.Folder}".TrimEnd('/'))];
+        HashSet<string> folders = [.. all.Where(file => file.Project is not Tests).SelectMany(file => new[] { file.Project, $"{file.Project}/{file.Folder}" })];
         foreach (string folder in all.Where(file => file.Project is Tests).Select(file => file.Folder).Distinct())
         {
             if (!folders.Contains($"{Library}/{folder}") && !folders.Contains($"GptOss.{folder}") && folder is not ("" or "Architecture" or "TestPlatform"))
