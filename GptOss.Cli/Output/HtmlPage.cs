@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using GptOss.Cli.Options;
-using GptOss.Reference.Ground;
+using GptOss.Reference.Checkpoints.Storage;
 
 namespace GptOss.Cli.Output;
 

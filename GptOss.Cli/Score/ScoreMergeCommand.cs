@@ -1,6 +1,6 @@
 using System.CommandLine;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Ground;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Scoring;
 
 namespace GptOss.Cli.Score;

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Ground;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Synthetic;
 using Spectre.Console;
 

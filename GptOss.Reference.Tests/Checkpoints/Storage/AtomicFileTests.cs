@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using GptOss.Reference.Ground;
+using GptOss.Reference.Checkpoints.Storage;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints.Storage;

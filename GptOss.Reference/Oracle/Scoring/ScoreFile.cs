@@ -1,4 +1,4 @@
-using GptOss.Reference.Ground;
+using GptOss.Reference.Checkpoints.Storage;
 
 namespace GptOss.Reference.Oracle.Scoring;
 

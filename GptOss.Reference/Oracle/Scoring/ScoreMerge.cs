@@ -1,3 +1,4 @@
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Oracle.Scoring;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Oracle.Packs;

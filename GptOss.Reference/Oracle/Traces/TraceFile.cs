@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
-using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;

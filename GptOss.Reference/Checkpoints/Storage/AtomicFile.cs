@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace GptOss.Reference.Ground;
+namespace GptOss.Reference.Checkpoints.Storage;
 
 /// <summary>
 /// Writes files so that a name holds all of one or what was there before: a temporary name beside it, then a rename. A symbolic link stays, and the file

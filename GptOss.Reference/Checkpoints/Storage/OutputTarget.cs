@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace GptOss.Reference.Ground;
+namespace GptOss.Reference.Checkpoints.Storage;
 
 /// <summary>Where writing to a name leads: symbolic links are followed, and what is not a regular file is told from one.</summary>
 /// <param name="Path">The name behind all links; there may be nothing there yet.</param>
