@@ -29,6 +29,9 @@ public sealed record ModelOptions
 /// <remarks>Source: <c>gpt_oss/torch/model.py</c>, <c>Transformer</c>. One forward pass runs at a time; callers on several threads wait for each other.</remarks>
 public sealed partial class Transformer : IDisposable
 {
+    /// <summary>How often a caller that waits for another's pass looks whether it has been cancelled.</summary>
+    private const int WaitMilliseconds = 20;
+
     private readonly Checkpoint _checkpoint;
     private readonly ModelWeights _weights;
     private readonly Kernels _kernels;
@@ -43,7 +46,6 @@ public sealed partial class Transformer : IDisposable
     private readonly Lock _gate = new();
     private readonly List<int> _wanted = [];
     private readonly List<RowOrigin> _wantedOrigins = [];
-    private Memory<float> _logits;
     private bool _disposed;
 
     private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, bool isVariant)
@@ -79,9 +81,6 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
     public long BytesSavedByPacking => _weights.BytesSaved;
 
-    /// <summary>Where the rows lie that <see cref="Forward(ReadOnlySpan{BatchItem})"/> returned last, for readers on several threads; valid until the next call.</summary>
-    internal ReadOnlyMemory<float> LastLogits => _logits;
-
     /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied unless <see cref="ModelOptions.Pack"/> asks for it.</summary>
     /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>
@@ -115,41 +114,49 @@ public sealed partial class Transformer : IDisposable
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this, Config, Precision);
 
-    /// <summary>Feeds new tokens of any number of sequences and returns the logits that were asked for.</summary>
+    /// <summary>Feeds new tokens of one sequence.</summary>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
+    public Rows Forward(BatchItem item, LogitsBuffer into, CancellationToken cancellation = default) => Forward(new ReadOnlySpan<BatchItem>(in item), into, cancellation);
+
+    /// <summary>Feeds new tokens of any number of sequences and gives the logits that were asked for.</summary>
     /// <param name="batch">Each sequence at most once. Same bits alone or in company, whole or in parts.</param>
-    /// <returns>[wanted rows, vocabulary], in the order of the batch and of its tokens; valid until the next call.</returns>
+    /// <param name="into">Receives the logits; the caller's own.</param>
+    /// <param name="cancellation">
+    /// Looked at while another caller's pass is running and before every block: a chunk of 512 tokens takes the 20b many seconds. The sequences keep the
+    /// length that they had before the chunk that was running, and may go on from there.
+    /// </param>
+    /// <returns>The rows of <paramref name="into"/>: [wanted rows, vocabulary], in the order of the batch and of its tokens.</returns>
     /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a sequence outgrows the context.</exception>
     /// <exception cref="CheckpointFormatException">A weight that the tokens need is not a number.</exception>
-    public Rows Forward(params scoped ReadOnlySpan<BatchItem> batch)
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
+    public Rows Forward(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, CancellationToken cancellation = default)
     {
         NoObserver none = default;
-        return Forward(batch, ref none);
+        return Forward(batch, into, ref none, cancellation);
     }
 
     /// <summary>The same, showing every stage to an observer before it is used.</summary>
     /// <exception cref="InvalidOperationException">The observer runs this model, or leaves experts that cannot be chosen.</exception>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem})"/>
-    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, scoped ref TObserver observer) where TObserver : struct, IStageObserver
+    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
+    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, scoped ref TObserver observer, CancellationToken cancellation = default)
+        where TObserver : struct, IStageObserver
     {
+        ArgumentNullException.ThrowIfNull(into);
         if (_gate.IsHeldByCurrentThread)
             throw new InvalidOperationException("A forward pass is running on this thread: its observer cannot run the model that it observes.");
-        lock (_gate)
+        while (!_gate.TryEnter(WaitMilliseconds))
+            cancellation.ThrowIfCancellationRequested();
+        try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             int rows = Check(batch);
-            if (_logits.Length < (long)rows * Config.VocabSize)
-                _logits = AlignedBuffer.Allocate<float>(rows * Config.VocabSize);
-            Rows logits = new(_logits.Span, rows, Config.VocabSize, Config.VocabSize);
-
-            try
-            {
-                Feed(batch, logits, ref observer);
-            }
-            finally
-            {
-                Forget();
-            }
-            return logits;
+            Feed(batch, into.Reserve(rows, Config.VocabSize), ref observer, cancellation);
+            return into.Show(rows, Config.VocabSize);
+        }
+        finally
+        {
+            Forget();
+            _gate.Exit();
         }
     }
 
@@ -185,7 +192,8 @@ public sealed partial class Transformer : IDisposable
     }
 
     /// <summary>Passes a checked batch through the model, chunk by chunk. Chunks are filled across sequences; how they fall changes no bit.</summary>
-    private void Feed<TObserver>(scoped ReadOnlySpan<BatchItem> batch, Rows logits, scoped ref TObserver observer) where TObserver : struct, IStageObserver
+    private void Feed<TObserver>(scoped ReadOnlySpan<BatchItem> batch, Rows logits, scoped ref TObserver observer, CancellationToken cancellation)
+        where TObserver : struct, IStageObserver
     {
         int item = 0, fed = 0, done = 0;
         while (item < batch.Length)
@@ -200,7 +208,7 @@ public sealed partial class Transformer : IDisposable
                 if (fed < batch[item].Tokens.Length)
                     break;
             }
-            Run(logits.Slice(done, _wanted.Count), ref observer);
+            Run(logits.Slice(done, _wanted.Count), ref observer, cancellation);
             done += _wanted.Count;
             for (int i = firstItem, from = firstFed; i <= item && i < batch.Length; i++, from = 0)
                 batch[i].Sequence.Commit((i < item ? batch[i].Tokens.Length : fed) - from);
@@ -230,7 +238,7 @@ public sealed partial class Transformer : IDisposable
     }
 
     /// <summary>One chunk through the whole model.</summary>
-    private void Run<TObserver>(Rows logits, ref TObserver observer) where TObserver : struct, IStageObserver
+    private void Run<TObserver>(Rows logits, ref TObserver observer, CancellationToken cancellation) where TObserver : struct, IStageObserver
     {
         int tokens = _chunk.Count, hidden = Config.HiddenSize;
         if (tokens == 0)
@@ -243,14 +251,17 @@ public sealed partial class Transformer : IDisposable
 
         for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
         {
+            cancellation.ThrowIfCancellationRequested();
             _scratch.Reset(checked(tokens * AttentionBlock.ScratchFloats(Config)));
             _attention[layer].Forward(x, _chunk, _scratch, ref observer);
+            cancellation.ThrowIfCancellationRequested();
             _scratch.Reset(checked(tokens * ExpertBlock.ScratchFloats(Config)));
             _experts[layer].Forward(x, _chunk, _scratch, ref observer);
         }
 
         if (_wanted.Count == 0)
             return;
+        cancellation.ThrowIfCancellationRequested();
         Rows wanted = _residual.Rows(_wanted.Count, hidden), t = _residual.Rows(_wanted.Count, hidden);
         for (int i = 0; i < _wanted.Count; i++)
             x[_wanted[i]].CopyTo(wanted[i]);

@@ -39,6 +39,7 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
     private readonly int _context = options.Context ?? model.Config.MaxPositions;
     private readonly int _tokensPerCall = Math.Clamp(LogitsFloats / model.Config.VocabSize, 1, Sequence.ChunkTokens);
     private readonly Stack<Sequence> _free = new();
+    private readonly LogitsBuffer _logits = new();
 
     /// <summary>Scores documents, in their order.</summary>
     /// <param name="documents">They are taken as they are needed.</param>
@@ -98,17 +99,14 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
     {
         if (pieces.Count == 0)
             return;
-        CancellingObserver cancelling = new(cancellation);
-        model.Forward([.. pieces.Select(piece => piece.Item)], ref cancelling);
+        model.Forward([.. pieces.Select(piece => piece.Item)], _logits, cancellation);
         (DocumentInWork Work, int Token)[] rows = [.. pieces.SelectMany(piece => piece.Scored.Select(token => (piece.Work, token)))];
-        ReadOnlyMemory<float> logits = model.LastLogits;
-        int width = model.Config.VocabSize;
         Exception?[] failures = new Exception?[rows.Length];
         Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = model.Threads }, row =>
         {
             try
             {
-                rows[row].Work.Take(rows[row].Token, logits.Span.Slice(row * width, width));
+                rows[row].Work.Take(rows[row].Token, _logits[row]);
             }
             catch (Exception e) when (e is LogitsException or ScoringException)
             {
