@@ -7,13 +7,23 @@ namespace GptOss.Reference.Model;
 public sealed record ModelOptions
 {
     /// <summary>Where values are rounded.</summary>
-    public Precision Precision { get; init; } = Precision.Float32;
+    /// <exception cref="ArgumentOutOfRangeException">Not one of the profiles.</exception>
+    public Precision Precision
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Precision), value, "There is no such profile.");
+    } = Precision.Float32;
 
-    /// <summary>Register width.</summary>
+    /// <summary>Register width. One that the machine lacks is refused when the model is loaded.</summary>
     public RegisterWidth Width { get; init; } = RegisterWidths.Widest;
 
     /// <summary>Worker threads; null for the physical cores.</summary>
-    public int? Threads { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Not in 1 … <see cref="WorkerPool.MostThreads"/>.</exception>
+    public int? Threads
+    {
+        get;
+        init => field = WorkerPool.Checked(value, nameof(Threads));
+    }
 
     /// <summary>
     /// Packs the dense weights (attention, router, unembedding) without loss when the model is loaded: a quarter fewer of their bytes for
@@ -21,7 +31,13 @@ public sealed record ModelOptions
     /// </summary>
     public bool Pack { get; init; }
 
-    /// <summary>Stops loading while weights are being packed.</summary>
+    /// <summary>
+    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused for a while.
+    /// Changes no bit.
+    /// </summary>
+    public bool Preload { get; init; }
+
+    /// <summary>Stops loading while weights are copied or packed.</summary>
     public CancellationToken Cancellation { get; init; }
 }
 
@@ -36,24 +52,26 @@ public sealed partial class Transformer : IDisposable
     private readonly ModelWeights _weights;
     private readonly Kernels _kernels;
     private readonly WorkerPool _pool;
-    private readonly bool _isVariant;
+    private readonly Transformer? _owner;               // of a variant: the model whose files, workers and turn it uses
     private readonly RotaryTable _rotary;
     private readonly float[] _norm;
     private readonly AttentionBlock[] _attention;
     private readonly ExpertBlock[] _experts;
     private readonly Scratch _residual = new(), _scratch = new();
     private readonly Chunk _chunk;
-    private readonly Lock _gate = new();
+    private readonly int _chunkTokens;
+    private readonly Lock _gate;
     private readonly List<int> _wanted = [];
     private readonly List<RowOrigin> _wantedOrigins = [];
     private bool _disposed;
 
-    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, bool isVariant)
+    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner)
     {
         _checkpoint = checkpoint;
         _weights = weights;
         _pool = pool;
-        _isVariant = isVariant;
+        _owner = owner;
+        _gate = owner?._gate ?? new();
         GptOssConfig c = Config = variant.Config(checkpoint.Config);
         _kernels = variant.Kernels(kernels);
         _rotary = variant.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
@@ -61,6 +79,7 @@ public sealed partial class Transformer : IDisposable
         _attention = [.. weights.Attention.Select((w, layer) => new AttentionBlock(variant.Attention(w, c), c, layer, _kernels))];
         _experts = [.. weights.Experts.Select((w, layer) => new ExpertBlock(variant.Experts(w, c), c, checkpoint, layer, _kernels))];
         _chunk = new(c.HeadDim);
+        _chunkTokens = ModelLimits.ChunkTokens(c);
     }
 
     /// <summary>The model's numbers.</summary>
@@ -85,6 +104,7 @@ public sealed partial class Transformer : IDisposable
     /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>
     /// <exception cref="CheckpointFormatException">The files are not a gpt-oss checkpoint; the message says which rule of which file.</exception>
+    /// <exception cref="InsufficientMemoryException">The weights are to be preloaded and are larger than the memory that this process may use.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine lacks the register width.</exception>
     public static Transformer Load(string model, ModelOptions? options = null) => Load(Checkpoint.Open(model), options);
 
@@ -96,8 +116,11 @@ public sealed partial class Transformer : IDisposable
         WorkerPool? pool = null;
         try
         {
+            ModelLimits.Require(checkpoint.Config, checkpoint.Folder);
+            if (options.Preload)
+                checkpoint.Preload(cancellation: options.Cancellation);         // first: views that are taken before are of the mapped file
             pool = new(options.Threads ?? Topology.PhysicalCores);
-            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, isVariant: false);
+            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null);
         }
         catch
         {
@@ -107,9 +130,9 @@ public sealed partial class Transformer : IDisposable
         }
     }
 
-    /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. This one must outlive it.</summary>
+    /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. It ends with this one.</summary>
     internal Transformer With(ModelVariant variant) =>
-        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, isVariant: true);
+        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this, Config, Precision);
@@ -148,7 +171,7 @@ public sealed partial class Transformer : IDisposable
             cancellation.ThrowIfCancellationRequested();
         try
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             int rows = Check(batch);
             Feed(batch, into.Reserve(rows, Config.VocabSize), ref observer, cancellation);
             return into.Show(rows, Config.VocabSize);
@@ -184,12 +207,14 @@ public sealed partial class Transformer : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
-            if (_isVariant)
+            if (_owner is not null)
                 return;                                // files and workers are another's
             _pool.Dispose();
             _checkpoint.Dispose();
         }
     }
+
+    private bool IsDisposed => _disposed || _owner is { IsDisposed: true };
 
     /// <summary>Passes a checked batch through the model, chunk by chunk. Chunks are filled across sequences; how they fall changes no bit.</summary>
     private void Feed<TObserver>(scoped ReadOnlySpan<BatchItem> batch, Rows logits, scoped ref TObserver observer, CancellationToken cancellation)
@@ -200,9 +225,9 @@ public sealed partial class Transformer : IDisposable
         {
             Forget();
             int firstItem = item, firstFed = fed;
-            for (; item < batch.Length && _chunk.Count < Sequence.ChunkTokens; fed = 0, item++)
+            for (; item < batch.Length && _chunk.Count < _chunkTokens; fed = 0, item++)
             {
-                int take = Math.Min(batch[item].Tokens.Length - fed, Sequence.ChunkTokens - _chunk.Count);
+                int take = Math.Min(batch[item].Tokens.Length - fed, _chunkTokens - _chunk.Count);
                 Enter(batch[item], fed, take);
                 fed += take;
                 if (fed < batch[item].Tokens.Length)
@@ -252,10 +277,10 @@ public sealed partial class Transformer : IDisposable
         for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();
-            _scratch.Reset(checked(tokens * AttentionBlock.ScratchFloats(Config)));
+            _scratch.Reset(tokens * AttentionBlock.ScratchFloats(Config));
             _attention[layer].Forward(x, _chunk, _scratch, ref observer);
             cancellation.ThrowIfCancellationRequested();
-            _scratch.Reset(checked(tokens * ExpertBlock.ScratchFloats(Config)));
+            _scratch.Reset(tokens * ExpertBlock.ScratchFloats(Config));
             _experts[layer].Forward(x, _chunk, _scratch, ref observer);
         }
 
