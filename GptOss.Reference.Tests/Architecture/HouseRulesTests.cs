@@ -21,10 +21,13 @@ public class HouseRulesTests
         [nameof(HouseRules.Namespaces)] = HouseRules.Namespaces,
         [nameof(HouseRules.Direction)] = HouseRules.Direction,
         [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
+        [nameof(HouseRules.StackSizes)] = HouseRules.StackSizes,
         [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
         [nameof(HouseRules.FolderPages)] = HouseRules.FolderPages,
         [nameof(HouseRules.MachinePaths)] = HouseRules.MachinePaths,
+        [nameof(HouseRules.ToolFolders)] = HouseRules.ToolFolders,
+        [nameof(HouseRules.ToolBorders)] = HouseRules.ToolBorders,
     };
 
     [Theory, MemberData(nameof(Rules))]
@@ -72,6 +75,14 @@ public class HouseRulesTests
     [InlineData("Model/A.cs", "Unsafe.Add(ref a, 1); // an unsafe idea", 0)]
     public void A_pointer_or_a_native_call_is_found_where_it_may_not_be(string path, string text, int findings) =>
         Assert.Equal(findings, HouseRules.EscapeHatches([InLibrary(path, text)]).Count());
+
+    [Theory]
+    [InlineData("float* p = stackalloc float[groups.Count];", 1)]
+    [InlineData("Span<byte> p = stackalloc byte[2 * n];", 1)]
+    [InlineData("const int Most = 4, Half = Most / 2; float** p = stackalloc float*[2 * Half];", 0)]
+    [InlineData("Span<byte> p = stackalloc byte[64];", 0)]
+    public void A_stack_that_grows_with_data_is_found(string text, int findings) =>
+        Assert.Equal(findings, HouseRules.StackSizes([InLibrary("Numerics/A.cs", text)]).Count());
 
     [Fact]
     public void The_command_line_has_no_pointers() =>
@@ -134,6 +145,23 @@ public class HouseRulesTests
     [InlineData("the #workers/ folder", 0)]
     public void A_path_of_one_machine_is_found(string text, int findings) =>
         Assert.Equal(findings, HouseRules.MachinePaths([new SourceFile("docs/a.md", text.Replace('#', '/'))]).Count());
+
+    [Theory]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools.Browser; using GptOss.Tools.Strings; using GptOss.Reference.Harmony;", 0)]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools.Browser; using GptOss.Tools.Python;", 1)]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools;", 1)]
+    [InlineData("A.cs", "namespace GptOss.Tools;", 1)]
+    public void A_tool_that_knows_another_or_lies_outside_its_folder_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.ToolFolders([new SourceFile($"{HouseRules.ToolsProject}/{path}", text)]).Count());
+
+    [Theory]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<PackageReference Include=\"AngleSharp\" />", 1)]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<ProjectReference Include=\"..\\GptOss.Tools\\GptOss.Tools.csproj\" />", 1)]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<InternalsVisibleTo Include=\"GptOss.Tools\" />", 0)]
+    [InlineData("GptOss.Cli/GptOss.Cli.csproj", "<PackageReference Include=\"AngleSharp\" />", 1)]
+    [InlineData("GptOss.Cli/GptOss.Cli.csproj", "<ProjectReference Include=\"..\\GptOss.Tools\\GptOss.Tools.csproj\" />", 0)]
+    public void A_library_that_knows_tools_or_html_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.ToolBorders([new SourceFile(path, text)]).Count());
 
     private static SourceFile InLibrary(string path, string text) => new($"{HouseRules.Library}/{path}", text);
 

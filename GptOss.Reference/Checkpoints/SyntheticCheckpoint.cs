@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace GptOss.Reference.Checkpoints;
 
@@ -57,14 +58,14 @@ public static class SyntheticCheckpoint
     /// <exception cref="CheckpointFormatException">The configuration cannot be.</exception>
     public static long FileBytes(string configJson)
     {
-        byte[] start = Start(Check(configJson), out TensorInfo[] tensors);
+        byte[] start = Start(Check(ref configJson), out TensorInfo[] tensors);
         return start.Length + tensors[^1].End;
     }
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Created where missing.</param>
-    /// <param name="configJson">A configuration in the original dialect; written with the same keys, order and spelling of numbers, indented by
-    /// two.</param>
+    /// <param name="configJson">A configuration. In the original dialect it is written with the same keys, order and spelling of numbers, indented by
+    /// two; one in transformers' becomes one in the original dialect.</param>
     /// <param name="seed">Any number; the golden packs state theirs.</param>
     /// <param name="force">Replaces files that are there; otherwise they are refused.</param>
     /// <param name="progress">Receives bytes written so far, ascending, about once per MiB, from the writing threads.</param>
@@ -76,31 +77,32 @@ public static class SyntheticCheckpoint
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        GptOssConfig config = Check(configJson);
+        GptOssConfig config = Check(ref configJson);
         byte[] start = Start(config, out TensorInfo[] tensors);
         long total = start.Length + tensors[^1].End;
         string model = Path.Combine(folder, ModelName), configFile = Path.Combine(folder, ConfigName);
         foreach (string target in (ReadOnlySpan<string>)[model, configFile])
         {
-            if (!force && Path.Exists(target))
+            if (!force && OutputTarget.Of(target).Replaces)
                 throw new IOException($"{target} exists; give another folder, or force its replacement.");
         }
         RequireSpace(folder, total);
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(model, file => WriteTensors(file, start, tensors, new SyntheticTensor.Source(config, seed), progress, cancellation), total);
-        AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)));
+        var source = new SyntheticTensor.Source(config, seed);
+        AtomicFile.WriteAnywhere(model, total, file => WriteTensors(file, start, tensors, source, progress, cancellation), force);
+        AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)), replace: force);
     }
 
-    private static GptOssConfig Check(string configJson)
+    /// <summary>Reads the configuration, and puts it into the original dialect where it is in the other.</summary>
+    private static GptOssConfig Check(ref string configJson)
     {
+        GptOssConfig config = ConfigReader.Parse(configJson, ConfigName);
         using JsonDocument document = JsonDocuments.Parse(Encoding.UTF8.GetBytes(configJson), ConfigName, "config-json");
-        if (document.RootElement.TryGetProperty("model_type", out _))
-            throw new CheckpointFormatException(ConfigName, "config-value",
-                "model_type is given; synthetic checkpoints take the original dialect, which has none.");
-        if (!document.RootElement.TryGetProperty("num_experts", out _) || !document.RootElement.TryGetProperty("experts_per_token", out _))
-            throw new CheckpointFormatException(ConfigName, "config-missing-key",
-                "the original dialect needs the keys num_experts and experts_per_token.");
-        return ConfigReader.Parse(configJson, ConfigName);
+        if (ConfigReader.DialectOf(document.RootElement) == CheckpointLayout.HuggingFace)
+            configJson = ConfigWriter.Write(config);
+        else if (!document.RootElement.TryGetProperty("num_experts", out _) || !document.RootElement.TryGetProperty("experts_per_token", out _))
+            throw new CheckpointFormatException(ConfigName, "config-missing-key", "the original dialect needs the keys num_experts and experts_per_token.");
+        return config;
     }
 
     private static byte[] Formatted(string configJson)
@@ -112,10 +114,10 @@ public static class SyntheticCheckpoint
     private static byte[] Start(GptOssConfig config, out TensorInfo[] tensors) => SafeTensorsWriter.Start(
         TensorNames.Inventory(config, CheckpointLayout.Original).Select(tensor => (tensor.Name, tensor.DType, tensor.Shape)), null, out tensors);
 
-    private static void WriteTensors(FileStream file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source, IProgress<long>? progress,
+    private static void WriteTensors(SafeFileHandle file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source, IProgress<long>? progress,
         CancellationToken cancellation)
     {
-        RandomAccess.Write(file.SafeFileHandle, start, 0);
+        RandomAccess.Write(file, start, 0);
         long written = start.Length;
         object reporting = new();
         var options = new ParallelOptions
@@ -132,7 +134,7 @@ public static class SyntheticCheckpoint
                 {
                     Span<byte> bytes = buffer.AsSpan(0, chunk.Bytes);
                     chunk.Tensor.Fill(chunk.Position, bytes);
-                    RandomAccess.Write(file.SafeFileHandle, bytes, chunk.FileOffset);
+                    RandomAccess.Write(file, bytes, chunk.FileOffset);
                     if (progress is not null)
                     {
                         lock (reporting)
