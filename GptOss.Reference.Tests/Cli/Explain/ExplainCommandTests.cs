@@ -10,6 +10,7 @@ using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tests.TestPlatform;
 using GptOss.Reference.Tokens;
 using Xunit;

@@ -9,6 +9,7 @@ using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Oracle.Verification;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tests.Oracle.Dumps;
 
 namespace GptOss.Reference.Tests.Oracle.Defects;
