@@ -97,6 +97,9 @@ internal sealed class GenerateCommand
         string[] stops = parsed.GetValue(_stop)!;
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");
+        string? asItIs = parsed.GetValue(_raw) ? "--raw" : parsed.GetValue(_ids) is not null ? "--ids" : null;
+        if (asItIs is not null && Array.Find((Option[])[_effort, _date], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+            throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
         (string? text, int[]? ids) = Prompt(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);

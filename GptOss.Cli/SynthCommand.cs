@@ -13,7 +13,7 @@ internal static class SynthCommand
     {
         var shape = new Option<string>("--shape")
         {
-            Description = "20b, 120b, or a configuration file in the original dialect.",
+            Description = "20b, 120b, or a configuration file, OpenAI's or transformers'.",
             HelpName = "20b|120b|FILE",
             Required = true,
         };
