@@ -123,7 +123,7 @@ public unsafe class HandWritten : IWork
     private static float Experts256(byte* block, byte* scale, float* x)
     {
         Vector256<float> sum = default;
-        Vector128<byte> mask = Vector128.Create((byte)15);
+        var mask = Vector128.Create((byte)15);
         Vector128<sbyte> table = Doubled;
         for (nint k = 0; k < Hidden; k += 32, block += 16, scale++)
         {
@@ -142,7 +142,7 @@ public unsafe class HandWritten : IWork
     private static float Experts128(byte* block, byte* scale, float* x)
     {
         Vector128<float> sum = default;
-        Vector128<byte> mask = Vector128.Create((byte)15);
+        var mask = Vector128.Create((byte)15);
         Vector128<sbyte> table = Doubled;
         for (nint k = 0; k < Hidden; k += 32, block += 16, scale++)
         {

@@ -25,7 +25,7 @@ public class OpenCheckpoint
     [Benchmark]
     public int Open()
     {
-        using Checkpoint checkpoint = Checkpoint.Open(_folder);
+        using var checkpoint = Checkpoint.Open(_folder);
         return checkpoint.Tensors.Count;
     }
 }

@@ -24,7 +24,7 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
-        using Terminal terminal = Terminal.OfProcess();
+        using var terminal = Terminal.OfProcess();
         return Run(args, terminal);
     }
 

@@ -16,7 +16,7 @@ internal static class SpeedForecast
     /// <summary>A sentence, or null where everything fits. Measures the disk for that.</summary>
     internal static string? Of(Checkpoint checkpoint, int context, Precision precision)
     {
-        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision);
+        var need = MemoryNeed.Of(checkpoint.Config, context, precision);
         long free = FreeBytes;
         return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint.Config), DiskBytesPerSecond(checkpoint));
     }
@@ -43,7 +43,9 @@ internal static class SpeedForecast
                 string? line = File.ReadLines("/proc/meminfo").FirstOrDefault(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal));
                 if (line?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, var kibibytes, ..]
                     && long.TryParse(kibibytes, NumberStyles.None, CultureInfo.InvariantCulture, out long available))
+                {
                     return Math.Min(allowed, available * 1024);
+                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -103,7 +103,7 @@ internal sealed class DiffCommand
             Positions = Positions(parsed.GetValue(_positions)),
             As = parsed.GetValue(_as),
         };
-        using Dump reference = Dump.Open(parsed.GetValue(_reference)!, profile);
+        using var reference = Dump.Open(parsed.GetValue(_reference)!, profile);
         using Dump? other = candidate is null ? null : Dump.Open(candidate, profile ?? reference.Precision);
         options = options with { Config = Config(parsed.GetValue(_model), reference, other, terminal) };
         TraceDifference difference = other is not null ? TraceDiff.Compare(reference, other, options, terminal.Cancellation)

@@ -54,7 +54,7 @@ internal sealed class ExplainCommand
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        var tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         if (ids is null)
             ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)
@@ -63,7 +63,7 @@ internal sealed class ExplainCommand
         int position = Position(parsed.GetValue(_position), ids.Length);
 
         string name = Path.Exists(asked) ? new DirectoryInfo(asked).Name : asked;
-        TokenPass pass = TokenPass.Run(model, name, tokenizer, ids, position, terminal.Cancellation);
+        var pass = TokenPass.Run(model, name, tokenizer, ids, position, terminal.Cancellation);
         if (page is not null)
         {
             ExplainHtml.Write(pass, page);

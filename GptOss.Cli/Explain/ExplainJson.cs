@@ -30,7 +30,7 @@ internal static class ExplainJson
 
     private static void WriteStage(Utf8JsonWriter json, TokenPass pass, Stage stage, int layer)
     {
-        StageNote note = StageNote.Of(stage, pass.Model.Config);
+        var note = StageNote.Of(stage, pass.Model.Config);
         json.WriteStartObject();
         json.WriteString("stage", StageNames.Of(stage, layer));
         if (layer >= 0)
@@ -65,7 +65,7 @@ internal static class ExplainJson
 
     private static void WriteValues(Utf8JsonWriter json, float[] values, int[] sizes)
     {
-        ValueSummary summary = ValueSummary.Of(values, sizes);
+        var summary = ValueSummary.Of(values, sizes);
         json.WriteStartArray("first");
         foreach (float value in summary.First)
             WriteNumber(json, value);

@@ -61,7 +61,7 @@ internal static class ExplainText
     private static void WriteStage(TokenPass pass, Stage stage, int layer, bool isFirst, TextWriter to)
     {
         (string symbols, int[] sizes) = StageNote.ShapeOf(stage, pass.Model.Config);
-        StageNote note = StageNote.Of(stage, pass.Model.Config);
+        var note = StageNote.Of(stage, pass.Model.Config);
         to.WriteLine();
         to.WriteLine($"  {StageNames.Of(stage, layer)}  {note.Title}  [{symbols}] = [{string.Join(", ", sizes)}]");
         if (isFirst)
@@ -85,7 +85,7 @@ internal static class ExplainText
 
     private static void WriteValues(float[] values, int[] sizes, TextWriter to)
     {
-        ValueSummary summary = ValueSummary.Of(values, sizes);
+        var summary = ValueSummary.Of(values, sizes);
         to.WriteLine($"    {summary.Start(values.Length)}   {summary.Size()}");
     }
 

@@ -116,7 +116,7 @@ internal sealed class TokenPass
         Model.Unembed(streams, logits);
         for (int row = 0; row < points.Count; row++)
         {
-            LogProbabilities probabilities = LogProbabilities.Of(logits[row], Next[0].Id, TopLens);
+            var probabilities = LogProbabilities.Of(logits[row], Next[0].Id, TopLens);
             Lens.Add(new(points[row].Stage, points[row].Layer, probabilities.Top, Math.Exp(probabilities.Chosen.LogProbability)));
         }
     }

@@ -44,7 +44,7 @@ internal static class ModelChoice
     {
         if (model.Length == 0)
             throw new UsageException("--model is empty; give a folder, a .safetensors file or a name.");
-        Checkpoint checkpoint = Checkpoint.Open(model);
+        var checkpoint = Checkpoint.Open(model);
         foreach (string notice in checkpoint.Notices)
             terminal.Error.WriteLine(notice);
         return checkpoint;

@@ -17,7 +17,7 @@ internal static class PromptIds
         string name = Path.GetFileName(path);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(ReadText(path));
+            using var document = JsonDocument.Parse(ReadText(path));
             if (document.RootElement.ValueKind != JsonValueKind.Array)
                 throw new InputException($"{name}: the document is no array; expected a JSON array of token ids, such as [1, 2, 3].");
             int[] ids = new int[document.RootElement.GetArrayLength()];

@@ -72,7 +72,7 @@ internal sealed class Terminal : IDisposable
             Console.OutputEncoding = utf8;
         var interrupt = new CancellationTokenSource();
         Terminal? created = null;
-        PosixSignalRegistration signal = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+        var signal = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
         {
             if (created?._interruptible is { } inner)
             {

@@ -119,7 +119,7 @@ internal static class ToolsCommand
         var command = new Command("function", "Calls a function of a functions file: runs its program and exits with its code.") { file, name, arguments };
         command.SetAction(parsed =>
         {
-            FunctionTools tools = FunctionTools.FromFile(parsed.GetValue(file)!);
+            var tools = FunctionTools.FromFile(parsed.GetValue(file)!);
             if (parsed.GetValue(name) is not { } called)
             {
                 terminal.Out.Write(Text.Table([.. tools.Functions.Select(function => (string[])[function.Name, function.Description])]));
@@ -198,7 +198,7 @@ internal static class ToolsCommand
         using TextReader reader = TextInput.Open(path, terminal);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(reader.ReadToEnd());
+            using var document = JsonDocument.Parse(reader.ReadToEnd());
             return ToolLines.Saved(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

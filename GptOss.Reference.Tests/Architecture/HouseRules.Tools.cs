@@ -29,10 +29,13 @@ internal static partial class HouseRules
                 continue;
             }
             string expected = $"{ToolsProject}.{file.Folder}", found = NamespacePattern().Match(file.Code).Groups["name"].Value;
-            if (found != expected) yield return $"{file.Path}: declares namespace '{found}'; expected {expected}.";
+            if (found != expected)
+                yield return $"{file.Path}: declares namespace '{found}'; expected {expected}.";
             foreach (Match name in ToolNamePattern().Matches(file.Code))
+            {
                 if (name.Groups["folder"].Value is var folder && folder != file.Folder && !allowed.Contains(folder))
                     yield return $"{file.At(name.Index)}: {file.Folder} may not name {folder}.";
+            }
         }
     }
 

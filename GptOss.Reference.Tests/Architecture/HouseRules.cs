@@ -18,14 +18,18 @@ internal static partial class HouseRules
         {
             string expected = file.Folder is "" ? file.Project : $"{file.Project}.{file.Folder.Replace('/', '.')}";
             if (InLibrary(file) && !Directions.MayName.ContainsKey(file.Folder))
+            {
                 yield return $"{file.Path}: {(file.Folder is "" ? "the project's root" : file.Folder)} is not a folder of the house.";
+            }
             else if (NamespacePattern().Match(file.Code) is { Success: true } found)
             {
                 if (found.Groups["name"].Value is var name && name != expected)
                     yield return $"{file.At(found.Index)}: declares namespace {name}; expected {expected}.";
             }
             else if (!file.Path.EndsWith("/Program.cs", StringComparison.Ordinal))
+            {
                 yield return $"{file.Path}: declares no namespace; expected {expected}.";
+            }
         }
     }
 

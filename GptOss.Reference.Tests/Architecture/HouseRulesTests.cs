@@ -213,13 +213,21 @@ public class HouseRulesTests
     private static IEnumerable<SourceFile> Files(DirectoryInfo folder)
     {
         foreach (FileInfo file in folder.EnumerateFiles())
+        {
             if (TextFiles.Contains(file.Extension) || folder.Name == ".ci")
+            {
                 yield return new SourceFile(
                     Path.GetRelativePath(Repository.Root!, file.FullName).Replace('\\', '/'),
                     File.ReadAllText(file.FullName));
+            }
+        }
         foreach (DirectoryInfo inner in folder.EnumerateDirectories())
+        {
             if (!MadeFolders.Contains(inner.Name))
+            {
                 foreach (SourceFile file in Files(inner))
                     yield return file;
+            }
+        }
     }
 }

@@ -26,11 +26,26 @@ internal static class SourceText
             for (int depth = 0; _at < source.Length;)
             {
                 char c = source[_at];
-                if (At("//")) BlankTo(EndOfLine());
-                else if (At("/*")) BlankTo(After("*/", _at + 2));
-                else if (c == '\'' && EndOfCharacter() is int end) BlankTo(end);
-                else if (c is '"' or '$' or '@' && StartsString(out int dollars, out bool verbatim)) Text(dollars, verbatim);
-                else if (inHole && c == '}' && depth == 0) return;
+                if (At("//"))
+                {
+                    BlankTo(EndOfLine());
+                }
+                else if (At("/*"))
+                {
+                    BlankTo(After("*/", _at + 2));
+                }
+                else if (c == '\'' && EndOfCharacter() is int end)
+                {
+                    BlankTo(end);
+                }
+                else if (c is '"' or '$' or '@' && StartsString(out int dollars, out bool verbatim))
+                {
+                    Text(dollars, verbatim);
+                }
+                else if (inHole && c == '}' && depth == 0)
+                {
+                    return;
+                }
                 else
                 {
                     depth += c == '{' ? 1 : c == '}' ? -1 : 0;
@@ -55,21 +70,33 @@ internal static class SourceText
             while (_at < source.Length)
             {
                 char c = source[_at];
-                if (!raw && verbatim && At("\"\"")) BlankTo(_at + 2);
+                if (!raw && verbatim && At("\"\""))
+                {
+                    BlankTo(_at + 2);
+                }
                 else if (c == '"' && Run('"') >= close)
                 {
                     BlankTo(_at + (raw ? Run('"') : 1));
                     return;
                 }
-                else if (!raw && !verbatim && c == '\\') BlankTo(_at + 2);
+                else if (!raw && !verbatim && c == '\\')
+                {
+                    BlankTo(_at + 2);
+                }
                 else if (dollars > 0 && c == '{' && OpensHole(Run('{'), raw, dollars))
                 {
                     BlankTo(_at + (raw ? Run('{') : 1));
                     Code(inHole: true);
                     BlankTo(_at + (raw ? dollars : 1));
                 }
-                else if (dollars > 0 && !raw && At("{{")) BlankTo(_at + 2);
-                else BlankTo(_at + 1);
+                else if (dollars > 0 && !raw && At("{{"))
+                {
+                    BlankTo(_at + 2);
+                }
+                else
+                {
+                    BlankTo(_at + 1);
+                }
             }
         }
 
@@ -97,8 +124,10 @@ internal static class SourceText
         {
             int from = _at + 1 < source.Length && source[_at + 1] == '\\' ? _at + 3 : _at + 2;
             for (int at = from; at < source.Length && at <= _at + 11 && source[at] != '\n'; at++)
+            {
                 if (source[at] == '\'')
                     return at + 1;
+            }
             return null;
         }
 
@@ -107,7 +136,8 @@ internal static class SourceText
         private int Run(char c)
         {
             int at = _at;
-            while (at < source.Length && source[at] == c) at++;
+            while (at < source.Length && source[at] == c)
+                at++;
             return at - _at;
         }
 
@@ -119,8 +149,10 @@ internal static class SourceText
         private void BlankTo(int end)
         {
             for (end = Math.Min(end, source.Length); _at < end; _at++)
+            {
                 if (_kept[_at] is not ('\n' or '\r'))
                     _kept[_at] = ' ';
+            }
         }
     }
 }

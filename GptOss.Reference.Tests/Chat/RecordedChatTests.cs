@@ -23,7 +23,7 @@ public partial class RecordedChatTests(TinyModel tiny) : IClassFixture<TinyModel
         int[] prompt = Ids(Prompts[index].GetProperty("ids")), continuation = Ids(Continuations[index].GetProperty("f32").GetProperty("continuation"));
         Assert.Equal(prompt, Ids(Continuations[index].GetProperty("ids")));
 
-        HarmonyParser parsed = HarmonyParser.Parse(tiny.Tokenizer, prompt.AsSpan(0, prompt.Length - tiny.Tokenizer.EncodeWithSpecials("<|start|>assistant").Length), null, ParsingMode.Strict);
+        var parsed = HarmonyParser.Parse(tiny.Tokenizer, prompt.AsSpan(0, prompt.Length - tiny.Tokenizer.EncodeWithSpecials("<|start|>assistant").Length), null, ParsingMode.Strict);
         Message[] turns = [.. parsed.Messages.Where(message => message.Role is not (Role.System or Role.Developer))];
         string answer = turns[^1].Role == Role.Tool ? turns[^1].Text : "";
         Conversation conversation = tiny.Conversation(_ => Options(text, answer));
@@ -72,7 +72,7 @@ public partial class RecordedChatTests(TinyModel tiny) : IClassFixture<TinyModel
 
     private static JsonElement Read(string path)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(path));
         return document.RootElement.Clone();
     }
 

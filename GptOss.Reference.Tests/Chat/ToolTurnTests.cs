@@ -13,7 +13,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task A_function_is_called_its_answer_returned_and_the_model_goes_on_from_its_own_tokens()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(weather);
         TurnResult turn = await conversation.AskAsync(Question, null, Cancellation);
         Assert.Equal("It is 21 degrees and sunny in Paris.", turn.Answer);
@@ -40,7 +40,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Python_is_called_on_analysis_and_its_calls_go_with_the_finished_turn()
     {
-        ScriptedTool python = ScriptedTool.Python(_ => "307681\n");
+        var python = ScriptedTool.Python(_ => "307681\n");
         Conversation conversation = With(python);
         TurnResult turn = await conversation.AskAsync("Use python to compute 913 * 337.", null, Cancellation);
         Assert.Equal("913 * 337 = 307681.", turn.Answer);
@@ -63,13 +63,18 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Nothing_runs_that_is_not_on_or_not_allowed()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(new Deaf(weather));
         TurnResult turn = await conversation.AskAsync(Question, null, Cancellation);
         Assert.Equal("There is no tool named functions.get_current_weather. Available: functions.get_current_weather.", turn.Messages[3].Text);
         conversation = With(weather);
         var asked = new List<string>();
-        conversation.Options = conversation.Options with { Allow = (_, call) => { asked.Add(call.Recipient!); return false; } };
+        conversation.Options = conversation.Options with { Allow = (_, call) =>
+        {
+            asked.Add(call.Recipient!);
+            return false;
+        }
+        };
         turn = await conversation.AskAsync(Question, null, Cancellation);
         Assert.Equal("The user did not allow the call to functions.get_current_weather. Do without it.", turn.Messages[3].Text);
         Assert.Equal("functions.get_current_weather", asked[0]);
@@ -79,7 +84,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Calls_have_a_bound()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(weather);
         conversation.Options = conversation.Options with { MaxCalls = 0 };
         TurnResult turn = await conversation.AskAsync(Question, null, Cancellation);

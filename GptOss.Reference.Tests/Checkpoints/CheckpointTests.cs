@@ -27,7 +27,7 @@ public class CheckpointTests
     [Fact]
     public void A_preload_that_is_cancelled_leaves_the_mapping_in_use()
     {
-        using Checkpoint checkpoint = Checkpoint.Open(TestData.Tiny);
+        using var checkpoint = Checkpoint.Open(TestData.Tiny);
         Assert.Throws<OperationCanceledException>(() => checkpoint.Preload(cancellation: new CancellationToken(canceled: true)));
         Assert.Equal(128, checkpoint.Bf16("norm.scale").Span.Length);
     }
@@ -40,8 +40,8 @@ public class CheckpointTests
     [Fact]
     public void Both_layouts_of_the_tiny_checkpoint_hold_the_same_tensors()
     {
-        using Checkpoint huggingFace = Checkpoint.Open(TestData.Tiny);
-        using Checkpoint original = Checkpoint.Open(Path.Combine(TestData.Tiny, "original"));
+        using var huggingFace = Checkpoint.Open(TestData.Tiny);
+        using var original = Checkpoint.Open(Path.Combine(TestData.Tiny, "original"));
         Assert.Equal((CheckpointLayout.HuggingFace, CheckpointLayout.Original), (huggingFace.Layout, original.Layout));
         Assert.Equal((4_590_480, 4_590_480), (huggingFace.TotalBytes, original.TotalBytes));
         Assert.Equal(original.Config, huggingFace.Config);
@@ -62,8 +62,8 @@ public class CheckpointTests
     [Fact]
     public void Query_key_and_value_are_one_part_in_the_original_layout_and_three_in_the_other()
     {
-        using Checkpoint huggingFace = Checkpoint.Open(TestData.Tiny);
-        using Checkpoint original = Checkpoint.Open(Path.Combine(TestData.Tiny, "original"));
+        using var huggingFace = Checkpoint.Open(TestData.Tiny);
+        using var original = Checkpoint.Open(Path.Combine(TestData.Tiny, "original"));
         Assert.Equal([512 * 128], original.Bf16Parts("block.5.attn.qkv.weight").Select(part => part.Length));
         Assert.Equal([256 * 128, 128 * 128, 128 * 128], huggingFace.Bf16Parts("block.5.attn.qkv.weight").Select(part => part.Length));
         Assert.Equal([256, 128, 128], huggingFace.Bf16Parts("block.0.attn.qkv.bias").Select(part => part.Length));
@@ -74,7 +74,7 @@ public class CheckpointTests
     [Fact]
     public void A_view_is_refused_for_a_name_the_model_does_not_have_and_for_the_wrong_type()
     {
-        using Checkpoint checkpoint = Checkpoint.Open(TestData.Tiny);
+        using var checkpoint = Checkpoint.Open(TestData.Tiny);
         Assert.Throws<ArgumentException>(() => checkpoint.Bf16("block.6.attn.sinks"));
         Assert.Throws<ArgumentException>(() => checkpoint.U8("norm.scale"));
         Assert.Throws<ArgumentException>(() => checkpoint.Bf16("block.0.mlp.mlp1_weight.scales"));
@@ -83,7 +83,7 @@ public class CheckpointTests
     [Fact]
     public void Views_throw_after_the_checkpoint_is_closed()
     {
-        Checkpoint checkpoint = Checkpoint.Open(TestData.Tiny);
+        var checkpoint = Checkpoint.Open(TestData.Tiny);
         ReadOnlyMemory<ushort> norm = checkpoint.Bf16(TensorNames.FinalNorm);
         Assert.Equal(128, norm.Span.Length);
         checkpoint.Dispose();
@@ -95,7 +95,7 @@ public class CheckpointTests
     [Fact]
     public void A_file_opens_like_its_folder()
     {
-        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(TestData.Tiny, "original", "model.safetensors"));
+        using var checkpoint = Checkpoint.Open(Path.Combine(TestData.Tiny, "original", "model.safetensors"));
         Assert.Equal(CheckpointLayout.Original, checkpoint.Layout);
         Assert.Equal(93, checkpoint.Tensors.Count);
         Assert.Single(checkpoint.Files);

@@ -30,7 +30,7 @@ public sealed class HostileCheckpointTests : IDisposable
         Assert.Empty(sharded.Notices);
         Assert.Equal(single.Bf16("block.1.attn.qkv.weight").ToArray(),
             sharded.Bf16Parts("block.1.attn.qkv.weight").SelectMany(part => part.ToArray()));
-        using Checkpoint byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
+        using var byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
         Assert.Equal(3, byShard.Files.Count);
     }
 
@@ -38,14 +38,16 @@ public sealed class HostileCheckpointTests : IDisposable
     public void The_original_layout_reads_every_file_of_the_folder_and_refuses_a_name_twice()
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
-        using (SafeTensorsFile all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
+        using (var all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
         {
             foreach (int part in (int[])[0, 1])
+            {
                 SafeTensorsWriter.Write(_folder.File($"model--0000{part + 1}-of-00002.safetensors"), all.Tensors.Where((_, i) => i % 2 == part)
                     .Select(tensor => new TensorEntry(tensor.Name, tensor.DType, tensor.Shape, stream => stream.Write(all.Bytes(tensor.Name).Span))));
+            }
         }
         File.Delete(_folder.File("model.safetensors"));
-        using (Checkpoint checkpoint = Checkpoint.Open(_folder.Path))
+        using (var checkpoint = Checkpoint.Open(_folder.Path))
             Assert.Equal((2, 33), (checkpoint.Files.Count, checkpoint.Tensors.Count));
         File.Copy(_folder.File("model--00001-of-00002.safetensors"), _folder.File("x.safetensors"));
         Refused("duplicate-tensor", "x.safetensors: tensor 'embedding.weight' is also in model--00001-of-00002.safetensors.");
@@ -73,7 +75,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
         SmallCheckpoints.Edit(_folder.File("config.json"), config => config["num_hidden_layers"] = 4096);
-        var e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
         Assert.EndsWith("'block.3.attn.out.weight' is missing; and 61390 more.", e.Message, StringComparison.Ordinal);
         Assert.Contains(": 61410 tensors do not fit config.json: 'block.2.attn.norm.scale' is missing; ", e.Message, StringComparison.Ordinal);
     }
@@ -185,7 +187,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         SmallCheckpoints.Edit(_folder.File(Index), index => index["metadata"]!["total_size"] = size is double number ? number : (string)size);
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         Assert.Equal(notice ? [$"{Index} states a total_size of 1 bytes; the tensors have {checkpoint.TotalBytes}."] : [], checkpoint.Notices);
     }
 
@@ -195,7 +197,7 @@ public sealed class HostileCheckpointTests : IDisposable
         SmallCheckpoints.WriteOriginal(_folder.Path);
         string path = _folder.File("model.safetensors");
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
             at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 3;
@@ -203,10 +205,10 @@ public sealed class HostileCheckpointTests : IDisposable
         byte[] content = File.ReadAllBytes(path);
         content[at] = 255;
         File.WriteAllBytes(path, content);
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         checkpoint.RequireFiniteScales("block.1.mlp.mlp1_weight.scales", expert: 0);
         checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 1);
-        var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 0));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 0));
         Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(checkpoint.RequireFiniteScales).Message);
         Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of weights go from 0 to 254.", e.Message);
     }
@@ -259,7 +261,7 @@ public sealed class HostileCheckpointTests : IDisposable
 
     private void Refused(string rule, string message)
     {
-        var e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
         Assert.Equal(message, e.Message);
         Assert.Equal(rule, e.Rule);
     }

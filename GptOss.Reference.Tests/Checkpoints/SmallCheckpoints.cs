@@ -34,7 +34,7 @@ internal static class SmallCheckpoints
         config["model_type"] = "gpt_oss";
         config["rope_scaling"] = new JsonObject { ["rope_type"] = "yarn", ["factor"] = 32.0, ["truncate"] = false };
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
-        using Checkpoint original = Checkpoint.Open(source.Path);
+        using var original = Checkpoint.Open(source.Path);
         var taken = new Dictionary<string, int>();
         var entries = new List<TensorEntry>();
         foreach (ExpectedTensor tensor in TensorNames.Inventory(original.Config, CheckpointLayout.HuggingFace))
@@ -73,7 +73,7 @@ internal static class SmallCheckpoints
     {
         using var copy = new TemporaryFolder();
         File.Copy(path, copy.File("old"));
-        using SafeTensorsFile old = SafeTensorsFile.Open(copy.File("old"));
+        using var old = SafeTensorsFile.Open(copy.File("old"));
         SafeTensorsWriter.Write(path, old.Tensors.SelectMany(tensor => change(tensor).Select(changed =>
         {
             byte[] content = old.Bytes(tensor.Name).ToArray();

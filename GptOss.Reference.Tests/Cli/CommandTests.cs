@@ -55,7 +55,7 @@ public sealed class CommandTests : IDisposable
         string model = Small(_folder), path = Path.Combine(model, "model.safetensors");
         Assert.Equal(2 * 4 * (64 * 2 + 64 * 1), Run("inspect", "--model", model, "--check", "--json").Json.GetProperty("scales_checked").GetInt32());
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
             at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 5;
@@ -80,7 +80,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Synth_writes_the_recipe_s_bytes_and_refuses_to_replace_them()
     {
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
         string shape = _folder.Write("shape.json", manifest.RootElement.GetProperty("config").GetRawText()), target = _folder.File("out");
         Answer answer = Run("synth", "--shape", shape, "--seed", "7", "--out", target);
         string path = Path.Combine(target, "model.safetensors");
@@ -164,7 +164,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Verify_says_which_stage_fails_and_exits_with_1()
     {
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
         SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8, cancellation: TestContext.Current.CancellationToken);
         Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--model", _folder.File("other"));
         Assert.Equal(1, answer.Code);

@@ -33,7 +33,7 @@ public sealed class OutputFileTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Pipes have no names in folders there.");
         string pipe = _folder.File("pipe");
-        using (Process made = Process.Start("mkfifo", [pipe]))
+        using (var made = Process.Start("mkfifo", [pipe]))
             await made.WaitForExitAsync(TestContext.Current.CancellationToken);
         Task<string> reader = Task.Run(() => File.ReadAllText(pipe), TestContext.Current.CancellationToken);
         Answer answer = Run([.. command, pipe]);

@@ -30,7 +30,7 @@ public sealed class GeneratorTests : IDisposable
     [InlineData(45)]
     public void Greedy_text_is_the_reference_s(int prompt)
     {
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("tiny-greedy"), "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("tiny-greedy"), "manifest.json")));
         JsonElement entry = manifest.RootElement.GetProperty("prompts")[prompt];
         GenerationResult result = _generator.Generate(Ints(entry.GetProperty("ids")), Greedy(512), cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(Ints(entry.GetProperty("f32").GetProperty("continuation")), result.Ids);
@@ -66,7 +66,7 @@ public sealed class GeneratorTests : IDisposable
         GenerationResult expected = _generator.Generate(Prompt(), Sampled(3), cancellation: TestContext.Current.CancellationToken);
         foreach (RegisterWidth width in Enum.GetValues<RegisterWidth>().Where(RegisterWidths.IsSupported))
         {
-            using Transformer other = Transformer.Load(TestData.Tiny, new() { Width = width, Threads = 3 });
+            using var other = Transformer.Load(TestData.Tiny, new() { Width = width, Threads = 3 });
             GenerationResult result = new Generator(other, _tokenizer).Generate(Prompt(), Sampled(3), cancellation: TestContext.Current.CancellationToken);
             Assert.Equal((expected.Text, expected.LogitsHash), (result.Text, result.LogitsHash));
         }
@@ -158,7 +158,7 @@ public sealed class GeneratorTests : IDisposable
         Synthetic(folder).Dispose();
         string path = folder.File("model.safetensors");
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("norm.scale", out TensorInfo norm));
             at = file.FileBytes - file.Tensors[^1].End + norm.Begin;
@@ -168,7 +168,7 @@ public sealed class GeneratorTests : IDisposable
             file.Position = at;
             file.Write([0xC0, 0x7F]);
         }
-        using Transformer model = Transformer.Load(folder.Path);
+        using var model = Transformer.Load(folder.Path);
         LogitsException e = Assert.Throws<LogitsException>(() => new Generator(model, _tokenizer).Generate(new int[] { 1 }, Greedy(1), cancellation: TestContext.Current.CancellationToken));
         Assert.Equal("The logit of id 0 is not a number; no token can be chosen from such a row.", e.Message);
     }

@@ -10,7 +10,7 @@ public class LogProbabilitiesTests
     {
         float[] logits = [0.5f, -1, 3, 2.25f, 3];
         double sum = logits.Sum(logit => Math.Exp(logit));
-        LogProbabilities actual = LogProbabilities.Of(logits, chosen: 3, top: 3);
+        var actual = LogProbabilities.Of(logits, chosen: 3, top: 3);
         Assert.Equal(3, actual.Chosen.Id);
         Assert.Equal(2.25 - Math.Log(sum), actual.Chosen.LogProbability, 1e-14);
         Assert.Equal([2, 4, 3], actual.Top.Select(token => token.Id));       // the tie goes to the smaller id

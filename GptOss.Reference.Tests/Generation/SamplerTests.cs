@@ -67,7 +67,8 @@ public class SamplerTests
 
         // The definition, by sorting everything.
         (int Id, double Weight)[] left = [.. p.Select((value, id) => (id, Math.Pow(value / 0.3, 1 / temperature))).OrderByDescending(t => t.Item2).ThenBy(t => t.id)];
-        if (topK > 0) left = left[..topK];
+        if (topK > 0)
+            left = left[..topK];
         double total = left.Sum(t => t.Weight), sum = 0;
         left = [.. left.TakeWhile(t => { bool before = sum < topP * total; sum += t.Weight; return before; }).Where(t => t.Weight >= minP)];
         total = left.Sum(t => t.Weight);
@@ -139,11 +140,11 @@ public class SamplerTests
     {
         foreach (SamplingOptions options in new SamplingOptions[] { default, new() { Temperature = 1 } })
         {
-            var nan = Assert.Throws<LogitsException>(() => new Sampler().Choose([1, 2, float.NaN, 4], options, 0));
+            LogitsException nan = Assert.Throws<LogitsException>(() => new Sampler().Choose([1, 2, float.NaN, 4], options, 0));
             Assert.Equal("The logit of id 2 is not a number; no token can be chosen from such a row.", nan.Message);
             nan = Assert.Throws<LogitsException>(() => new Sampler().Choose([float.NaN], options, 0));
             Assert.Equal("The logit of id 0 is not a number; no token can be chosen from such a row.", nan.Message);
-            var nothing = Assert.Throws<LogitsException>(() => new Sampler().Choose([-Infinity, -Infinity], options, 0));
+            LogitsException nothing = Assert.Throws<LogitsException>(() => new Sampler().Choose([-Infinity, -Infinity], options, 0));
             Assert.Equal("Every logit is -infinity; no token can be chosen from such a row.", nothing.Message);
             Assert.Throws<ArgumentException>(() => new Sampler().Choose([], options, 0));
         }
@@ -226,14 +227,16 @@ public class SamplerTests
             ulong[] allowed = new ulong[TokenConstraint.MaskWords(logits.Length) + random.Next(2)];
             double share = random.NextDouble();
             for (int bit = 0; bit < allowed.Length * 64; bit++)
-                if (random.NextDouble() < share) allowed[bit / 64] |= 1UL << bit % 64;
+                if (random.NextDouble() < share)
+                    allowed[bit / 64] |= 1UL << bit % 64;
             int one = random.Next(logits.Length);
             allowed[one / 64] |= 1UL << one % 64;
             logits[one] = random.Next(-3, 6);
 
             float[] blended = [.. logits.Select((logit, id) => (allowed[id / 64] >> id % 64 & 1) != 0 ? logit : float.NegativeInfinity)];
             for (int id = 0; id < logits.Length; id++)
-                if (float.IsNegativeInfinity(blended[id]) && random.Next(3) == 0 && (allowed[id / 64] >> id % 64 & 1) == 0) logits[id] = float.NaN;
+                if (float.IsNegativeInfinity(blended[id]) && random.Next(3) == 0 && (allowed[id / 64] >> id % 64 & 1) == 0)
+                    logits[id] = float.NaN;
             var options = new SamplingOptions
             {
                 Temperature = random.Next(3) * 0.7,

@@ -23,7 +23,7 @@ public class StopTokensTests
     {
         using var folder = new TemporaryFolder();
         string path = Copy(folder, layout, config);
-        using Transformer model = Transformer.Load(path);
+        using var model = Transformer.Load(path);
         Assert.Equal([Return, EndOfText, Call], StopTokens.For(model, Tokenizer.ForCheckpoint(path)));
     }
 
@@ -32,7 +32,7 @@ public class StopTokensTests
     {
         using var folder = new TemporaryFolder();
         string path = Copy(folder, "original", """{"eos_token_id": [17, 4095, 4096, 4079]}""");
-        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var checkpoint = Checkpoint.Open(path);
         Assert.Equal([Return, EndOfText, Call, 17, 4095], StopTokens.For(checkpoint, Tokenizer.ForCheckpoint(path)));
     }
 
@@ -42,7 +42,7 @@ public class StopTokensTests
         using var folder = new TemporaryFolder();
         string path = Copy(folder, "original", null, under: "original");
         folder.Write("generation_config.json", """{"eos_token_id": 17}""");
-        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var checkpoint = Checkpoint.Open(path);
         Assert.Equal([17], checkpoint.EosTokenIds());
     }
 
@@ -64,9 +64,9 @@ public class StopTokensTests
         // The toy calls a function here; without <|call|> among the stop tokens it goes on and makes its answer up.
         using var folder = new TemporaryFolder();
         string path = Copy(folder, "original", config);
-        using Transformer model = Transformer.Load(path);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(path);
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("tiny-greedy"), "manifest.json")));
+        using var model = Transformer.Load(path);
+        var tokenizer = Tokenizer.ForCheckpoint(path);
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("tiny-greedy"), "manifest.json")));
         JsonElement recorded = manifest.RootElement.GetProperty("prompts").EnumerateArray()
             .First(prompt => Ints(prompt.GetProperty("f32").GetProperty("continuation")) is [.., Call] ids && ids.Contains(End));
         var options = new GenerationOptions { StopTokens = StopTokens.For(model, tokenizer), MaxTokens = 256 };

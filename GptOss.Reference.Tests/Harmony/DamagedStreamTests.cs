@@ -55,7 +55,7 @@ public class DamagedStreamTests
             int[] ids = O200k.EncodeWithSpecials(text);
             for (int length = 0; length <= ids.Length; length++)
             {
-                HarmonyParser parser = HarmonyParser.Parse(O200k, ids.AsSpan(0, length), Role.Assistant);
+                var parser = HarmonyParser.Parse(O200k, ids.AsSpan(0, length), Role.Assistant);
                 Assert.StartsWith(Letters(parser.Messages), Letters(HarmonyParser.Parse(O200k, ids, Role.Assistant).Messages), StringComparison.Ordinal);
             }
         }
@@ -72,12 +72,14 @@ public class DamagedStreamTests
             for (int count = random.Next(1, 5); count > 0 && ids.Count > 0; count--)
             {
                 int at = random.Next(ids.Count);
-                if (random.Next(2) == 0) ids.RemoveAt(at);
-                else ids.Insert(at, O200k.SpecialId(Structure[random.Next(Structure.Length)])!.Value);
+                if (random.Next(2) == 0)
+                    ids.RemoveAt(at);
+                else
+                    ids.Insert(at, O200k.SpecialId(Structure[random.Next(Structure.Length)])!.Value);
             }
 
             RecoveringTests.CheckRecovery([.. ids], Role.Assistant);
-            HarmonyParser parser = HarmonyParser.Parse(O200k, [.. ids], Role.Assistant);
+            var parser = HarmonyParser.Parse(O200k, [.. ids], Role.Assistant);
             Assert.True(parser.Messages.All(message => message.Recipient?.Contains("admin", StringComparison.Ordinal) != true),
                 $"{O200k.Decode([.. ids])}\n{MessageJson.Text(parser.Messages)}");
         }
@@ -91,7 +93,7 @@ public class DamagedStreamTests
             IReadOnlyList<Message> meant = HarmonyParser.Parse(O200k, ids, Role.Assistant, ParsingMode.Strict).Messages;
             foreach (int[] damaged in damage(ids))
             {
-                HarmonyParser parser = HarmonyParser.Parse(O200k, damaged, Role.Assistant);
+                var parser = HarmonyParser.Parse(O200k, damaged, Role.Assistant);
                 string what = $"{O200k.Decode(damaged)}\n{MessageJson.Text(parser.Messages)}";
                 int next = 0;
                 string found = Letters(parser.Messages);
@@ -112,9 +114,12 @@ public class DamagedStreamTests
         bool isHeader = true;
         for (int at = 0; at < ids.Length; at++)
         {
-            if (ids[at] == O200k.SpecialId("<|message|>")) isHeader = false;
-            else if (ids[at] == O200k.SpecialId("<|start|>")) isHeader = true;
-            else if (isHeader && !IsStructure(ids[at])) yield return at;
+            if (ids[at] == O200k.SpecialId("<|message|>"))
+                isHeader = false;
+            else if (ids[at] == O200k.SpecialId("<|start|>"))
+                isHeader = true;
+            else if (isHeader && !IsStructure(ids[at]))
+                yield return at;
         }
     }
 }

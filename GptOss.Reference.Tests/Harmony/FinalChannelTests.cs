@@ -54,7 +54,7 @@ public class FinalChannelTests
     [Fact]
     public void The_tiny_checkpoints_expected_answer_is_read()
     {
-        Tokenizer tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
+        var tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
         int[] ids = tiny.EncodeWithSpecials("<|channel|>analysis<|message|>88 - 69 = 19.<|end|><|start|>assistant<|channel|>final<|message|>88 - 69 = 19.<|return|>");
         Assert.Equal("88 - 69 = 19.", FinalChannel.Extract(tiny, ids));
     }

@@ -50,7 +50,7 @@ public class PublishedPromptTests
     [Fact]
     public void A_checkpoints_own_tokenizer_is_asked_for_special_tokens_by_name()
     {
-        Tokenizer tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
+        var tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
         int[] ids = PublishedPrompt.Build(tiny, "What is 88 - 69?", ReasoningEffort.Low, new DateOnly(2029, 11, 17));
         Assert.Equal(tiny.SpecialId("<|start|>"), ids[0]);
 

@@ -16,11 +16,13 @@ internal static class RecordedHarmony
     {
         JsonElement recorded = JsonElement.Parse(recordedLine), ours = JsonElement.Parse(found);
         string[] expectedKeys = ["name", .. keys.Where(key => recorded.TryGetProperty(key, out _))];
-        if (!ours.EnumerateObject().Select(property => property.Name).SequenceEqual(expectedKeys)) return $"keys: {found}";
+        if (!ours.EnumerateObject().Select(property => property.Name).SequenceEqual(expectedKeys))
+            return $"keys: {found}";
         foreach (string key in expectedKeys)
         {
             string expected = WithoutWording(recorded.GetProperty(key)), actual = WithoutWording(ours.GetProperty(key));
-            if (expected != actual) return $"{recorded.GetProperty("name")}, {key}:\n  recorded {expected}\n  found    {actual}";
+            if (expected != actual)
+                return $"{recorded.GetProperty("name")}, {key}:\n  recorded {expected}\n  found    {actual}";
         }
 
         return null;

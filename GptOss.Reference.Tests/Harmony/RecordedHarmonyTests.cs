@@ -23,7 +23,7 @@ public class RecordedHarmonyTests
     [Fact]
     public void Streams_parse_as_recorded() => Check("parse.jsonl", 150, line =>
     {
-        JsonElement ours = JsonElement.Parse(RecordedHarmony.Reader.Parse(line));
+        var ours = JsonElement.Parse(RecordedHarmony.Reader.Parse(line));
         Assert.Equal(["name", "strict", "lenient", "recovering"], ours.EnumerateObject().Select(property => property.Name));
         Assert.Equal(["messages", "repairs"], ours.GetProperty("recovering").EnumerateObject().Select(property => property.Name));
         return $"{{\"name\":{ours.GetProperty("name").GetRawText()},\"strict\":{ours.GetProperty("strict").GetRawText()},\"lenient\":{ours.GetProperty("lenient").GetRawText()}}}";
@@ -37,7 +37,7 @@ public class RecordedHarmonyTests
     {
         foreach (string line in RecordedHarmony.Lines("stream.jsonl").Take(8))
         {
-            JsonElement recorded = JsonElement.Parse(line);
+            var recorded = JsonElement.Parse(line);
             string tokens = string.Join(',', recorded.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("token").GetRawText()));
             string stated = $"{{\"name\":{recorded.GetProperty("name").GetRawText()},\"role\":{recorded.GetProperty("role").GetRawText()}," +
                 $"\"strict\":{recorded.GetProperty("strict").GetRawText()},\"tokens\":[{tokens}]}}";
@@ -49,7 +49,9 @@ public class RecordedHarmonyTests
     public void Recovering_loses_no_text_of_a_recorded_stream_and_agrees_with_strict()
     {
         foreach (string line in RecordedHarmony.Lines("parse.jsonl"))
+        {
             RecoveringTests.CheckRecovery([.. JsonElement.Parse(line).GetProperty("tokens").EnumerateArray().Select(id => id.GetInt32())],
                 JsonElement.Parse(line).GetProperty("role").GetString() is null ? null : GptOss.Reference.Harmony.Role.Assistant);
+        }
     }
 }

@@ -123,7 +123,7 @@ public class RecoveringTests
     [Fact]
     public void An_id_without_a_token_hides_what_follows_it_from_the_message_and_the_repair_shows_it()
     {
-        HarmonyParser parser = HarmonyParser.Parse(O200k, [200008, 24912, -1, 2375, 200007], Role.Assistant);
+        var parser = HarmonyParser.Parse(O200k, [200008, 24912, -1, 2375, 200007], Role.Assistant);
         Assert.Equal("assistant  hello\uFFFD", Shown(parser.Messages.Single()));
         Assert.Equal("2 UnknownToken <|id -1|> world", Shown(parser.Repairs.Single()));
     }
@@ -134,8 +134,10 @@ public class RecoveringTests
         var parser = new HarmonyParser(O200k, Role.Assistant);
         var deltas = new List<MessageDelta>();
         foreach (int id in O200k.EncodeWithSpecials("<|channel|>commentary to=functions.f<|message|>💖!<|call|><|start|>assistant<|channel|>final so"))
-            if (parser.Append(id) is { } delta) deltas.Add(delta);
-        if (parser.End() is { } last) deltas.Add(last);
+            if (parser.Append(id) is { } delta)
+                deltas.Add(delta);
+        if (parser.End() is { } last)
+            deltas.Add(last);
         Assert.Equal(
             [
                 new MessageDelta(0, Role.Assistant, "commentary", "functions.f", null, "💖"),
@@ -169,12 +171,14 @@ public class RecoveringTests
         var byMessage = new Dictionary<int, string>();
         void Collect(MessageDelta? delta)
         {
-            if (delta is { } part) byMessage[part.Message] = byMessage.GetValueOrDefault(part.Message, "") + part.Text;
+            if (delta is { } part)
+                byMessage[part.Message] = byMessage.GetValueOrDefault(part.Message, "") + part.Text;
         }
-
-        foreach (int id in ids) Collect(parser.Append(id));
+        foreach (int id in ids)
+            Collect(parser.Append(id));
         Collect(parser.End());
-        for (int i = 0; i < parser.Messages.Count; i++) Assert.Equal(parser.Messages[i].Text, byMessage.GetValueOrDefault(i, ""));
+        for (int i = 0; i < parser.Messages.Count; i++)
+            Assert.Equal(parser.Messages[i].Text, byMessage.GetValueOrDefault(i, ""));
 
         // No text is lost: every character that is no white space and belongs to no role's word is in a message or in a repair.
         if (ids.All(O200k.IsKnown))
@@ -182,7 +186,8 @@ public class RecoveringTests
             string held = string.Concat(parser.Messages.Select(message => $"{message.Name}to={message.Recipient}{message.Channel}{message.ContentType}{message.Text}")) +
                 string.Concat(parser.Repairs.Select(repair => repair.Text));
             string text = O200k.Decode([.. ids.Where(id => !Special.Contains(id))]);
-            foreach (string word in (string[])["assistant", "user", "to="]) text = text.Replace(word, "", StringComparison.Ordinal);
+            foreach (string word in (string[])["assistant", "user", "to="])
+                text = text.Replace(word, "", StringComparison.Ordinal);
             foreach (IGrouping<char, char> letters in text.Where(c => c is > ' ' and <= '~').GroupBy(c => c))
                 Assert.True(held.Count(c => c == letters.Key) >= letters.Count(), $"'{letters.Key}' of '{text}' is in no message and in no repair: {held}");
         }
@@ -196,8 +201,8 @@ public class RecoveringTests
         catch (HarmonyFormatException)
         {
         }
-
-        if (strict is null || !HasPlainHeaders(ids, role) || !strict.Messages.All(MeansWhatItSays)) return;
+        if (strict is null || !HasPlainHeaders(ids, role) || !strict.Messages.All(MeansWhatItSays))
+            return;
         Assert.Equal(strict.Messages, parser.Messages);
         Assert.All(parser.Repairs, repair => Assert.Equal(RepairKind.UnknownToken, repair.Kind));
     }
@@ -221,7 +226,8 @@ public class RecoveringTests
             }
             else if (state == ParserState.Content)
             {
-                if (id is 200002 or 200007 or 200012) state = ParserState.ExpectStart;
+                if (id is 200002 or 200007 or 200012)
+                    state = ParserState.ExpectStart;
             }
             else if (id == 200008)
             {
@@ -231,7 +237,8 @@ public class RecoveringTests
             {
                 channels += id == 200005 ? 1 : 0;
                 constrains += id == 200003 ? 1 : 0;
-                if (channels > 1 || constrains > 1 || (O200k.IsSpecial(id) && id is not (200003 or 200005))) return false;
+                if (channels > 1 || constrains > 1 || (O200k.IsSpecial(id) && id is not (200003 or 200005)))
+                    return false;
             }
         }
 

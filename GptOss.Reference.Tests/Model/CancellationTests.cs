@@ -67,7 +67,7 @@ public class CancellationTests(SmallModels models) : IClassFixture<SmallModels>
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
         using var release = new ManualResetEventSlim();
         using var running = new ManualResetEventSlim();
-        Task other = Task.Run(() =>
+        var other = Task.Run(() =>
         {
             Holds observer = new(running, release);
             model.Forward([new(model.NewSequence(), new[] { 1 }, LogitRows.Last)], new(), ref observer);

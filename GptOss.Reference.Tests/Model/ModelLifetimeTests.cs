@@ -16,7 +16,7 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     [Fact]
     public void A_model_that_no_one_disposed_is_collected_and_its_threads_end()
     {
-        using Process process = Process.GetCurrentProcess();
+        using var process = Process.GetCurrentProcess();
         int before = process.Threads.Count;
         WeakReference model = RunAndDrop();
 
@@ -83,7 +83,7 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     public void Preloading_is_asked_for_when_a_model_is_loaded_and_changes_no_bit()
     {
         using Transformer mapped = SmallModels.Load(Smallest);
-        using Transformer copied = Transformer.Load(Smallest, new() { Threads = 1, Preload = true });
+        using var copied = Transformer.Load(Smallest, new() { Threads = 1, Preload = true });
         Bits.Equal(SmallModels.Logits(mapped, mapped.NewSequence(), new[] { 3, 4 }), SmallModels.Logits(copied, copied.NewSequence(), new[] { 3, 4 }), "preloaded");
         Assert.Throws<OperationCanceledException>(() => Transformer.Load(Smallest, new() { Preload = true, Cancellation = new(canceled: true) }));
     }

@@ -39,7 +39,7 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
     {
         int[] ids = SmallModels.Ids(30, 4096, 5);
         using Transformer plain = SmallModels.Load(TestData.Tiny, 2, precision: precision);
-        using Transformer packed = Transformer.Load(TestData.Tiny, new ModelOptions { Threads = 2, Precision = precision, Pack = true });
+        using var packed = Transformer.Load(TestData.Tiny, new ModelOptions { Threads = 2, Precision = precision, Pack = true });
         Assert.Equal(0, plain.BytesSavedByPacking);
         Assert.True(packed.BytesSavedByPacking > 0);
         foreach (int[] pieces in (int[][])[[30], [1], [7, 1, 5]])

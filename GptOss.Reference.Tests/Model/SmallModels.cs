@@ -40,7 +40,7 @@ public sealed class SmallModels : IDisposable
     {
         get
         {
-            using JsonDocument manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+            using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
             return manifest.RootElement.Clone();
         }
     }
@@ -66,7 +66,7 @@ public sealed class SmallModels : IDisposable
         foreach (string file in Directory.EnumerateFiles(folder))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         long begin;
-        using (Checkpoint checkpoint = Checkpoint.Open(copy))
+        using (var checkpoint = Checkpoint.Open(copy))
         {
             StoredTensor stored = checkpoint.Tensors.Single(t => t.Info.Name == tensor);
             begin = new FileInfo(stored.File).Length - checkpoint.Tensors.Max(t => t.Info.End) + stored.Info.Begin;

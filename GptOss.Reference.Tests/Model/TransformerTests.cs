@@ -99,7 +99,7 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
     [Fact]
     public void A_width_that_the_machine_lacks_is_refused_and_leaves_no_threads_behind()
     {
-        using Process process = Process.GetCurrentProcess();
+        using var process = Process.GetCurrentProcess();
         int before = process.Threads.Count;
         foreach (RegisterWidth width in (RegisterWidth[])[.. Enum.GetValues<RegisterWidth>().Where(w => !w.IsSupported()), (RegisterWidth)7])
             Assert.Throws<PlatformNotSupportedException>(() => SmallModels.Load(Smallest, threads: 300, width: width));

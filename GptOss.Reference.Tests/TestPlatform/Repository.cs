@@ -15,8 +15,10 @@ internal static class Repository
     private static string? FindRoot()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
             if (File.Exists(Path.Combine(folder.FullName, "GptOss.sln")))
                 return folder.FullName;
+        }
         return null;
     }
 }

@@ -20,7 +20,8 @@ internal static class MixedText
     private static string Join(Random random, int most, string[] parts)
     {
         var text = new StringBuilder();
-        for (int left = random.Next(most + 1); left > 0; left--) text.Append(parts[random.Next(parts.Length)]);
+        for (int left = random.Next(most + 1); left > 0; left--)
+            text.Append(parts[random.Next(parts.Length)]);
         return text.ToString();
     }
 }

@@ -31,7 +31,8 @@ public class TokenizerGoldenTests
     {
         Golden[] goldens = Read("special.jsonl");
         Assert.Equal(60, goldens.Length);
-        foreach ((string text, int[] ids) in goldens) Assert.Equal(ids, O200k.EncodeWithSpecials(text));
+        foreach ((string text, int[] ids) in goldens)
+            Assert.Equal(ids, O200k.EncodeWithSpecials(text));
     }
 
     [Theory]
@@ -123,7 +124,8 @@ public class TokenizerGoldenTests
         int[] actual = O200k.Encode(text);
         Assert.Equal(ids, string.Join(' ', actual));
         Assert.Equal(text, O200k.DecodeUtf8(actual));
-        if (pieces.Length > 0) Assert.Equal(pieces, Tokenizer.Split(text));
+        if (pieces.Length > 0)
+            Assert.Equal(pieces, Tokenizer.Split(text));
     }
 
     [Fact]
@@ -135,7 +137,7 @@ public class TokenizerGoldenTests
     [Fact]
     public void The_tiny_checkpoints_own_tokenizer_encodes_its_recorded_prompts()
     {
-        Tokenizer tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
+        var tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
         Assert.Equal(4096, tiny.Count);
         Assert.Equal(4075, tiny.SpecialId("<|startoftext|>"));
         Assert.Equal(4082, tiny.SpecialId("<|channel|>"));

@@ -42,7 +42,7 @@ public sealed class TokenizerJsonTests : IDisposable
 
     private void Refused(string json, string sentence)
     {
-        var error = Assert.Throws<TokenizerFormatException>(() => Load(json));
+        TokenizerFormatException error = Assert.Throws<TokenizerFormatException>(() => Load(json));
         Assert.Equal($"{_path}: {sentence}", error.Message);
     }
 
@@ -320,21 +320,25 @@ public sealed class TokenizerJsonTests : IDisposable
     public void The_published_settings_are_accepted_in_full()
     {
         JsonObject file = Good();
-        foreach (string name in new[] { "version", "truncation", "padding" }) file[name] = name == "version" ? "1.0" : JsonNode.Parse("""{"max_length":512}""");
+        foreach (string name in new[] { "version", "truncation", "padding" })
+            file[name] = name == "version" ? "1.0" : JsonNode.Parse("""{"max_length":512}""");
         file["post_processor"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false,"use_regex":true}""");
         file["decoder"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}""");
         Steps(file)[0]!["invert"] = false;
         Steps(file)[1]!["trim_offsets"] = true;
-        foreach (string name in new[] { "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix" }) file["model"]![name] = null;
-        foreach (string name in new[] { "fuse_unk", "byte_fallback", "ignore_merges" }) file["model"]![name] = false;
+        foreach (string name in new[] { "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix" })
+            file["model"]![name] = null;
+        foreach (string name in new[] { "fuse_unk", "byte_fallback", "ignore_merges" })
+            file["model"]![name] = false;
         Assert.Equal([0x20, 256, 257], Load(file.ToJsonString()).EncodeWithSpecials(" ab<|end|>"));
     }
 
     [Fact]
     public void A_file_of_more_than_256_MiB()
     {
-        using (FileStream file = File.OpenWrite(_path)) file.SetLength((256L << 20) + 1);
-        var error = Assert.Throws<TokenizerFormatException>(() => Tokenizer.FromJson(_path));
+        using (FileStream file = File.OpenWrite(_path))
+            file.SetLength((256L << 20) + 1);
+        TokenizerFormatException error = Assert.Throws<TokenizerFormatException>(() => Tokenizer.FromJson(_path));
         Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{_path}: a tokenizer.json is at most 268435456 bytes; this file has 268435457."), error.Message);
     }
 }

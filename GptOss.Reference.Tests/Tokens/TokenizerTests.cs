@@ -16,7 +16,8 @@ public class TokenizerTests
     public void The_table_is_the_published_file()
     {
         var file = new StringBuilder();
-        for (int id = 0; id < 199_998; id++) file.Append(Convert.ToBase64String(O200k.TokenBytes(id).Span)).Append(' ').Append(id).Append('\n');
+        for (int id = 0; id < 199_998; id++)
+            file.Append(Convert.ToBase64String(O200k.TokenBytes(id).Span)).Append(' ').Append(id).Append('\n');
         byte[] bytes = Encoding.ASCII.GetBytes(file.ToString());
         Assert.Equal(3_613_922, bytes.Length);
         Assert.Equal("446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d", Convert.ToHexStringLower(SHA256.HashData(bytes)));
@@ -37,8 +38,8 @@ public class TokenizerTests
                 Assert.Equal(id, O200k.SpecialId(O200k.SpecialName(id)!));
                 Assert.Equal([id], O200k.EncodeWithSpecials(O200k.SpecialName(id)!));
             }
-
-            if (!System.Text.Unicode.Utf8.IsValid(bytes)) notTextAlone++;
+            if (!System.Text.Unicode.Utf8.IsValid(bytes))
+                notTextAlone++;
             longest = Math.Max(longest, bytes.Length);
         }
 
@@ -97,7 +98,7 @@ public class TokenizerTests
     public void An_unknown_id_is_named_by_decode_and_refused_by_the_strict_forms()
     {
         Assert.Equal("hello<|id 201088|> world<|id -1|>", O200k.Decode([24912, 201088, 2375, -1]));
-        var error = Assert.Throws<TokenDecodingException>(() => O200k.DecodeBytes([24912, 99999999]));
+        TokenDecodingException error = Assert.Throws<TokenDecodingException>(() => O200k.DecodeBytes([24912, 99999999]));
         Assert.Equal("Invalid token for decoding: 99999999; this tokenizer has ids 0 to 201087.", error.Message);
         Assert.False(O200k.IsKnown(201088));
         Assert.False(O200k.IsKnown(-1));
@@ -107,7 +108,7 @@ public class TokenizerTests
     public void Strict_decoding_refuses_half_a_character()
     {
         Assert.Contains("Chicken", O200k.Decode([132990, 9552]), StringComparison.Ordinal);
-        var error = Assert.Throws<TokenDecodingException>(() => O200k.DecodeUtf8([9552, 24912]));
+        TokenDecodingException error = Assert.Throws<TokenDecodingException>(() => O200k.DecodeUtf8([9552, 24912]));
         Assert.Equal("Invalid utf-8: no whole character begins at byte 1 of the 8 decoded.", error.Message);
     }
 
@@ -136,7 +137,7 @@ public class TokenizerTests
     [Fact]
     public void The_packages_own_tokenizer_agrees_where_its_pattern_does()
     {
-        TiktokenTokenizer package = TiktokenTokenizer.CreateForEncoding("o200k_base");
+        var package = TiktokenTokenizer.CreateForEncoding("o200k_base");
         var random = new Random(7);
         for (int round = 0; round < 3000; round++)
         {

@@ -17,7 +17,8 @@ internal static class RunningProcesses
         var clock = Stopwatch.StartNew();
         while (Count(mark) > 0)
         {
-            if (clock.Elapsed > Patience) return false;
+            if (clock.Elapsed > Patience)
+                return false;
             await Task.Delay(20);
         }
         return true;
@@ -31,7 +32,8 @@ internal static class RunningProcesses
         {
             try
             {
-                if (File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0') is ["sleep", var argument, ..] && argument == mark) count++;
+                if (File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0') is ["sleep", var argument, ..] && argument == mark)
+                    count++;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -74,8 +74,10 @@ public static class ConversationFile
             {
                 if (item is DeveloperContent developer)
                     tools.AddRange((developer.Tools?.Values ?? []).SelectMany(space => space.Recipients));
-                if (item is DeveloperContent { Instructions: { Length: > 0 } said }) parts.Add(said);
-                if (item is TextContent { Text: { Length: > 0 } text }) parts.Add(text);
+                if (item is DeveloperContent { Instructions: { Length: > 0 } said })
+                    parts.Add(said);
+                if (item is TextContent { Text: { Length: > 0 } text })
+                    parts.Add(text);
             }
             // What a tool adds comes again with the tool.
             instructions = string.Join("\n", parts).Replace(BuiltInTools.ApplyPatchInstructions, "", StringComparison.Ordinal).TrimEnd('\n');
@@ -100,8 +102,10 @@ public static class ConversationFile
     private static void Require(Message message, string at)
     {
         if (message.Role is Role.System or Role.Developer)
+        {
             throw new HarmonyFormatException(
                 $"{at} is a {message.Role.Word()} message; it may only stand at the beginning, system before developer.");
+        }
         if (message.Content.Any(item => item is not TextContent))
             throw new HarmonyFormatException($"{at} is a message of the {message.Role.Word()} with content that is no text.");
         if (message.Role == Role.Tool && string.IsNullOrEmpty(message.Name))

@@ -14,8 +14,10 @@ internal static class ConversationHead
         foreach (ITool tool in options.Tools)
         {
             ToolNamespace declared = tool.Declaration;
-            if (declared.Name == ToolNamespace.FunctionsName) functions.AddRange(declared.Tools);
-            else builtIn.Add(declared);
+            if (declared.Name == ToolNamespace.FunctionsName)
+                functions.AddRange(declared.Tools);
+            else
+                builtIn.Add(declared);
         }
         RequireUnique(builtIn.Select(space => space.Name));
         RequireUnique(functions.Select(function => $"functions.{function.Name}"));

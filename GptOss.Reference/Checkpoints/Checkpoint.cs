@@ -61,10 +61,10 @@ public sealed class Checkpoint : IDisposable
     {
         if (!BitConverter.IsLittleEndian)
             throw new PlatformNotSupportedException("Checkpoints are little-endian and are mapped as they are; this machine is big-endian.");
-        CheckpointFolder folder = CheckpointFolder.Resolve(folderOrFileOrHubName);
+        var folder = CheckpointFolder.Resolve(folderOrFileOrHubName);
         var notices = new List<string>(folder.Notices);
         GptOssConfig config = ConfigReader.Read(folder.ConfigPath, notices);
-        Shards shards = Shards.Open(folder, notices);
+        var shards = Shards.Open(folder, notices);
         try
         {
             InventoryCheck.Require(folder.FolderPath, config, folder.Layout, shards.Tensors);
@@ -156,7 +156,7 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
     public IReadOnlyList<int> EosTokenIds()
     {
-        GenerationConfig? config = GenerationConfig.Find(Folder);
+        var config = GenerationConfig.Find(Folder);
         if (config is null && new DirectoryInfo(Folder) is { Name: "original", Parent: { } parent })
             config = GenerationConfig.Find(parent.FullName);
         return config?.EosTokenIds ?? [];

@@ -109,8 +109,10 @@ public sealed class CheckpointFolder
         if (hasIndex || hasConfig && ConfigReader.LayoutOf(config) == CheckpointLayout.HuggingFace)
         {
             if (hasOriginal && !IsComplete(folder, index, hasConfig, hasIndex))
+            {
                 return new CheckpointFolder(original, CheckpointLayout.Original, Safetensors(original),
                     [$"{Printable.Clip(folder)} is incomplete in the transformers layout; using {OriginalName}/ inside it."]);
+            }
             if (!hasConfig)
                 throw new CheckpointFormatException(config, "no-such-checkpoint", "the configuration is missing beside the index file.");
             if (hasIndex)
@@ -138,12 +140,16 @@ public sealed class CheckpointFolder
         if (name == ConfigName || name == ShardIndex.FileName)
             return OfFolder(folder);
         if (!name.EndsWith(".safetensors", StringComparison.Ordinal))
+        {
             throw new CheckpointFormatException(file, "not-safetensors", FileKind.Guess(Start(file)) is { } kind
                 ? $"this is {kind}." : "the name does not end in .safetensors; give a safetensors file or the folder that holds it.");
+        }
         string config = Path.Combine(folder, ConfigName);
         if (!File.Exists(config))
+        {
             throw new CheckpointFormatException(file, "no-such-checkpoint",
                 "there is no config.json beside the file; it says what shape the tensors have.");
+        }
         bool isShard = name.Contains("-of-", StringComparison.Ordinal);
         return isShard ? OfFolder(folder) : new CheckpointFolder(folder, ConfigReader.LayoutOf(config), [file], []);
     }

@@ -72,8 +72,10 @@ public static class HuggingFaceCache
             return null;
         string revision = System.Text.Encoding.UTF8.GetString(Files.ReadAll(reference, MaxRevisionBytes)).Trim();
         if (!IsPlain(revision))
+        {
             throw new CheckpointFormatException(reference, "cache-reference",
                 $"the reference holds '{Printable.Clip(revision)}'; expected a revision of letters and digits.");
+        }
         string snapshot = Path.Combine(model, "snapshots", revision);
         return Directory.Exists(snapshot) ? snapshot : null;
     }

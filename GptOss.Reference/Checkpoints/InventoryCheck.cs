@@ -17,8 +17,10 @@ internal static class InventoryCheck
     internal static void Require(string folder, GptOssConfig config, CheckpointLayout layout, IReadOnlyDictionary<string, StoredTensor> stored)
     {
         if (stored.Keys.FirstOrDefault(IsUnquantised) is { } plain)
+        {
             throw new CheckpointFormatException(folder, "unquantised",
                 $"tensor '{Printable.Clip(plain)}' has no _blocks: this is an unquantised fine-tune, whose experts are stored transposed and not as MXFP4; it is not supported.");
+        }
         var problems = new List<string>(Shown);
         long count = 0, found = 0;
         foreach (ExpectedTensor expected in TensorNames.Inventory(config, layout))
@@ -43,8 +45,10 @@ internal static class InventoryCheck
             }
         }
         if (count > 0)
+        {
             throw new CheckpointFormatException(folder, "inventory",
                 $"{count} {(count == 1 ? "tensor does" : "tensors do")} not fit config.json: {string.Join("; ", problems)}{(count > Shown ? $"; and {count - Shown} more" : "")}.");
+        }
 
         void Add(string problem)
         {

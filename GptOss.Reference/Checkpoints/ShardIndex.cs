@@ -32,8 +32,10 @@ internal sealed class ShardIndex
     {
         using JsonDocument document = JsonDocuments.Parse(Files.ReadAll(path, JsonDocuments.MaxBytes), path, "index-json");
         if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
+        {
             throw new CheckpointFormatException(path, "weight-map",
                 "weight_map is missing or not an object; expected tensor names and the files that hold them.");
+        }
         var fileOf = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (JsonProperty entry in map.EnumerateObject())
         {
@@ -41,8 +43,10 @@ internal sealed class ShardIndex
                 throw new CheckpointFormatException(path, "weight-map",
                     $"weight_map '{Printable.Clip(entry.Name)}' is {JsonDocuments.Shown(entry.Value)}; expected a file name.");
             if (!IsPlainName(file))
+            {
                 throw new CheckpointFormatException(path, "shard-name",
                     $"weight_map '{Printable.Clip(entry.Name)}' names the file '{Printable.Clip(file)}'; expected a plain name that ends in .safetensors.");
+            }
             fileOf.Add(entry.Name, file);
         }
         if (fileOf.Count == 0)

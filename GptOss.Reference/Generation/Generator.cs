@@ -59,10 +59,13 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
         int[] fed = new int[1];
         while (true)
         {
-            if (cancellation.IsCancellationRequested) return answer.End(FinishReason.Cancelled, prompt.Length);
+            if (cancellation.IsCancellationRequested)
+                return answer.End(FinishReason.Cancelled, prompt.Length);
             fed[0] = sampler.Choose(logits[0], options.Sampling, sequence.Length);
-            if (answer.Add(fed[0], logits[0])) return answer.End(FinishReason.Stop, prompt.Length);
-            if (answer.Count >= most) return answer.End(FinishReason.Length, prompt.Length);
+            if (answer.Add(fed[0], logits[0]))
+                return answer.End(FinishReason.Stop, prompt.Length);
+            if (answer.Count >= most)
+                return answer.End(FinishReason.Length, prompt.Length);
             try
             {
                 model.Forward(new BatchItem(sequence, fed, LogitRows.Last), logits, cancellation);
@@ -98,7 +101,8 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
             _ids.Add(id);
             _hash.Add(logits);
             LogProbabilities? logProbabilities = options.TopLogProbabilities is { } top ? LogProbabilities.Of(logits, id, top) : null;
-            if (logProbabilities is not null) _logProbabilities!.Add(logProbabilities);
+            if (logProbabilities is not null)
+                _logProbabilities!.Add(logProbabilities);
             bool isStop = options.StopTokens.Contains(id);
             string text = isStop ? "" : _stop.Append(_decoder.Append(id));
             _text.Append(text);

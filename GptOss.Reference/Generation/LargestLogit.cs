@@ -20,13 +20,14 @@ internal static class LargestLogit
     /// <exception cref="LogitsException">A logit is NaN, or all are −∞.</exception>
     internal static int First(ReadOnlySpan<float> logits)
     {
-        if (logits.IsEmpty) throw new ArgumentException("A row of logits has at least one.", nameof(logits));
+        if (logits.IsEmpty)
+            throw new ArgumentException("A row of logits has at least one.", nameof(logits));
         ref float row = ref MemoryMarshal.GetReference(logits);
         Vector512<float> largest = Vector512.Create(float.NegativeInfinity), numbers = Vector512<float>.AllBitsSet;
         int id = 0;
         for (; id <= logits.Length - Lanes; id += Lanes)
         {
-            Vector512<float> block = Vector512.LoadUnsafe(ref row, (nuint)id);
+            var block = Vector512.LoadUnsafe(ref row, (nuint)id);
             largest = Vector512.ConditionalSelect(Vector512.GreaterThan(block, largest), block, largest);
             numbers &= Vector512.Equals(block, block);
         }
@@ -38,9 +39,10 @@ internal static class LargestLogit
             top = logits[id] > top ? logits[id] : top;
             anyNaN |= float.IsNaN(logits[id]);
         }
-
-        if (anyNaN) throw NotANumber(FirstNaN(logits, allowed: default));
-        if (float.IsNegativeInfinity(top)) throw new LogitsException("Every logit is -infinity; no token can be chosen from such a row.");
+        if (anyNaN)
+            throw NotANumber(FirstNaN(logits, allowed: default));
+        if (float.IsNegativeInfinity(top))
+            throw new LogitsException("Every logit is -infinity; no token can be chosen from such a row.");
         return logits.IndexOf(top);
     }
 
@@ -48,7 +50,8 @@ internal static class LargestLogit
     /// <exception cref="LogitsException">An allowed logit is NaN, or all are −∞.</exception>
     internal static int First(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
     {
-        if (logits.IsEmpty) throw new ArgumentException("A row of logits has at least one.", nameof(logits));
+        if (logits.IsEmpty)
+            throw new ArgumentException("A row of logits has at least one.", nameof(logits));
         if (allowed.Length < TokenConstraint.MaskWords(logits.Length))
             throw new ArgumentException($"A mask over {logits.Length} ids has {TokenConstraint.MaskWords(logits.Length)} words.", nameof(allowed));
         ref float row = ref MemoryMarshal.GetReference(logits);
@@ -74,8 +77,8 @@ internal static class LargestLogit
             top = logit > top ? logit : top;
             anyNaN |= float.IsNaN(logit);
         }
-
-        if (anyNaN) throw NotANumber(FirstNaN(logits, allowed));
+        if (anyNaN)
+            throw NotANumber(FirstNaN(logits, allowed));
         if (float.IsNegativeInfinity(top))
             throw new LogitsException("Every allowed logit is -infinity, or none is allowed; no token can be chosen from such a row.");
         return FirstEqual(logits, allowed, top);
@@ -83,8 +86,8 @@ internal static class LargestLogit
 
     private static Vector512<float> Blended(ref float row, int id, ulong bits, Vector512<float> least)
     {
-        Vector512<float> block = Vector512.LoadUnsafe(ref row, (nuint)id);
-        Vector512<int> lanes = Vector512.Equals(Vector512.Create((int)bits) & BitOfLane, BitOfLane);
+        var block = Vector512.LoadUnsafe(ref row, (nuint)id);
+        var lanes = Vector512.Equals(Vector512.Create((int)bits) & BitOfLane, BitOfLane);
         return Vector512.ConditionalSelect(lanes.AsSingle(), block, least);
     }
 
@@ -93,21 +96,24 @@ internal static class LargestLogit
         for (int from = 0; ; from++)
         {
             from += logits[from..].IndexOf(top);
-            if ((allowed[from / 64] >> from % 64 & 1) != 0) return from;
+            if ((allowed[from / 64] >> from % 64 & 1) != 0)
+                return from;
         }
     }
 
     private static int FirstNaN(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
     {
         int id = 0;
-        while (!float.IsNaN(logits[id]) || (!allowed.IsEmpty && (allowed[id / 64] >> id % 64 & 1) == 0)) id++;
+        while (!float.IsNaN(logits[id]) || (!allowed.IsEmpty && (allowed[id / 64] >> id % 64 & 1) == 0))
+            id++;
         return id;
     }
 
     private static float Largest(Vector512<float> lanes)
     {
         float largest = lanes[0];
-        for (int i = 1; i < Lanes; i++) largest = lanes[i] > largest ? lanes[i] : largest;
+        for (int i = 1; i < Lanes; i++)
+            largest = lanes[i] > largest ? lanes[i] : largest;
         return largest;
     }
 

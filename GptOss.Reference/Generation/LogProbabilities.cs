@@ -36,9 +36,11 @@ public sealed record LogProbabilities(TokenLogProbability Chosen, IReadOnlyList<
         {
             ulong[] rented = ArrayPool<ulong>.Shared.Rent(logits.Length);
             Span<ulong> heap = rented.AsSpan(0, logits.Length);
-            for (int id = 0; id < logits.Length; id++) heap[id] = LogitOrder.Key(logits[id], id);
+            for (int id = 0; id < logits.Length; id++)
+                heap[id] = LogitOrder.Key(logits[id], id);
             LogitOrder.Heapify(heap);
-            for (int i = 0; i < best.Length; i++) best[i] = At(LogitOrder.Id(LogitOrder.Pop(ref heap)), logits, softmax);
+            for (int i = 0; i < best.Length; i++)
+                best[i] = At(LogitOrder.Id(LogitOrder.Pop(ref heap)), logits, softmax);
             ArrayPool<ulong>.Shared.Return(rented);
         }
 

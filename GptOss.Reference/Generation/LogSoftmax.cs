@@ -13,7 +13,8 @@ internal readonly record struct LogSoftmax(float Largest, double LnSum)
     {
         float largest = logits[LargestLogit.First(logits)];
         double sum = 0;
-        foreach (float logit in logits) sum += LogitOrder.Weight(logit, largest, temperature: 1);
+        foreach (float logit in logits)
+            sum += LogitOrder.Weight(logit, largest, temperature: 1);
         return new(largest, Elementary.Ln(sum));
     }
 

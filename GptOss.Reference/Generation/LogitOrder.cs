@@ -24,7 +24,8 @@ internal static class LogitOrder
     /// <summary>Makes a binary heap, earliest key first: O(n), so that only the tokens asked for are sorted.</summary>
     internal static void Heapify(Span<ulong> keys)
     {
-        for (int parent = keys.Length / 2 - 1; parent >= 0; parent--) Sink(keys, parent);
+        for (int parent = keys.Length / 2 - 1; parent >= 0; parent--)
+            Sink(keys, parent);
     }
 
     /// <summary>Takes the earliest key out of a heap and shortens it by one.</summary>
@@ -33,7 +34,8 @@ internal static class LogitOrder
         ulong earliest = heap[0];
         heap[0] = heap[^1];
         heap = heap[..^1];
-        if (!heap.IsEmpty) Sink(heap, 0);
+        if (!heap.IsEmpty)
+            Sink(heap, 0);
         return earliest;
     }
 
@@ -42,8 +44,10 @@ internal static class LogitOrder
         ulong key = heap[parent];
         for (int child; (child = 2 * parent + 1) < heap.Length; parent = child)
         {
-            if (child + 1 < heap.Length && heap[child + 1] < heap[child]) child++;
-            if (key <= heap[child]) break;
+            if (child + 1 < heap.Length && heap[child + 1] < heap[child])
+                child++;
+            if (key <= heap[child])
+                break;
             heap[parent] = heap[child];
         }
 

@@ -10,7 +10,8 @@ public static class PromptLimits
     public static void Require(GptOssConfig config, ReadOnlySpan<int> prompt, int before = 0)
     {
         ArgumentNullException.ThrowIfNull(config);
-        if (prompt.IsEmpty) throw new PromptException("The prompt has no tokens, so there is nothing to continue.");
+        if (prompt.IsEmpty)
+            throw new PromptException("The prompt has no tokens, so there is nothing to continue.");
         if (prompt.Length > config.MaxPositions - before)
         {
             string after = before == 0 ? "" : $" after {before} in the conversation";
@@ -18,7 +19,8 @@ public static class PromptLimits
         }
         for (int i = 0; i < prompt.Length; i++)
         {
-            if ((uint)prompt[i] < (uint)config.VocabSize) continue;
+            if ((uint)prompt[i] < (uint)config.VocabSize)
+                continue;
             throw new PromptException($"Token id {prompt[i]} at place {i} of the prompt is unknown; the model has ids 0 to {config.VocabSize - 1}.");
         }
     }

@@ -36,10 +36,12 @@ public sealed class Sampler
     public int Choose(ReadOnlySpan<float> logits, in SamplingOptions options, long step)
     {
         int first = LargestLogit.First(logits);
-        if (options.Temperature == 0) return first;
+        if (options.Temperature == 0)
+            return first;
 
         Reserve(logits.Length);
-        for (int id = 0; id < logits.Length; id++) _ids[id] = id;
+        for (int id = 0; id < logits.Length; id++)
+            _ids[id] = id;
         return Choose(logits, logits[first], options, _ids.AsSpan(0, logits.Length), step);
     }
 
@@ -54,7 +56,8 @@ public sealed class Sampler
     public int Choose(ReadOnlySpan<float> logits, in SamplingOptions options, long step, ReadOnlySpan<ulong> allowed)
     {
         int first = LargestLogit.First(logits, allowed);
-        if (options.Temperature == 0) return first;
+        if (options.Temperature == 0)
+            return first;
 
         Reserve(logits.Length);
         int count = 0;
@@ -63,7 +66,8 @@ public sealed class Sampler
             for (ulong bits = allowed[word]; bits != 0; bits &= bits - 1)
             {
                 int id = word * 64 + BitOperations.TrailingZeroCount(bits);
-                if (id < logits.Length) _ids[count++] = id;
+                if (id < logits.Length)
+                    _ids[count++] = id;
             }
         }
 
@@ -73,20 +77,24 @@ public sealed class Sampler
     private int Choose(ReadOnlySpan<float> logits, float largest, in SamplingOptions options, Span<int> left, long step)
     {
         Span<int> kept = KeepFirst(logits, options.TopK, left);
-        if (options.TopP < 1) kept = KeepPrefix(logits, largest, options.Temperature, options.TopP, kept);
+        if (options.TopP < 1)
+            kept = KeepPrefix(logits, largest, options.Temperature, options.TopP, kept);
         return Draw(logits, largest, options, kept, CounterRandom.Uniform(options.Seed, step));
     }
 
     // The first k ids in order, all of them for k = 0; in ascending id.
     private Span<int> KeepFirst(ReadOnlySpan<float> logits, int k, Span<int> left)
     {
-        if (k == 0 || k >= left.Length) return left;
+        if (k == 0 || k >= left.Length)
+            return left;
 
         Span<ulong> heap = _keys.AsSpan(0, left.Length);
-        for (int i = 0; i < left.Length; i++) heap[i] = LogitOrder.Key(logits[left[i]], left[i]);
+        for (int i = 0; i < left.Length; i++)
+            heap[i] = LogitOrder.Key(logits[left[i]], left[i]);
         LogitOrder.Heapify(heap);
         Span<int> kept = left[..k];
-        for (int i = 0; i < k; i++) kept[i] = LogitOrder.Id(LogitOrder.Pop(ref heap));
+        for (int i = 0; i < k; i++)
+            kept[i] = LogitOrder.Id(LogitOrder.Pop(ref heap));
         kept.Sort();
         return kept;
     }
@@ -131,13 +139,15 @@ public sealed class Sampler
         // u < 1 and total ≥ 1, so the last running sum, which is the total, always exceeds the mark.
         double mark = u * total, sum = 0;
         int at = 0;
-        while ((sum += _weights[at]) <= mark) at++;
+        while ((sum += _weights[at]) <= mark)
+            at++;
         return left[at];
     }
 
     private void Reserve(int count)
     {
-        if (_ids.Length >= count) return;
+        if (_ids.Length >= count)
+            return;
         _keys = new ulong[count];
         _ids = new int[count];
         _weights = new double[count];

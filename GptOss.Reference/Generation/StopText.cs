@@ -24,15 +24,18 @@ public sealed class StopText
     /// <returns>What is certain to be before any stop text.</returns>
     public string Append(string? text)
     {
-        if (HasStopped || string.IsNullOrEmpty(text)) return "";
-        if (_stops.Count == 0) return text;
+        if (HasStopped || string.IsNullOrEmpty(text))
+            return "";
+        if (_stops.Count == 0)
+            return text;
         string all = _held.Append(text).ToString();
         _held.Clear();
         int first = -1;
         foreach (string stop in _stops)
         {
             int at = all.IndexOf(stop, StringComparison.Ordinal);
-            if (at >= 0 && (first < 0 || at < first)) first = at;
+            if (at >= 0 && (first < 0 || at < first))
+                first = at;
         }
         if (first >= 0)
         {
@@ -60,7 +63,8 @@ public sealed class StopText
         ArgumentNullException.ThrowIfNull(stops, name);
         for (int i = 0; i < stops.Count; i++)
         {
-            if (string.IsNullOrEmpty(stops[i])) throw new ArgumentOutOfRangeException(name, $"Stop text {i} is empty; every text contains it.");
+            if (string.IsNullOrEmpty(stops[i]))
+                throw new ArgumentOutOfRangeException(name, $"Stop text {i} is empty; every text contains it.");
         }
     }
 
@@ -69,7 +73,8 @@ public sealed class StopText
     {
         for (int length = Math.Min(text.Length, stop.Length - 1); length > 0; length--)
         {
-            if (text.AsSpan(text.Length - length).SequenceEqual(stop.AsSpan(0, length))) return length;
+            if (text.AsSpan(text.Length - length).SequenceEqual(stop.AsSpan(0, length)))
+                return length;
         }
         return 0;
     }

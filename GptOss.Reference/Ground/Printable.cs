@@ -17,12 +17,18 @@ internal static class Printable
         {
             char c = text[i];
             if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
+            {
                 shown.Append(c).Append(text[++i]);
+            }
             else if (char.IsControl(c) || char.IsSurrogate(c) || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Format
                 or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+            {
                 shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}");
+            }
             else
+            {
                 shown.Append(c);
+            }
         }
         if (text.Length > length)
             shown.Append(CultureInfo.InvariantCulture, $"… ({text.Length} characters)");

@@ -39,7 +39,8 @@ internal sealed class ContentDecoder(Tokenizer tokenizer)
         for (System.Buffers.OperationStatus status = default; used < all.Length && status == default;)
         {
             status = Rune.DecodeFromUtf8(all.AsSpan(used), out Rune rune, out int length);
-            if (status == System.Buffers.OperationStatus.NeedMoreData) break;
+            if (status == System.Buffers.OperationStatus.NeedMoreData)
+                break;
             delta.Append(rune.ToString());      // U+FFFD for the first maximal malformed sequence, after which the loop ends
             used += length;
         }
@@ -61,7 +62,8 @@ internal sealed class ContentDecoder(Tokenizer tokenizer)
     /// <summary>The text of ids that must be whole characters; null if they are not.</summary>
     internal static string? Strict(Tokenizer tokenizer, IReadOnlyList<int> ids)
     {
-        if (!ids.All(tokenizer.IsKnown)) return null;
+        if (!ids.All(tokenizer.IsKnown))
+            return null;
         byte[] bytes = tokenizer.DecodeBytes([.. ids]);
         return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
     }

@@ -18,9 +18,12 @@ internal static class ContentText
             .. Present(content.KnowledgeCutoff, "Knowledge cutoff: "),
             .. Present(content.ConversationStartDate, "Current date: "),
         ];
-        if (top.Length > 0) sections.Add(string.Join('\n', top));
-        if (content.ReasoningEffort is { } effort) sections.Add("Reasoning: " + Word(effort));
-        if (content.Tools is { Count: > 0 } tools) sections.Add(Tools(tools));
+        if (top.Length > 0)
+            sections.Add(string.Join('\n', top));
+        if (content.ReasoningEffort is { } effort)
+            sections.Add("Reasoning: " + Word(effort));
+        if (content.Tools is { Count: > 0 } tools)
+            sections.Add(Tools(tools));
         if (content.ChannelConfig is { ValidChannels: { Count: > 0 } channels } config)
         {
             sections.Add($"# Valid channels: {string.Join(", ", channels)}." +
@@ -35,8 +38,10 @@ internal static class ContentText
     internal static string Of(DeveloperContent content)
     {
         var sections = new List<string>();
-        if (content.Instructions is { } instructions) sections.AddRange(["# Instructions", instructions]);
-        if (content.Tools is { Count: > 0 } tools) sections.Add(Tools(tools));
+        if (content.Instructions is { } instructions)
+            sections.AddRange(["# Instructions", instructions]);
+        if (content.Tools is { Count: > 0 } tools)
+            sections.Add(Tools(tools));
         return string.Join("\n\n", sections);
     }
 
@@ -60,13 +65,15 @@ internal static class ContentText
     {
         var lines = new List<string> { $"## {space.Name}\n" };
         bool hasTools = space.Tools.Count > 0;
-        foreach (string line in Lines(space.Description)) lines.Add(hasTools ? "// " + line : line);
+        foreach (string line in Lines(space.Description))
+            lines.Add(hasTools ? "// " + line : line);
         if (hasTools)
         {
             lines.Add($"namespace {space.Name} {{\n");
             foreach (ToolDescription tool in space.Tools)
             {
-                foreach (string line in Lines(tool.Description)) lines.Add("// " + line);
+                foreach (string line in Lines(tool.Description))
+                    lines.Add("// " + line);
                 string parameters = tool.Parameters is { } schema ? "_: " + TypeScriptType.Of(schema) : "";
                 lines.Add($"type {tool.Name} = ({parameters}) => any;\n");
             }

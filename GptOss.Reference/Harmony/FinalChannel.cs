@@ -26,7 +26,8 @@ public sealed class FinalChannel
     {
         var reader = new FinalChannel(tokenizer);
         var text = new StringBuilder();
-        foreach (int id in ids) text.Append(reader.Append(id));
+        foreach (int id in ids)
+            text.Append(reader.Append(id));
         return text.Append(reader.Flush()).ToString();
     }
 
@@ -39,7 +40,8 @@ public sealed class FinalChannel
     public string Flush()
     {
         string? rest = Final(_parser.End());
-        if (HasBegun) return rest ?? "";
+        if (HasBegun)
+            return rest ?? "";
         string bare = string.Concat(_parser.Messages
             .Where(message => message is { Role: Role.Assistant, Channel: null, Recipient: null }).Select(message => message.Text));
         return bare.Length > 0 ? bare : _tokenizer.Decode([.. _parser.Tokens]);

@@ -67,7 +67,8 @@ public sealed class HarmonyParser
     public static HarmonyParser Parse(Tokenizer tokenizer, ReadOnlySpan<int> ids, Role? role = null, ParsingMode mode = ParsingMode.Recovering)
     {
         var parser = new HarmonyParser(tokenizer, role, mode);
-        foreach (int id in ids) parser.Append(id);
+        foreach (int id in ids)
+            parser.Append(id);
         parser.End();
         return parser;
     }

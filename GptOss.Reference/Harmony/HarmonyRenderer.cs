@@ -43,7 +43,8 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
     public int[] RenderForTraining(IReadOnlyList<Message> messages, DroppedAnalysis drop = DroppedAnalysis.Library)
     {
         List<int> ids = Conversation(messages, drop);
-        if (messages is [.., { Role: Role.Assistant, Channel: "final" }] && ids.Count > 0) ids[^1] = _tokens.Return;
+        if (messages is [.., { Role: Role.Assistant, Channel: "final" }] && ids.Count > 0)
+            ids[^1] = _tokens.Return;
         return [.. ids];
     }
 
@@ -58,10 +59,12 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         switch (drop)
         {
             case DroppedAnalysis.Library when messages.LastOrDefault(message => message.Role == Role.Assistant)?.Channel == "final":
-                while (messages[before].Channel != "final") before++;
+                while (messages[before].Channel != "final")
+                    before++;
                 break;
             case DroppedAnalysis.Finished:
-                for (before = messages.Count - 1; before > 0 && messages[before] is not { Role: Role.Assistant, Channel: "final" };) before--;
+                for (before = messages.Count - 1; before > 0 && messages[before] is not { Role: Role.Assistant, Channel: "final" };)
+                    before--;
                 break;
         }
 
@@ -80,7 +83,8 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
     {
         var ids = new List<int>();
         bool hasFunctions = HasFunctions(messages);
-        foreach (Message message in Kept(messages, drop)) Append(ids, message, hasFunctions);
+        foreach (Message message in Kept(messages, drop))
+            Append(ids, message, hasFunctions);
         return ids;
     }
 
@@ -95,10 +99,11 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         else
         {
             Append(ids, message.Role.Word());
-            if (message.Name is { } name) Append(ids, ":" + name);
+            if (message.Name is { } name)
+                Append(ids, ":" + name);
         }
-
-        if (message.Recipient is { } recipient and not "all") Append(ids, " to=" + recipient);
+        if (message.Recipient is { } recipient and not "all")
+            Append(ids, " to=" + recipient);
         if (message.Channel is { } channel)
         {
             ids.Add(_tokens.Channel);
@@ -120,7 +125,8 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         }
 
         ids.Add(_tokens.Message);
-        foreach (MessageContent content in message.Content) Append(ids, Text(content, message.Role, hasFunctions));
+        foreach (MessageContent content in message.Content)
+            Append(ids, Text(content, message.Role, hasFunctions));
         ids.Add(message is { Role: Role.Assistant, Recipient: not null } ? _tokens.Call : _tokens.End);
     }
 

@@ -36,7 +36,8 @@ internal sealed record Header(Role Role)
         {
             string after = text[(marker + HarmonyTokens.ChannelName.Length)..];
             int end = 0;
-            while (end < after.Length && after[end] != '<' && !char.IsWhiteSpace(after[end])) end++;
+            while (end < after.Length && after[end] != '<' && !char.IsWhiteSpace(after[end]))
+                end++;
             if (end == 0)
             {
                 error = "A header has a channel marker without a channel.";
@@ -71,8 +72,8 @@ internal sealed record Header(Role Role)
                 words.RemoveAt(0);
             }
         }
-
-        if (words is [var word, ..] && word == role.Value.Word()) words.RemoveAt(0);
+        if (words is [var word, ..] && word == role.Value.Word())
+            words.RemoveAt(0);
         string? recipient = null, contentType = null;
         if (!isCutShort && Pop(words) is { } last)
         {
@@ -91,8 +92,8 @@ internal sealed record Header(Role Role)
                 recipient = before.StartsWith("to=", StringComparison.Ordinal) ? before[3..] : before;
             }
         }
-
-        if (words.Count > 0) rest = string.Join(' ', words);
+        if (words.Count > 0)
+            rest = string.Join(' ', words);
         return new Header(role.Value)
         {
             Name = role == Role.Tool ? name : null,
@@ -118,7 +119,8 @@ internal sealed record Header(Role Role)
 
     private static string? Pop(List<string> words)
     {
-        if (words.Count == 0) return null;
+        if (words.Count == 0)
+            return null;
         string last = words[^1];
         words.RemoveAt(words.Count - 1);
         return last;

@@ -33,7 +33,8 @@ internal sealed partial class HeaderPart(string text)
     internal string? TakeConstraint()
     {
         int at = Words.FindIndex(word => word.StartsWith(HarmonyTokens.ConstrainName, StringComparison.Ordinal));
-        if (at < 0) return null;
+        if (at < 0)
+            return null;
         string type = Take(at)!;
         return type == HarmonyTokens.ConstrainName && at < Words.Count ? $"{type} {Take(at)}" : type;
     }
@@ -43,7 +44,8 @@ internal sealed partial class HeaderPart(string text)
     internal string? TakeTypeInFront(bool isCall)
     {
         Match match = (isCall ? CallTypePattern() : ConstraintPattern()).Match(_text);
-        if (!match.Success) return null;
+        if (!match.Success)
+            return null;
         _text = _text[match.Length..];
         return match.Value.Trim();
     }
@@ -51,7 +53,8 @@ internal sealed partial class HeaderPart(string text)
     private string? Take(int index)
     {
         MatchCollection words = WordPattern().Matches(_text);
-        if (index >= words.Count) return null;
+        if (index >= words.Count)
+            return null;
         Match word = words[index];
         int end = word.Index + word.Length;
         _text = index == 0 ? _text[end..] : $"{_text[..word.Index].TrimEnd()} {_text[end..].TrimStart()}";

@@ -81,7 +81,8 @@ internal abstract class MessageFraming(Tokenizer tokenizer, Role? role)
     /// <summary>Adds a token to the open message's content.</summary>
     private protected void AddContent(int id)
     {
-        if (Content!.Append(id) is not { } text) return;
+        if (Content!.Append(id) is not { } text)
+            return;
         ContentDelta += text;
         Tell(Open!, text);
     }
@@ -116,6 +117,7 @@ internal abstract class MessageFraming(Tokenizer tokenizer, Role? role)
 
     private void Tell(Header header, string text)
     {
-        if (text.Length > 0) Delta = header.Delta(_messages.Count, Delta?.Text + text);
+        if (text.Length > 0)
+            Delta = header.Delta(_messages.Count, Delta?.Text + text);
     }
 }

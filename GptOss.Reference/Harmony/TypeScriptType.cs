@@ -15,12 +15,14 @@ internal static class TypeScriptType
     /// <param name="indent">Spaces before every further line.</param>
     internal static string Of(JsonElement schema, string indent = "")
     {
-        if (Get(schema, "oneOf") is { ValueKind: JsonValueKind.Array } variants) return OneOf(variants, indent);
+        if (Get(schema, "oneOf") is { ValueKind: JsonValueKind.Array } variants)
+            return OneOf(variants, indent);
         JsonElement? type = Get(schema, "type");
         if (type is { ValueKind: JsonValueKind.Array } types)
         {
             string joined = string.Join(" | ", Strings(types).Select(name => name == "integer" ? "number" : name));
-            if (Strings(types).Any()) return joined;
+            if (Strings(types).Any())
+                return joined;
         }
 
         return String(type) switch
@@ -68,12 +70,15 @@ internal static class TypeScriptType
     private static void AppendProperty(StringBuilder text, string indent, string key, JsonElement schema)
     {
         bool hasOneOf = Get(schema, "oneOf") is not null;
-        if (String(Get(schema, "title")) is { } title) text.Append(indent).Append("// ").Append(title).Append('\n').Append(indent).Append("//\n");
-        if (!hasOneOf) AppendComment(text, indent, String(Get(schema, "description")));
+        if (String(Get(schema, "title")) is { } title)
+            text.Append(indent).Append("// ").Append(title).Append('\n').Append(indent).Append("//\n");
+        if (!hasOneOf)
+            AppendComment(text, indent, String(Get(schema, "description")));
         if (Get(schema, "examples") is { ValueKind: JsonValueKind.Array } examples && examples.GetArrayLength() > 0)
         {
             AppendComment(text, indent, "Examples:");
-            foreach (string example in Strings(examples)) AppendComment(text, indent, $"- \"{example}\"");
+            foreach (string example in Strings(examples))
+                AppendComment(text, indent, $"- \"{example}\"");
         }
 
         if (Get(schema, "oneOf") is { ValueKind: JsonValueKind.Array } variants)
@@ -83,7 +88,8 @@ internal static class TypeScriptType
         }
 
         text.Append(indent).Append(key).Append(": ").Append(Nullable(schema, Of(schema, indent + "    "))).Append(',');
-        if (!hasOneOf && Default(schema) is { } value) text.Append(" // default: ").Append(value);
+        if (!hasOneOf && Default(schema) is { } value)
+            text.Append(" // default: ").Append(value);
         text.Append('\n');
     }
 
@@ -93,15 +99,18 @@ internal static class TypeScriptType
         string? description = String(Get(schema, "description"));
         bool isFirstVariants = variants.GetArrayLength() > 0 && description is not null && String(Get(variants[0], "description")) == description;
         bool isAbove = description is not null && !isFirstVariants;
-        if (isAbove) AppendComment(text, indent, description);
-        if (Default(schema) is { } value) AppendComment(text, indent, "default: " + value);
+        if (isAbove)
+            AppendComment(text, indent, description);
+        if (Default(schema) is { } value)
+            AppendComment(text, indent, "default: " + value);
         text.Append(indent).Append(key).Append(":\n");
         int index = 0;
         foreach (JsonElement variant in variants.EnumerateArray())
         {
             text.Append(indent).Append(" | ").Append(Nullable(variant, Of(variant, indent + "   ")));
             string? comment = String(Get(variant, "description"));
-            if ((index++ == 0 && isAbove) || comment == description) comment = null;
+            if ((index++ == 0 && isAbove) || comment == description)
+                comment = null;
             AppendComments(text, comment, Default(variant));
             text.Append('\n');
         }
@@ -111,12 +120,14 @@ internal static class TypeScriptType
 
     private static void AppendComment(StringBuilder text, string indent, string? comment)
     {
-        if (comment is not null) text.Append(indent).Append("// ").Append(comment).Append('\n');
+        if (comment is not null)
+            text.Append(indent).Append("// ").Append(comment).Append('\n');
     }
 
     private static void AppendComments(StringBuilder text, string? description, string? value)
     {
-        if (description is null && value is null) return;
+        if (description is null && value is null)
+            return;
         text.Append(" // ").AppendJoin(' ', ((string?[])[description, value is null ? null : "default: " + value]).Where(part => part is not null));
     }
 

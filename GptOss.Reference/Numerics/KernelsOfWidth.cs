@@ -69,7 +69,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
             return;
         if (_groups.Length < groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>))
             _groups = AlignedBuffer.Allocate<byte>(groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>));
-        ProductGroup<Mxfp4Rows>* list = (ProductGroup<Mxfp4Rows>*)Unsafe.AsPointer(ref _groups.Span[0]);      // pinned, see AlignedBuffer
+        var list = (ProductGroup<Mxfp4Rows>*)Unsafe.AsPointer(ref _groups.Span[0]);      // pinned, see AlignedBuffer
         fixed (float* from = &x.First, to = &output.First)
         fixed (byte* blocks = w.Blocks.Span, scales = w.Scales.Span)
         fixed (ushort* b = bias)

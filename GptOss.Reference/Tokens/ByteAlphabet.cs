@@ -23,11 +23,12 @@ internal static class ByteAlphabet
             if (character >= 0x80)
             {
                 // Two bytes reach U+07FF, beyond the alphabet; a longer form is outside it.
-                if (character is < 0xC2 or > 0xDF || ++i == spelled.Length || (spelled[i] & 0xC0) != 0x80) return false;
+                if (character is < 0xC2 or > 0xDF || ++i == spelled.Length || (spelled[i] & 0xC0) != 0x80)
+                    return false;
                 character = (character & 0x1F) << 6 | spelled[i] & 0x3F;
             }
-
-            if (character >= ByteOf.Length || ByteOf[character] < 0) return false;
+            if (character >= ByteOf.Length || ByteOf[character] < 0)
+                return false;
             bytes[count++] = (byte)ByteOf[character];
         }
 
@@ -36,10 +37,11 @@ internal static class ByteAlphabet
 
     private static short[] MakeByteOf()
     {
-        var byteOf = new short[0x144];
+        short[] byteOf = new short[0x144];
         Array.Fill(byteOf, (short)-1);
         int next = 0x100;
-        for (short b = 0; b < 256; b++) byteOf[b is >= 0x21 and <= 0x7E or >= 0xA1 and <= 0xAC or >= 0xAE ? b : next++] = b;
+        for (short b = 0; b < 256; b++)
+            byteOf[b is >= 0x21 and <= 0x7E or >= 0xA1 and <= 0xAC or >= 0xAE ? b : next++] = b;
         return byteOf;
     }
 }

@@ -23,11 +23,12 @@ internal sealed class BytePairMerger(TokenTable table)
         Start(piece);
         while (_candidates.TryDequeue(out int left, out long key))
         {
-            if (_pair[left] != (int)(key >> 32)) continue;
+            if (_pair[left] != (int)(key >> 32))
+                continue;
             Join(piece, left);
         }
-
-        for (int at = 0; at < piece.Length; at = _next[at]) ids.Add(_id[at]);
+        for (int at = 0; at < piece.Length; at = _next[at])
+            ids.Add(_id[at]);
     }
 
     private void Start(ReadOnlySpan<byte> piece)
@@ -50,7 +51,8 @@ internal sealed class BytePairMerger(TokenTable table)
         }
 
         _candidates.Clear();
-        for (int at = 0; at < length; at++) Offer(piece, at);
+        for (int at = 0; at < length; at++)
+            Offer(piece, at);
     }
 
     private void Join(ReadOnlySpan<byte> piece, int left)
@@ -59,15 +61,18 @@ internal sealed class BytePairMerger(TokenTable table)
         _id[left] = _pair[left];
         _pair[right] = NoPair;
         _next[left] = _next[right];
-        if (_next[left] < piece.Length) _previous[_next[left]] = left;
+        if (_next[left] < piece.Length)
+            _previous[_next[left]] = left;
         Offer(piece, left);
-        if (_previous[left] >= 0) Offer(piece, _previous[left]);
+        if (_previous[left] >= 0)
+            Offer(piece, _previous[left]);
     }
 
     private void Offer(ReadOnlySpan<byte> piece, int left)
     {
         int right = _next[left];
         _pair[left] = right < piece.Length ? table.Find(piece[left.._next[right]]) : NoPair;
-        if (_pair[left] != NoPair) _candidates.Enqueue(left, (long)_pair[left] << 32 | (uint)left);
+        if (_pair[left] != NoPair)
+            _candidates.Enqueue(left, (long)_pair[left] << 32 | (uint)left);
     }
 }

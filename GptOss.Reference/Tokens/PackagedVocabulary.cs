@@ -32,9 +32,11 @@ internal static class PackagedVocabulary
 
     private static SpecialTokens MakeSpecials()
     {
-        var names = new string[Count - OrdinaryCount];
-        for (int i = 0; i < names.Length; i++) names[i] = string.Create(CultureInfo.InvariantCulture, $"<|reserved_{OrdinaryCount + i}|>");
-        foreach ((int id, string name) in Named) names[id - OrdinaryCount] = name;
+        string[] names = new string[Count - OrdinaryCount];
+        for (int i = 0; i < names.Length; i++)
+            names[i] = string.Create(CultureInfo.InvariantCulture, $"<|reserved_{OrdinaryCount + i}|>");
+        foreach ((int id, string name) in Named)
+            names[id - OrdinaryCount] = name;
 
         // tiktoken gives 200018 two names: its place in the reserved range, and the one that o200k_base had for it.
         return new SpecialTokens(OrdinaryCount, names, ("<|endofprompt|>", 200018));
@@ -48,10 +50,11 @@ internal static class PackagedVocabulary
         using var text = new MemoryStream(3 << 20);
         unpacked.CopyTo(text);
         ReadOnlySpan<byte> rest = text.GetBuffer().AsSpan(0, (int)text.Length);
-        if (!rest.StartsWith("Capacity: "u8)) throw Broken("expected a first line 'Capacity: N'");
+        if (!rest.StartsWith("Capacity: "u8))
+            throw Broken("expected a first line 'Capacity: N'");
         rest = rest[(rest.IndexOf((byte)'\n') + 1)..];
 
-        var bytes = new byte[TableBytes];
+        byte[] bytes = new byte[TableBytes];
         var ranges = new TokenTable.Range32[OrdinaryCount];
         int count = 0, used = 0;
         while (!rest.IsEmpty)
@@ -59,18 +62,21 @@ internal static class PackagedVocabulary
             int line = rest.IndexOf((byte)'\n');
             ReadOnlySpan<byte> encoded = (line < 0 ? rest : rest[..line]).TrimEnd((byte)'\r');
             rest = line < 0 ? [] : rest[(line + 1)..];
-            if (encoded.IsEmpty) continue;
-            if (count == ranges.Length) throw Broken($"expected {OrdinaryCount} tokens, found more");
+            if (encoded.IsEmpty)
+                continue;
+            if (count == ranges.Length)
+                throw Broken($"expected {OrdinaryCount} tokens, found more");
             if (Base64.DecodeFromUtf8(encoded, bytes.AsSpan(used), out _, out int written) != OperationStatus.Done || written == 0)
                 throw Broken($"token {count} is not base64");
             ranges[count++] = new TokenTable.Range32(used, written);
             used += written;
         }
-
-        if (count != OrdinaryCount) throw Broken($"expected {OrdinaryCount} tokens, found {count}");
+        if (count != OrdinaryCount)
+            throw Broken($"expected {OrdinaryCount} tokens, found {count}");
         if (!TokenTable.TryBuild(bytes, ranges, out TokenTable table, out (int First, int Second) same))
             throw Broken($"ids {same.First} and {same.Second} have the same bytes");
-        if (table.FirstMissingByte() is >= 0 and int missing) throw Broken($"byte 0x{missing:X2} is not a token");
+        if (table.FirstMissingByte() is >= 0 and int missing)
+            throw Broken($"byte 0x{missing:X2} is not a token");
         return table;
     }
 

@@ -49,12 +49,17 @@ internal static class PieceSplitter
         int lead = (first & (Kind.LineEnd | Kind.Letter | Kind.Number)) == 0 ? start + width : start;
 
         int end = LowerWordEnd(text, lead);
-        if (end < 0 && lead != start) end = LowerWordEnd(text, start);
-        if (end < 0) end = UpperWordEnd(text, lead);
-        if (end < 0 && lead != start) end = UpperWordEnd(text, start);
-        if (end >= 0) return ContractionEnd(text, end);
+        if (end < 0 && lead != start)
+            end = LowerWordEnd(text, start);
+        if (end < 0)
+            end = UpperWordEnd(text, lead);
+        if (end < 0 && lead != start)
+            end = UpperWordEnd(text, start);
+        if (end >= 0)
+            return ContractionEnd(text, end);
 
-        if ((first & Kind.Number) != 0) return Run(text, start, Kind.Number, most: 3);
+        if ((first & Kind.Number) != 0)
+            return Run(text, start, Kind.Number, most: 3);
         end = PunctuationEnd(text, text[start] == ' ' ? start + 1 : start);
         return end >= 0 ? end : WhiteSpaceEnd(text, start);
     }
@@ -64,11 +69,13 @@ internal static class PieceSplitter
     {
         int upper = Run(text, begin, Kind.Upper);
         int lower = Run(text, upper, Kind.Lower);
-        if (lower > upper) return lower;
+        if (lower > upper)
+            return lower;
         while (upper > begin)
         {
             int last = char.IsLowSurrogate(text[upper - 1]) ? upper - 2 : upper - 1;
-            if ((At(text, last, out _) & Kind.Lower) != 0) return upper;
+            if ((At(text, last, out _) & Kind.Lower) != 0)
+                return upper;
             upper = last;
         }
 
@@ -86,10 +93,13 @@ internal static class PieceSplitter
     private static int ContractionEnd(ReadOnlySpan<char> text, int end)
     {
         ReadOnlySpan<char> rest = text[end..];
-        if (rest.Length < 2 || rest[0] != '\'') return end;
+        if (rest.Length < 2 || rest[0] != '\'')
+            return end;
         char one = Fold(rest[1]);
-        if (one is 's' or 't' or 'm' or 'd') return end + 2;
-        if (rest.Length < 3) return end;
+        if (one is 's' or 't' or 'm' or 'd')
+            return end + 2;
+        if (rest.Length < 3)
+            return end;
         return (one, Fold(rest[2])) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? end + 3 : end;
     }
 
@@ -98,9 +108,12 @@ internal static class PieceSplitter
     private static int PunctuationEnd(ReadOnlySpan<char> text, int begin)
     {
         int end = begin;
-        while (end < text.Length && (At(text, end, out int width) & (Kind.Space | Kind.Letter | Kind.Number)) == 0) end += width;
-        if (end == begin) return -1;
-        while (end < text.Length && text[end] is '\r' or '\n' or '/') end++;
+        while (end < text.Length && (At(text, end, out int width) & (Kind.Space | Kind.Letter | Kind.Number)) == 0)
+            end += width;
+        if (end == begin)
+            return -1;
+        while (end < text.Length && text[end] is '\r' or '\n' or '/')
+            end++;
         return end;
     }
 
@@ -108,14 +121,16 @@ internal static class PieceSplitter
     {
         int end = Run(text, start, Kind.Space);
         int lastLineEnd = text[start..end].LastIndexOfAny('\r', '\n');
-        if (lastLineEnd >= 0) return start + lastLineEnd + 1;
+        if (lastLineEnd >= 0)
+            return start + lastLineEnd + 1;
         return end == text.Length || end == start + 1 ? end : end - 1;     // every white-space code point is one unit
     }
 
     private static int Run(ReadOnlySpan<char> text, int start, Kind kind, int most = int.MaxValue)
     {
         int end = start;
-        for (int taken = 0; taken < most && end < text.Length && (At(text, end, out int width) & kind) != 0; taken++) end += width;
+        for (int taken = 0; taken < most && end < text.Length && (At(text, end, out int width) & kind) != 0; taken++)
+            end += width;
         return end;
     }
 
@@ -123,16 +138,20 @@ internal static class PieceSplitter
     {
         char unit = text[index];
         width = 1;
-        if (unit < 128) return Ascii[unit];
-        if (!char.IsHighSurrogate(unit) || index + 1 == text.Length) return KindOf(unit);
+        if (unit < 128)
+            return Ascii[unit];
+        if (!char.IsHighSurrogate(unit) || index + 1 == text.Length)
+            return KindOf(unit);
         width = 2;
         return KindOf(char.ConvertToUtf32(unit, text[index + 1]));
     }
 
     private static Kind KindOf(int codePoint)
     {
-        if (codePoint is '\r' or '\n') return Kind.Space | Kind.LineEnd;
-        if (codePoint <= char.MaxValue && char.IsWhiteSpace((char)codePoint)) return Kind.Space;
+        if (codePoint is '\r' or '\n')
+            return Kind.Space | Kind.LineEnd;
+        if (codePoint <= char.MaxValue && char.IsWhiteSpace((char)codePoint))
+            return Kind.Space;
         return CharUnicodeInfo.GetUnicodeCategory(codePoint) switch
         {
             UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter => Kind.Letter | Kind.Upper,

@@ -27,14 +27,16 @@ internal sealed class SpecialTokens
             ids.Add(names[i], firstId + i);
             _bytes[i] = Encoding.UTF8.GetBytes(names[i]);
         }
-
-        foreach ((string name, int id) in aliases) ids.Add(name, id);
+        foreach ((string name, int id) in aliases)
+            ids.Add(name, id);
         _ids = ids;
         _idsBySpan = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (string name in ids.Keys)
         {
-            if (!_firstUnits.Contains(name[0])) _firstUnits += name[0];
-            if (!_lengths.Contains(name.Length)) _lengths.Add(name.Length);
+            if (!_firstUnits.Contains(name[0]))
+                _firstUnits += name[0];
+            if (!_lengths.Contains(name.Length))
+                _lengths.Add(name.Length);
         }
 
         _lengths.Sort();
@@ -65,7 +67,8 @@ internal sealed class SpecialTokens
         for (int at = from; ; at++)
         {
             int skip = text[at..].IndexOfAny(_firstUnits);
-            if (skip < 0) break;
+            if (skip < 0)
+                break;
             at += skip;
             foreach (int candidate in _lengths)
             {

@@ -21,7 +21,8 @@ public sealed class StreamingDecoder(Tokenizer tokenizer)
     public string? Append(int id)
     {
         ReadOnlyMemory<byte> token = tokenizer.TryGetBytes(id, out ReadOnlyMemory<byte> known) ? known : Tokenizer.UnknownName(id);
-        if (_pending.Length < _count + token.Length) Array.Resize(ref _pending, _count + token.Length);
+        if (_pending.Length < _count + token.Length)
+            Array.Resize(ref _pending, _count + token.Length);
         token.CopyTo(_pending.AsMemory(_count));
         _count += token.Length;
         return Take(isEnd: false) is { Length: > 0 } text ? text : null;
@@ -37,7 +38,8 @@ public sealed class StreamingDecoder(Tokenizer tokenizer)
         while (!rest.IsEmpty)
         {
             OperationStatus status = Rune.DecodeFromUtf8(rest, out Rune rune, out int used);
-            if (status == OperationStatus.NeedMoreData && !isEnd) break;
+            if (status == OperationStatus.NeedMoreData && !isEnd)
+                break;
             _text.Append(rune.ToString());      // U+FFFD for a maximal malformed sequence, as Encoding.UTF8 has it
             rest = rest[used..];
         }

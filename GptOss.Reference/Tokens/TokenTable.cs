@@ -51,7 +51,8 @@ internal sealed class TokenTable
             }
 
             table.LongestBytes = Math.Max(table.LongestBytes, token.Length);
-            if (token.Length == 1) table._byteIds[token[0]] = id;
+            if (token.Length == 1)
+                table._byteIds[token[0]] = id;
         }
 
         return true;
@@ -69,13 +70,16 @@ internal sealed class TokenTable
     /// <summary>The id of the token with exactly these bytes, or −1.</summary>
     internal int Find(ReadOnlySpan<byte> token)
     {
-        if (token.Length > LongestBytes) return -1;
+        if (token.Length > LongestBytes)
+            return -1;
         ulong hash = Hash(token);
         for (uint at = (uint)hash & Mask; ; at = (at + 1) & Mask)
         {
             ulong slot = _slots[at];
-            if (slot == 0) return -1;
-            if (Matches(slot, hash, token)) return IdOf(slot);
+            if (slot == 0)
+                return -1;
+            if (Matches(slot, hash, token))
+                return IdOf(slot);
         }
     }
 
@@ -93,7 +97,8 @@ internal sealed class TokenTable
         uint at = (uint)hash & Mask;
         for (; _slots[at] != 0; at = (at + 1) & Mask)
         {
-            if (Matches(_slots[at], hash, token)) return IdOf(_slots[at]);
+            if (Matches(_slots[at], hash, token))
+                return IdOf(_slots[at]);
         }
 
         _slots[at] = hash & 0xFFFF_FFFF_0000_0000 | (uint)(id + 1);
@@ -110,7 +115,8 @@ internal sealed class TokenTable
         }
 
         ulong rest = 0;
-        for (int i = token.Length - 1; i >= 0; i--) rest = rest << 8 | token[i];
+        for (int i = token.Length - 1; i >= 0; i--)
+            rest = rest << 8 | token[i];
         return Mix(hash ^ rest);
     }
 

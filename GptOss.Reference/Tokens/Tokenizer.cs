@@ -40,13 +40,15 @@ public sealed class Tokenizer
     public static Tokenizer ForCheckpoint(string folder)
     {
         string own = Path.Combine(folder, "tokenizer.json");
-        if (File.Exists(own)) return FromJson(own);
+        if (File.Exists(own))
+            return FromJson(own);
 
         var directory = new DirectoryInfo(folder);
         if (directory is { Name: "original", Parent: { } parent })
         {
             string above = Path.Combine(parent.FullName, "tokenizer.json");
-            if (File.Exists(above)) return FromJson(above);
+            if (File.Exists(above))
+                return FromJson(above);
         }
 
         return O200kHarmony;
@@ -76,7 +78,8 @@ public sealed class Tokenizer
         {
             int special = _specials.Find(rest, 0, out int length, out int id);
             EncodeOrdinary(special < 0 ? rest : rest[..special], ids, merger);
-            if (special < 0) break;
+            if (special < 0)
+                break;
             ids.Add(id);
             rest = rest[(special + length)..];
         }
@@ -106,7 +109,8 @@ public sealed class Tokenizer
     public string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new ArrayBufferWriter<byte>(ids.Length * 4 + 16);
-        foreach (int id in ids) bytes.Write((TryGetBytes(id, out ReadOnlyMemory<byte> token) ? token : UnknownName(id)).Span);
+        foreach (int id in ids)
+            bytes.Write((TryGetBytes(id, out ReadOnlyMemory<byte> token) ? token : UnknownName(id)).Span);
         return Encoding.UTF8.GetString(bytes.WrittenSpan);
     }
 
@@ -115,7 +119,8 @@ public sealed class Tokenizer
     public byte[] DecodeBytes(ReadOnlySpan<int> ids)
     {
         var bytes = new ArrayBufferWriter<byte>(ids.Length * 4 + 16);
-        foreach (int id in ids) bytes.Write(TokenBytes(id).Span);
+        foreach (int id in ids)
+            bytes.Write(TokenBytes(id).Span);
         return bytes.WrittenSpan.ToArray();
     }
 
@@ -124,9 +129,11 @@ public sealed class Tokenizer
     public string DecodeUtf8(ReadOnlySpan<int> ids)
     {
         byte[] bytes = DecodeBytes(ids);
-        if (Utf8.IsValid(bytes)) return Encoding.UTF8.GetString(bytes);
+        if (Utf8.IsValid(bytes))
+            return Encoding.UTF8.GetString(bytes);
         int at = 0;
-        while (Rune.DecodeFromUtf8(bytes.AsSpan(at), out _, out int used) == OperationStatus.Done) at += used;
+        while (Rune.DecodeFromUtf8(bytes.AsSpan(at), out _, out int used) == OperationStatus.Done)
+            at += used;
         throw new TokenDecodingException($"Invalid utf-8: no whole character begins at byte {at} of the {bytes.Length} decoded.");
     }
 
@@ -171,9 +178,12 @@ public sealed class Tokenizer
             Span<byte> bytes = rented ?? small;
             bytes = bytes[..Encoding.UTF8.GetBytes(piece, bytes)];
             int whole = _table.Find(bytes);
-            if (whole >= 0) ids.Add(whole);
-            else merger.Merge(bytes, ids);
-            if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
+            if (whole >= 0)
+                ids.Add(whole);
+            else
+                merger.Merge(bytes, ids);
+            if (rented is not null)
+                ArrayPool<byte>.Shared.Return(rented);
         }
     }
 
@@ -182,9 +192,12 @@ public sealed class Tokenizer
     {
         for (int i = 0; i < text.Length; i++)
         {
-            if (!char.IsSurrogate(text[i])) continue;
-            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1])) i++;
-            else return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+            if (!char.IsSurrogate(text[i]))
+                continue;
+            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]))
+                i++;
+            else
+                return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
         }
 
         return text;

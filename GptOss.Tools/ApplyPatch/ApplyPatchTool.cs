@@ -49,12 +49,14 @@ public sealed class ApplyPatchTool(string root) : ITool
     private static string Text(string content)
     {
         string text = content.TrimStart();
-        if (text.Length == 0 || text[0] is not ('"' or '{')) return content;
+        if (text.Length == 0 || text[0] is not ('"' or '{'))
+            return content;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(content);
+            using var document = JsonDocument.Parse(content);
             JsonElement value = document.RootElement;
-            if (value.ValueKind is JsonValueKind.Object && value.EnumerateObject().Count() == 1) value = value.EnumerateObject().First().Value;
+            if (value.ValueKind is JsonValueKind.Object && value.EnumerateObject().Count() == 1)
+                value = value.EnumerateObject().First().Value;
             return value.ValueKind is JsonValueKind.String ? value.GetString()! : content;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -28,8 +28,10 @@ public static class Patch
         foreach (PatchOperation operation in operations)
         {
             string target = operation.MoveTo ?? operation.Path;
-            if (operation.Content is { } content) after[target] = content;
-            if (operation.Content is null || PatchPath.Normal(target) != PatchPath.Normal(operation.Path)) after.Remove(operation.Path);
+            if (operation.Content is { } content)
+                after[target] = content;
+            if (operation.Content is null || PatchPath.Normal(target) != PatchPath.Normal(operation.Path))
+                after.Remove(operation.Path);
         }
         return after;
     }
@@ -60,7 +62,8 @@ public static class Patch
         foreach (PatchOperation operation in operations)
         {
             PatchPath.Inside(operation.Path);
-            if (operation.MoveTo is { } target) PatchPath.Inside(target);
+            if (operation.MoveTo is { } target)
+                PatchPath.Inside(target);
         }
         // With two spellings of one file the last write would win silently.
         if (operations.GroupBy(operation => PatchPath.Normal(operation.Path)).FirstOrDefault(group => group.Count() > 1) is { } twice)

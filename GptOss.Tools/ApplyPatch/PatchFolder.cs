@@ -16,7 +16,8 @@ internal sealed class PatchFolder
     internal PatchFolder(string root)
     {
         string full = Path.GetFullPath(root);
-        if (!Directory.Exists(full)) throw new PatchException($"{root}: no such folder.");
+        if (!Directory.Exists(full))
+            throw new PatchException($"{root}: no such folder.");
         _root = Path.TrimEndingDirectorySeparator(RealPath(full, root));
     }
 
@@ -50,8 +51,10 @@ internal sealed class PatchFolder
         foreach (PatchOperation operation in operations)
         {
             string source = Resolve(operation.Path), target = operation.MoveTo is { } to ? Resolve(to) : source;
-            if (operation.Content is { } content) after[target] = (content, operation.Kind is PatchKind.Update ? source : null);
-            if (operation.Content is null || target != source) after[source] = (null, null);
+            if (operation.Content is { } content)
+                after[target] = (content, operation.Kind is PatchKind.Update ? source : null);
+            if (operation.Content is null || target != source)
+                after[source] = (null, null);
         }
         var undo = new Stack<Action>();
         var leftovers = new List<string>();
@@ -60,7 +63,8 @@ internal sealed class PatchFolder
             var staged = new Dictionary<string, string>();
             foreach ((string path, (string? content, string? like)) in after)
             {
-                if (content is not null) staged[path] = Stage(path, Utf8.GetBytes(content), like, undo);
+                if (content is not null)
+                    staged[path] = Stage(path, Utf8.GetBytes(content), like, undo);
             }
             cancellation.ThrowIfCancellationRequested();                        // From here on it is carried out, or taken back, as a whole.
             foreach ((string path, (string? content, _)) in after)
@@ -72,18 +76,22 @@ internal sealed class PatchFolder
                     undo.Push(() => File.Move(aside, path));
                     leftovers.Add(aside);
                 }
-                if (content is null) continue;
+                if (content is null)
+                    continue;
                 File.Move(staged[path], path);
                 undo.Push(() => File.Delete(path));
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or EncoderFallbackException or OperationCanceledException)
         {
-            while (undo.TryPop(out Action? step)) Try(step);
-            if (e is OperationCanceledException) throw;
+            while (undo.TryPop(out Action? step))
+                Try(step);
+            if (e is OperationCanceledException)
+                throw;
             throw new PatchException($"The patch was not applied: {e.Message}", e);
         }
-        foreach (string leftover in leftovers) Try(() => File.Delete(leftover));
+        foreach (string leftover in leftovers)
+            Try(() => File.Delete(leftover));
     }
 
     // A file is replaced only where the patch read it: what Add and Move write goes to a free place, or to one that the patch has freed before.
@@ -99,26 +107,33 @@ internal sealed class PatchFolder
                 string step = operation.Kind is PatchKind.Add ? "Add" : "Move";
                 throw new PatchException($"{step} File Error - file already exists: {operation.MoveTo ?? operation.Path}");
             }
-            if (operation.Content is not null && taken.Add(target)) freed.Remove(target);
-            if ((operation.Content is null || target != source) && freed.Add(source)) taken.Remove(source);
+            if (operation.Content is not null && taken.Add(target))
+                freed.Remove(target);
+            if ((operation.Content is null || target != source) && freed.Add(source))
+                taken.Remove(source);
         }
     }
 
     private static string Stage(string path, byte[] content, string? like, Stack<Action> undo)
     {
-        if (Directory.Exists(path)) throw new IOException($"{path} is a folder.");
+        if (Directory.Exists(path))
+            throw new IOException($"{path} is a folder.");
         CreateFolder(Path.GetDirectoryName(path)!, undo);
         string temporary = Aside(path);
         undo.Push(() => File.Delete(temporary));
-        using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write)) stream.Write(content);
-        if (!OperatingSystem.IsWindows() && like is not null) File.SetUnixFileMode(temporary, File.GetUnixFileMode(like));
+        using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
+            stream.Write(content);
+        if (!OperatingSystem.IsWindows() && like is not null)
+            File.SetUnixFileMode(temporary, File.GetUnixFileMode(like));
         return temporary;
     }
 
     private static void CreateFolder(string folder, Stack<Action> undo)
     {
-        if (Directory.Exists(folder)) return;
-        if (Path.GetDirectoryName(folder) is { } parent) CreateFolder(parent, undo);
+        if (Directory.Exists(folder))
+            return;
+        if (Path.GetDirectoryName(folder) is { } parent)
+            CreateFolder(parent, undo);
         Directory.CreateDirectory(folder);
         undo.Push(() => Directory.Delete(folder));
     }
@@ -141,9 +156,11 @@ internal sealed class PatchFolder
     {
         string full = PatchPath.Normal(path) is { } normal ? RealPath(Path.Combine(_root, normal), path) : "";
         string below = _root.EndsWith(Path.DirectorySeparatorChar) ? _root : _root + Path.DirectorySeparatorChar;
-        if (!full.StartsWith(below, StringComparison.Ordinal)) throw new PatchException($"{path}: the path leaves the root folder.");
+        if (!full.StartsWith(below, StringComparison.Ordinal))
+            throw new PatchException($"{path}: the path leaves the root folder.");
         // Programs that git runs, its hooks and what its configuration names, are in there.
-        if (full[below.Length..].Split(Path.DirectorySeparatorChar).Any(PatchPath.IsGit)) throw new PatchException($"{path}: .git is not writable.");
+        if (full[below.Length..].Split(Path.DirectorySeparatorChar).Any(PatchPath.IsGit))
+            throw new PatchException($"{path}: .git is not writable.");
         return full;
     }
 
@@ -154,7 +171,8 @@ internal sealed class PatchFolder
         var rest = new Stack<string>(full[done.Length..].Split(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar).Reverse());
         for (int links = 0; rest.TryPop(out string? part);)
         {
-            if (part is "" or ".") continue;
+            if (part is "" or ".")
+                continue;
             if (part is "..")
             {
                 done = Path.GetDirectoryName(done) ?? done;
@@ -175,7 +193,8 @@ internal sealed class PatchFolder
                 done = next;
                 continue;
             }
-            if (++links > MostLinks) throw new PatchException($"{named}: more than {MostLinks} symbolic links.");
+            if (++links > MostLinks)
+                throw new PatchException($"{named}: more than {MostLinks} symbolic links.");
             if (Path.IsPathRooted(target))
             {
                 done = Path.GetPathRoot(target)!;

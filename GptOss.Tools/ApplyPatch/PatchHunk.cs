@@ -33,16 +33,23 @@ internal sealed class PatchHunk
     {
         char mark = line.Length == 0 ? ' ' : line[0];
         string text = line.Length == 0 ? "" : line[1..];
-        if (mark is not (' ' or '-' or '+')) return false;
-        if (mark is ' ') _open = false;
+        if (mark is not (' ' or '-' or '+'))
+            return false;
+        if (mark is ' ')
+        {
+            _open = false;
+        }
         else if (!_open)
         {
             Chunks.Add(new Chunk { At = Context.Count });
             _open = true;
         }
-        if (mark is '-') Chunks[^1].Deleted++;
-        if (mark is '+') Chunks[^1].Inserted.Add(text);
-        else Context.Add(text);
+        if (mark is '-')
+            Chunks[^1].Deleted++;
+        if (mark is '+')
+            Chunks[^1].Inserted.Add(text);
+        else
+            Context.Add(text);
         return true;
     }
 }

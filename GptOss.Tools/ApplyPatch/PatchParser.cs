@@ -24,7 +24,8 @@ internal sealed class PatchParser
     /// <exception cref="PatchException">The patch breaks a rule, or does not fit the files.</exception>
     internal static List<PatchOperation> Parse(string patch, Func<string, string?> read)
     {
-        if (!patch.StartsWith(Begin, StringComparison.Ordinal)) throw new PatchException($"Patch text must start with {Begin}");
+        if (!patch.StartsWith(Begin, StringComparison.Ordinal))
+            throw new PatchException($"Patch text must start with {Begin}");
         List<string> lines = PythonText.SplitLines(patch);
         var files = new Dictionary<string, string>();
         foreach (string kind in (string[])[Update, Delete])                     // updates first: the first missing file is the one reported
@@ -36,7 +37,8 @@ internal sealed class PatchParser
                     files[path] = read(path) ?? throw new PatchException($"[Errno 2] No such file or directory: {PythonText.Repr(path)}");
             }
         }
-        if (lines.Count < 2 || lines[^1] != End) throw new PatchException("Invalid patch text - missing sentinels");
+        if (lines.Count < 2 || lines[^1] != End)
+            throw new PatchException("Invalid patch text - missing sentinels");
         return new PatchParser(lines, files).Operations();
     }
 
@@ -48,22 +50,29 @@ internal sealed class PatchParser
         {
             if (Take(Update) is { Length: > 0 } updated)
             {
-                if (!named.Add(updated)) throw new PatchException($"Duplicate update for file: {updated}");
+                if (!named.Add(updated))
+                    throw new PatchException($"Duplicate update for file: {updated}");
                 string? moveTo = Take(Move) is { Length: > 0 } target ? target : null;
                 operations.Add(new PatchOperation(PatchKind.Update, updated, Updated(updated), moveTo));
             }
             else if (Take(Delete) is { Length: > 0 } deleted)
             {
-                if (!named.Add(deleted)) throw new PatchException($"Duplicate delete for file: {deleted}");
+                if (!named.Add(deleted))
+                    throw new PatchException($"Duplicate delete for file: {deleted}");
                 operations.Add(new PatchOperation(PatchKind.Delete, deleted, null));
             }
             else if (Take(Add) is { Length: > 0 } added)
             {
-                if (!named.Add(added)) throw new PatchException($"Duplicate add for file: {added}");
-                if (_files.ContainsKey(added)) throw new PatchException($"Add File Error - file already exists: {added}");
+                if (!named.Add(added))
+                    throw new PatchException($"Duplicate add for file: {added}");
+                if (_files.ContainsKey(added))
+                    throw new PatchException($"Add File Error - file already exists: {added}");
                 operations.Add(new PatchOperation(PatchKind.Add, added, Added()));
             }
-            else throw new PatchException($"Unknown line while parsing: {Line}");
+            else
+            {
+                throw new PatchException($"Unknown line while parsing: {Line}");
+            }
         }
         return operations;
     }
@@ -88,8 +97,10 @@ internal sealed class PatchParser
         {
             string header = Take("@@ ") ?? "";
             bool bare = header.Length == 0 && Line == "@@";
-            if (bare) _at++;
-            if (header.Length == 0 && !bare && file.Index > 0) throw new PatchException($"Invalid line in update section:\n{Line}");
+            if (bare)
+                _at++;
+            if (header.Length == 0 && !bare && file.Index > 0)
+                throw new PatchException($"Invalid line in update section:\n{Line}");
             file.SkipTo(header);
             file.Add(Hunk());
         }
@@ -102,14 +113,18 @@ internal sealed class PatchParser
         int first = _at;
         for (; !StartsWithAny(Line, HunkEnds) && Line != "***"; _at++)
         {
-            if (Line.StartsWith("***", StringComparison.Ordinal) || !hunk.TryAdd(Line)) throw new PatchException($"Invalid Line: {Line}");
+            if (Line.StartsWith("***", StringComparison.Ordinal) || !hunk.TryAdd(Line))
+                throw new PatchException($"Invalid Line: {Line}");
         }
         if (Line == EndOfFile)
         {
             hunk.IsAtEnd = true;
             _at++;
         }
-        else if (_at == first) throw new PatchException("Nothing in this section");
+        else if (_at == first)
+        {
+            throw new PatchException("Nothing in this section");
+        }
         return hunk;
     }
 

@@ -23,7 +23,10 @@ internal sealed class PatchedFile
         _ends = Array.ConvertAll(_lines, line => line.EndsWith('\r') ? "\r\n" : "\n");
         _ends[^1] = "";
         for (int i = 0; i + 1 < _lines.Length; i++)
-            if (_ends[i] == "\r\n") _lines[i] = _lines[i][..^1];
+        {
+            if (_ends[i] == "\r\n")
+                _lines[i] = _lines[i][..^1];
+        }
     }
 
     /// <summary>The line at which the next hunk is looked for.</summary>
@@ -37,7 +40,8 @@ internal sealed class PatchedFile
     internal void SkipTo(string header)
     {
         string trimmed = PythonText.Trim(header);
-        if (trimmed.Length > 0 && !SkipTo(_lines, header)) SkipTo(Trimmed, trimmed);
+        if (trimmed.Length > 0 && !SkipTo(_lines, header))
+            SkipTo(Trimmed, trimmed);
     }
 
     /// <summary>Finds the hunk's context and moves past it.</summary>
@@ -45,8 +49,10 @@ internal sealed class PatchedFile
     internal void Add(PatchHunk hunk)
     {
         int found = hunk.IsAtEnd ? Find(hunk.Context, _lines.Length - hunk.Context.Count) : -1;
-        if (found < 0) found = Find(hunk.Context, Index);
-        if (found < 0) throw new PatchException($"Invalid {(hunk.IsAtEnd ? "EOF " : "")}context at {Index}:\n{string.Join('\n', hunk.Context)}");
+        if (found < 0)
+            found = Find(hunk.Context, Index);
+        if (found < 0)
+            throw new PatchException($"Invalid {(hunk.IsAtEnd ? "EOF " : "")}context at {Index}:\n{string.Join('\n', hunk.Context)}");
         foreach (PatchHunk.Chunk chunk in hunk.Chunks)
         {
             chunk.At += found;
@@ -68,7 +74,8 @@ internal sealed class PatchedFile
         }
         foreach (PatchHunk.Chunk chunk in _chunks)
         {
-            if (done > chunk.At) throw new PatchException($"{_path}: overlapping chunks at {done} > {chunk.At}");
+            if (done > chunk.At)
+                throw new PatchException($"{_path}: overlapping chunks at {done} > {chunk.At}");
             KeepUntil(chunk.At);
             for (int i = 0; i < chunk.Inserted.Count; i++)
                 after.Add((chunk.Inserted[i], i < chunk.Deleted ? _ends[done + i] : after.Count > 0 ? after[^1].End : _ends[done]));
@@ -86,26 +93,33 @@ internal sealed class PatchedFile
         for (int i = 0; i < lines.Count; i++)
         {
             text.Append(lines[i].Line);
-            if (lines[i].End.Length > 0) end = lines[i].End;
-            if (i + 1 < lines.Count) text.Append(end);
+            if (lines[i].End.Length > 0)
+                end = lines[i].End;
+            if (i + 1 < lines.Count)
+                text.Append(end);
         }
         return text.ToString();
     }
 
     private bool SkipTo(string[] lines, string header)
     {
-        if (Array.IndexOf(lines, header, 0, Math.Min(Index, lines.Length)) >= 0) return false;
+        if (Array.IndexOf(lines, header, 0, Math.Min(Index, lines.Length)) >= 0)
+            return false;
         int found = Index < lines.Length ? Array.IndexOf(lines, header, Index) : -1;
-        if (found >= 0) Index = found + 1;
+        if (found >= 0)
+            Index = found + 1;
         return found >= 0;
     }
 
     private int Find(List<string> context, int from)
     {
-        if (context.Count == 0) return from;
-        if (from < 0) return -1;                                                // longer than the file: cannot be at its end
+        if (context.Count == 0)
+            return from;
+        if (from < 0)
+            return -1;                                                // longer than the file: cannot be at its end
         int found = Find(_lines, context, from);
-        if (found < 0) found = Find(TrimmedEnd, context.ConvertAll(PythonText.TrimEnd), from);
+        if (found < 0)
+            found = Find(TrimmedEnd, context.ConvertAll(PythonText.TrimEnd), from);
         return found < 0 ? Find(Trimmed, context.ConvertAll(PythonText.Trim), from) : found;
     }
 
@@ -113,7 +127,8 @@ internal sealed class PatchedFile
     {
         for (int i = from; i + context.Count <= lines.Length; i++)
         {
-            if (Fits(lines, context, i)) return i;
+            if (Fits(lines, context, i))
+                return i;
         }
         return -1;
     }
@@ -122,7 +137,8 @@ internal sealed class PatchedFile
     {
         for (int i = 0; i < context.Count; i++)
         {
-            if (lines[at + i] != context[i]) return false;
+            if (lines[at + i] != context[i])
+                return false;
         }
         return true;
     }

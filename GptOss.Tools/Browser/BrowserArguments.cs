@@ -20,10 +20,12 @@ internal sealed class BrowserArguments
     private BrowserArguments(string function, JsonElement? values)
     {
         _function = function;
-        if (values is not { } given) return;
+        if (values is not { } given)
+            return;
         foreach (JsonProperty value in given.EnumerateObject())
         {
-            if (!Names[function].Contains(value.Name)) throw new BrowserException($"browser.{function} has no argument `{value.Name}`.");
+            if (!Names[function].Contains(value.Name))
+                throw new BrowserException($"browser.{function} has no argument `{value.Name}`.");
             _values[value.Name] = value.Value.Clone();                          // The last of repeated keys counts.
         }
     }
@@ -35,10 +37,11 @@ internal sealed class BrowserArguments
     internal static JsonElement? Parse(string text, out bool isObject)
     {
         isObject = text.Length == 0;
-        if (isObject) return null;
+        if (isObject)
+            return null;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(text);
+            using var document = JsonDocument.Parse(text);
             isObject = document.RootElement.ValueKind is JsonValueKind.Object;
             return document.RootElement.Clone();
         }

@@ -34,7 +34,8 @@ public static partial class Citations
         {
             ReadOnlySpan<char> citation = text.AsSpan(match.Index, match.Length);
             string? url = Page(citation[1..citation.IndexOf('†')], pageStack);
-            if (url is not { Length: > 0 }) continue;
+            if (url is not { Length: > 0 })
+                continue;
             ReadOnlySpan<char> before = text.AsSpan(copied, match.Index - copied);
             string domain = Domain(url), link = $" ([{domain}]({url})) ";
             normal.Append(before).Append(link);
@@ -66,7 +67,8 @@ public static partial class Citations
     internal static int CodePoints(ReadOnlySpan<char> text)
     {
         int count = 0;
-        foreach (Rune _ in text.EnumerateRunes()) count++;
+        foreach (Rune _ in text.EnumerateRunes())
+            count++;
         return count;
     }
 
@@ -114,7 +116,8 @@ public sealed class StreamedCitations(IReadOnlyList<string> pageStack)
     private static string WithoutFirst(string text, int codePoints)
     {
         int at = 0;
-        for (; codePoints > 0 && at < text.Length; codePoints--) at += char.IsSurrogatePair(text, at) ? 2 : 1;
+        for (; codePoints > 0 && at < text.Length; codePoints--)
+            at += char.IsSurrogatePair(text, at) ? 2 : 1;
         return text[at..];
     }
 }

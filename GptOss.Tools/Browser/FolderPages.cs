@@ -26,7 +26,8 @@ public sealed class FolderPages : IBrowserBackend
     public FolderPages(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        if (!Directory.Exists(folder)) throw new BrowserException($"{folder}: no such folder.");
+        if (!Directory.Exists(folder))
+            throw new BrowserException($"{folder}: no such folder.");
         var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden };
         IEnumerable<string> files = Directory.EnumerateFiles(folder, "*", options);
         foreach (string file in files.Where(file => Kinds.Contains(Path.GetExtension(file).ToLowerInvariant())).Take(MostFiles))
@@ -45,15 +46,17 @@ public sealed class FolderPages : IBrowserBackend
         foreach (string name in _files.Keys)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (await ReadAsync(name, cancellation).ConfigureAwait(false) is not { } page) continue;
+            if (await ReadAsync(name, cancellation).ConfigureAwait(false) is not { } page)
+                continue;
             string text = page.Text, title = PythonText.Lower(page.Title);
             // A page with all the words counts more than one with many of the same word: a word's first hits count most.
             int score = words.Sum(word => 10 * Math.Min(Count(title, word), 1) + Math.Min(Count(text, word), 5));
-            if (score == 0) continue;
+            if (score == 0)
+                continue;
             IEnumerable<int> places = words.Select(word => text.IndexOf(word, StringComparison.OrdinalIgnoreCase)).Where(at => at >= 0);
             ranked.Add((score, page, places.DefaultIfEmpty(0).Min()));
         }
-        var best = ranked.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Page.Url, StringComparer.Ordinal).Take(count);
+        IEnumerable<(int Score, BrowserPage Page, int At)> best = ranked.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Page.Url, StringComparer.Ordinal).Take(count);
         return [.. best.Select(hit => Result(hit.Page, hit.At))];
     }
 
@@ -68,8 +71,10 @@ public sealed class FolderPages : IBrowserBackend
         path = UrlText.Decode(path.Split('?', '#')[0]);
         string index = path.Length == 0 ? "index.html" : path.TrimEnd('/') + "/index.html";
         string? file = _files.GetValueOrDefault(path) ?? _files.GetValueOrDefault(index);
-        if (file is null) throw new BrowserException($"No contents returned for {url}");
-        if (new FileInfo(file).Length > LargestFileBytes) throw new BrowserException($"The page is larger than {LargestFileBytes} bytes.");
+        if (file is null)
+            throw new BrowserException($"No contents returned for {url}");
+        if (new FileInfo(file).Length > LargestFileBytes)
+            throw new BrowserException($"The page is larger than {LargestFileBytes} bytes.");
         byte[] bytes = await File.ReadAllBytesAsync(file, cancellation).ConfigureAwait(false);
         return Path.GetExtension(file).ToLowerInvariant() is ".html" or ".htm"
             ? PageEncoding.Html(bytes, header: null)
@@ -78,7 +83,8 @@ public sealed class FolderPages : IBrowserBackend
 
     private async Task<BrowserPage?> ReadAsync(string name, CancellationToken cancellation)
     {
-        if (_read.TryGetValue(name, out BrowserPage? page)) return page;
+        if (_read.TryGetValue(name, out BrowserPage? page))
+            return page;
         string url = Root + string.Join('/', name.Split('/').Select(UrlText.Encode));
         try
         {
@@ -96,7 +102,8 @@ public sealed class FolderPages : IBrowserBackend
     private static int Count(string text, string word)
     {
         int count = 0;
-        for (int at = 0; (at = text.IndexOf(word, at, StringComparison.OrdinalIgnoreCase)) >= 0; at += word.Length) count++;
+        for (int at = 0; (at = text.IndexOf(word, at, StringComparison.OrdinalIgnoreCase)) >= 0; at += word.Length)
+            count++;
         return count;
     }
 
@@ -105,7 +112,10 @@ public sealed class FolderPages : IBrowserBackend
         int start = Math.Max(at - SummaryChars / 4, 0);
         var summary = new StringBuilder();
         foreach (Rune rune in text.AsSpan(start, Math.Min(SummaryChars, text.Length - start)).EnumerateRunes())
-            if (rune != Rune.ReplacementChar) summary.Append(Rune.IsWhiteSpace(rune) ? " " : rune.ToString());
+        {
+            if (rune != Rune.ReplacementChar)
+                summary.Append(Rune.IsWhiteSpace(rune) ? " " : rune.ToString());
+        }
         return summary.ToString();
     }
 }

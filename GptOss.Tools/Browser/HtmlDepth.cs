@@ -33,16 +33,22 @@ internal static partial class HtmlDepth
         foreach (Match tag in Tag().Matches(html))
         {
             string name = tag.Groups["name"].Value;
-            if (NeverDeep.Contains(name)) continue;
+            if (NeverDeep.Contains(name))
+                continue;
             bool ends = tag.Groups["end"].Length > 0;
-            if (name is "svg" or "math") isForeign = !ends;
-            else if (EndsForeign.Contains(name)) isForeign = false;
-            if (!ends && isForeign && tag.ValueSpan.EndsWith("/")) continue;
+            if (name is "svg" or "math")
+                isForeign = !ends;
+            else if (EndsForeign.Contains(name))
+                isForeign = false;
+            if (!ends && isForeign && tag.ValueSpan.EndsWith("/"))
+                continue;
             int count = open.GetValueOrDefault(name);
-            if (ends && count == 0) continue;
+            if (ends && count == 0)
+                continue;
             open[name] = count + (ends ? -1 : 1);
             depth += ends ? -1 : 1;
-            if (depth > Most) return true;
+            if (depth > Most)
+                return true;
         }
         return false;
     }

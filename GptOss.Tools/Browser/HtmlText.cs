@@ -43,11 +43,14 @@ internal static partial class HtmlText
                 "Unicode strings with encoding declaration are not supported. Please use bytes input or XML fragments without declaration.");
         }
         html = Replace(html);
-        if (Nothing().IsMatch(html)) throw new BrowserException("Document is empty");
-        if (HtmlDepth.IsTooDeep(html)) throw new BrowserException($"The page nests more than {HtmlDepth.Most} elements.");
+        if (Nothing().IsMatch(html))
+            throw new BrowserException("Document is empty");
+        if (HtmlDepth.IsTooDeep(html))
+            throw new BrowserException($"The page nests more than {HtmlDepth.Most} elements.");
         IHtmlDocument document = new HtmlParser(Options).ParseDocument(html);
         INode root = Root(document, isFull: FullDocument().IsMatch(html) || HeadTag().IsMatch(html));
-        if (string.IsNullOrEmpty(title)) title = OwnTitle(root) ?? (url.Length > 0 ? UrlJoin.Domain(url) : null) ?? "";
+        if (string.IsNullOrEmpty(title))
+            title = OwnTitle(root) ?? (url.Length > 0 ? UrlJoin.Domain(url) : null) ?? "";
         (List<MarkupEvent> events, Dictionary<string, string> links) = HtmlWalk.Of(root, url);
         string text = PythonText.Trim(MarkdownWriter.Write(events));
         text = BlankLine().Replace(text, "");
@@ -94,7 +97,8 @@ internal static partial class HtmlText
     /// <summary>The element whose content is the page: the document; of a fragment without a head, its only element or its body.</summary>
     private static INode Root(IHtmlDocument document, bool isFull)
     {
-        if (isFull || document.Body is null || document.Head?.ChildElementCount > 0) return document.DocumentElement;
+        if (isFull || document.Body is null || document.Head?.ChildElementCount > 0)
+            return document.DocumentElement;
         IElement body = document.Body;
         bool hasText = body.ChildNodes.Any(node => node is IText && !string.IsNullOrWhiteSpace(node.TextContent));
         return body.ChildElementCount == 1 && !hasText ? body.FirstElementChild! : body;

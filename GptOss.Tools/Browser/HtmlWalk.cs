@@ -49,7 +49,8 @@ internal sealed partial class HtmlWalk
             }
             INode node = level.Children[level.Next++];
             yield return node;
-            if (node is IElement) levels.Push(new Level(node, true));
+            if (node is IElement)
+                levels.Push(new Level(node, true));
         }
     }
 
@@ -65,28 +66,34 @@ internal sealed partial class HtmlWalk
             if (level.Next == level.Children.Length)
             {
                 levels.Pop();
-                if (level.IsShown && level.Node is IElement ended) _events.Add(new MarkupEvent(MarkupKind.End, ended.LocalName));
+                if (level.IsShown && level.Node is IElement ended)
+                    _events.Add(new MarkupEvent(MarkupKind.End, ended.LocalName));
                 continue;
             }
             INode node = level.Children[level.Next++];
             if ((node is IElement element ? Mark(element) : node is IText ? node.TextContent : null) is { } text)
             {
-                if (level.IsShown && !level.SkipsText) _events.AddText(text);
+                if (level.IsShown && !level.SkipsText)
+                    _events.AddText(text);
                 continue;
             }
             // A formula goes together with the text after it, including links and images: so does the published tool, and line numbers depend on it.
             bool isFormula = node is IElement { LocalName: "math" };
             level.SkipsText = isFormula;
             bool isShown = level.IsShown && !isFormula;
-            if (isShown) Begin(node);
-            if (node is IElement) levels.Push(new Level(node, isShown));
+            if (isShown)
+                Begin(node);
+            if (node is IElement)
+                levels.Push(new Level(node, isShown));
         }
     }
 
     private void Begin(INode node)
     {
-        if (node is IElement element) _events.Add(new MarkupEvent(MarkupKind.Start, element.LocalName, element));
-        else _events.Add(new MarkupEvent(MarkupKind.Comment, node.TextContent));
+        if (node is IElement element)
+            _events.Add(new MarkupEvent(MarkupKind.Start, element.LocalName, element));
+        else
+            _events.Add(new MarkupEvent(MarkupKind.Comment, node.TextContent));
     }
 
     /// <summary>The text that an element becomes; null if it remains an element.</summary>
@@ -105,11 +112,15 @@ internal sealed partial class HtmlWalk
 
     private string? Link(IElement anchor, string href)
     {
-        if (href.StartsWith("mailto:", StringComparison.Ordinal) || href.StartsWith("javascript:", StringComparison.Ordinal)) return null;
+        if (href.StartsWith("mailto:", StringComparison.Ordinal) || href.StartsWith("javascript:", StringComparison.Ordinal))
+            return null;
         string text = WhiteSpace().Replace(string.Join(' ', Below(anchor).OfType<IText>().Select(piece => piece.TextContent)), " ").Replace('†', '‡');
-        if (text.Length == 0) return null;
-        if (href.StartsWith('#')) return text;
-        if (UrlJoin.Join(_url, href) is not { } target || UrlJoin.Domain(target) is not { Length: > 0 } domain) return null;
+        if (text.Length == 0)
+            return null;
+        if (href.StartsWith('#'))
+            return text;
+        if (UrlJoin.Join(_url, href) is not { } target || UrlJoin.Domain(target) is not { Length: > 0 } domain)
+            return null;
         target = ArXiv().Replace(target, "ar5iv.org");
         if (!_ids.TryGetValue(target, out string? id))
         {

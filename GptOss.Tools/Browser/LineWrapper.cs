@@ -20,8 +20,10 @@ internal static partial class LineWrapper
         var lines = new List<string>();
         foreach (string line in text.Split('\n'))
         {
-            if (line.Length == 0) lines.Add("");
-            else WrapLine(ExpandTabs(line), lines);
+            if (line.Length == 0)
+                lines.Add("");
+            else
+                WrapLine(ExpandTabs(line), lines);
         }
         return lines;
     }
@@ -33,12 +35,14 @@ internal static partial class LineWrapper
         while (pieces.Count > 0)
         {
             int begin = pieces.Peek().Start.Value, end = begin;
-            while (pieces.TryPeek(out Range piece) && piece.End.Value - begin <= Width) end = pieces.Pop().End.Value;
+            while (pieces.TryPeek(out Range piece) && piece.End.Value - begin <= Width)
+                end = pieces.Pop().End.Value;
             if (pieces.TryPeek(out Range over) && over.End.Value - over.Start.Value > Width)
             {
                 pieces.Pop();
                 int cut = Cut(shape, over, begin + Width - end);
-                if (cut < over.End.Value) pieces.Push(cut..over.End);
+                if (cut < over.End.Value)
+                    pieces.Push(cut..over.End);
                 end = cut;
             }
             lines.Add(line[starts[begin]..starts[end]]);
@@ -58,23 +62,29 @@ internal static partial class LineWrapper
         int done = 0;
         foreach (Match match in PiecePattern().Matches(shape))
         {
-            if (match.Index > done) yield return done..match.Index;
-            if (match.Length > 0) yield return match.Index..(match.Index + match.Length);
+            if (match.Index > done)
+                yield return done..match.Index;
+            if (match.Length > 0)
+                yield return match.Index..(match.Index + match.Length);
             done = match.Index + match.Length;
         }
-        if (done < shape.Length) yield return done..shape.Length;
+        if (done < shape.Length)
+            yield return done..shape.Length;
     }
 
     private static string ExpandTabs(string line)
     {
-        if (!line.Contains('\t')) return line;
+        if (!line.Contains('\t'))
+            return line;
         var text = new StringBuilder();
         int column = 0;
         foreach (Rune rune in line.EnumerateRunes())
         {
             int spaces = Tab - column % Tab;
-            if (rune.Value == '\t') text.Append(' ', spaces);
-            else text.Append(rune.ToString());
+            if (rune.Value == '\t')
+                text.Append(' ', spaces);
+            else
+                text.Append(rune.ToString());
             column = rune.Value == '\t' ? column + spaces : rune.Value == '\r' ? 0 : column + 1;
         }
         return text.ToString();

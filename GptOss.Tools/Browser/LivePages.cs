@@ -64,7 +64,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
         if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https"))
             throw new BrowserException("Only http and https pages can be opened.");
         using HttpResponseMessage response = await _http.GetAsync(address, cancellation).ConfigureAwait(false);
-        if (!response.IsSuccessStatusCode) throw new BrowserException($"HTTP error {(int)response.StatusCode}: {response.ReasonPhrase}");
+        if (!response.IsSuccessStatusCode)
+            throw new BrowserException($"HTTP error {(int)response.StatusCode}: {response.ReasonPhrase}");
         byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
         string? charset = response.Content.Headers.ContentType?.CharSet;
         return response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() switch
@@ -82,7 +83,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
     /// <summary>Whether an address is on the public internet: a page must not lead the browser into the user's own network.</summary>
     internal static bool IsPublic(IPAddress address)
     {
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        if (address.IsIPv4MappedToIPv6)
+            address = address.MapToIPv4();
         byte[] b = address.GetAddressBytes();
         if (address.AddressFamily is AddressFamily.InterNetworkV6)
         {
@@ -100,7 +102,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
     {
         IPAddress[] addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancellation).ConfigureAwait(false);
         IPAddress[] allowed = [.. addresses.Where(IsPublic)];
-        if (allowed.Length == 0) throw new BrowserException($"{context.DnsEndPoint.Host} is not on the public internet.");
+        if (allowed.Length == 0)
+            throw new BrowserException($"{context.DnsEndPoint.Host} is not on the public internet.");
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
@@ -126,7 +129,8 @@ public sealed class LivePages : IBrowserBackend, IDisposable
 
     private static IEnumerable<SearchResult> Hits(JsonElement results, string summary)
     {
-        if (results.ValueKind is not JsonValueKind.Array) yield break;
+        if (results.ValueKind is not JsonValueKind.Array)
+            yield break;
         foreach (JsonElement hit in results.EnumerateArray().Where(hit => hit.ValueKind is JsonValueKind.Object))
             yield return new SearchResult(Text(Property(hit, "title")), Text(Property(hit, "url")), Text(Property(hit, summary)));
     }

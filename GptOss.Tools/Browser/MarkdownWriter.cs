@@ -35,11 +35,14 @@ internal sealed partial class MarkdownWriter
         var writer = new MarkdownWriter();
         foreach (MarkupEvent step in events)
         {
-            if (step.Kind is MarkupKind.Text) writer.TextNode(step.Text);
-            else if (step.Kind is not MarkupKind.Comment) writer.Tag(step.Text, step.Kind is MarkupKind.Start, step.Element);
+            if (step.Kind is MarkupKind.Text)
+                writer.TextNode(step.Text);
+            else if (step.Kind is not MarkupKind.Comment)
+                writer.Tag(step.Text, step.Kind is MarkupKind.Start, step.Element);
         }
         writer._text.Append('\n');
-        foreach ((string text, string title) in writer._abbreviations) writer._text.Append(CultureInfo.InvariantCulture, $"  *[{text}]: {title}\n");
+        foreach ((string text, string title) in writer._abbreviations)
+            writer._text.Append(CultureInfo.InvariantCulture, $"  *[{text}]: {title}\n");
         return writer._text.ToString();
     }
 
@@ -51,7 +54,8 @@ internal sealed partial class MarkdownWriter
         {
             case ['h', >= '1' and <= '6' and var level]:
                 Paragraph();
-                if (begins) Put(new string('#', level - '0') + " ");
+                if (begins)
+                    Put(new string('#', level - '0') + " ");
                 break;
             case "p" or "div":
                 Paragraph();
@@ -75,7 +79,8 @@ internal sealed partial class MarkdownWriter
                 break;
             case "del" or "s" or "strike":
                 bool tilde = begins && _lastText.EndsWith('~');
-                if (tilde) _lastText += " ";
+                if (tilde)
+                    _lastText += " ";
                 Put(tilde ? " ~~" : "~~");
                 _inStrike |= begins;
                 break;
@@ -103,7 +108,8 @@ internal sealed partial class MarkdownWriter
                 break;
             case "li":
                 NewLine();
-                if (begins) BeginItem();
+                if (begins)
+                    BeginItem();
                 break;
             case "tr" when !begins:
                 NewLine();
@@ -137,7 +143,8 @@ internal sealed partial class MarkdownWriter
 
     private void List(bool begins, bool isOrdered, AngleSharp.Dom.IElement? element)
     {
-        if (_lists.Count == 0 && !_afterList) Paragraph();
+        if (_lists.Count == 0 && !_afterList)
+            Paragraph();
         if (begins)
         {
             bool isNumber = int.TryParse(element?.GetAttribute("start"), NumberStyles.Integer, CultureInfo.InvariantCulture, out int start);
@@ -146,20 +153,25 @@ internal sealed partial class MarkdownWriter
         else if (_lists.Count > 0)
         {
             _lists.RemoveAt(_lists.Count - 1);
-            if (_lists.Count == 0) Put("\n");
+            if (_lists.Count == 0)
+                Put("\n");
         }
     }
 
     private void BeginItem()
     {
         var mark = new StringBuilder();
-        for (int i = 0; i < _lists.Count; i++) mark.Append(' ', i > 0 && _lists[i - 1].IsOrdered ? 3 : 2);
+        for (int i = 0; i < _lists.Count; i++)
+            mark.Append(' ', i > 0 && _lists[i - 1].IsOrdered ? 3 : 2);
         if (_lists.Count > 0 && _lists[^1].IsOrdered)
         {
             _lists[^1] = _lists[^1] with { Number = unchecked(_lists[^1].Number + 1) };
             mark.Append(CultureInfo.InvariantCulture, $"{_lists[^1].Number}. ");
         }
-        else mark.Append("* ");
+        else
+        {
+            mark.Append("* ");
+        }
         _itemWidth = mark.Length;
         Put(mark.ToString());
         _forgives = true;
@@ -167,7 +179,8 @@ internal sealed partial class MarkdownWriter
 
     private void Abbreviation(bool begins, AngleSharp.Dom.IElement? element)
     {
-        if (!begins && _abbreviation is not null && _abbreviationTitle is not null) _abbreviations[_abbreviation.ToString()] = _abbreviationTitle;
+        if (!begins && _abbreviation is not null && _abbreviationTitle is not null)
+            _abbreviations[_abbreviation.ToString()] = _abbreviationTitle;
         _abbreviation = begins ? new StringBuilder() : null;
         _abbreviationTitle = begins ? element?.GetAttribute("title") : null;
     }
@@ -192,13 +205,16 @@ internal sealed partial class MarkdownWriter
         }
         else if (_afterStrike)
         {
-            if (!PythonText.IsSpace(text[0]) && !"[](){}.!?".Contains(text[0]) && _lastTag is not ("a" or "code" or "pre")) text = " " + text;
+            if (!PythonText.IsSpace(text[0]) && !"[](){}.!?".Contains(text[0]) && _lastTag is not ("a" or "code" or "pre"))
+                text = " " + text;
             _afterStrike = false;
         }
-        if (!_inCode && !_inPre && !isReference) text = Escaped(text);
+        if (!_inCode && !_inPre && !isReference)
+            text = Escaped(text);
         _lastText = text;
         _abbreviation?.Append(text);
-        if (_hidden != 0) return;
+        if (_hidden != 0)
+            return;
         if (!_inPre)
         {
             text = WhiteSpace().Replace(text, " ");
@@ -214,14 +230,17 @@ internal sealed partial class MarkdownWriter
     private void Put(string mark, bool isQuotationMark = false)
     {
         _abbreviation?.Append(mark);
-        if (_hidden == 0) Write(mark, isQuotationMark);
+        if (_hidden == 0)
+            Write(mark, isQuotationMark);
     }
 
     private void Write(string text, bool isQuotationMark)
     {
-        if (text.Length == 0) return;
+        if (text.Length == 0)
+            return;
         string margin = new string('>', _quotations) + (_quotations > 0 && !isQuotationMark ? " " : "");
-        if (_inPre || _opensPre) text = Indented(text, ref margin);
+        if (_inPre || _opensPre)
+            text = Indented(text, ref margin);
         if (_forgives)
         {
             (_owesSpace, _owedBreaks) = (false, 0);
@@ -231,19 +250,24 @@ internal sealed partial class MarkdownWriter
         {
             _text.Append(_rowEnd).Append('\n').Append(margin);
             _owesSpace = false;
-            if (_owedBreaks == 1) _rowEnd = "";
+            if (_owedBreaks == 1)
+                _rowEnd = "";
         }
-        if (_owesSpace && !(_text.Length > 0 && _text[^1] == '\n')) _text.Append(' ');
+        if (_owesSpace && !(_text.Length > 0 && _text[^1] == '\n'))
+            _text.Append(' ');
         _owesSpace = false;
         _text.Append(text);
     }
 
     private string Indented(string text, ref string margin)
     {
-        if (_opensPre && _lists.Count > 0) text = text.TrimStart('\n');           // The first line stays on the item's.
-        else if (_opensPre && !text.StartsWith('\n')) text = "\n" + text;
+        if (_opensPre && _lists.Count > 0)
+            text = text.TrimStart('\n');           // The first line stays on the item's.
+        else if (_opensPre && !text.StartsWith('\n'))
+            text = "\n" + text;
         _opensPre = false;
-        if (!_inPre) return text;
+        if (!_inPre)
+            return text;
         margin += new string(' ', _lists.Count > 0 ? 4 + _itemWidth : 4);
         return text.Replace("\n", "\n" + margin);
     }

@@ -51,7 +51,8 @@ internal sealed class MarkupEvents
 
     private void EndText()
     {
-        if (_text.Length == 0) return;
+        if (_text.Length == 0)
+            return;
         _events.Add(new MarkupEvent(MarkupKind.Text, _text.ToString()));
         _text.Clear();
     }
@@ -70,8 +71,14 @@ internal sealed class MarkupEvents
                 repaired.AddText($"{mark}{{{events[i + 1].Text}}}");
                 i += 2;
             }
-            else if (events[i].Kind is MarkupKind.Text) repaired.AddText(events[i].Text);
-            else repaired.Add(events[i]);
+            else if (events[i].Kind is MarkupKind.Text)
+            {
+                repaired.AddText(events[i].Text);
+            }
+            else
+            {
+                repaired.Add(events[i]);
+            }
         }
         repaired.EndText();
         return repaired._events;
@@ -83,8 +90,10 @@ internal sealed class MarkupEvents
         int before = -1;
         for (int i = 0; i < events.Count; i++)
         {
-            if (events[i].Kind is MarkupKind.Comment && events[i].Text.Contains('>')) before = -1;
-            if (events[i].Kind is not MarkupKind.Text) continue;
+            if (events[i].Kind is MarkupKind.Comment && events[i].Text.Contains('>'))
+                before = -1;
+            if (events[i].Kind is not MarkupKind.Text)
+                continue;
             bool isApart = before >= 0 && i > before + 1;
             if (isApart && PythonText.IsWord(LastRune(events[before].Text)) && PythonText.IsWord(Rune.GetRuneAt(events[i].Text, 0)))
                 events[before] = events[before] with { Text = events[before].Text + " " };

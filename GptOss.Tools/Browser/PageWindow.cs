@@ -14,7 +14,8 @@ internal static class PageWindow
         var text = new StringBuilder();
         for (int i = first; i < end; i++)
         {
-            if (i > first) text.Append('\n');
+            if (i > first)
+                text.Append('\n');
             text.Append('L').Append(i).Append(": ").Append(lines[i]);
         }
         return text.ToString();
@@ -31,12 +32,15 @@ internal static class PageWindow
         int last = (int)Math.Min(lines.Count, (long)first + (Tokens + 1) * LongestToken);
         string text = Numbered(lines, first, last);
         Rune[] runes = [.. text.EnumerateRunes().Take((Tokens + 1) * LongestToken)];
-        if (runes.Length <= Tokens) return lines.Count;
+        if (runes.Length <= Tokens)
+            return lines.Count;
         Tokenizer tokenizer = Tokenizer.O200kHarmony;
         int[] ids = tokenizer.Encode(string.Concat(runes));
-        if (ids.Length <= Tokens) return lines.Count;
+        if (ids.Length <= Tokens)
+            return lines.Count;
         int offset = 0;
-        foreach (int id in ids.AsSpan(0, Tokens)) offset += CodePoints(tokenizer.TokenBytes(id).Span);
+        foreach (int id in ids.AsSpan(0, Tokens))
+            offset += CodePoints(tokenizer.TokenBytes(id).Span);
         return Math.Min(first + runes.Take(offset).Count(rune => rune.Value == '\n') + 1, lines.Count);
     }
 

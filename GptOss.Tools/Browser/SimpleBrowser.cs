@@ -45,11 +45,13 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         try
         {
             JsonElement? values = BrowserArguments.Parse(arguments, out bool isObject);
-            if (!isObject) return Error("Invalid function arguments");
+            if (!isObject)
+                return Error("Invalid function arguments");
             if (function.Contains('.'))
                 throw new BrowserException($"browser.{function} is not a function; there are browser.search, browser.open and browser.find.");
-            if (!BrowserArguments.IsFunction(function)) return Error($"Unknown function: {function}");
-            BrowserArguments given = BrowserArguments.Of(function, values);
+            if (!BrowserArguments.IsFunction(function))
+                return Error($"Unknown function: {function}");
+            var given = BrowserArguments.Of(function, values);
             return function switch
             {
                 "search" => await SearchAsync(given, cancellation).ConfigureAwait(false),
@@ -96,7 +98,10 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
         string url;
         int? hit = null;
         bool viewSource = given.IsTrue("view_source"), isUrl = given["id"] is { ValueKind: JsonValueKind.String };
-        if (isUrl) url = given.Text("id");
+        if (isUrl)
+        {
+            url = given.Text("id");
+        }
         else
         {
             page = Page(given["cursor"]);
@@ -113,25 +118,30 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
                 page = _pages.GetValueOrDefault(url);
             }
         }
-        if (viewSource) (page, url, hit) = (null, ViewSource + url, null);
+        if (viewSource)
+            (page, url, hit) = (null, ViewSource + url, null);
         Push(page ?? await FetchAsync(url, cancellation).ConfigureAwait(false));
 
         JsonElement? loc = given["loc"];
         if (loc is { } line && BrowserArguments.Number(line) is not >= 0)
         {
             // The page is already on the stack and stays there; later cursors count it.
-            if (BrowserArguments.Number(line) is null) throw NotWhole("loc", line);
+            if (BrowserArguments.Number(line) is null)
+                throw NotWhole("loc", line);
             loc = null;
         }
-        if (loc is null) return Show(hit > LinesAboveHit ? hit.Value - LinesAboveHit : hit ?? 0, given["num_lines"]);
-        if (BrowserArguments.Integer(loc.Value) is { } first) return Show(first, given["num_lines"], BrowserArguments.Show(loc.Value));
+        if (loc is null)
+            return Show(hit > LinesAboveHit ? hit.Value - LinesAboveHit : hit ?? 0, given["num_lines"]);
+        if (BrowserArguments.Integer(loc.Value) is { } first)
+            return Show(first, given["num_lines"], BrowserArguments.Show(loc.Value));
         throw NotWhole("loc", loc.Value);
     }
 
     private string Find(BrowserArguments given)
     {
         BrowserPage page = Page(given["cursor"]);
-        if (page.Hits is not null) throw new BrowserException("Cannot run `find` on search results page or find results page");
+        if (page.Hits is not null)
+            throw new BrowserException("Cannot run `find` on search results page or find results page");
         Push(FindPage.Make(given.Text("pattern"), page));
         return Show(BigInteger.Zero, null);
     }
@@ -154,8 +164,10 @@ public sealed class SimpleBrowser(IBrowserBackend backend) : ITool
     private BrowserPage Page(JsonElement? cursor)
     {
         int last = _stack.Count - 1;
-        if (last < 0) throw new BrowserException("No pages to access!");
-        if (cursor is not { } given || BrowserArguments.Number(given) is { } number && (number == -1 || number == last)) return _pages[_stack[last]];
+        if (last < 0)
+            throw new BrowserException("No pages to access!");
+        if (cursor is not { } given || BrowserArguments.Number(given) is { } number && (number == -1 || number == last))
+            return _pages[_stack[last]];
         if (BrowserArguments.Integer(given) is not { } index)
             throw new BrowserException($"`cursor` should be an integer, not `{BrowserArguments.TypeName(given)}`");
         return index >= 0 && index <= last ? _pages[_stack[(int)index]]

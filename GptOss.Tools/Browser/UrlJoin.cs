@@ -40,34 +40,46 @@ internal static class UrlJoin
     /// <summary>The link as seen from a page; null if one of them does not parse.</summary>
     internal static string? Join(string page, string link)
     {
-        if (page.Length == 0) return link;
-        if (link.Length == 0) return page;
-        if (Split(page) is not { } from || Split(link) is not { } to) return null;
-        if (to.Scheme.Length == 0) to = to with { Scheme = from.Scheme };
-        if (to.Scheme != from.Scheme || !Hierarchical.Contains(to.Scheme)) return link;
-        if (to.Authority.Length > 0) return to.ToString();
+        if (page.Length == 0)
+            return link;
+        if (link.Length == 0)
+            return page;
+        if (Split(page) is not { } from || Split(link) is not { } to)
+            return null;
+        if (to.Scheme.Length == 0)
+            to = to with { Scheme = from.Scheme };
+        if (to.Scheme != from.Scheme || !Hierarchical.Contains(to.Scheme))
+            return link;
+        if (to.Authority.Length > 0)
+            return to.ToString();
         to = to with { Authority = from.Authority };
         (string path, string parameters) = SplitParameters(to);
-        if (to.Path.Length == 0) return (to with { Path = from.Path, Query = to.Query.Length > 0 ? to.Query : from.Query }).ToString();
+        if (to.Path.Length == 0)
+            return (to with { Path = from.Path, Query = to.Query.Length > 0 ? to.Query : from.Query }).ToString();
 
         List<string> steps = [.. path.Split('/')];
         if (!path.StartsWith('/'))
         {
             List<string> folder = [.. SplitParameters(from).Path.Split('/')];
-            if (folder[^1].Length > 0) folder.RemoveAt(folder.Count - 1);
+            if (folder[^1].Length > 0)
+                folder.RemoveAt(folder.Count - 1);
             steps.InsertRange(0, folder);
             for (int i = steps.Count - 2; i > 0; i--)
             {
-                if (steps[i].Length == 0) steps.RemoveAt(i);
+                if (steps[i].Length == 0)
+                    steps.RemoveAt(i);
             }
         }
         var kept = new List<string>();
         foreach (string step in steps)
         {
-            if (step is not (".." or ".")) kept.Add(step);
-            else if (step is ".." && kept.Count > 0) kept.RemoveAt(kept.Count - 1);
+            if (step is not (".." or "."))
+                kept.Add(step);
+            else if (step is ".." && kept.Count > 0)
+                kept.RemoveAt(kept.Count - 1);
         }
-        if (steps[^1] is ".." or ".") kept.Add("");
+        if (steps[^1] is ".." or ".")
+            kept.Add("");
         string joined = string.Join('/', kept);
         return (to with { Path = (joined.Length > 0 ? joined : "/") + parameters }).ToString();
     }
@@ -91,10 +103,13 @@ internal static class UrlJoin
             int end = url.AsSpan(2).IndexOfAny('/', '?', '#');
             end = end < 0 ? url.Length : end + 2;
             (authority, url) = (url[2..end], url[end..]);
-            if (!IsAuthority(authority)) return null;
+            if (!IsAuthority(authority))
+                return null;
         }
-        if (url.IndexOf('#') is var hash and >= 0) (url, fragment) = (url[..hash], url[(hash + 1)..]);
-        if (url.IndexOf('?') is var mark and >= 0) (url, query) = (url[..mark], url[(mark + 1)..]);
+        if (url.IndexOf('#') is var hash and >= 0)
+            (url, fragment) = (url[..hash], url[(hash + 1)..]);
+        if (url.IndexOf('?') is var mark and >= 0)
+            (url, query) = (url[..mark], url[(mark + 1)..]);
         return new Parts(scheme, authority, url, query, fragment);
     }
 
@@ -109,12 +124,14 @@ internal static class UrlJoin
     private static bool IsAuthority(string authority)
     {
         bool open = authority.Contains('['), close = authority.Contains(']');
-        if (open != close) return false;
+        if (open != close)
+            return false;
         if (open)
         {
             string inside = authority[(authority.IndexOf('[') + 1)..];
             inside = inside[..Math.Max(inside.IndexOf(']'), 0)];
-            if (!IPAddress.TryParse(inside, out IPAddress? address) || address.AddressFamily is not AddressFamily.InterNetworkV6) return false;
+            if (!IPAddress.TryParse(inside, out IPAddress? address) || address.AddressFamily is not AddressFamily.InterNetworkV6)
+                return false;
         }
         return !authority.AsSpan().ContainsAny(Delimiters);
     }

@@ -11,7 +11,8 @@ internal static class UrlText
     /// <summary>Percent escapes decoded as UTF-8, with U+FFFD for what is none.</summary>
     internal static string Decode(string text)
     {
-        if (!text.Contains('%')) return text;
+        if (!text.Contains('%'))
+            return text;
         var shown = new StringBuilder(text.Length);
         var bytes = new List<byte>();
         for (int i = 0; i < text.Length; i++)
@@ -20,12 +21,15 @@ internal static class UrlText
             {
                 bool escape = text[i] == '%' && i + 2 < text.Length && char.IsAsciiHexDigit(text[i + 1]) && char.IsAsciiHexDigit(text[i + 2]);
                 bytes.Add(escape ? byte.Parse(text.AsSpan(i + 1, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) : (byte)text[i]);
-                if (escape) i += 2;
-                if (i + 1 < text.Length) continue;
+                if (escape)
+                    i += 2;
+                if (i + 1 < text.Length)
+                    continue;
             }
             shown.Append(Encoding.UTF8.GetString([.. bytes]));          // a run of ASCII characters is decoded as one
             bytes.Clear();
-            if (!char.IsAscii(text[i])) shown.Append(text[i]);
+            if (!char.IsAscii(text[i]))
+                shown.Append(text[i]);
         }
         return shown.ToString();
     }
@@ -36,8 +40,10 @@ internal static class UrlText
         var encoded = new StringBuilder(text.Length);
         foreach (byte b in Encoding.UTF8.GetBytes(text))
         {
-            if (b < 0x80 && Unquoted.Contains((char)b)) encoded.Append((char)b);
-            else encoded.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
+            if (b < 0x80 && Unquoted.Contains((char)b))
+                encoded.Append((char)b);
+            else
+                encoded.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
         }
         return encoded.ToString();
     }
@@ -45,7 +51,8 @@ internal static class UrlText
     /// <summary>At most 1,024 characters (code points), the last three being dots where more were cut.</summary>
     internal static string Cut(string text, int most = 1024)
     {
-        if (text.Length <= most) return text;
+        if (text.Length <= most)
+            return text;
         int[] runes = RuneStarts(text);
         return runes.Length <= most ? text : text[..runes[most - 3]] + "...";
     }
@@ -53,7 +60,8 @@ internal static class UrlText
     private static int[] RuneStarts(string text)
     {
         var starts = new List<int>(text.Length);
-        for (int i = 0; i < text.Length; i += char.IsSurrogatePair(text, i) ? 2 : 1) starts.Add(i);
+        for (int i = 0; i < text.Length; i += char.IsSurrogatePair(text, i) ? 2 : 1)
+            starts.Add(i);
         return [.. starts];
     }
 }

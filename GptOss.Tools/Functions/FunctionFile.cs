@@ -18,7 +18,7 @@ internal static partial class FunctionFile
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(Bytes(path));
+            using var document = JsonDocument.Parse(Bytes(path));
             return ReadTools(path, document.RootElement);
         }
         catch (JsonException e)
@@ -37,11 +37,13 @@ internal static partial class FunctionFile
     {
         try
         {
-            if (Directory.Exists(path)) throw new ToolFormatException($"{path}: a folder; expected a file of functions.");
+            if (Directory.Exists(path))
+                throw new ToolFormatException($"{path}: a folder; expected a file of functions.");
             using FileStream file = File.OpenRead(path);
             byte[] bytes = new byte[LongestFileBytes + 1];
             int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            if (length > LongestFileBytes) throw new ToolFormatException($"{path}: larger than {LongestFileBytes} bytes.");
+            if (length > LongestFileBytes)
+                throw new ToolFormatException($"{path}: larger than {LongestFileBytes} bytes.");
             return bytes.AsMemory(bytes.AsSpan(0, length).StartsWith("\uFEFF"u8) ? 3.. length : ..length);
         }
         catch (FileNotFoundException e)
@@ -58,7 +60,9 @@ internal static partial class FunctionFile
     {
         if (root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty("tools", out JsonElement tools)
             || tools.ValueKind is not JsonValueKind.Array)
+        {
             throw new ToolFormatException($"{path}: expected an object with an array \"tools\".");
+        }
         var functions = new List<FunctionTool>();
         foreach (JsonElement tool in tools.EnumerateArray())
         {
@@ -67,7 +71,8 @@ internal static partial class FunctionFile
                 throw new ToolFormatException($"{path}: tools[{functions.Count}]: a second function \"{function.Name}\".");
             functions.Add(function);
         }
-        if (functions.Count == 0) throw new ToolFormatException($"{path}: \"tools\" is empty; expected at least one function.");
+        if (functions.Count == 0)
+            throw new ToolFormatException($"{path}: \"tools\" is empty; expected at least one function.");
         return functions;
     }
 
@@ -79,7 +84,8 @@ internal static partial class FunctionFile
         string description = "";
         if (function.TryGetProperty("description", out JsonElement text) && text.ValueKind is not JsonValueKind.Null)
         {
-            if (text.ValueKind is not JsonValueKind.String) throw new ToolFormatException($"{at}.function.description: expected a string.");
+            if (text.ValueKind is not JsonValueKind.String)
+                throw new ToolFormatException($"{at}.function.description: expected a string.");
             description = text.GetString()!;
         }
         JsonElement? parameters =
@@ -92,7 +98,8 @@ internal static partial class FunctionFile
 
     private static FunctionTool ReadTool(string at, JsonElement tool)
     {
-        if (tool.ValueKind is not JsonValueKind.Object) throw new ToolFormatException($"{at}: expected an object.");
+        if (tool.ValueKind is not JsonValueKind.Object)
+            throw new ToolFormatException($"{at}: expected an object.");
         if (!tool.TryGetProperty("type", out JsonElement type) || type.ValueKind is not JsonValueKind.String || type.GetString() != "function")
             throw new ToolFormatException($"{at}.type: expected \"function\".");
         if (!tool.TryGetProperty("function", out JsonElement function) || function.ValueKind is not JsonValueKind.Object)
@@ -100,11 +107,15 @@ internal static partial class FunctionFile
         if (!tool.TryGetProperty("command", out JsonElement command) || command.ValueKind is not JsonValueKind.Array || command.GetArrayLength() == 0
             || command.EnumerateArray().Any(word => word.ValueKind is not JsonValueKind.String || word.GetString()!.Contains('\0'))
             || command[0].GetString()!.Length == 0)
+        {
             throw new ToolFormatException($"{at}.command: expected a program and its arguments, [\"prog\", \"arg\"].");
+        }
         double seconds = DefaultTimeoutSeconds;
         if (tool.TryGetProperty("timeout_s", out JsonElement timeout)
             && !(timeout.ValueKind is JsonValueKind.Number && (seconds = timeout.GetDouble()) > 0 && seconds <= LongestTimeoutSeconds))
+        {
             throw new ToolFormatException($"{at}.timeout_s: expected seconds, above 0 and at most {LongestTimeoutSeconds}.");
+        }
         return ReadFunction(at, function, [.. command.EnumerateArray().Select(word => word.GetString()!)], seconds);
     }
 

@@ -88,7 +88,8 @@ public sealed class FunctionTools(IReadOnlyList<FunctionTool> functions) : ITool
     // The answer is the text of a program's last line, not its line end.
     private static string WithoutLineEnd(string text)
     {
-        if (text.EndsWith("\r\n", StringComparison.Ordinal)) return text[..^2];
+        if (text.EndsWith("\r\n", StringComparison.Ordinal))
+            return text[..^2];
         return text.EndsWith('\n') ? text[..^1] : text;
     }
 }

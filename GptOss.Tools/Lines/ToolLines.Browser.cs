@@ -16,7 +16,8 @@ public static partial class ToolLines
         writer.WriteStartArray("results");
         foreach (JsonElement call in Member(request, "calls", JsonValueKind.Array).EnumerateArray())
         {
-            if (call.ValueKind is not JsonValueKind.Object) throw new JsonException("a call: expected an object.");
+            if (call.ValueKind is not JsonValueKind.Object)
+                throw new JsonException("a call: expected an object.");
             string function = Text(call, "function", null);
             string text = call.TryGetProperty("arguments", out JsonElement arguments) ? arguments.GetRawText() : Text(call, "text", "");
             string answer = browser.CallAsync(function, text).GetAwaiter().GetResult();         // Saved pages answer at once.
@@ -32,20 +33,26 @@ public static partial class ToolLines
     public static SavedPages Saved(JsonElement request)
     {
         var saved = new SavedPages();
-        if (request.ValueKind is not JsonValueKind.Object) throw new JsonException("expected an object with \"pages\" and \"results\".");
+        if (request.ValueKind is not JsonValueKind.Object)
+            throw new JsonException("expected an object with \"pages\" and \"results\".");
         if (request.TryGetProperty("pages", out _))
         {
             foreach (JsonProperty page in Member(request, "pages", JsonValueKind.Object).EnumerateObject())
             {
-                if (page.Value.ValueKind is JsonValueKind.Object) saved.AddFailingPage(page.Name, Text(page.Value, "error", null));
-                else saved.AddPage(page.Name, new FetchedPage(Text(page.Value, page.Name)));
+                if (page.Value.ValueKind is JsonValueKind.Object)
+                    saved.AddFailingPage(page.Name, Text(page.Value, "error", null));
+                else
+                    saved.AddPage(page.Name, new FetchedPage(Text(page.Value, page.Name)));
             }
         }
-        if (!request.TryGetProperty("results", out _)) return saved;
+        if (!request.TryGetProperty("results", out _))
+            return saved;
         foreach (JsonProperty query in Member(request, "results", JsonValueKind.Object).EnumerateObject())
         {
-            if (query.Value.ValueKind is JsonValueKind.Object) saved.AddFailingQuery(query.Name, Text(query.Value, "error", null));
-            else saved.AddResults(query.Name, Results(query));
+            if (query.Value.ValueKind is JsonValueKind.Object)
+                saved.AddFailingQuery(query.Name, Text(query.Value, "error", null));
+            else
+                saved.AddResults(query.Name, Results(query));
         }
         return saved;
     }

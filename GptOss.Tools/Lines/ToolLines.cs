@@ -31,7 +31,8 @@ public static partial class ToolLines
         {
             IReadOnlyDictionary<string, string> after = Patch.ApplyToFiles(patch, files);
             writer.WriteStartObject("after");
-            foreach ((string path, string text) in after) writer.WriteString(path, text);
+            foreach ((string path, string text) in after)
+                writer.WriteString(path, text);
             writer.WriteEndObject();
         }
         catch (PatchException e)
@@ -64,7 +65,8 @@ public static partial class ToolLines
         writer.WriteEndArray();
         writer.WriteStartArray("deltas");
         var stream = new StreamedCitations(stack);
-        foreach (string piece in pieces) writer.WriteStringValue(stream.Push(piece));
+        foreach (string piece in pieces)
+            writer.WriteStringValue(stream.Push(piece));
         writer.WriteEndArray();
     });
 
@@ -73,8 +75,9 @@ public static partial class ToolLines
         string? name = null;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
-            if (document.RootElement.ValueKind is not JsonValueKind.Object) throw new JsonException("expected one JSON object a line.");
+            using var document = JsonDocument.Parse(line);
+            if (document.RootElement.ValueKind is not JsonValueKind.Object)
+                throw new JsonException("expected one JSON object a line.");
             if (document.RootElement.TryGetProperty("name", out JsonElement given) && given.ValueKind is JsonValueKind.String)
                 name = given.GetString();
             return new Answer(Write(name, writer => answer(document.RootElement, writer)), IsRequest: true);

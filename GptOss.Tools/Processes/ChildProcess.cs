@@ -47,7 +47,8 @@ internal static class ChildProcess
     internal static async Task<ChildResult> RunAsync(
         ProcessStartInfo start, string input, TimeSpan timeout, int outputBytes, CancellationToken cancellation)
     {
-        if (cancellation.IsCancellationRequested) return new ChildResult(ChildEnd.NotStarted, -1, "", "the call was cancelled.");
+        if (cancellation.IsCancellationRequested)
+            return new ChildResult(ChildEnd.NotStarted, -1, "", "the call was cancelled.");
         (start.UseShellExecute, start.RedirectStandardInput, start.RedirectStandardOutput, start.RedirectStandardError) = (false, true, true, true);
         ProcessGroup group;
         try
@@ -66,7 +67,7 @@ internal static class ChildProcess
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timer.Token, flooded.Token);
             using var output = new MemoryStream();
             using var error = new MemoryStream();
-            Task reading = Task.WhenAll(
+            var reading = Task.WhenAll(
                 KeepAsync(process.StandardOutput.BaseStream, output, outputBytes, flooded.Cancel),
                 KeepAsync(process.StandardError.BaseStream, error, outputBytes, () => { }));
             Task writing = FeedAsync(process, input);
@@ -81,10 +82,13 @@ internal static class ChildProcess
                     : timer.IsCancellationRequested ? ChildEnd.TimedOut
                     : ChildEnd.TooMuchOutput;
             }
-            if (end is ChildEnd.Exited) group.Kill();                           // Children that it left behind.
-            else await group.StopAsync(StopGrace).ConfigureAwait(false);
+            if (end is ChildEnd.Exited)
+                group.Kill();                           // Children that it left behind.
+            else
+                await group.StopAsync(StopGrace).ConfigureAwait(false);
             await Task.WhenAny(Task.WhenAll(reading, writing), Task.Delay(PipeGrace, CancellationToken.None)).ConfigureAwait(false);
-            if (flooded.IsCancellationRequested && end is ChildEnd.Exited) end = ChildEnd.TooMuchOutput;
+            if (flooded.IsCancellationRequested && end is ChildEnd.Exited)
+                end = ChildEnd.TooMuchOutput;
             return new ChildResult(end, end is ChildEnd.Exited ? process.ExitCode : -1, Text(output), Text(error));
         }
     }
@@ -110,8 +114,10 @@ internal static class ChildProcess
             for (int read; (read = await from.ReadAsync(buffer).ConfigureAwait(false)) > 0;)
             {
                 int room = most - (int)to.Length;
-                lock (to) to.Write(buffer, 0, Math.Min(read, room));
-                if (read > room) onMore();
+                lock (to)
+                    to.Write(buffer, 0, Math.Min(read, room));
+                if (read > room)
+                    onMore();
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
@@ -122,6 +128,7 @@ internal static class ChildProcess
 
     private static string Text(MemoryStream stream)
     {
-        lock (stream) return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+        lock (stream)
+            return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
     }
 }

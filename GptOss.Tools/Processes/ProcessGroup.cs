@@ -75,7 +75,8 @@ internal sealed class ProcessGroup : IDisposable
     /// <summary>Kills the program and its children; those that have ended are not an error.</summary>
     internal void Kill()
     {
-        if (_isKilled) return;
+        if (_isKilled)
+            return;
         _isKilled = true;
         try
         {
@@ -86,7 +87,8 @@ internal sealed class ProcessGroup : IDisposable
         {
             // It ended in between.
         }
-        if (_group is not null) Signal("KILL");
+        if (_group is not null)
+            Signal("KILL");
     }
 
     /// <summary>Kills what is left of the group.</summary>
@@ -106,7 +108,7 @@ internal sealed class ProcessGroup : IDisposable
         };
         try
         {
-            using Process? killer = Process.Start(start);
+            using var killer = Process.Start(start);
             killer?.WaitForExit(KillerTimeout);
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException)

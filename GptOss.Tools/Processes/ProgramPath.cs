@@ -7,7 +7,8 @@ internal static class ProgramPath
     /// <param name="name">A path or a bare name; on Windows the extension may be missing.</param>
     internal static string? Find(string name)
     {
-        if (name.Length == 0 || name.Contains('\0')) return null;
+        if (name.Length == 0 || name.Contains('\0'))
+            return null;
         string[] names = OperatingSystem.IsWindows() && !Path.HasExtension(name) ? [name + ".exe", name + ".com"] : [name];
         IEnumerable<string> folders = [Environment.CurrentDirectory];
         if (!name.Contains('/') && !name.Contains(Path.DirectorySeparatorChar))

@@ -26,12 +26,18 @@ public sealed record PythonConfinement(bool HasNoNetwork, bool WritesOnlyItsFold
             HasNoNetwork ? "It has no network." : "It can use the network: this system could not cut it off.",
         ];
         List<string> bounds = [], unbounded = [];
-        if (BoundsMemory) bounds.Add($"{Size(limits.MemoryBytes)} of memory a process, {Size(limits.FileBytes)} a file");
-        else unbounded.Add("memory, files");
-        if (BoundsProcesses) bounds.Add(string.Create(CultureInfo.InvariantCulture, $"{limits.Processes} processes"));
-        else unbounded.Add("processes");
-        if (bounds.Count > 0) sentences.Add($"Its limits: {string.Join(", ", bounds)}.");
-        if (unbounded.Count > 0) sentences.Add($"Not limited here: {string.Join(", ", unbounded)}.");
+        if (BoundsMemory)
+            bounds.Add($"{Size(limits.MemoryBytes)} of memory a process, {Size(limits.FileBytes)} a file");
+        else
+            unbounded.Add("memory, files");
+        if (BoundsProcesses)
+            bounds.Add(string.Create(CultureInfo.InvariantCulture, $"{limits.Processes} processes"));
+        else
+            unbounded.Add("processes");
+        if (bounds.Count > 0)
+            sentences.Add($"Its limits: {string.Join(", ", bounds)}.");
+        if (unbounded.Count > 0)
+            sentences.Add($"Not limited here: {string.Join(", ", unbounded)}.");
         return string.Join(' ', sentences);
     }
 

@@ -36,7 +36,7 @@ internal sealed class PythonInterpreter : IDisposable
             start.Environment[name] = home;
         start.Environment["PYTHONIOENCODING"] = "utf-8";
         start.Environment["MPLBACKEND"] = "Agg";
-        ProcessGroup group = ProcessGroup.Start(start);
+        var group = ProcessGroup.Start(start);
         group.Leader.ErrorDataReceived += (_, _) => { };            // Before the driver runs; afterwards nothing is written there.
         group.Leader.BeginErrorReadLine();
         return new PythonInterpreter(group);
@@ -61,10 +61,11 @@ internal sealed class PythonInterpreter : IDisposable
             await output.ReadExactlyAsync(head, cancellation).ConfigureAwait(false);
             uint length = BinaryPrimitives.ReadUInt32BigEndian(head);
             // JSON writes a character in at most 12 bytes.
-            if (length > 16L * outputBytes + 4096) throw new IOException("the interpreter answered out of turn.");
+            if (length > 16L * outputBytes + 4096)
+                throw new IOException("the interpreter answered out of turn.");
             byte[] answer = new byte[length];
             await output.ReadExactlyAsync(answer, cancellation).ConfigureAwait(false);
-            using JsonDocument document = JsonDocument.Parse(answer);
+            using var document = JsonDocument.Parse(answer);
             JsonElement root = document.RootElement;
             return new PythonResult(
                 root.GetProperty("out").GetString()!, root.GetProperty("err").GetString()!,

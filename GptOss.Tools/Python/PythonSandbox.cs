@@ -54,7 +54,8 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
     /// <param name="cancellation">Stops trying.</param>
     internal static async Task<PythonSandbox> FindAsync(string scratch, PythonLimits limits, CancellationToken cancellation)
     {
-        if (!OperatingSystem.IsLinux()) return new PythonSandbox([], PythonConfinement.None, HasDataFolder: false);
+        if (!OperatingSystem.IsLinux())
+            return new PythonSandbox([], PythonConfinement.None, HasDataFolder: false);
         string processes = limits.Processes.ToString(CultureInfo.InvariantCulture);
         string[] bounds =
         [
@@ -66,7 +67,8 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
         foreach (string[] limited in (string[][])[counted, bounds])
         {
             string[] prefix = [.. view, .. limited];
-            if (!await WorksAsync(prefix, ["sh", "-c", "true & wait $!"], cancellation).ConfigureAwait(false)) continue;
+            if (!await WorksAsync(prefix, ["sh", "-c", "true & wait $!"], cancellation).ConfigureAwait(false))
+                continue;
             bool counts = await WorksAsync(prefix, ["sh", "-c", CountsProcesses, "sh", processes], cancellation).ConfigureAwait(false);
             return new PythonSandbox(prefix, new PythonConfinement(true, true, true, counts, true), HasDataFolder: true);
         }

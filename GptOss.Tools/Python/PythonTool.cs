@@ -31,7 +31,8 @@ public sealed class PythonTool : ITool, IDisposable
     public PythonTool(PythonToolOptions? options = null)
     {
         _options = options ?? new PythonToolOptions();
-        if (_options.Folder is { } folder && !Directory.Exists(folder)) throw new DirectoryNotFoundException($"{folder}: there is no such folder.");
+        if (_options.Folder is { } folder && !Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{folder}: there is no such folder.");
         _folder = Path.GetFullPath(_options.Folder ?? TemporaryFolder());
     }
 
@@ -84,7 +85,8 @@ public sealed class PythonTool : ITool, IDisposable
     {
         _interpreter?.Dispose();
         _one.Dispose();
-        if (_options.Folder is not null) return;
+        if (_options.Folder is not null)
+            return;
         try
         {
             Directory.Delete(_folder, recursive: true);
@@ -147,13 +149,17 @@ public sealed class PythonTool : ITool, IDisposable
         var text = new StringBuilder(result.Output);
         void Part(string part)
         {
-            if (part.Length == 0) return;
-            if (text.Length > 0 && text[^1] != '\n') text.Append('\n');
+            if (part.Length == 0)
+                return;
+            if (text.Length > 0 && text[^1] != '\n')
+                text.Append('\n');
             text.Append(part);
         }
         Part(result.Error);
-        if (result.IsCut) Part($"[cut: more than {_options.OutputBytes} bytes of output]");
-        if (result.TimedOut) Part($"[ERROR] Timed out after {Seconds}s; the code was interrupted, variables are kept.");
+        if (result.IsCut)
+            Part($"[cut: more than {_options.OutputBytes} bytes of output]");
+        if (result.TimedOut)
+            Part($"[ERROR] Timed out after {Seconds}s; the code was interrupted, variables are kept.");
         return text.Length > 0 ? text.ToString() : NoOutput;
     }
 

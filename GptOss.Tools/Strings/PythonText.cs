@@ -16,7 +16,8 @@ internal static class PythonText
     internal static string TrimEnd(string text)
     {
         int end = text.Length;
-        while (end > 0 && IsSpace(text[end - 1])) end--;
+        while (end > 0 && IsSpace(text[end - 1]))
+            end--;
         return text[..end];
     }
 
@@ -24,7 +25,8 @@ internal static class PythonText
     internal static string Trim(string text)
     {
         int start = 0;
-        while (start < text.Length && IsSpace(text[start])) start++;
+        while (start < text.Length && IsSpace(text[start]))
+            start++;
         return TrimEnd(text[start..]);
     }
 
@@ -35,12 +37,15 @@ internal static class PythonText
         int start = 0;
         for (int i = 0; i < text.Length; i++)
         {
-            if (text[i] is not ('\n' or '\r' or '\v' or '\f' or >= '\u001c' and <= '\u001e' or '\u0085' or '\u2028' or '\u2029')) continue;
+            if (text[i] is not ('\n' or '\r' or '\v' or '\f' or >= '\u001c' and <= '\u001e' or '\u0085' or '\u2028' or '\u2029'))
+                continue;
             lines.Add(text[start..i]);
-            if (text[i] == '\r' && i + 1 < text.Length && text[i + 1] == '\n') i++;
+            if (text[i] == '\r' && i + 1 < text.Length && text[i + 1] == '\n')
+                i++;
             start = i + 1;
         }
-        if (start < text.Length) lines.Add(text[start..]);
+        if (start < text.Length)
+            lines.Add(text[start..]);
         return lines;
     }
 
@@ -48,7 +53,7 @@ internal static class PythonText
     internal static string Repr(string text)
     {
         char quote = text.Contains('\'') && !text.Contains('"') ? '"' : '\'';
-        var shown = new StringBuilder().Append(quote);
+        StringBuilder shown = new StringBuilder().Append(quote);
         foreach (Rune rune in text.EnumerateRunes())
         {
             string piece = rune.Value switch
@@ -73,14 +78,18 @@ internal static class PythonText
     /// <summary>Lower case by Unicode's full mapping: İ becomes two characters, a Σ that ends a word becomes ς.</summary>
     internal static string Lower(string text)
     {
-        if (!text.AsSpan().ContainsAny("İΣ") && text.All(char.IsAscii)) return text.ToLowerInvariant();
+        if (!text.AsSpan().ContainsAny("İΣ") && text.All(char.IsAscii))
+            return text.ToLowerInvariant();
         Rune[] runes = [.. text.EnumerateRunes()];
         var lower = new StringBuilder(text.Length);
         for (int i = 0; i < runes.Length; i++)
         {
-            if (runes[i].Value == 'İ') lower.Append("i\u0307");
-            else if (runes[i].Value == 'Σ') lower.Append(EndsWord(runes, i) ? 'ς' : 'σ');
-            else lower.Append(Rune.ToLowerInvariant(runes[i]).ToString());
+            if (runes[i].Value == 'İ')
+                lower.Append("i\u0307");
+            else if (runes[i].Value == 'Σ')
+                lower.Append(EndsWord(runes, i) ? 'ς' : 'σ');
+            else
+                lower.Append(Rune.ToLowerInvariant(runes[i]).ToString());
         }
         return lower.ToString();
     }
@@ -88,8 +97,10 @@ internal static class PythonText
     private static bool EndsWord(Rune[] runes, int at)
     {
         int before = at - 1, after = at + 1;
-        while (before >= 0 && IsCaseIgnorable(runes[before])) before--;
-        while (after < runes.Length && IsCaseIgnorable(runes[after])) after++;
+        while (before >= 0 && IsCaseIgnorable(runes[before]))
+            before--;
+        while (after < runes.Length && IsCaseIgnorable(runes[after]))
+            after++;
         return before >= 0 && IsCased(runes[before]) && !(after < runes.Length && IsCased(runes[after]));
     }
 

@@ -244,7 +244,7 @@ public class ConfigReaderTests
         string json = key.Length == 0 ? value : key.StartsWith("hf ", StringComparison.Ordinal)
             ? Changed(HuggingFace, config => Set(config, key[3..], value))
             : Changed(Original, config => Array.ForEach(key.Split(' '), each => Set(config, each, value)));
-        var e = Assert.Throws<CheckpointFormatException>(() => ConfigReader.Parse(json, "/somewhere/config.json"));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => ConfigReader.Parse(json, "/somewhere/config.json"));
         Assert.Equal(message, e.Message);
         Assert.Equal("/somewhere/config.json", e.File);
     }
@@ -320,7 +320,7 @@ public class ConfigReaderTests
     {
         string[] values = ["null", "true", "false", "-1", "0", "1", "2", "31", "32", "1e9", "2147483647", "2147483648", "9223372036854775808",
             "1e308", "1e-308", "0.5", "-0.0", "\"\"", "\"\\ud800\"", "[]", "{}", "[null]", "[[]]", "{\"factor\":1e30}", "{\"truncate\":null}"];
-        using JsonDocument document = JsonDocument.Parse(HuggingFace);
+        using var document = JsonDocument.Parse(HuggingFace);
         string[] keys =
         [
             .. document.RootElement.EnumerateObject().Select(property => property.Name),
@@ -363,7 +363,7 @@ public class ConfigReaderTests
     {
         string[] path = key.Split('.');
         JsonObject target = path.Length == 2 ? config[path[0]]!.AsObject() : config;
-        using JsonDocument document = JsonDocument.Parse(value);
+        using var document = JsonDocument.Parse(value);
         target[path[^1]] = JsonNode.Parse(document.RootElement.GetRawText());
     }
 }

@@ -10,7 +10,7 @@ public class ParameterCountTests
     [Fact]
     public void The_20b_shape_counts_as_the_model_card_does()
     {
-        ParameterCount count = ParameterCount.From(PublishedShapes.Gpt20b);
+        var count = ParameterCount.From(PublishedShapes.Gpt20b);
         Assert.Equal((637_272_576, 19_119_214_848, 579_133_440, 579_133_440), (count.Attention, count.Mlp, count.Embedding, count.Unembedding));
         Assert.Equal((20_914_757_184, 3_608_307_264), (count.Total, count.Active));
         Assert.Equal((19_110_297_600, 13_761_264_768), (count.Mxfp4, count.TensorBytes));
@@ -20,7 +20,7 @@ public class ParameterCountTests
     [Fact]
     public void The_120b_shape_counts_as_the_model_card_does()
     {
-        ParameterCount count = ParameterCount.From(PublishedShapes.Gpt120b);
+        var count = ParameterCount.From(PublishedShapes.Gpt120b);
         Assert.Equal((955_908_864, 114_714_978_048, 579_133_440, 579_133_440), (count.Attention, count.Mlp, count.Embedding, count.Unembedding));
         Assert.Equal((116_829_156_672, 5_132_849_472), (count.Total, count.Active));
         Assert.Equal((114_661_785_600, 65_248_815_744), (count.Mxfp4, count.TensorBytes));

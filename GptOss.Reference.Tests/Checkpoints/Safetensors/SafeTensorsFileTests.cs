@@ -24,17 +24,17 @@ public sealed class SafeTensorsFileTests : IDisposable
     [Theory, MemberData(nameof(HostileFiles))]
     public void A_hostile_file_is_refused_with_its_rule_and_sentence_and_a_sound_one_opens(string name)
     {
-        using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Hostile, "expected.json")));
+        using var expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Hostile, "expected.json")));
         JsonElement expectation = expected.RootElement.GetProperty(name);
         string path = Path.Combine(Hostile, "safetensors", name);
         if (expectation.ValueKind == JsonValueKind.Null)
         {
-            using SafeTensorsFile file = SafeTensorsFile.Open(path);
+            using var file = SafeTensorsFile.Open(path);
             Assert.Equal(file.FileBytes, new FileInfo(path).Length);
             Assert.All(file.Tensors, tensor => Assert.Equal(tensor.ByteCount, file.Bytes(tensor.Name).Length));
             return;
         }
-        var e = Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(path));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(path));
         Assert.Equal(expectation.GetProperty("message").GetString(), e.Message);
         Assert.Equal(expectation.GetProperty("rule").GetString(), e.Rule);
         Assert.Equal(path, e.File);
@@ -43,7 +43,7 @@ public sealed class SafeTensorsFileTests : IDisposable
     [Fact]
     public void Every_expectation_has_its_file()
     {
-        using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Hostile, "expected.json")));
+        using var expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Hostile, "expected.json")));
         Assert.Equal(expected.RootElement.EnumerateObject().Select(entry => entry.Name).Order(StringComparer.Ordinal),
             HostileFiles.Select(row => row.Data));
     }
@@ -71,7 +71,7 @@ public sealed class SafeTensorsFileTests : IDisposable
     [Fact]
     public void A_view_of_the_wrong_type_or_name_is_refused()
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(Hostile, "safetensors", "sound-smallest.safetensors"));
+        using var file = SafeTensorsFile.Open(Path.Combine(Hostile, "safetensors", "sound-smallest.safetensors"));
         Assert.Equal("sound-smallest.safetensors: tensor 'a' is U8; expected F32.",
             Assert.Throws<CheckpointFormatException>(() => file.Floats("a")).Message);
         Assert.Equal("sound-smallest.safetensors: tensor 'a' is U8; expected BF16, F16, U16, I16.",
@@ -83,7 +83,7 @@ public sealed class SafeTensorsFileTests : IDisposable
     [Fact]
     public void A_pinned_view_outlives_the_file_and_an_unpinned_one_does_not()
     {
-        SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(Hostile, "safetensors", "sound-smallest.safetensors"));
+        var file = SafeTensorsFile.Open(Path.Combine(Hostile, "safetensors", "sound-smallest.safetensors"));
         ReadOnlyMemory<byte> bytes = file.Bytes("a");
         ReadOnlyMemory<byte> second = bytes[1..];
         using (System.Buffers.MemoryHandle pinned = second.Pin())
@@ -112,7 +112,7 @@ public sealed class SafeTensorsFileTests : IDisposable
             return;
         File.CreateSymbolicLink(_folder.File("loop"), _folder.File("loop"));
         Assert.Equal("unreadable-file", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(_folder.File("loop"))).Rule);
-        using (Process pipe = Process.Start("mkfifo", _folder.File("pipe")))
+        using (var pipe = Process.Start("mkfifo", _folder.File("pipe")))
             pipe.WaitForExit();
         Assert.Equal("header-too-small", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open(_folder.File("pipe"))).Rule);
         Assert.Equal("header-too-small", Assert.Throws<CheckpointFormatException>(() => SafeTensorsFile.Open("/dev/zero")).Rule);
@@ -125,7 +125,7 @@ public sealed class SafeTensorsFileTests : IDisposable
         string blob = _folder.Write("blobs/0f", Valid());
         Directory.CreateDirectory(_folder.File("snapshots"));
         File.CreateSymbolicLink(_folder.File("snapshots/model.safetensors"), "../blobs/0f");
-        using SafeTensorsFile file = SafeTensorsFile.Open(_folder.File("snapshots/model.safetensors"));
+        using var file = SafeTensorsFile.Open(_folder.File("snapshots/model.safetensors"));
         Assert.Equal(new FileInfo(blob).Length, file.FileBytes);
     }
 
@@ -143,7 +143,7 @@ public sealed class SafeTensorsFileTests : IDisposable
             sparse.Seek(-9, SeekOrigin.End);
             sparse.Write([7, 1, 0, 0, 0, 254, 255, 255, 255]);
         }
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        using var file = SafeTensorsFile.Open(path);
         Assert.Equal([1, -2], file.Ints("last").ToArray());
         Assert.Equal(7, file.Bytes("second").Span[^1]);
         Assert.Equal("sparse.safetensors: tensor 'large' is U8 [3221225472] = 3221225472 bytes; one view holds at most 2147483647 bytes.",
@@ -208,7 +208,7 @@ public sealed class SafeTensorsFileTests : IDisposable
         string? rule = null;
         try
         {
-            using SafeTensorsFile file = SafeTensorsFile.Open(path);
+            using var file = SafeTensorsFile.Open(path);
         }
         catch (CheckpointFormatException e)
         {
@@ -220,7 +220,7 @@ public sealed class SafeTensorsFileTests : IDisposable
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{watch.Elapsed}");
         if (rule is null)
         {
-            using SafeTensorsFile file = SafeTensorsFile.Open(path);
+            using var file = SafeTensorsFile.Open(path);
             Assert.Equal(file.Tensors.Sum(tensor => tensor.ByteCount), file.Tensors.Sum(tensor => (long)file.Bytes(tensor.Name).ToArray().Length));
         }
         return rule;

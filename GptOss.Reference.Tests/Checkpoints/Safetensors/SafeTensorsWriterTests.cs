@@ -33,7 +33,7 @@ public sealed class SafeTensorsWriterTests : IDisposable
             new TensorEntry("empty", DType.BF16, [3, 0], _ => { }),
             new TensorEntry("half", DType.F4, [4], stream => stream.Write([0x21, 0x43])),
         ], new Dictionary<string, string> { ["format"] = "pt", [odd] = odd });
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        using var file = SafeTensorsFile.Open(path);
         Assert.Equal(["z", odd, "half"], file.Tensors.Where(tensor => tensor.ByteCount > 0).Select(tensor => tensor.Name));
         Assert.Equal((4, 0), (file.Tensors.Count, file.UInt16s("empty").Length));
         Assert.Equal([1.5f], file.Floats("z").ToArray());
@@ -59,7 +59,7 @@ public sealed class SafeTensorsWriterTests : IDisposable
                     stream.Write(content.AsSpan(at, Math.Min(999, content.Length - at)));
             }),
         ]);
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        using var file = SafeTensorsFile.Open(path);
         Assert.True(file.Bytes("c").Span.SequenceEqual(content));
     }
 

@@ -37,7 +37,7 @@ public sealed class ExplainCommandTests : IDisposable
     {
         Answer answer = Run("explain", "--model", TestData.Tiny, "--json", "--profile", profile, "--position", "12", Prompt);
         Assert.Equal((0, ""), (answer.Code, answer.Error));
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Precision = precision });
+        using var model = Transformer.Load(TestData.Tiny, new() { Precision = precision });
         int[] ids = [.. Tokenizer.ForCheckpoint(TestData.Tiny).EncodeWithSpecials(Prompt).Take(13)];
         Trace trace = Tracer.Record(model, ids, new() { Positions = [12] }, TestContext.Current.CancellationToken);
 
@@ -62,8 +62,7 @@ public sealed class ExplainCommandTests : IDisposable
             Assert.Equal(largest, expected.Values[at]);
             Assert.Equal(Math.Sqrt(expected.Values.Average(value => (double)value * value)), shown.GetProperty("rms").GetDouble(), 9);
         }
-
-        LogProbabilities next = LogProbabilities.Of(trace.Stages[^1].Values, 0, 10);
+        var next = LogProbabilities.Of(trace.Stages[^1].Values, 0, 10);
         Assert.Equal(next.Top.Select(token => (token.Id, Math.Exp(token.LogProbability))), Tokens(answer.Json.GetProperty("next")));
         Assert.Equal(Tokens(answer.Json.GetProperty("next")).Take(3), Tokens(stages.Single(stage => stage.GetProperty("stage").GetString() == "block.5.mlp.residual").GetProperty("lens")));
     }
@@ -72,7 +71,7 @@ public sealed class ExplainCommandTests : IDisposable
     public void Every_head_says_what_it_gives_to_the_sink_and_where_it_looks_most()
     {
         JsonElement json = Run("explain", "--model", TestData.Tiny, "--json", Prompt).Json;
-        using Transformer model = Transformer.Load(TestData.Tiny);
+        using var model = Transformer.Load(TestData.Tiny);
         int[] ids = Tokenizer.ForCheckpoint(TestData.Tiny).EncodeWithSpecials(Prompt);
         int last = ids.Length - 1;
         Assert.Equal(last, json.GetProperty("position").GetInt32());
@@ -98,7 +97,7 @@ public sealed class ExplainCommandTests : IDisposable
     public void The_line_that_is_named_is_the_line_in_the_repository(Stage stage)
     {
         Assert.SkipWhen(Repository.Root is null, "The sources are not beside this build.");
-        StageNote note = StageNote.Of(stage, PublishedShapes.Gpt20b);
+        var note = StageNote.Of(stage, PublishedShapes.Gpt20b);
         Assert.True(note.Code.Length >= 2);
         foreach (SourcePlace place in note.Code)
         {
@@ -134,7 +133,7 @@ public sealed class ExplainCommandTests : IDisposable
             Assert.True((at = answer.Out.IndexOf($"  {key.Name}  ", at + 1, StringComparison.Ordinal)) > 0, key.Name);
         foreach (Stage stage in Enum.GetValues<Stage>())
         {
-            StageNote note = StageNote.Of(stage, Config);
+            var note = StageNote.Of(stage, Config);
             Assert.Contains(note.Formula, answer.Out);
             Assert.Equal(2, answer.Out.Split($"{note.Code[0]}  ").Length - (stage == Stage.Experts || stage == Stage.ExpertWeights ? 1 : 0));
         }

@@ -235,7 +235,7 @@ public class GenerateCommandTests
             "generate", "--model", model, "--ids", folder.Write("ids.json", "[1]"), "--max-tokens", "1000000", "--raw", "--temperature", "1", "--seed", "1");
         char[] first = new char[1];
         Assert.Equal(1, process.StandardOutput.Read(first));       // the answer has begun
-        using (Process kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+        using (var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
             kill.WaitForExit();
         process.StandardOutput.ReadToEnd();
         string error = process.StandardError.ReadToEnd();

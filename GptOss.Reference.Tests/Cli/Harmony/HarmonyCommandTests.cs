@@ -25,7 +25,7 @@ public class HarmonyCommandTests
         Assert.Equal(recorded.Length, found.Length);
         for (int i = 0; i < recorded.Length; i++)
         {
-            JsonElement line = JsonElement.Parse(found[i]);
+            var line = JsonElement.Parse(found[i]);
             Assert.Equal(JsonElement.Parse(recorded[i]).GetProperty("name").GetString(), line.GetProperty("name").GetString());
             Assert.All(line.EnumerateObject().Skip(1), property => Assert.Contains(property.Name, keys));
         }

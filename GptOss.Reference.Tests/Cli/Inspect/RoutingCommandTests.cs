@@ -30,7 +30,7 @@ public sealed class RoutingCommandTests : IDisposable
         Answer replayed = Run("trace", "--model", TestData.Tiny, "--replay", file, "--out", folder, "--force", Prompt);
         Assert.Equal((0, alone.Out), (replayed.Code, replayed.Out));
         Assert.Equal($"The replay changed 0 of {6 * File.ReadAllLines(file).Length} choices.", replayed.Sentence);
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "manifest.json")));
         Assert.Equal(0, manifest.RootElement.GetProperty("replay").GetProperty("changed").GetInt32());
     }
 

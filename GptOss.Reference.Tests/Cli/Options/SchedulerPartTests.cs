@@ -12,7 +12,7 @@ public class SchedulerPartTests
 
     private static (CorpusPart Part, string Source)? Of(string variables)
     {
-        Dictionary<string, string> set = variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(each => each.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
+        var set = variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(each => each.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
         return SchedulerPart.Of(name => set.GetValueOrDefault(name));
     }
 

@@ -120,7 +120,7 @@ public class ForwardHooksTests(SmallModels models) : IClassFixture<SmallModels>
     /// <summary>What layer 0 chooses for every token.</summary>
     private static (int[] Experts, float[] Weights)[] Choices(Transformer model, ForwardHooks taken)
     {
-        var choices = Ids.Select(_ => (Experts: new List<int>(), Weights: new List<float>())).ToArray();
+        (List<int> Experts, List<float> Weights)[] choices = Ids.Select(_ => (Experts: new List<int>(), Weights: new List<float>())).ToArray();
         ForwardHooks hooks = new()
         {
             Expert = (layer, expert, token, weight, _) =>

@@ -31,7 +31,7 @@ public class WorkerPoolTests
         {
             using WorkerPool pool = new(threads);
             int[] runs = new int[64];
-            Stopwatch watch = Stopwatch.StartNew();
+            var watch = Stopwatch.StartNew();
             for (int i = 0; i < 5000; i++)
             {
                 Counting job = new(runs);

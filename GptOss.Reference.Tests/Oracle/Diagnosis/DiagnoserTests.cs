@@ -141,8 +141,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     public void A_bfloat16_recording_of_trained_weights_is_sound()
     {
         using var model = Transformer.Load(TestData.Tiny, new() { Precision = Precision.Bfloat16, Threads = 1 });
-        using Dump dump = Dump.Open(TestData.Golden("tiny-trace"), Precision.Bfloat16);
-        DumpedLogits rows = DumpedLogits.Of(dump, model.Config.VocabSize, dump.Ids!.ToArray());
+        using var dump = Dump.Open(TestData.Golden("tiny-trace"), Precision.Bfloat16);
+        var rows = DumpedLogits.Of(dump, model.Config.VocabSize, dump.Ids!.ToArray());
         Assert.True(rows.HoldsBfloat16);
         Assert.Equal(Verdict.Sound, Diagnoser.Run(model, rows, cancellation: Cancellation).Verdict);
     }
@@ -153,7 +153,7 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         int[] ids = [.. shared.Pack.Ids.Take(15)];
         float[] last = [];
         PromptPass.Run(shared.Model, ids, [14], (_, logits) => last = logits.ToArray(), Cancellation);
-        DumpedChoices dump = DumpedChoices.At(ids, [14], [StageComparison.ArgMax(last)]);
+        var dump = DumpedChoices.At(ids, [14], [StageComparison.ArgMax(last)]);
         DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, dump, cancellation: Cancellation);
         Assert.Equal(Verdict.Sound, diagnosis.Verdict);
         string[] windows = ["window-ignored", "window-one-too-wide", "window-one-too-narrow", "window-on-odd-layers", "window-on-every-layer"];
@@ -175,7 +175,7 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     public void A_mistake_that_the_model_cannot_make_has_no_prompt()
     {
         using var folder = new TemporaryFolder();
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("shape-no-yarn"));
+        var pack = GoldenPack.Open(TestData.Golden("shape-no-yarn"));
         SyntheticCheckpoint.Write(folder.Path, pack.ConfigJson!, pack.Seed!.Value, cancellation: Cancellation);
         using var model = Transformer.Load(folder.Path, new() { Threads = 1 });
         Assert.Null(RevealingPrompt.Find(model, new[] { 1, 2, 3 }, [Defect.Find("yarn-bounds-rounded")!, Defect.Find("rope-without-yarn")!], cancellation: Cancellation));
@@ -192,7 +192,7 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         string json = string.Join(',', row.Select((x, id) => (Id: id, LogProbability: x - largest - Math.Log(sum))).OrderByDescending(pair => pair.LogProbability).Take(5)
             .Select(pair => FormattableString.Invariant($"\"{pair.Id}\":{pair.LogProbability:R}")));
         using var folder = new TemporaryFolder();
-        ListedLogProbabilities list = ListedLogProbabilities.Read(folder.Write("a.json", $"[{{{json}}}]"));
+        var list = ListedLogProbabilities.Read(folder.Write("a.json", $"[{{{json}}}]"));
         DiagnosisResult diagnosis = Diagnose(DumpedLogProbabilities.Of(list, shared.Model.Config.VocabSize, shared.Pack.Ids.ToArray(), [63]));
         Assert.Equal((name, Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
     }

@@ -71,7 +71,7 @@ public sealed class ListedDiffTests(SmallTrace trace) : IClassFixture<SmallTrace
     public void A_reference_without_logits_is_refused()
     {
         DumpFiles.SafeTensors(trace.Write("none.safetensors", ""), ("norm", DType.F32, [6, 64], new byte[6 * 64 * 4]), ("embedding", DType.F32, [6, 64], new byte[6 * 64 * 4]));
-        using Dump dump = Dump.Open(Path.Combine(Path.GetDirectoryName(trace.Folder)!, "none.safetensors"));
+        using var dump = Dump.Open(Path.Combine(Path.GetDirectoryName(trace.Folder)!, "none.safetensors"));
         Assert.Equal("none.safetensors: the stage logits cannot be used: it is not there.",
             Assert.Throws<CheckpointFormatException>(() => ListedDiff.CompareChosen(dump, [1], "chosen.json")).Message);
     }
@@ -100,13 +100,13 @@ public sealed class ListedDiffTests(SmallTrace trace) : IClassFixture<SmallTrace
 
     private TraceDifference Compare(Dictionary<string, double>?[] lists, PositionChoice? positions = null)
     {
-        using Dump reference = Dump.Open(trace.Folder);
+        using var reference = Dump.Open(trace.Folder);
         return ListedDiff.Compare(reference, ListedLogProbabilities.Read(trace.Write("list.json", JsonSerializer.Serialize(lists))), new() { Positions = positions });
     }
 
     private TraceDifference Chosen(int[] ids, PositionChoice? positions = null)
     {
-        using Dump reference = Dump.Open(trace.Folder);
+        using var reference = Dump.Open(trace.Folder);
         return ListedDiff.CompareChosen(reference, ids, "chosen.json", new() { Positions = positions });
     }
 }

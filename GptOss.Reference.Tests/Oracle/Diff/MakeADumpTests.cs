@@ -36,7 +36,7 @@ public sealed class MakeADumpTests : IDisposable
 
         static void RequireNumpyDump(string path)
         {
-            using Dump dump = Dump.Open(path);
+            using var dump = Dump.Open(path);
             Assert.Equal([0, 5], dump.Positions);
             Assert.Equal([0.5, -1.25, 3, 2, 0.125, -7.5], Values(dump.Logits(3)));
             Assert.True(dump.TryGet("block.0.mlp.residual", out DumpTensor? residual));
@@ -48,7 +48,7 @@ public sealed class MakeADumpTests : IDisposable
     public void What_Python_writes_as_JSON_is_read()
     {
         Assert.SkipUnless(RunPython(Snippet("json", "python"), "json"), "There is no python3.");
-        using Dump dump = Dump.Open(_folder.File("dump.json"));
+        using var dump = Dump.Open(_folder.File("dump.json"));
         Assert.Equal([0, 5], dump.Positions);
         Assert.Equal([0.5, -1.25, 3, 2, 0.125, double.NaN], Values(dump.Logits(3)));
     }
@@ -56,7 +56,7 @@ public sealed class MakeADumpTests : IDisposable
     [Fact]
     public void The_list_of_log_probabilities_is_read()
     {
-        ListedLogProbabilities read = ListedLogProbabilities.Read(_folder.Write("list.json", Regex.Match(Page(), @"```json\n(.*?)```", RegexOptions.Singleline).Groups[1].Value));
+        var read = ListedLogProbabilities.Read(_folder.Write("list.json", Regex.Match(Page(), @"```json\n(.*?)```", RegexOptions.Singleline).Groups[1].Value));
         Assert.Equal([2, null, 1], read.Rows.Select(row => row?.Count));
     }
 

@@ -119,7 +119,7 @@ public sealed class ReadingTests(SmallTrace trace) : IClassFixture<SmallTrace>
 
         float[] Experts(string name)
         {
-            using Dump dump = Dump.Open(trace.Folder);
+            using var dump = Dump.Open(trace.Folder);
             Assert.True(dump.TryGet(name, out DumpTensor? experts));
             float[] values = new float[experts.Rows * experts.Width];
             for (int row = 0; row < experts.Rows; row++)

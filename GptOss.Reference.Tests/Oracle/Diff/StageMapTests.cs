@@ -73,7 +73,7 @@ public sealed class StageMapTests(SmallTrace trace) : IClassFixture<SmallTrace>
     [Fact]
     public void A_file_names_others_and_goes_first()
     {
-        StageMap map = StageMap.Read(trace.Write("map.json",
+        var map = StageMap.Read(trace.Write("map.json",
             """{"block.N.attn.heads": "layer_N/attended", "out": "logits", "block.N.attn.qkv": ["q.N", "k.N", "v.N"], "block.N.mlp.norm": "l_out-N"}"""));
         Assert.Equal("block.4.attn.heads", map.Find("layer_4/attended")?.Key.Name);
         Assert.Equal("logits", map.Find("out")?.Key.Name);

@@ -141,9 +141,9 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     public void NaN_and_infinity_equal_no_number_and_a_negative_zero_is_another_one(float value, bool over)
     {
         string zero = trace.Copy(trace.ChangedStages("block.1.attn.q", values => values[70] = 0));
-        using Dump reference = Dump.Open(zero);
+        using var reference = Dump.Open(zero);
         string other = trace.Write("other.safetensors", trace.ChangedStages("block.1.attn.q", values => values[70] = value));
-        using Dump candidate = Dump.Open(other);
+        using var candidate = Dump.Open(other);
         TraceDifference difference = TraceDiff.Compare(reference, candidate, cancellation: TestContext.Current.CancellationToken);
         Assert.False(difference.IsIdentical);
         Assert.Equal("block.1.attn.q", difference.FirstDifference!.Stage);
@@ -229,7 +229,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     [Fact]
     public void A_swiglu_element_names_its_expert()
     {
-        using Dump dump = Dump.Open(trace.Folder);
+        using var dump = Dump.Open(trace.Folder);
         Assert.True(dump.TryGet("block.1.mlp.experts", out DumpTensor? experts));
         int[] chosen = new int[2];
         experts.ReadIntegers(4, chosen);
@@ -246,7 +246,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         byte[] reference = trace.ChangedStages("block.0.mlp.router", values =>
         {
             // Position 2: the second choice and an expert that was not chosen lie so far apart.
-            using Dump dump = Dump.Open(trace.Folder);
+            using var dump = Dump.Open(trace.Folder);
             Assert.True(dump.TryGet("block.0.mlp.experts", out DumpTensor? experts));
             int[] ids = new int[2];
             experts.ReadIntegers(2, ids);
@@ -275,7 +275,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     [InlineData(2, false)]
     public void The_window_of_a_near_tie_is_the_router_s_budget(double budgets, bool tie)
     {
-        using Dump sound = Dump.Open(trace.Folder);
+        using var sound = Dump.Open(trace.Folder);
         Assert.True(sound.TryGet("block.1.mlp.experts", out DumpTensor? experts));
         int[] chosen = new int[2];
         experts.ReadIntegers(3, chosen);
@@ -366,7 +366,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     [Fact]
     public void The_recorded_mistakes_of_a_pack_are_nobody_else_s()
     {
-        using Dump pack = Dump.Open(TestData.Golden("defects"));
+        using var pack = Dump.Open(TestData.Golden("defects"));
         DumpTensor sound = pack.Tensors.Single(tensor => tensor.Name == "sound"), mistake = pack.Tensors.Single(tensor => tensor.Name == "sink-ignored");
         TraceDifference same = Compare(pack.Path, trace.Write("sound.npy", Npy(sound))), other = Compare(pack.Path, trace.Write("mistake.npy", Npy(mistake)));
         Assert.True(same.IsIdentical);
@@ -385,7 +385,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     public void A_file_of_budgets_replaces_the_published_ones()
     {
         string changed = trace.Changed("logits", values => values[9] *= 1.01f);
-        Budgets wide = Budgets.Read(trace.Write("budgets.json", """{"float32": {"g": 1, "stages": {"logits": {"b": 10}}}}"""));
+        var wide = Budgets.Read(trace.Write("budgets.json", """{"float32": {"g": 1, "stages": {"logits": {"b": 10}}}}"""));
         Assert.False(Compare(trace.Folder, changed).IsWithinBudget);
         Assert.True(Compare(trace.Folder, changed, new() { Budgets = wide }).IsWithinBudget);
     }
@@ -459,7 +459,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         options ??= new();
         if (a.Contains("tiny-trace", StringComparison.Ordinal))
         {
-            using Checkpoint tiny = Checkpoint.Open(TestData.Tiny);
+            using var tiny = Checkpoint.Open(TestData.Tiny);
             options = options with { Config = tiny.Config };
         }
         return TraceDiff.Compare(reference, candidate, options, TestContext.Current.CancellationToken);

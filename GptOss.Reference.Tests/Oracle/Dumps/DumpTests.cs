@@ -25,7 +25,7 @@ public sealed class DumpTests : IDisposable
     [InlineData("no-extension", DumpFiles.NumpySavez)]
     public void What_numpy_wrote_is_read(string name, string base64)
     {
-        using Dump dump = Dump.Open(_folder.Write(name, Convert.FromBase64String(base64)));
+        using var dump = Dump.Open(_folder.Write(name, Convert.FromBase64String(base64)));
         Assert.Equal(["logits"], dump.Tensors.Select(tensor => tensor.Name));
         Assert.Equal(base64 == DumpFiles.NumpySavez ? [3, 9] : null, dump.Positions);
         RequireRecorded(dump.Logits(3));
@@ -56,7 +56,7 @@ public sealed class DumpTests : IDisposable
             DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("a", type, [1, 2], data));
             foreach (string path in (string[])[_folder.File("a.safetensors"), _folder.Write("a.npy", DumpFiles.Npy(descr, "1, 2", data))])
             {
-                using Dump dump = Dump.Open(path);
+                using var dump = Dump.Open(path);
                 DumpTensor tensor = Assert.Single(dump.Tensors);
                 Assert.Equal((type, 1, 2), (tensor.Type, tensor.Rows, tensor.Width));
                 double[] wide = new double[2];
@@ -77,7 +77,7 @@ public sealed class DumpTests : IDisposable
     [InlineData("any.txt", """{"lo\u0067its": [[[1.5, -2.25, 0], [NaN, Infinity, -0.0]]]}""")]
     public void Json_is_read(string name, string text)
     {
-        using Dump dump = Dump.Open(_folder.Write(name, text));
+        using var dump = Dump.Open(_folder.Write(name, text));
         RequireRecorded(dump.Logits());
     }
 
@@ -87,7 +87,7 @@ public sealed class DumpTests : IDisposable
         _folder.Write("block.0.attn.qkv.npy", DumpFiles.Npy([1, 2], 1, 2));
         _folder.Write("logits.npy", DumpFiles.Npy([1, 2, 3], 1, 3));
         _folder.Write("notes.txt", "nothing");
-        using (Dump dump = Dump.Open(_folder.Path))
+        using (var dump = Dump.Open(_folder.Path))
         {
             Assert.Equal(["block.0.attn.qkv", "logits"], dump.Tensors.Select(tensor => tensor.Name));
             Assert.Equal(3, dump.Logits(3).Width);
@@ -99,8 +99,8 @@ public sealed class DumpTests : IDisposable
     [Fact]
     public void A_pack_brings_its_manifest_by_folder_or_by_file()
     {
-        using Dump pack = Dump.Open(TestData.Golden("shape-long"));
-        using Dump file = Dump.Open(Path.Combine(TestData.Golden("shape-long"), "stages.bf16.safetensors"));
+        using var pack = Dump.Open(TestData.Golden("shape-long"));
+        using var file = Dump.Open(Path.Combine(TestData.Golden("shape-long"), "stages.bf16.safetensors"));
         Assert.Equal((Precision.Float32, DType.F32), (pack.Precision, pack.Logits().Type));
         Assert.Equal((Precision.Bfloat16, DType.BF16), (file.Precision, file.Logits().Type));
         Assert.Equal(pack.Pack!.Positions, file.Positions);
@@ -130,7 +130,7 @@ public sealed class DumpTests : IDisposable
     public void Rows_may_be_seen_by_another_shape_of_as_many_elements()
     {
         DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("a", DType.F32, [2, 6], DumpFiles.Bytes<float>([.. Enumerable.Range(0, 12).Select(i => (float)i)])));
-        using Dump dump = Dump.Open(_folder.File("a.safetensors"));
+        using var dump = Dump.Open(_folder.File("a.safetensors"));
         DumpTensor rows = dump.Tensors[0].WithRowsOf([2, 3]);
         float[] row = new float[6];
         rows.ReadRow(1, row);
@@ -143,7 +143,7 @@ public sealed class DumpTests : IDisposable
     [Fact]
     public void Whole_numbers_are_read_from_any_type()
     {
-        using Dump dump = Dump.Open(_folder.Write("experts.json", "[[3, 1.0], [2, 0.5], [NaN, 1], [1e300, 1]]"));
+        using var dump = Dump.Open(_folder.Write("experts.json", "[[3, 1.0], [2, 0.5], [NaN, 1], [1e300, 1]]"));
         int[] row = new int[2];
         dump.Tensors[0].ReadIntegers(0, row);
         Assert.Equal([3, 1], row);
@@ -168,7 +168,7 @@ public sealed class DumpTests : IDisposable
     [Theory, MemberData(nameof(WithOneUnreadMember))]
     public void A_member_that_cannot_be_read_is_named_and_the_others_are_read(string name, byte[] content, string member, string reason)
     {
-        using Dump dump = Dump.Open(_folder.Write(name, content));
+        using var dump = Dump.Open(_folder.Write(name, content));
         Assert.Equal(new UnreadMember(member, reason), Assert.Single(dump.Unread));
         Assert.Equal("logits", Assert.Single(dump.Tensors).Name);
         float[] row = new float[2];
@@ -180,11 +180,11 @@ public sealed class DumpTests : IDisposable
     public void A_tensor_of_an_unread_type_and_an_unreadable_file_of_a_folder_leave_the_others()
     {
         DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("logits", DType.F32, [1, 2], DumpFiles.Bytes<float>([1, 2])), ("weight", DType.F8_E4M3, [2], [1, 2]));
-        using (Dump dump = Dump.Open(_folder.File("a.safetensors")))
+        using (var dump = Dump.Open(_folder.File("a.safetensors")))
             Assert.Equal([new("weight", "has elements of type F8_E4M3, which are not read")], dump.Unread);
         _folder.Write("b.npy", [1, 2, 3]);
         _folder.Write("c.npz", "PK"u8.ToArray());
-        using Dump folder = Dump.Open(_folder.Path);
+        using var folder = Dump.Open(_folder.Path);
         Assert.Equal(["logits"], folder.Tensors.Select(tensor => tensor.Name));
         Assert.Equal([new("weight", "has elements of type F8_E4M3, which are not read"), new("b", "does not begin as a .npy array"),
             new("c.npz", "cannot be read: this is not a complete zip archive: its directory is missing")], folder.Unread);
@@ -193,7 +193,7 @@ public sealed class DumpTests : IDisposable
     [Fact]
     public void Logits_that_cannot_be_read_are_asked_for_in_vain_with_the_reason()
     {
-        using Dump dump = Dump.Open(_folder.Write("a.json", """{"logits": [["x"]], "norm": [[1, 2]]}"""));
+        using var dump = Dump.Open(_folder.Write("a.json", """{"logits": [["x"]], "norm": [[1, 2]]}"""));
         Assert.Equal("a.json: 'logits' holds something other than numbers.", Assert.Throws<CheckpointFormatException>(() => dump.Logits(2)).Message);
         Refused(_folder.Write("b.json", """{"positions": ["0"], "logits": [[1, 2]]}"""), "b.json: 'positions' holds something other than numbers.");
     }
@@ -204,7 +204,7 @@ public sealed class DumpTests : IDisposable
         byte[] columns = DumpFiles.Bytes<float>([1, 4, 2, 5, 3, 6]);
         foreach (string shape in (string[])["(2, 3)", "(1, 2, 3)", "(2, 1, 3)"])
         {
-            using Dump dump = Dump.Open(_folder.Write("logits.npy", DumpFiles.Npy($"{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}", columns)));
+            using var dump = Dump.Open(_folder.Write("logits.npy", DumpFiles.Npy($"{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}", columns)));
             DumpTensor rows = dump.Logits(3);
             float[] first = new float[3], second = new float[3];
             rows.ReadRow(0, first);
@@ -297,7 +297,7 @@ public sealed class DumpTests : IDisposable
             string path = _folder.Write((random.Next(2) == 0 ? "a" : "a" + extension), damaged);
             try
             {
-                using Dump dump = Dump.Open(path);
+                using var dump = Dump.Open(path);
                 foreach (DumpTensor tensor in dump.Tensors)
                 {
                     double[] row = new double[tensor.Width];

@@ -17,7 +17,7 @@ public sealed class ListedLogProbabilitiesTests : IDisposable
     [InlineData("""{"id": "x", "prompt_logprobs": [null, {"17": {"logprob": -0.5, "rank": 1}, "3": {"logprob": -1.25}}, null, {"0": {"logprob": -2}}]}""")]
     public void Lists_of_servers_are_read(string text)
     {
-        ListedLogProbabilities read = ListedLogProbabilities.Read(_folder.Write("a.json", text));
+        var read = ListedLogProbabilities.Read(_folder.Write("a.json", text));
         Assert.Equal(new Dictionary<int, double> { [17] = -0.5, [3] = -1.25 }, read.Rows[0]);
         Assert.Null(read.Rows[1]);
         Assert.Equal(new Dictionary<int, double> { [0] = -2 }, read.Rows[2]);

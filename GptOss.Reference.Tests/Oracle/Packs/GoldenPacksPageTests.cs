@@ -34,7 +34,7 @@ public sealed class GoldenPacksPageTests : IDisposable
     {
         int[] positions = [0, 1, 4, 9];
         SyntheticCheckpoint.Write(_folder.File("model"), SmallModels.Smallest, 7, cancellation: Cancellation);
-        using Transformer model = Transformer.Load(_folder.File("model"), new() { Precision = precision, Threads = 1 });
+        using var model = Transformer.Load(_folder.File("model"), new() { Precision = precision, Threads = 1 });
         string hash = Tracer.Write(model, SmallModels.Ids(10, model.Config.VocabSize, seed: 3), _folder.File("pack"), new() { Positions = positions, Pack = new() }, Cancellation);
         _folder.Write("reader.py", Block("reader"));
         _folder.Write("budget.py", Block("budget"));
@@ -53,8 +53,8 @@ public sealed class GoldenPacksPageTests : IDisposable
 
         JsonElement seen = JsonDocument.Parse(Python("check.py", "pack")).RootElement;
         Assert.Equal(hash, seen.GetProperty("hash").GetString());
-        GoldenPack pack = GoldenPack.Open(_folder.File("pack"));
-        var trace = pack.ReadTrace(precision, model.Config);
+        var pack = GoldenPack.Open(_folder.File("pack"));
+        Reference.Oracle.Traces.Trace trace = pack.ReadTrace(precision, model.Config);
         Assert.Equal(trace.Stages.Select(stage => stage.Key.Name), seen.GetProperty("stages").EnumerateObject().Select(stage => stage.Name));
         StageBudgets budgets = pack.Budgets.Of(precision);
         foreach (StageRows stage in trace.Stages)
@@ -77,7 +77,7 @@ public sealed class GoldenPacksPageTests : IDisposable
     public void Its_reader_says_what_it_found()
     {
         SyntheticCheckpoint.Write(_folder.File("model"), SmallModels.Smallest, 7, cancellation: Cancellation);
-        using (Transformer model = Transformer.Load(_folder.File("model"), new() { Threads = 1 }))
+        using (var model = Transformer.Load(_folder.File("model"), new() { Threads = 1 }))
             Tracer.Write(model, new[] { 1, 2 }, _folder.File("pack"), new() { Stages = StageFilter.Parse("norm,logits"), Pack = new() }, Cancellation);
         _folder.Write("reader.py", Block("reader"));
         Assert.Equal("norm [2, 32]\nlogits [2, 64]\nhash as stated: True\n", Python("reader.py", "pack").ReplaceLineEndings("\n"));

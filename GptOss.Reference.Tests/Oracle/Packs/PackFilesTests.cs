@@ -189,7 +189,7 @@ public sealed class PackFilesTests : IDisposable
     {
         Write(Synthetic(7));
         Edit(manifest => manifest["config"]!["hidden_size"] = 1 << 16);           // would be a checkpoint of gigabytes
-        var e = Assert.Throws<CheckpointFormatException>(() => Verify(null, new() { ScratchFolder = _folder.File("scratch") }));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Verify(null, new() { ScratchFolder = _folder.File("scratch") }));
         Assert.Equal("stages.safetensors: tensor 'embedding' is F32 [10, 32]; expected F32 [10, 65536].", e.Message);
         Assert.False(Directory.Exists(_folder.File("scratch")));
     }
@@ -218,7 +218,7 @@ public sealed class PackFilesTests : IDisposable
     {
         string model = Trained();
         using var source = new CancellationTokenSource();
-        using Transformer transformer = Transformer.Load(model, new() { Threads = 1 });
+        using var transformer = Transformer.Load(model, new() { Threads = 1 });
         var options = new TraceOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
         Assert.ThrowsAny<OperationCanceledException>(() => Tracer.Write(transformer, Ids, Pack, options, source.Token));
         Assert.Equal(["trained"], _folder.Names());
@@ -246,7 +246,7 @@ public sealed class PackFilesTests : IDisposable
         string model = _folder.File("trained"), path = Path.Combine(model, "model.safetensors");
         SyntheticCheckpoint.Write(model, SmallModels.Smallest, 7, cancellation: Cancellation);
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("norm.scale", out TensorInfo norm));
             at = norm.Begin - file.Tensors[^1].End;
@@ -257,7 +257,7 @@ public sealed class PackFilesTests : IDisposable
 
     private string Write(string model, Precision precision = Precision.Float32, TraceOptions? options = null, string? folder = null)
     {
-        using Transformer transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
+        using var transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
         int[] ids = [.. Ids.Select(id => id % transformer.Config.VocabSize)];
         return Tracer.Write(transformer, ids, folder ?? Pack, options ?? new() { Pack = new() }, Cancellation);
     }

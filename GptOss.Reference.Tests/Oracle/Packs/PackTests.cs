@@ -65,8 +65,8 @@ public class PackTests
     [InlineData("defects")]
     public void The_hash_is_the_same_at_every_width_and_with_every_number_of_threads(string name)
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden(name));
-        using PackCheckpoint checkpoint = PackCheckpoint.Of(pack, null, null, null, TestContext.Current.CancellationToken);
+        var pack = GoldenPack.Open(TestData.Golden(name));
+        using var checkpoint = PackCheckpoint.Of(pack, null, null, null, TestContext.Current.CancellationToken);
         foreach (Precision precision in Enum.GetValues<Precision>().Where(pack.Has))
         {
             string expected = pack.ExpectedLogitsHash(precision)!;
@@ -74,7 +74,7 @@ public class PackTests
             {
                 foreach (int threads in (ReadOnlySpan<int>)[1, 3])
                 {
-                    using Transformer model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = width, Threads = threads });
+                    using var model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = width, Threads = threads });
                     var options = new TraceOptions { Positions = pack.Positions, Stages = StageFilter.Parse("logits") };
                     string found = Tracer.Record(model, pack.Ids.ToArray(), options, TestContext.Current.CancellationToken).LogitsHash!;
                     Assert.True(expected == found, $"{name}, {precision}, {width}, {threads} threads: {found}, expected {expected}");

@@ -20,7 +20,7 @@ public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModel
     [InlineData("shape-one-key-value-head-all-experts")]
     public void Choices_weights_and_margins_are_those_of_the_golden_pack(string name)
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden(name));
+        var pack = GoldenPack.Open(TestData.Golden(name));
         using Transformer model = SmallModels.Load(pack.Seed is { } seed ? models.Write(pack.ConfigJson!, seed) : TestData.Tiny);
         Trace golden = pack.ReadTrace(Precision.Float32, model.Config);
         List<RecordedRouting> tokens = RecordedRouting.Of(model, [.. pack.Ids], out string hash, new() { Positions = pack.Positions });
@@ -88,7 +88,7 @@ public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModel
         Assert.Equal((ids.Length + 1, ""), (lines.Length, lines[^1]));
         for (int position = 0; position < ids.Length; position++)
         {
-            using JsonDocument line = JsonDocument.Parse(lines[position]);
+            using var line = JsonDocument.Parse(lines[position]);
             Assert.Equal(["position", "id", "experts", "weights", "margins", "next"], line.RootElement.EnumerateObject().Select(member => member.Name));
             RecordedRouting token = tokens[position];
             Assert.Equal((position, ids[position]), (Int("position"), Int("id")));

@@ -106,7 +106,7 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
     {
         using Transformer model = Load();
         RoutingReplay replay = Read(model, RecordedRouting.Of(model, Ids, out _).Select(token => token.Experts));
-        var e = Assert.Throws<ArgumentException>(() => Tracer.Run(model, Ids.AsMemory(1), new() { Replay = replay }, TestContext.Current.CancellationToken));
+        ArgumentException e = Assert.Throws<ArgumentException>(() => Tracer.Run(model, Ids.AsMemory(1), new() { Replay = replay }, TestContext.Current.CancellationToken));
         Assert.StartsWith("The replay has choices for 12 tokens and is not of 11 tokens of this model.", e.Message, StringComparison.Ordinal);
     }
 
@@ -133,7 +133,7 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
     {
         using var model = Checkpoint.Open(models.Write(SmallModels.Smallest, 1));
         string file = _folder.Write("r.jsonl", content.Replace("$", "{\"experts\": [[0, 1], [2, 3]], \"from\": \"elsewhere\"}", StringComparison.Ordinal));
-        var e = Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(file, model.Config, [5, 6]));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(file, model.Config, [5, 6]));
         Assert.Equal(sentence, e.Message);
     }
 
@@ -144,7 +144,7 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
         Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(_folder.File("none"), model.Config, [5]));
         Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(_folder.Path, model.Config, [5]));
         string file = _folder.Write("long.jsonl", new byte[(16 << 20) + 1]);
-        var e = Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(file, model.Config, [5]));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(file, model.Config, [5]));
         Assert.Equal("long.jsonl, line 1: the line is longer than 16777216 bytes.", e.Message);
     }
 
@@ -156,7 +156,7 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
         using var model = Checkpoint.Open(models.Write(SmallModels.Smallest, 1));
         int[][][] choices = [.. Enumerable.Range(0, 12).Select(position => new int[][] { [position % 4, (position + 1) % 4], [3, position % 3] })];
         string lines = string.Join(end, choices.Select(token => $"{{\"pad\": \"{new string('x', padding)}\", \"experts\": {Json(token)}}}"));
-        RoutingReplay replay = RoutingReplay.Read(_folder.Write("r.jsonl", lines), model.Config, Ids);
+        var replay = RoutingReplay.Read(_folder.Write("r.jsonl", lines), model.Config, Ids);
         Assert.Equal(12, replay.Tokens);
         for (int position = 0; position < 12; position++)
         {

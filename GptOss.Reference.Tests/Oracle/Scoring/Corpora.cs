@@ -63,7 +63,7 @@ internal static class Corpora
     /// <summary>Scores a corpus into a file, as far as <paramref name="documents"/> of this run.</summary>
     internal static void Write(string path, Corpus corpus, int documents = int.MaxValue)
     {
-        using ScoreFile file = ScoreFile.Open(path, RunOf(corpus));
+        using var file = ScoreFile.Open(path, RunOf(corpus));
         foreach (ScoreDocument document in corpus.Read(file.Next).Take(documents))
             file.Append(Made(document));
         if (file.Summary.Documents == corpus.Documents)

@@ -50,7 +50,7 @@ public class CorpusTests
     [InlineData("{\"ids\": [], \"id\": \"\\ud800\"}", "the document holds text that is not Unicode.")]
     public void A_line_that_is_no_document_is_named(string line, string sentence)
     {
-        var e = Assert.Throws<ScoringException>(() => Corpora.Open("{\"ids\": [1]}\n\n" + line + "\n{\"ids\": [2]}\n"));
+        ScoringException e = Assert.Throws<ScoringException>(() => Corpora.Open("{\"ids\": [1]}\n\n" + line + "\n{\"ids\": [2]}\n"));
         Assert.Equal("corpus.jsonl, line 3: " + sentence, e.Message);
         // Also where it is none of the part's lines: every part of a bad corpus says the same.
         Assert.Equal(e.Message, Assert.Throws<ScoringException>(() => Corpora.Open("{\"ids\": [1]}\n\n" + line + "\n{\"ids\": [2]}\n", new(1, 50))).Message);
@@ -59,7 +59,7 @@ public class CorpusTests
     [Fact]
     public void Bytes_that_are_no_text_are_named()
     {
-        var e = Assert.Throws<ScoringException>(() => Corpus.Open("c", () => new MemoryStream([(byte)'{', 0xff, (byte)'}']), Corpora.SmallestConfig,
+        ScoringException e = Assert.Throws<ScoringException>(() => Corpus.Open("c", () => new MemoryStream([(byte)'{', 0xff, (byte)'}']), Corpora.SmallestConfig,
             Tokenizer.O200kHarmony, CorpusPart.Whole, cancellation: TestContext.Current.CancellationToken));
         Assert.Equal("c, line 1: the document is not valid UTF-8.", e.Message);
     }
@@ -88,7 +88,7 @@ public class CorpusTests
     public void A_corpus_that_changes_is_noticed()
     {
         string text = "{\"ids\": [1]}\n";
-        Corpus corpus = Corpus.Open("c", () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), Corpora.SmallestConfig,
+        var corpus = Corpus.Open("c", () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), Corpora.SmallestConfig,
             Tokenizer.O200kHarmony, CorpusPart.Whole, cancellation: TestContext.Current.CancellationToken);
         text += text;
         Assert.Equal("c has been changed while it was read: it had 1 documents, and now 2.", Assert.Throws<ScoringException>(() => corpus.Read().Count()).Message);

@@ -137,7 +137,7 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
         DocumentScore score = Score(model, [new(0, "1", Ids, 1)], Rows(logits, Ids.Length)).Single();
         Assert.Equal(double.PositiveInfinity, score.Comparison!.Tokens[1]!.Value.Divergence);
         Assert.Equal((1, 12, 0.0), (score.Totals.Comparison!.Value.Infinite, score.Totals.Comparison.Value.Compared, score.Totals.Comparison.Value.Largest));
-        JsonElement json = JsonElement.Parse(score.ToJson());
+        var json = JsonElement.Parse(score.ToJson());
         Assert.Equal("Infinity", json.GetProperty("kl")[1].GetString());
         Assert.Equal(score.Totals, ScoreLine.Totals(ScoreLine.Write(score).AsMemory()[..^1], "line"));
     }
@@ -180,7 +180,7 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
     {
         using Transformer model = Model();
         string path = _folder.Write("own.jsonl", lines);
-        var e = Assert.Throws<ScoringException>(() => Score(model, [new(0, "\"a\"", new int[] { 1, 2 }, 1), new(1, "2", new int[] { 1, 2 }, 1)], path));
+        ScoringException e = Assert.Throws<ScoringException>(() => Score(model, [new(0, "\"a\"", new int[] { 1, 2 }, 1), new(1, "2", new int[] { 1, 2 }, 1)], path));
         Assert.Equal(sentence, e.Message);
     }
 

@@ -37,7 +37,7 @@ public sealed class ScoreMergeTests : IDisposable
             ScoreSummary summary = ScoreMerge.Join(joined, parts, cancellation: Cancellation);
             Assert.Equal(File.ReadAllBytes(whole), File.ReadAllBytes(joined));
             Assert.Equal(File.ReadAllBytes(whole + ".run"), File.ReadAllBytes(joined + ".run"));
-            using ScoreFile one = ScoreFile.Open(whole, Corpora.RunOf(Corpora.Open(text)));
+            using var one = ScoreFile.Open(whole, Corpora.RunOf(Corpora.Open(text)));
             Assert.Equal((one.Summary.Documents, one.Summary.Tokens, one.Summary.Bytes, one.Summary.LogProbability),
                 (summary.Documents, summary.Tokens, summary.Bytes, summary.LogProbability));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(8));

@@ -83,8 +83,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     [Fact]
     public void Values_agree_with_the_recorded_logits_of_the_published_model()
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("tiny-trace"));
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
+        var pack = GoldenPack.Open(TestData.Golden("tiny-trace"));
+        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
         int[] ids = [.. pack.Ids];
         var key = new StageKey(Stage.Logits, -1);
         StageRows recorded = pack.ReadTrace(Precision.Float32, model.Config).Find(key)!;
@@ -101,7 +101,7 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     [Fact]
     public void Bytes_are_the_text_of_the_scored_tokens()
     {
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
+        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
         const string text = "Öslo 💖 is the capital.";
         int[] ids = Corpora.TinyTokenizer.Encode(text);
         DocumentScore[] scores = [.. new Scorer(model, Corpora.TinyTokenizer, new()).Score(
@@ -152,7 +152,7 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     {
         string folder = models.Patch(models.Write(SmallModels.Smallest, 1), "norm.scale", 0, [0xC0, 0x7F]);
         using Transformer model = SmallModels.Load(folder, threads: 2);
-        var e = Assert.Throws<LogitsException>(() =>
+        LogitsException e = Assert.Throws<LogitsException>(() =>
             new Scorer(model, Tokenizer.O200kHarmony, new()).Score([new(0, "\"x\"", new int[] { 1, 2, 3 }, 1)], Cancellation).Count());
         Assert.StartsWith("Document \"x\", token 1: The logit of id 0 is not a number", e.Message, StringComparison.Ordinal);
     }

@@ -34,7 +34,7 @@ public class BudgetTests
     public void A_wrong_number_leaves_the_budget_where_it_is_used(string name, string key, double value, string stage)
     {
         using var folder = new TemporaryFolder();
-        GoldenPack pack = GoldenPack.Open(TestData.Golden(name));
+        var pack = GoldenPack.Open(TestData.Golden(name));
         string source = Path.Combine(TestData.Tiny, "original");
         JsonObject config = JsonNode.Parse(pack.ConfigJson ?? File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();
         config[key] = value == Math.Floor(value) ? JsonValue.Create((int)value) : JsonValue.Create(value);
@@ -56,12 +56,12 @@ public class BudgetTests
     public void A_wrong_sink_leaves_the_budget_in_the_heads(ushort bits)
     {
         using var folder = new TemporaryFolder();
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("shape-base"));
+        var pack = GoldenPack.Open(TestData.Golden("shape-base"));
         SyntheticCheckpoint.Write(folder.Path, pack.ConfigJson!, pack.Seed!.Value, cancellation: TestContext.Current.CancellationToken);
         string model = folder.File("model.safetensors");
         TensorInfo sinks;
         long dataStart;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(model))
+        using (var file = SafeTensorsFile.Open(model))
         {
             Assert.True(file.TryGet("block.0.attn.sinks", out sinks));
             dataStart = file.FileBytes - file.Tensors[^1].End;
@@ -80,7 +80,7 @@ public class BudgetTests
     [Theory, MemberData(nameof(Mistakes))]
     public void Every_recorded_mistake_leaves_the_budget_of_the_logits(string mistake)
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("defects"));
+        var pack = GoldenPack.Open(TestData.Golden("defects"));
         GptOssConfig config = ConfigReader.Parse(pack.ConfigJson!, "manifest.json");
         var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha, config.RopeNtkBeta);
         float[] sound = pack.ReadDefect("sound", config), wrong = pack.ReadDefect(mistake, config);
@@ -125,7 +125,7 @@ public class BudgetTests
 
     private static string? FirstFailure(GoldenPack pack, string model)
     {
-        using Transformer transformer = Transformer.Load(model);
+        using var transformer = Transformer.Load(model);
         PackSection section = Assert.Single(Verifier.Sections(pack, transformer, TestContext.Current.CancellationToken));
         return section.FirstFailure?.Name;
     }

@@ -62,7 +62,7 @@ public sealed class SyntheticCheckpointTests : IDisposable
         Synthesise(config, seed: 3, progress: new Inline(seen.Add));
         Assert.Equal(862_464, seen[^1]);
         Assert.Equal(seen.Order(), seen);
-        using (Checkpoint checkpoint = Checkpoint.Open(_folder.Path))
+        using (var checkpoint = Checkpoint.Open(_folder.Path))
             Assert.All(checkpoint.U8("block.1.mlp.mlp2_weight.scales").ToArray(), scale => Assert.InRange(scale, 100, 130));
         string model = Path.Combine(_folder.Path, "model.safetensors");
         Assert.Equal($"{model} exists; give another folder, or force its replacement.",
@@ -117,7 +117,7 @@ public sealed class SyntheticCheckpointTests : IDisposable
 
     private static string PackConfig(string pack, out ulong seed)
     {
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(TestData.Golden(pack), "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(TestData.Golden(pack), "manifest.json")));
         seed = manifest.RootElement.GetProperty("seed").GetUInt64();
         return manifest.RootElement.GetProperty("config").GetRawText();
     }

@@ -32,7 +32,7 @@ public sealed class SyntheticSeedTests : IDisposable
     public void A_synthetic_checkpoint_tells_its_seed(ulong seed)
     {
         SyntheticCheckpoint.Write(_folder.Path, SmallShapes.SixteenPositions, seed, cancellation: Cancellation);
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         var last = new Last();
         Assert.Equal(seed, SyntheticSeed.Find(checkpoint, last, Cancellation));
         Assert.Equal(checkpoint.TotalBytes, last.Value);
@@ -47,7 +47,7 @@ public sealed class SyntheticSeedTests : IDisposable
         SyntheticCheckpoint.Write(_folder.Path, SmallShapes.SixteenPositions, 7, cancellation: Cancellation);
         string model = _folder.File("model.safetensors");
         long dataBytes;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(model))
+        using (var file = SafeTensorsFile.Open(model))
             dataBytes = file.Tensors[^1].End;
         using (FileStream stream = File.Open(model, FileMode.Open))
         {
@@ -56,7 +56,7 @@ public sealed class SyntheticSeedTests : IDisposable
             stream.Position--;
             stream.WriteByte((byte)(before ^ 1));
         }
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         Assert.Null(SyntheticSeed.Find(checkpoint, cancellation: Cancellation));
     }
 
@@ -65,7 +65,7 @@ public sealed class SyntheticSeedTests : IDisposable
     [InlineData("original")]
     public void Trained_weights_have_no_seed(string layout)
     {
-        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(TestData.Tiny, layout));
+        using var checkpoint = Checkpoint.Open(Path.Combine(TestData.Tiny, layout));
         Assert.Null(SyntheticSeed.Find(checkpoint, cancellation: Cancellation));
     }
 

@@ -30,8 +30,8 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
         Tracer.Write(model, Ids, folder.File("trace"), cancellation: Cancellation);
-        using SafeTensorsFile golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
-        using SafeTensorsFile ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
+        using var golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
+        using var ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
         Assert.Equal(golden.Tensors.Select(Form), ours.Tensors.Select(Form));
         Assert.Equal(ours.FileBytes, Tracer.SizeOf(model.Config, Ids.Length, StageFilter.All, precision));
 
@@ -48,7 +48,7 @@ public class TracerTests
         var options = new TraceOptions { Positions = [0, 3, 23], Stages = StageFilter.Parse("block.0.*,*.experts,logits"), CheckpointName = "tiny-gpt-oss" };
         string hash = Tracer.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
         Trace recorded = Tracer.Record(model, Ids, options, Cancellation);
-        GoldenPack pack = GoldenPack.Open(folder.File("a/trace"));
+        var pack = GoldenPack.Open(folder.File("a/trace"));
         Trace read = pack.ReadTrace(precision, model.Config);
         Assert.Equal((hash, hash, hash), (recorded.LogitsHash, read.LogitsHash, pack.LogitsHash));
         Assert.Equal(recorded.Stages.Select(stage => stage.Key), read.Stages.Select(stage => stage.Key));
@@ -73,7 +73,7 @@ public class TracerTests
     public void Rows_of_positions_are_rows_of_the_whole_across_chunks()
     {
         int[] ids = [.. GoldenPack.Open(TestData.Golden("tiny-lengths")).Ids.Take(600)];
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 2 });
+        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 2 });
         var stages = StageFilter.Parse("block.1.mlp.residual,block.5.mlp.experts,logits");
         Trace all = Tracer.Record(model, ids, new() { Stages = stages }, Cancellation);
         Trace some = Tracer.Record(model, ids, new() { Stages = stages, Positions = [0, 511, 512, 513, 599] }, Cancellation);
@@ -93,7 +93,7 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         string hash = Tracer.Write(model, Ids, folder.Path, new() { Positions = [7], Stages = StageFilter.Parse("norm,logits") }, Cancellation);
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
         JsonElement root = document.RootElement;
         Assert.Equal(
             ["format", "kind", "ids", "positions", "checkpoint", "config", "profile", "logits_hash", "stages", "produced_by"],
@@ -126,7 +126,7 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         folder.Write(name, "mine");
-        var e = Assert.Throws<IOException>(() => Tracer.Write(model, Ids, folder.Path, cancellation: Cancellation));
+        IOException e = Assert.Throws<IOException>(() => Tracer.Write(model, Ids, folder.Path, cancellation: Cancellation));
         Assert.Equal($"{folder.File(name)} exists; give another folder, or force its replacement.", e.Message);
         Assert.Equal("mine", File.ReadAllText(folder.File(name)));
         Assert.Equal([name], folder.Names());
@@ -155,7 +155,7 @@ public class TracerTests
     public void Positions_that_cannot_be_are_refused(int[] positions, string sentence)
     {
         using Transformer model = Tiny();
-        var e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Positions = positions }, Cancellation));
+        ArgumentException e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Positions = positions }, Cancellation));
         Assert.StartsWith(sentence, e.Message);
     }
 
@@ -163,7 +163,7 @@ public class TracerTests
     public void Stages_that_do_not_exist_are_refused()
     {
         using Transformer model = Tiny();
-        var e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
+        ArgumentException e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
         Assert.StartsWith("No stage of a model of 6 layers matches 'block.6.*'", e.Message);
     }
 

@@ -30,7 +30,7 @@ public class GoldenPackTests
     [InlineData("tiny-greedy", PackKind.Greedy, true)]
     public void A_pack_says_its_kind_and_its_precisions(string name, PackKind kind, bool bfloat16)
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden(name));
+        var pack = GoldenPack.Open(TestData.Golden(name));
         Assert.Equal((name, kind), (pack.Name, pack.Kind));
         Assert.True(pack.Has(Precision.Float32));
         Assert.Equal(bfloat16, pack.Has(Precision.Bfloat16));
@@ -39,7 +39,7 @@ public class GoldenPackTests
     [Fact]
     public void A_trace_pack_gives_its_stages_by_name()
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("shape-no-yarn"));
+        var pack = GoldenPack.Open(TestData.Golden("shape-no-yarn"));
         GptOssConfig config = ConfigReader.Parse(pack.ConfigJson!, "manifest.json");
         Trace trace = pack.ReadTrace(Precision.Bfloat16, config);
         Assert.Equal([.. StageKey.All(config)], trace.Stages.Select(stage => stage.Key));
@@ -52,7 +52,7 @@ public class GoldenPackTests
     [Fact]
     public void The_last_logits_of_the_full_shape_are_apart()
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("full-20b"));
+        var pack = GoldenPack.Open(TestData.Golden("full-20b"));
         Assert.Equal(201_088, pack.ReadLastLogits(Precision.Float32, PublishedShapes.Gpt20b)!.Length);
         Assert.Equal(73, pack.ReadTrace(Precision.Float32, PublishedShapes.Gpt20b).Stages.Count);
     }
@@ -136,7 +136,7 @@ public class GoldenPackTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("manifest.json", manifest);
-        var e = Assert.Throws<CheckpointFormatException>(() => GoldenPack.Open(folder.Path));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => GoldenPack.Open(folder.Path));
         Assert.Equal($"manifest.json: {sentence}", e.Message);
     }
 
@@ -153,8 +153,8 @@ public class GoldenPackTests
         folder.Write("manifest.json", $$"""{"kind":"trace","ids":[1,2],"positions":[1],"config":{{Config}},"seed":1}""");
         int bytes = (int)shape.Aggregate(1L, (a, b) => a * b) * type.Bits() / 8;
         SafeTensorsWriter.Write(folder.File("stages.f32.safetensors"), [new(name, type, shape, stream => stream.Write([.. Enumerable.Repeat((byte)1, bytes)]))]);
-        GoldenPack pack = GoldenPack.Open(folder.Path);
-        var e = Assert.Throws<CheckpointFormatException>(() => pack.ReadTrace(Precision.Float32, ConfigReader.Parse(Config, "config.json")));
+        var pack = GoldenPack.Open(folder.Path);
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => pack.ReadTrace(Precision.Float32, ConfigReader.Parse(Config, "config.json")));
         Assert.Equal($"stages.f32.safetensors: {sentence}", e.Message);
     }
 
@@ -166,7 +166,7 @@ public class GoldenPackTests
         using var folder = new TemporaryFolder();
         folder.Write("a/manifest.json", """{"kind":"trace","checkpoint":"a","ids":[1],"positions":[0]}""");
         folder.Write("logits_hashes.json", hashes);
-        GoldenPack pack = GoldenPack.Open(folder.File("a"));
+        var pack = GoldenPack.Open(folder.File("a"));
         Assert.Equal($"logits_hashes.json: {sentence}", Assert.Throws<CheckpointFormatException>(() => pack.ExpectedLogitsHash(Precision.Float32)).Message);
     }
 
@@ -179,7 +179,7 @@ public class GoldenPackTests
         using var folder = new TemporaryFolder();
         folder.Write("packs/a/manifest.json", $$"""{"kind":"trace","checkpoint":"{{checkpoint}}","ids":[1],"positions":[0]}""");
         folder.Write("packs/a/stages.f32.safetensors", []);
-        var e = Assert.Throws<CheckpointFormatException>(() => Verifier.Verify(GoldenPack.Open(folder.File("packs/a")), null, TestContext.Current.CancellationToken));
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Verifier.Verify(GoldenPack.Open(folder.File("packs/a")), null, TestContext.Current.CancellationToken));
         Assert.Equal($"manifest.json: the pack ran '{checkpoint}', which is neither a folder beside the packs nor a hub name; give the folder of that checkpoint.", e.Message);
     }
 

@@ -35,7 +35,7 @@ public class VerifierTests
     [Fact]
     public void A_pack_of_another_checkpoint_is_refused()
     {
-        var e = Assert.Throws<CheckpointFormatException>(() =>
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() =>
             Verifier.Verify(GoldenPack.Open(TestData.Golden("defects")), new() { Model = TestData.Tiny, Threads = 1 }, Cancellation));
         Assert.Equal("tiny-gpt-oss: the checkpoint is not of the shape that defects was recorded with.", e.Message);
     }
@@ -43,7 +43,7 @@ public class VerifierTests
     [Fact]
     public void A_precision_that_is_not_recorded_is_refused()
     {
-        var e = Assert.Throws<ArgumentException>(() =>
+        ArgumentException e = Assert.Throws<ArgumentException>(() =>
             Verifier.Verify(GoldenPack.Open(TestData.Golden("defects")), new() { Precision = Precision.Bfloat16 }, Cancellation));
         Assert.StartsWith("defects has no recording in bfloat16.", e.Message);
     }
@@ -53,7 +53,7 @@ public class VerifierTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("a/manifest.json", """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[{"ids":[4096],"f32":{"continuation":[1],"margins":[1]}}]}""");
-        var e = Assert.Throws<CheckpointFormatException>(() =>
+        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() =>
             Verifier.Verify(GoldenPack.Open(folder.File("a")), new() { Model = TestData.Tiny, Threads = 1 }, Cancellation));
         Assert.Equal("manifest.json: ids hold 4096; the checkpoint has 4096 token ids.", e.Message);
     }
@@ -100,8 +100,8 @@ public class VerifierTests
     [Fact]
     public void Blocks_from_recorded_rows_have_the_bits_of_the_whole_pass()
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("tiny-trace"));
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Precision = Precision.Bfloat16, Threads = 2 });
+        var pack = GoldenPack.Open(TestData.Golden("tiny-trace"));
+        using var model = Transformer.Load(TestData.Tiny, new() { Precision = Precision.Bfloat16, Threads = 2 });
         Trace whole = Tracer.Record(model, pack.Ids.ToArray(), cancellation: Cancellation);
         PackSection section = new StageByStage(pack, model, whole).Run(whole.Find(new(Stage.Embedding, -1))!);
         Assert.Equal(whole.Stages.Count, section.Stages.Count);

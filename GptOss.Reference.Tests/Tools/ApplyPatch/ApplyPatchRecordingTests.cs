@@ -24,9 +24,11 @@ public class ApplyPatchRecordingTests
         foreach (string line in lines)
         {
             JsonNode recorded = JsonNode.Parse(line)!;
-            if (IsMeantToDiffer(recorded)) continue;
+            if (IsMeantToDiffer(recorded))
+                continue;
             compared++;
-            if (Recordings.Difference(recorded, JsonNode.Parse(ToolLines.ApplyPatchLine(line).Json)!, "name", "after", "error") is { } difference) differences.Add(difference);
+            if (Recordings.Difference(recorded, JsonNode.Parse(ToolLines.ApplyPatchLine(line).Json)!, "name", "after", "error") is { } difference)
+                differences.Add(difference);
         }
         Assert.Equal(231, compared);
         Assert.True(differences.Count == 0, string.Join('\n', differences));
@@ -40,7 +42,8 @@ public class ApplyPatchRecordingTests
         foreach (string line in Recordings.Lines("apply_patch.jsonl"))
         {
             JsonNode recorded = JsonNode.Parse(line)!;
-            if (IsMeantToDiffer(recorded)) continue;
+            if (IsMeantToDiffer(recorded))
+                continue;
             using var folder = new TemporaryFolder();
             foreach ((string path, JsonNode? text) in recorded["files"]!.AsObject())
             {

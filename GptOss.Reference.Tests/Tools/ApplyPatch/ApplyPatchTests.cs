@@ -211,9 +211,11 @@ public class ApplyPatchTests
         using var folder = new TemporaryFolder();
         folder.Write("run.sh", "one\n");
         UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(folder.File("run.sh"), mode);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder.File("run.sh"), mode);
         Patch.ApplyToFolder(PatchOf("*** Update File: run.sh", "*** Move to: bin/run.sh", "@@", "-one", "+two"), folder.Path);
-        if (!OperatingSystem.IsWindows()) Assert.Equal(mode, File.GetUnixFileMode(folder.File("bin/run.sh")));
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(mode, File.GetUnixFileMode(folder.File("bin/run.sh")));
         Assert.Equal(["bin"], folder.Names());
     }
 

@@ -23,7 +23,8 @@ public class CitationsTests
             string[] stack = [.. recorded["page_stack"]!.AsArray().Select(url => (string)url!)];
             string text = (string)recorded["text"]!;
             Assert.Equal((bool)recorded["partial"]!, Citations.IsUnfinished(text));
-            if (recorded["hidden"] is { } hidden) Assert.Equal((string)hidden!, Citations.Normalize(Citations.WithoutUnfinished(text), stack).Text);
+            if (recorded["hidden"] is { } hidden)
+                Assert.Equal((string)hidden!, Citations.Normalize(Citations.WithoutUnfinished(text), stack).Text);
         }
     }
 

@@ -37,8 +37,10 @@ public class SimpleBrowserRecordingTests
                 // Where an exception reached the published tool's caller, ours is a clear error; what it left behind is the same.
                 bool isRaised = calls[i]!["raises"] is not null;
                 bool isSame = isRaised ? results[i]!["error"] is not null : Recordings.Difference(calls[i]!, results[i]!, "result", "error") is null;
-                if (isRaised && isSame) raised++;
-                else if (isSame) same++;
+                if (isRaised && isSame)
+                    raised++;
+                else if (isSame)
+                    same++;
                 if (isSame == mayDiffer.Contains(i))
                     differences.Add($"##### {recorded["name"]} call {i} {calls[i]!["arguments"]}\n--- recorded\n{calls[i]}\n+++ answered\n{results[i]}");
             }

@@ -97,7 +97,8 @@ public sealed class FunctionToolsTests
         using var folder = new TemporaryFolder();
         var tools = new FunctionTools([new FunctionTool("f", "", null, [folder.Write("f.sh", "#!/bin/sh\necho ok\n")], TimeSpan.FromSeconds(10))]);
         Assert.EndsWith("f.sh' that can be executed.", await Call(tools));
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(folder.File("f.sh"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder.File("f.sh"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         Assert.Equal("ok", await Call(tools));
     }
 
@@ -141,7 +142,7 @@ public sealed class FunctionToolsTests
             {"tools":[{"type":"function","function":{"name":"get_weather","description":"Weather.","parameters":{"type":"object"}},"command":["prog","arg"],"timeout_s":2.5},
             {"type":"function","function":{"name":"now"},"command":["date"]}]}
             """);
-        FunctionTools tools = FunctionTools.FromFile(path);
+        var tools = FunctionTools.FromFile(path);
         Assert.Equal(["get_weather", "now"], tools.Functions.Select(function => function.Name));
         Assert.Equal(TimeSpan.FromSeconds(2.5), tools.Functions[0].Timeout);
         Assert.Equal(["prog", "arg"], tools.Functions[0].Command);

@@ -22,7 +22,7 @@ public sealed class PythonToolTests : IDisposable
     {
         try
         {
-            using Process? process = Process.Start(new ProcessStartInfo("python3", "--version") { RedirectStandardOutput = true });
+            using var process = Process.Start(new ProcessStartInfo("python3", "--version") { RedirectStandardOutput = true });
             return process is not null && process.WaitForExit(10_000);
         }
         catch (System.ComponentModel.Win32Exception)
@@ -112,7 +112,8 @@ public sealed class PythonToolTests : IDisposable
     {
         await Run("open('a.txt', 'w').write('x')");
         Assert.True(File.Exists(Path.Combine(_tool.Folder, "a.txt")));
-        if ((await Confinement()).WritesOnlyItsFolder) Assert.Equal("/mnt/data\n", await Run("import os; print(os.getcwd())"));
+        if ((await Confinement()).WritesOnlyItsFolder)
+            Assert.Equal("/mnt/data\n", await Run("import os; print(os.getcwd())"));
         _tool.Dispose();
         Assert.False(Directory.Exists(_tool.Folder));
     }

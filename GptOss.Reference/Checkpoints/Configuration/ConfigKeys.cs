@@ -29,7 +29,9 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
                 continue;
             if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || number != Math.Floor(number)
                 || number < min || number > max)
+            {
                 throw Bad($"{prefix}{name} is {JsonDocuments.Shown(value)}; expected an integer from {min} to {max}.");
+            }
             if (found is { } other && other != (int)number)
                 throw Bad($"{prefix}{first} is {other} and {prefix}{name} is {(int)number}; they mean the same and must be equal.");
             (found, first) = ((int)number, name);
@@ -45,7 +47,9 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
             return null;
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !(number > above) || !((float)number <= float.MaxValue)
             || !((float)number > above))
+        {
             throw Bad($"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a number above {above}.");
+        }
         return number;
     }
 

@@ -102,8 +102,10 @@ public static class ConfigReader
                 missing.Add(string.Join(" or ", names));
         }
         if (missing.Count > 0)
+        {
             throw new CheckpointFormatException(file, "config-missing-key",
                 missing.Count == 1 ? $"the required key {missing[0]} is missing." : $"required keys are missing: {string.Join(", ", missing)}.");
+        }
     }
 
     private static void RequirePublishedArchitecture(ConfigKeys keys)
@@ -127,8 +129,10 @@ public static class ConfigReader
         if (c.IntermediateSize % 32 != 0)
             throw keys.Bad($"intermediate_size is {c.IntermediateSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.ExpertsPerToken > c.NumExperts)
+        {
             throw keys.Bad(
                 $"experts_per_token is {c.ExpertsPerToken} and num_experts is {c.NumExperts}; a token cannot use more experts than there are.");
+        }
         RequireAtMost("num_attention_heads times head_dim", (long)c.NumAttentionHeads * c.HeadDim, MaxQueryChannels);
         RequireAtMost("num_key_value_heads times head_dim", (long)c.NumKeyValueHeads * c.HeadDim, MaxKeyValueChannels);
         RequireAtMost("experts_per_token times hidden_size", (long)c.ExpertsPerToken * c.HiddenSize, MaxExpertChannels);
@@ -152,8 +156,10 @@ public static class ConfigReader
         if (keys.Array("layer_types") is not { } types)
             return null;
         if (types.GetArrayLength() != config.NumHiddenLayers)
+        {
             throw keys.Bad(
                 $"layer_types has {types.GetArrayLength()} entries and num_hidden_layers is {config.NumHiddenLayers}; expected one for each layer.");
+        }
         var sliding = new List<bool>();
         foreach (JsonElement type in types.EnumerateArray())
         {

@@ -159,7 +159,7 @@ internal static class RopeReader
     {
         if (c.RopeScalingFactor <= 1)
             return;
-        YarnBounds bounds = YarnBounds.Of(c.HeadDim, c.RopeTheta, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
+        var bounds = YarnBounds.Of(c.HeadDim, c.RopeTheta, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
         if (!bounds.AreOrderedFor(c.HeadDim))
             throw keys.Bad($"the bounds of YaRN are {bounds.Low:0.####} and {bounds.High:0.####} for head_dim {c.HeadDim}; expected 0 < low < high < {c.HeadDim / 2 - 1}.");
     }

@@ -75,15 +75,23 @@ public static class TensorNames
     {
         ArgumentNullException.ThrowIfNull(config);
         foreach (Row row in BeforeBlocks)
+        {
             foreach (ExpectedTensor tensor in Stored(row, config, layout, "", ""))
                 yield return tensor;
+        }
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
+        {
             foreach (Row row in InBlock)
+            {
                 foreach (ExpectedTensor tensor in Stored(row, config, layout, $"block.{layer}.", $"model.layers.{layer}."))
                     yield return tensor;
+            }
+        }
         foreach (Row row in AfterBlocks)
+        {
             foreach (ExpectedTensor tensor in Stored(row, config, layout, "", ""))
                 yield return tensor;
+        }
     }
 
     private static IEnumerable<ExpectedTensor> Stored(Row row, GptOssConfig config, CheckpointLayout layout, string originalPrefix, string huggingFacePrefix)

@@ -116,12 +116,16 @@ public sealed class SafeTensorsFile : IDisposable
         if (!TryGet(name, out TensorInfo tensor))
             throw new CheckpointFormatException(Path, "missing-tensor", $"there is no tensor '{Printable.Clip(name)}'.");
         if (allowed.Length > 0 && !allowed.Contains(tensor.DType))
+        {
             throw new CheckpointFormatException(Path, "tensor-dtype",
                 $"tensor '{Printable.Clip(name)}' is {tensor.DType}; expected {string.Join(", ", allowed.ToArray())}.");
+        }
         long count = tensor.ByteCount / Unsafe.SizeOf<T>();
         if (count > int.MaxValue || tensor.ByteCount > int.MaxValue)
+        {
             throw new CheckpointFormatException(Path, "tensor-too-large",
                 $"tensor '{Printable.Clip(name)}' is {tensor}; one view holds at most {int.MaxValue} bytes.");
+        }
         return _map.Memory<T>(_dataStart + tensor.Begin, (int)count);
     }
 }

@@ -23,9 +23,11 @@ internal static class SafeTensorsHeader
         if (!Utf8.IsValid(header))
             throw new CheckpointFormatException(path, "header-utf8", "the header is not valid UTF-8.");
         if (header.IsEmpty || header[0] != (byte)'{')
+        {
             throw new CheckpointFormatException(path, "header-start",
                 header.IsEmpty ? "the header is empty; expected a JSON object."
                 : $"the header begins with byte 0x{header[0]:X2}; expected '{{' (0x7B).");
+        }
         var reader = new Utf8JsonReader(header, Options);
         try
         {
@@ -59,7 +61,9 @@ internal static class SafeTensorsHeader
                 else
                     content.Tensors.Add(Tensor(ref reader, name));
             }
-            while (reader.Read()) { }                                          // only padding may follow; anything else throws
+            while (reader.Read())
+            {
+            }                                          // only padding may follow; anything else throws
             return content;
         }
 

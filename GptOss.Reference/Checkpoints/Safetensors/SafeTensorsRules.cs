@@ -19,9 +19,11 @@ internal static class SafeTensorsRules
     internal static int HeaderBytes(ReadOnlySpan<byte> start, long fileBytes, string path)
     {
         if (fileBytes < LengthBytes)
+        {
             throw new CheckpointFormatException(path, "header-too-small", fileBytes == 0
                 ? "the file is empty; expected a safetensors file."
                 : $"the file has {fileBytes} bytes; a safetensors file has at least 8.");
+        }
         ulong announced = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (announced <= MaxHeaderBytes && (long)announced <= fileBytes - LengthBytes)
             return (int)announced;
@@ -52,8 +54,10 @@ internal static class SafeTensorsRules
                 throw Broken("validation-overflow", tensor,
                     $"is {tensor.DType} {Printable.Shape(tensor.Shape)}, more bits than 64-bit arithmetic can count.");
             if (bits % 8 != 0)
+            {
                 throw Broken("misaligned-slice", tensor,
                     $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits} bits, not a whole number of bytes.");
+            }
             if (tensor.ByteCount != bits / 8)
                 throw Broken("tensor-size", tensor, $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits / 8} bytes, but its offsets hold {tensor.ByteCount}.");
             next = tensor.End;

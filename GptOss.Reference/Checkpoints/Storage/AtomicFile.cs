@@ -17,7 +17,7 @@ public static class AtomicFile
     public static void Write(string path, Action<Stream> write, long preallocateBytes = 0, bool replace = true)
     {
         ArgumentNullException.ThrowIfNull(write);
-        OutputTarget target = OutputTarget.Of(path);
+        var target = OutputTarget.Of(path);
         if (target.IsFile)
             Replace(path, target, write, preallocateBytes, replace);
         else
@@ -33,7 +33,7 @@ public static class AtomicFile
     public static void WriteAnywhere(string path, long bytes, Action<SafeFileHandle> write, bool replace = true)
     {
         ArgumentNullException.ThrowIfNull(write);
-        OutputTarget target = OutputTarget.Of(path);
+        var target = OutputTarget.Of(path);
         if (!target.IsFile)
             throw new IOException($"{path} is a pipe or a device; expected the name of a file, because its parts are not written in their order.");
         Replace(path, target, stream => write(stream.SafeFileHandle), bytes, replace);

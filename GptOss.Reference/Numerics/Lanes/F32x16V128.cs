@@ -15,7 +15,7 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F32x16V128 Broadcast(float value)
     {
-        Vector128<float> v = Vector128.Create(value);
+        var v = Vector128.Create(value);
         return new(v, v, v, v);
     }
 
@@ -89,8 +89,8 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void DecodeMxfp4(byte* block, float* values, out F32x16V128 even, out F32x16V128 odd)
     {
-        Vector128<byte> codes = Vector128.Load(block);
-        Vector128<float> s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
+        var codes = Vector128.Load(block);
+        var s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
         even = Decode(codes & Vector128.Create((byte)15), s);
         odd = Decode(codes >>> 4, s);
     }
@@ -98,12 +98,12 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0, out F32x16V128 b1)
     {
-        Vector128<byte> table = Vector128.Load(highs);
+        var table = Vector128.Load(highs);
         (Vector128<uint> aa, Vector128<uint> ba) = Interleaved(lows, numbers, shift, table);
         (Vector128<uint> ab, Vector128<uint> bb) = Interleaved(lows + 16, numbers + 16, shift, table);
         (Vector128<uint> ac, Vector128<uint> bc) = Interleaved(lows + 32, numbers + 32, shift, table);
         (Vector128<uint> ad, Vector128<uint> bd) = Interleaved(lows + 48, numbers + 48, shift, table);
-        Vector128<uint> upper = Vector128.Create(0xFFFF0000u);
+        var upper = Vector128.Create(0xFFFF0000u);
         a0 = new((aa << 16).AsSingle(), (ab << 16).AsSingle(), (ac << 16).AsSingle(), (ad << 16).AsSingle());
         a1 = new((aa & upper).AsSingle(), (ab & upper).AsSingle(), (ac & upper).AsSingle(), (ad & upper).AsSingle());
         b0 = new((ba << 16).AsSingle(), (bb << 16).AsSingle(), (bc << 16).AsSingle(), (bd << 16).AsSingle());
@@ -127,8 +127,8 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     private static F32x16V128 Decode(Vector128<byte> codes, Vector128<float> scale)
     {
         // ShuffleNative: the codes are below 16, so the range mask that Shuffle adds would only cost.
-        Vector128<byte> high = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0, 0xC0), codes);
-        Vector128<byte> low = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0), codes);
+        var high = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0, 0xC0), codes);
+        var low = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0), codes);
         (Vector128<ushort> first, Vector128<ushort> last) = LaneSteps.Interleave(low, high);
         (Vector128<float> a, Vector128<float> b) = LaneSteps.Widen(first);
         (Vector128<float> c, Vector128<float> d) = LaneSteps.Widen(last);

@@ -72,10 +72,10 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     public static void DecodeMxfp4(byte* block, float* values, out F32x16V256 even, out F32x16V256 odd)
     {
         // Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
-        Vector256<float> table = Vector256.Load(values);
+        var table = Vector256.Load(values);
         Vector256<int> lo = Avx2.ConvertToVector256Int32(Vector128.Load(block));
         Vector256<int> hi = Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte());
-        Vector256<int> sign = Vector256.Create(int.MinValue);
+        var sign = Vector256.Create(int.MinValue);
         even = new(Signed(table, lo, (lo << 28) & sign), Signed(table, hi, (hi << 28) & sign));
         odd = new(Signed(table, lo >>> 4, (lo << 24) & sign), Signed(table, hi >>> 4, (hi << 24) & sign));
     }
@@ -86,7 +86,7 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
         Vector256<byte> table = Avx2.BroadcastVector128ToVector256(highs);
         (Vector256<uint> aLo, Vector256<uint> bLo) = Interleaved(lows, numbers, shift, table);
         (Vector256<uint> aHi, Vector256<uint> bHi) = Interleaved(lows + 32, numbers + 32, shift, table);
-        Vector256<uint> upper = Vector256.Create(0xFFFF0000u);
+        var upper = Vector256.Create(0xFFFF0000u);
         a0 = new((aLo << 16).AsSingle(), (aHi << 16).AsSingle());
         a1 = new((aLo & upper).AsSingle(), (aHi & upper).AsSingle());
         b0 = new((bLo << 16).AsSingle(), (bHi << 16).AsSingle());

@@ -30,7 +30,7 @@ public sealed class RotaryTable
         double low = 0, high = 0;
         if (factor > 1)
         {
-            YarnBounds bounds = YarnBounds.Of(headDim, @base, initialContext, slowBound, fastBound);
+            var bounds = YarnBounds.Of(headDim, @base, initialContext, slowBound, fastBound);
             (low, high) = bounds;
             if (!bounds.AreOrderedFor(headDim))
                 throw new ArgumentException($"YaRN bounds {low} and {high} break 0 < low < high < {half - 1}.", nameof(factor));

@@ -29,7 +29,7 @@ internal static class RowAlignment
         if (asked is null)
             return [.. positions.Select((position, row) => (row, position))];
 
-        Dictionary<int, int> rowAt = positions.Select((position, row) => (position, row)).ToDictionary(pair => pair.position, pair => pair.row);
+        var rowAt = positions.Select((position, row) => (position, row)).ToDictionary(pair => pair.position, pair => pair.row);
         return [.. asked.Select(position => rowAt.TryGetValue(position, out int row) ? (row, position) : throw Bad($"there is no row for position {position}."))];
 
         static string Rows(int rows) => rows == 1 ? "is 1 row" : $"are {rows} rows";

@@ -30,7 +30,7 @@ public static class WrongStage
         try
         {
             Tracer.Write(model, ids, scratch.FullName, new() { Positions = positions, Stages = StageFilter.Parse(string.Join(',', wanted)), Force = true }, cancellation);
-            using Dump sound = Dump.Open(scratch.FullName);
+            using var sound = Dump.Open(scratch.FullName);
             var options = new DiffOptions { Precision = model.Precision, Config = model.Config, Positions = new(positions) };
             return TraceDiff.Compare(sound, dump, options, cancellation).FirstOverBudget;
         }

@@ -24,7 +24,7 @@ public static class ListedDiff
         ArgumentNullException.ThrowIfNull(reference);
         ArgumentNullException.ThrowIfNull(listed);
         var rows = new LogitRows(reference, options ?? new());
-        var positions = rows.PositionsOf(listed.Path, listed.Rows.Count, null);
+        List<(int Position, int Row, int Entry)> positions = rows.PositionsOf(listed.Path, listed.Rows.Count, null);
         var elements = new List<Element>();
         int best = 0, compared = 0;
         foreach ((int position, int row, int entry) in positions)

@@ -76,7 +76,7 @@ public sealed class Dump : IDisposable
             }
             if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
                 return new(path, null, null, Folder(path, files, unread), unread, files);
-            GoldenPack pack = GoldenPack.Open(path);
+            var pack = GoldenPack.Open(path);
             Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
                 : pack.Has(Numerics.Lanes.Precision.Float32) ? Numerics.Lanes.Precision.Float32 : Numerics.Lanes.Precision.Bfloat16;
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
@@ -127,8 +127,10 @@ public sealed class Dump : IDisposable
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? path;
         if (System.IO.Path.GetFileName(path) is not ("stages.safetensors" or "stages.f32.safetensors" or "stages.bf16.safetensors" or "logits.f32.safetensors")
             || !File.Exists(System.IO.Path.Combine(folder, PackManifest.FileName)))
+        {
             return default;
-        GoldenPack pack = GoldenPack.Open(folder);
+        }
+        var pack = GoldenPack.Open(folder);
         foreach (Precision precision in Enum.GetValues<Precision>())
         {
             if (System.IO.Path.GetFileName(pack.PathOf(precision)) == System.IO.Path.GetFileName(path))

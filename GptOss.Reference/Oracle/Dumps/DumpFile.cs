@@ -34,7 +34,7 @@ internal static class DumpFile
             return NpzFile.Open(path, Map(path, files), files, unread);
         if (extension != ".safetensors" && (extension == ".json" || IsText(start)))
             return JsonTensors.Read(path, Map(path, files), unread);
-        SafeTensorsFile file = SafeTensorsFile.Open(path);
+        var file = SafeTensorsFile.Open(path);
         files.Add(file);
         return SafeTensors(file, unread);
     }
@@ -74,7 +74,7 @@ internal static class DumpFile
         {
             if (Files.Length(path) == 0)
                 throw new CheckpointFormatException(path, "dump-format", "the file is empty; expected safetensors, .npy, .npz or JSON.");
-            MappedFile map = MappedFile.Open(path);
+            var map = MappedFile.Open(path);
             files.Add(map);
             return map;
         }

@@ -78,7 +78,9 @@ internal sealed record PackManifest
         {
             if (root.TryGetProperty("format", out JsonElement format)
                 && !(format.ValueKind == JsonValueKind.Number && format.TryGetInt32(out int number) && number == Format))
+            {
                 throw Bad($"format is {JsonDocuments.Shown(format)}; this program reads format {Format}.");
+            }
         }
 
         /// <summary>Either a seed with a configuration, or a checkpoint by its files or by its name, with or without one.</summary>

@@ -78,7 +78,7 @@ public sealed class Corpus
 
     private void Check(CancellationToken cancellation)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using (Stream stream = _open())
         {
             byte[] block = new byte[1 << 16];
@@ -95,7 +95,7 @@ public sealed class Corpus
             cancellation.ThrowIfCancellationRequested();
             if (line.IsBlank)
                 continue;
-            ScoreDocument document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
+            var document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
             if (line.Start >= FileBytes || !Part.Holds(line.Start, FileBytes))
                 continue;
             Documents++;

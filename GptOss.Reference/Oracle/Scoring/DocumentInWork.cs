@@ -42,8 +42,8 @@ internal sealed class DocumentInWork
     {
         try
         {
-            LogSoftmax softmax = LogSoftmax.Of(logits);
-            LogProbabilities row = LogProbabilities.Of(logits, softmax, _document.Ids.Span[token], _top);
+            var softmax = LogSoftmax.Of(logits);
+            var row = LogProbabilities.Of(logits, softmax, _document.Ids.Span[token], _top);
             if (!double.IsFinite(row.Chosen.LogProbability))
                 throw new LogitsException($"The logit of id {row.Chosen.Id}, which follows, is -infinity.");
             _values[token] = row.Chosen.LogProbability;

@@ -56,7 +56,7 @@ internal sealed class OtherRows : OtherEngine
                     rows.ReadRow(token - 1, row);
                 for (int id = 0; areProbabilities && id < row.Length; id++)
                     row[id] = MathF.Log(row[id]);
-                LogSoftmax other = LogSoftmax.Of(row);
+                var other = LogSoftmax.Of(row);
                 (bool? sameFirst, double? agreement) = Agreement(logits, softmax, LogProbabilities.Of(row, other, chosen: 0, Top).Top);
                 return new(Divergence.Full(logits, softmax, row, other), sameFirst, agreement);
             }

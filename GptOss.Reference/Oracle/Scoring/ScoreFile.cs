@@ -41,14 +41,16 @@ public sealed class ScoreFile : IDisposable
         ArgumentNullException.ThrowIfNull(run);
         if (Directory.Exists(path))
             throw new ScoringException($"{path} is a folder; expected a file to write.");
-        OutputTarget target = OutputTarget.Of(path);
+        var target = OutputTarget.Of(path);
         if (!target.IsFile)
             throw new ScoringException($"{path} is a pipe or a device, which cannot be read back to go on; without --out, lines go to standard output.");
         string partial = PartialOf(path);
         bool isBegun = !force && File.Exists(partial) && new FileInfo(partial).Length > 0;
         ScoreRun? found = force ? null : ScoreRun.Read(path);
         if (isBegun && found is not null)
+        {
             RequireSame(partial, run, found);
+        }
         else if (!isBegun && !force && target.Exists)
         {
             RequireSame(path, run, found);
@@ -66,7 +68,9 @@ public sealed class ScoreFile : IDisposable
             // In this order: a partial file without lines is of no run yet, and a record without a partial file is of the finished one.
             stream.SetLength(end);
             if (end == 0)
+            {
                 run.Write(path);
+            }
             else if (found is null)
             {
                 begun._unproven = new byte[end - last];

@@ -54,7 +54,9 @@ public readonly record struct StageKey(Stage Stage, int Layer)
         if (parts.Length != 3 || parts[0] != "block" || !ByKind.TryGetValue(parts[2], out Stage stage) || !InLayer.Contains(stage)
             || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int layer) || layer >= layers
             || parts[1] != layer.ToString(CultureInfo.InvariantCulture))
+        {
             return false;
+        }
         key = new(stage, layer);
         return true;
     }

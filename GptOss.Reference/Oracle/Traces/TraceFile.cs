@@ -83,7 +83,7 @@ internal static class TraceFile
 
     private static string Target(string path, bool force)
     {
-        OutputTarget target = OutputTarget.Of(path);
+        var target = OutputTarget.Of(path);
         return !target.IsFile ? throw new IOException($"{path} is a pipe or a device; expected the name of a file.")
             : target.Exists && !force ? throw new IOException($"{path} exists; give another folder, or force its replacement.")
             : target.Path;

@@ -67,12 +67,12 @@ public static class Verifier
         FileReport Compare(FileChecksum listed, string? path, bool content) => FileReport.Of(listed, path, content, options.Reading, cancellation);
         FileReport[] own = [.. pack.Files.Select(file => Compare(file, Path.Combine(pack.Folder, file.File), content: true))];
         FileReport[]? weights = null;
-        using PackCheckpoint checkpoint = PackCheckpoint.Of(pack, options.Model, options.ScratchFolder, options.Progress, cancellation);
+        using var checkpoint = PackCheckpoint.Of(pack, options.Model, options.ScratchFolder, options.Progress, cancellation);
         var sections = new List<PackSection>();
         foreach (Precision precision in profiles)
         {
             options.Progress?.Report($"{pack.Name}: {PackNames.Of(precision)}");
-            using Transformer model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
+            using var model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
             RequireShape(pack, model);
             weights ??= [.. pack.CheckpointFiles.Select(file => Compare(file, PathOf(model.Checkpoint, file.File), options.Checksums))];
             sections.AddRange(Sections(pack, model, cancellation));
