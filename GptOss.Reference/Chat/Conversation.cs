@@ -42,7 +42,7 @@ public sealed class Conversation
         ArgumentNullException.ThrowIfNull(tokenizer);
         (_model, _tokenizer) = (model, tokenizer);
         _renderer = new HarmonyRenderer(tokenizer);
-        _cache = new PromptCache(model, tokenizer);
+        _cache = new PromptCache(model);
         _stopTokens = StopTokens.For(model, tokenizer);
         _options = options ?? new ConversationOptions();
         _head = Checked(_options);
@@ -284,7 +284,7 @@ public sealed class Conversation
             // A stop token ends the turn; the parser only has to know that nothing follows.
             CachedGeneration generation = conversation._cache.Generate(prompt, options, mark: _written.Count == 0,
                 (read, reused) => report(new PromptRead(read, prompt.Length, reused)),
-                token => Tell(token.IsStop ? null : parser.Append(token.Id), isToken: true), cancellation);
+                (id, isStop) => Tell(isStop ? null : parser.Append(id), isToken: true), cancellation);
             bool isOpen = parser.State != ParserState.ExpectStart;
             if (generation.Ids.Count > 0)
                 Tell(parser.End(), isToken: false);
