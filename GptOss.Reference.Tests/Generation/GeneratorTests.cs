@@ -4,6 +4,8 @@ using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
