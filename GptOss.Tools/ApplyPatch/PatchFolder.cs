@@ -1,5 +1,5 @@
 using System.Text;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
 
 namespace GptOss.Tools.ApplyPatch;
 

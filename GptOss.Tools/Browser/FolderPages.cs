@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Tools.Strings;
 
 namespace GptOss.Tools.Browser;

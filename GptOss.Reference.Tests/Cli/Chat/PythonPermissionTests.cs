@@ -1,10 +1,11 @@
-using GptOss.Cli;
+using GptOss.Cli.Chat;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Harmony;
 using GptOss.Tools.ApplyPatch;
 using GptOss.Tools.Python;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Cli;
+namespace GptOss.Reference.Tests.Cli.Chat;
 
 public sealed class PythonPermissionTests : IDisposable
 {
