@@ -208,4 +208,57 @@ public class SamplerTests
             Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         }
     }
+
+    [Fact]
+    public void A_choice_under_a_mask_is_the_choice_from_a_row_whose_other_logits_are_minus_infinity()
+    {
+        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            var random = new Random(seed);
+            float[] logits = [.. Enumerable.Range(0, random.Next(1, 300)).Select(_ => random.Next(12) switch
+            {
+                0 => -0f,
+                1 => 0f,
+                2 => float.NegativeInfinity,
+                3 => 5f,
+                _ => (float)(random.NextDouble() * 10 - 5),
+            })];
+            ulong[] allowed = new ulong[TokenConstraint.MaskWords(logits.Length) + random.Next(2)];
+            double share = random.NextDouble();
+            for (int bit = 0; bit < allowed.Length * 64; bit++)
+                if (random.NextDouble() < share) allowed[bit / 64] |= 1UL << bit % 64;
+            int one = random.Next(logits.Length);
+            allowed[one / 64] |= 1UL << one % 64;
+            logits[one] = random.Next(-3, 6);
+
+            float[] blended = [.. logits.Select((logit, id) => (allowed[id / 64] >> id % 64 & 1) != 0 ? logit : float.NegativeInfinity)];
+            for (int id = 0; id < logits.Length; id++)
+                if (float.IsNegativeInfinity(blended[id]) && random.Next(3) == 0 && (allowed[id / 64] >> id % 64 & 1) == 0) logits[id] = float.NaN;
+            var options = new SamplingOptions
+            {
+                Temperature = random.Next(3) * 0.7,
+                TopK = random.Next(3) * 4,
+                TopP = random.Next(2) == 0 ? 1 : 0.8,
+                MinP = random.Next(2) * 0.1,
+                Seed = (ulong)seed,
+            };
+            for (int step = 0; step < 4; step++)
+                Assert.Equal(new Sampler().Choose(blended, options, step), new Sampler().Choose(logits, options, step, allowed));
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void A_mask_that_allows_nothing_that_can_be_chosen_is_refused()
+    {
+        Assert.Throws<LogitsException>(() => new Sampler().Choose([1, 2], default, 0, [0]));
+        Assert.Throws<LogitsException>(() => new Sampler().Choose([1, float.NegativeInfinity], default, 0, [2]));
+        Assert.Throws<LogitsException>(() => new Sampler().Choose([1, 2], default, 0, [4]));
+        Assert.StartsWith("The logit of id 1 ", Assert.Throws<LogitsException>(() => new Sampler().Choose([float.NaN, float.NaN], default, 0, [2])).Message);
+        float[] row = [.. Enumerable.Repeat(0f, 100)];
+        row[70] = float.NaN;
+        Assert.Equal(3, new Sampler().Choose(row, default, 0, [8, ~(1UL << 6)]));
+        Assert.StartsWith("The logit of id 70 ", Assert.Throws<LogitsException>(() => new Sampler().Choose(row, default, 0, [8, 1UL << 6])).Message);
+        Assert.Throws<ArgumentException>(() => new Sampler().Choose(row, default, 0, [8]));
+        Assert.Throws<ArgumentException>(() => new Sampler().Choose([], default, 0, [8]));
+    }
 }

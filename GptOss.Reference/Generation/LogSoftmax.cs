@@ -11,7 +11,7 @@ internal readonly record struct LogSoftmax(float Largest, double LnSum)
     /// <exception cref="LogitsException">A logit is NaN, or all are −∞.</exception>
     internal static LogSoftmax Of(ReadOnlySpan<float> logits)
     {
-        float largest = logits[LogitOrder.First(logits)];
+        float largest = logits[LargestLogit.First(logits)];
         double sum = 0;
         foreach (float logit in logits) sum += LogitOrder.Weight(logit, largest, temperature: 1);
         return new(largest, Elementary.Ln(sum));

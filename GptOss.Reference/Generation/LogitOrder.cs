@@ -6,22 +6,6 @@ namespace GptOss.Reference.Generation;
 /// <remarks>A token's place is a 64-bit key, so ordering is integer comparison: the same on every machine. −0 and +0 are equal logits.</remarks>
 internal static class LogitOrder
 {
-    /// <summary>The first id whose logit is the largest of the row.</summary>
-    /// <exception cref="LogitsException">A logit is NaN, or all are −∞.</exception>
-    internal static int First(ReadOnlySpan<float> logits)
-    {
-        if (logits.IsEmpty) throw new ArgumentException("A row of logits has at least one.", nameof(logits));
-        int first = 0;
-        for (int id = 0; id < logits.Length; id++)
-        {
-            if (float.IsNaN(logits[id])) throw new LogitsException($"The logit of id {id} is not a number; no token can be chosen from such a row.");
-            if (logits[id] > logits[first]) first = id;
-        }
-
-        if (float.IsNegativeInfinity(logits[first])) throw new LogitsException("Every logit is -infinity; no token can be chosen from such a row.");
-        return first;
-    }
-
     /// <summary>exp((logit − largest) / temperature) in double: 1 for the largest, also where that is +∞; 0 for −∞.</summary>
     internal static double Weight(float logit, float largest, double temperature) =>
         logit == largest ? 1 : Elementary.Exp(((double)logit - largest) / temperature);

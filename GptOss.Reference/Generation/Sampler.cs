@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace GptOss.Reference.Generation;
 
 /// <summary>Chooses a token from a row of logits: the same one for the same row, options and step, on every machine.</summary>
@@ -14,7 +16,9 @@ namespace GptOss.Reference.Generation;
 /// weights of what is left exceeds u · (their sum).</item>
 /// </list>
 /// <para>Sums run in ascending id, except the prefix sum of top-p, which runs in order; so a filter that removes nothing changes
-/// nothing. exp is our own. Holds its buffers between steps; for one thread.</para>
+/// nothing. exp is our own.</para>
+/// <para>Under a mask the choice is that from a row whose other logits are −∞; they are not looked at. Holds its buffers between steps; for
+/// one thread.</para>
 /// </remarks>
 public sealed class Sampler
 {
@@ -31,30 +35,57 @@ public sealed class Sampler
     /// <exception cref="ArgumentException">The row is empty.</exception>
     public int Choose(ReadOnlySpan<float> logits, in SamplingOptions options, long step)
     {
-        int first = LogitOrder.First(logits);
+        int first = LargestLogit.First(logits);
         if (options.Temperature == 0) return first;
 
         Reserve(logits.Length);
-        float largest = logits[first];
-        Span<int> kept = KeepFirst(logits, options.TopK);
+        for (int id = 0; id < logits.Length; id++) _ids[id] = id;
+        return Choose(logits, logits[first], options, _ids.AsSpan(0, logits.Length), step);
+    }
+
+    /// <summary>Chooses the token of one step among the allowed ones.</summary>
+    /// <param name="logits">One row, one value per id.</param>
+    /// <param name="options">Temperature, filters, seed.</param>
+    /// <param name="step">Number of the draw, such as the position of the token that is chosen.</param>
+    /// <param name="allowed">Bit <c>id % 64</c> of word <c>id / 64</c>: whether an id may be chosen. Bits from the row's length on are not looked at.</param>
+    /// <returns>The chosen id.</returns>
+    /// <exception cref="LogitsException">An allowed logit is NaN, all are −∞, or none is allowed.</exception>
+    /// <exception cref="ArgumentException">The row is empty, or the mask is too short for it.</exception>
+    public int Choose(ReadOnlySpan<float> logits, in SamplingOptions options, long step, ReadOnlySpan<ulong> allowed)
+    {
+        int first = LargestLogit.First(logits, allowed);
+        if (options.Temperature == 0) return first;
+
+        Reserve(logits.Length);
+        int count = 0;
+        for (int word = 0; word < TokenConstraint.MaskWords(logits.Length); word++)
+        {
+            for (ulong bits = allowed[word]; bits != 0; bits &= bits - 1)
+            {
+                int id = word * 64 + BitOperations.TrailingZeroCount(bits);
+                if (id < logits.Length) _ids[count++] = id;
+            }
+        }
+
+        return Choose(logits, logits[first], options, _ids.AsSpan(0, count), step);
+    }
+
+    private int Choose(ReadOnlySpan<float> logits, float largest, in SamplingOptions options, Span<int> left, long step)
+    {
+        Span<int> kept = KeepFirst(logits, options.TopK, left);
         if (options.TopP < 1) kept = KeepPrefix(logits, largest, options.Temperature, options.TopP, kept);
         return Draw(logits, largest, options, kept, CounterRandom.Uniform(options.Seed, step));
     }
 
     // The first k ids in order, all of them for k = 0; in ascending id.
-    private Span<int> KeepFirst(ReadOnlySpan<float> logits, int k)
+    private Span<int> KeepFirst(ReadOnlySpan<float> logits, int k, Span<int> left)
     {
-        if (k == 0 || k >= logits.Length)
-        {
-            Span<int> all = _ids.AsSpan(0, logits.Length);
-            for (int id = 0; id < all.Length; id++) all[id] = id;
-            return all;
-        }
+        if (k == 0 || k >= left.Length) return left;
 
-        Span<ulong> heap = _keys.AsSpan(0, logits.Length);
-        for (int id = 0; id < logits.Length; id++) heap[id] = LogitOrder.Key(logits[id], id);
+        Span<ulong> heap = _keys.AsSpan(0, left.Length);
+        for (int i = 0; i < left.Length; i++) heap[i] = LogitOrder.Key(logits[left[i]], left[i]);
         LogitOrder.Heapify(heap);
-        Span<int> kept = _ids.AsSpan(0, k);
+        Span<int> kept = left[..k];
         for (int i = 0; i < k; i++) kept[i] = LogitOrder.Id(LogitOrder.Pop(ref heap));
         kept.Sort();
         return kept;
