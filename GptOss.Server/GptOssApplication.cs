@@ -9,22 +9,24 @@ public sealed class GptOssApplication : IAsyncDisposable
 {
     private readonly WebApplication _web;
     private readonly ModelService _service;
+    private readonly ServedModelHost _model;
 
-    private GptOssApplication(WebApplication web, ModelService service) => (_web, _service) = (web, service);
+    private GptOssApplication(WebApplication web, ModelService service, ServedModelHost model) => (_web, _service, _model) = (web, service, model);
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8000</c>.</summary>
     public string Url => _web.Urls.First();
 
     /// <summary>Starts listening at once and loads the model behind; <c>/ready</c> is 200 once it serves.</summary>
-    /// <param name="model">The model as the user named it; its id follows from that.</param>
-    /// <param name="load">Loads it.</param>
+    /// <param name="model">The model; its id follows from its name.</param>
     /// <param name="host">An address or a name to listen on.</param>
     /// <param name="port">A port; 0 for any that is free.</param>
     /// <param name="options">What the server does.</param>
     /// <param name="tools">Tools of its own that requests may ask for.</param>
     /// <exception cref="ServerOptionsException">The address cannot be listened on.</exception>
-    public static async Task<GptOssApplication> StartAsync(string model, Func<ServedModel> load, string host, int port, ServerOptions options, IReadOnlyList<ITool> tools)
+    public static async Task<GptOssApplication> StartAsync(ServedModelHost model, string host, int port, ServerOptions options, IReadOnlyList<ITool> tools)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(options);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
@@ -32,10 +34,10 @@ public sealed class GptOssApplication : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Services.Configure<HostOptions>(hosting => hosting.ShutdownTimeout = options.Grace + TimeSpan.FromSeconds(2));
         WebApplication web = builder.Build();
-        var service = new ModelService(model, options, tools);
+        var service = new ModelService(model.Name, model.Loaded, options, tools);
         var api = new GptOssApi(service, web.Services.GetRequiredService<ILoggerFactory>().CreateLogger("GptOss.Server"));
         web.Run(api.HandleAsync);
-        var application = new GptOssApplication(web, service);
+        var application = new GptOssApplication(web, service, model);
         try
         {
             await web.StartAsync();
@@ -46,13 +48,13 @@ public sealed class GptOssApplication : IAsyncDisposable
             throw new ServerOptionsException($"Cannot listen on {host}:{port}: {exception.Message}");
         }
 
-        service.Loading = Task.Run(() => service.Serve(load()));
+        await model.StartAsync(CancellationToken.None);
         return application;
     }
 
     /// <summary>Completes when the model is loaded.</summary>
     /// <exception cref="Reference.Checkpoints.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
-    public Task WhenReadyAsync() => _service.Loading;
+    public Task WhenReadyAsync() => _model.Loaded;
 
     /// <summary>Takes no new request, lets the running ones go on for the grace period, then ends them as errors.</summary>
     /// <param name="atOnce">Ends the grace period early.</param>
@@ -68,15 +70,16 @@ public sealed class GptOssApplication : IAsyncDisposable
             // What still runs is cut off: its streams end as errors.
         }
 
-        await _service.DisposeAsync();
+        await _model.DisposeAsync();
         await _web.StopAsync(CancellationToken.None);
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _service.DisposeAsync();
+        await _model.DisposeAsync();
         await _web.DisposeAsync();
+        _service.Dispose();
     }
 
     private static void Configure(KestrelServerOptions kestrel, ServerOptions options)

@@ -10,18 +10,23 @@ using GptOss.Server.Responses;
 namespace GptOss.Server;
 
 /// <summary>The model behind the routes: what is loaded, what is allowed, and how a request becomes a running turn.</summary>
-internal sealed class ModelService : IAsyncDisposable
+internal sealed class ModelService : IDisposable
 {
     /// <summary>Where a request's owner is among the items of its context.</summary>
     internal const string OwnerItem = "gptoss.owner";
 
     private readonly IReadOnlyList<ITool> _tools;
-    private readonly TaskCompletionSource<LoadedModel> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task<LoadedModel> _loaded;
     private volatile bool _isEnding;
 
-    internal ModelService(string model, ServerOptions options, IReadOnlyList<ITool> tools)
+    /// <param name="model">The model as the user named it; its id follows from that.</param>
+    /// <param name="loading">The model, once it is loaded. It stays the caller's.</param>
+    /// <param name="options">What the server does.</param>
+    /// <param name="tools">Tools of its own that requests may ask for.</param>
+    internal ModelService(string model, Task<ServedModel> loading, ServerOptions options, IReadOnlyList<ITool> tools)
     {
         (Options, _tools) = (options, tools);
+        _loaded = LoadAsync(loading);
         Names = new ModelNames(model, options.AnyModel);
         Keys = new ApiKeys(options.ApiKeys);
         Origins = new Origins(options.CorsOrigins);
@@ -56,21 +61,15 @@ internal sealed class ModelService : IAsyncDisposable
 
     internal LogProbabilityJson LogProbabilities => Loaded.LogProbabilities;
 
-    private LoadedModel Loaded => _loaded.Task.IsCompletedSuccessfully ? _loaded.Task.Result : throw NotReady();
+    private LoadedModel Loaded => _loaded.IsCompletedSuccessfully ? _loaded.Result : throw NotReady();
 
     /// <summary>The owner of a request: its key's name.</summary>
     internal static string Owner(HttpContext context) => (string?)context.Items[OwnerItem] ?? "";
 
-    /// <summary>The loading of the model, which may fail.</summary>
-    internal Task Loading { get; set; } = Task.CompletedTask;
-
-    /// <summary>The model is loaded: requests are served from now on.</summary>
-    internal void Serve(ServedModel model) => _loaded.TrySetResult(new LoadedModel(model, Options.Date));
-
     /// <summary>Completes when no request runs or waits.</summary>
     internal async Task IdleAsync()
     {
-        while (_loaded.Task.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 }) await Task.Delay(20);
+        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 }) await Task.Delay(20);
     }
 
     /// <summary>No new request is taken; running ones go on.</summary>
@@ -184,7 +183,7 @@ internal sealed class ModelService : IAsyncDisposable
     internal void Measure()
     {
         Metrics.StoredResponses.Set(Store.Count);
-        if (!_loaded.Task.IsCompletedSuccessfully) return;
+        if (!_loaded.IsCompletedSuccessfully) return;
         SchedulerState state = Loaded.Served.Scheduler.State;
         Metrics.Running.Set(state.Running);
         Metrics.Waiting.Set(state.Waiting);
@@ -194,12 +193,13 @@ internal sealed class ModelService : IAsyncDisposable
         Metrics.PrefixBytes.Set(state.PrefixBytes);
     }
 
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
         BeginToEnd();
-        if (_loaded.Task.IsCompletedSuccessfully) await _loaded.Task.Result.Served.DisposeAsync();
         Store.Dispose();
     }
+
+    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date);
 
     private static ApiException NotReady() => new(503, "model_loading", "The model is still being loaded.") { RetryAfterSeconds = 2 };
 
