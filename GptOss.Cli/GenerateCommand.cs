@@ -86,13 +86,18 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation };
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Pack = parsed.GetValue(_pack),
+            Cancellation = terminal.Cancellation,
+        };
         string[] stops = parsed.GetValue(_stop)!;
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");
         (string? text, int[]? ids) = Prompt(parsed, terminal);
 
-        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), parsed.GetValue(_preload), terminal), modelOptions);
+        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         ids ??= Encode(text!, parsed, model, tokenizer);
         var options = new GenerationOptions

@@ -60,23 +60,6 @@ internal static class ModelChoice
         Description = "Packs the dense weights without loss first: decode reads about a sixth less, for some seconds and, with the 20b, 1.9 GB of memory.",
     };
 
-    /// <summary>Opens a checkpoint and copies its weights where that is asked for.</summary>
-    internal static Checkpoint Open(string model, bool preload, Terminal terminal)
-    {
-        Checkpoint checkpoint = Open(model, terminal);
-        try
-        {
-            if (preload)
-                checkpoint.Preload(cancellation: terminal.Cancellation);
-            return checkpoint;
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
-    }
-
     /// <summary>Whether the Hugging Face cache holds weights of a model.</summary>
     internal static bool IsDownloaded(string hubName)
     {

@@ -70,11 +70,15 @@ internal sealed class ScoreCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Cancellation = terminal.Cancellation,
+        };
         (CorpusPart part, string? source) = Part(parsed.GetValue(_part), terminal);
         (string name, Func<Stream> open) = Input(parsed.GetValue(_corpus), terminal);
         using var model = Transformer.Load(
-            ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), parsed.GetValue(_preload), terminal), modelOptions);
+            ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
         int? context = parsed.GetValue(_context);
         if (context > model.Config.MaxPositions)
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
