@@ -1,8 +1,10 @@
 using System.Text.Json;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
+using GptOss.Reference.Tools;
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
+using GptOss.Server.Completions;
 using GptOss.Server.Http;
 using GptOss.Server.Requests;
 using GptOss.Server.Responses;
@@ -113,7 +115,7 @@ internal sealed class ModelService : IDisposable
         RequireReady();
         IReadOnlyList<ITool> tools = [.. request.Tools.BuiltIn.Select(ToolOf).OfType<ITool>().Distinct()];
         ComposedTurn composed = Loaded.Composer.Compose(request.Turn with { Tools = tools });
-        return new TurnRun(Submit(context, request, composed), Tokenizer, request);
+        return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics);
     }
 
     /// <summary>Starts a turn; whole oldest turns are left out until it fits, if that is allowed.</summary>

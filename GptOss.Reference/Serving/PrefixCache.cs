@@ -56,7 +56,7 @@ internal sealed class PrefixCache(long maxBytes)
     internal void Keep(ReadOnlySpan<int> ids, Sequence sequence)
     {
         ids = ids[..sequence.Length];
-        if (ids.IsEmpty) return;
+        if (ids.IsEmpty || maxBytes == 0) return;
         for (LinkedListNode<Entry>? node = _entries.First; node is not null;)
         {
             LinkedListNode<Entry>? next = node.Next;

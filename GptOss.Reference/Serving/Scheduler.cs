@@ -95,28 +95,32 @@ public sealed class Scheduler : IAsyncDisposable
     private void Loop()
     {
         var batch = new RunningBatch(Model, _options);
-        while (!_closing.IsCancellationRequested)
+        Exception end = new OperationCanceledException("The scheduler was closed.");
+        try
         {
-            Admit(batch);
-            if (batch.IsEmpty)
-            {
-                Publish(batch);
-                _work.Wait();
-                continue;
-            }
-
-            batch.Step(_closing.Token);
-            Publish(batch);
+            while (!_closing.IsCancellationRequested) Turn(batch);
+        }
+        catch (Exception exception)
+        {
+            end = exception;                                             // a defect: no request may wait for an answer that never comes
+            _closing.Cancel();
         }
 
-        var closed = new OperationCanceledException("The scheduler was closed.");
-        batch.Close(closed);
+        batch.Close(end);
         lock (_gate)
         {
-            while (_waiting.Take() is { } waiting) waiting.Generation.Complete(closed);
+            while (_waiting.Take() is { } waiting) waiting.Generation.Complete(end);
         }
 
         Publish(batch);
+    }
+
+    private void Turn(RunningBatch batch)
+    {
+        Admit(batch);
+        if (!batch.IsEmpty) batch.Step(_closing.Token);
+        Publish(batch);
+        if (batch.IsEmpty) _work.Wait();
     }
 
     private void Admit(RunningBatch batch)

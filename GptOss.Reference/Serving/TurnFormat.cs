@@ -16,7 +16,7 @@ public sealed record TurnFormat(string Name, string? Description, JsonElement? S
     internal string PromptSection()
     {
         string description = Description is { Length: > 0 } text ? $"// {text.ReplaceLineEndings(" ")}\n" : "";
-        string schema = Schema is { } given ? CompactJson.Text(given) : """{"type":"object"}""";
+        string schema = Schema is { } given ? CompactJson.Spelled(given) : """{"type":"object"}""";
         return $"# Response Formats\n\n## {Name.ReplaceLineEndings(" ")}\n\n{description}{schema}";
     }
 }

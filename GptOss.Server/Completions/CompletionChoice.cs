@@ -44,7 +44,7 @@ internal sealed class CompletionChoice(int index, CompletionsRequest request, in
         if (isEnd) return null;
         int from = _tokens.Count;
         Note(id, entry);
-        string decoded = _decoder.Append(id);
+        string decoded = _decoder.Append(id) ?? "";
         _decoded += decoded.Length;
         string text = _stop.Append(decoded);
         _text.Append(text);

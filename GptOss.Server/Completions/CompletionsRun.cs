@@ -10,6 +10,7 @@ namespace GptOss.Server.Completions;
 internal sealed class CompletionsRun(ModelService service, HttpContext context, CompletionsRequest request) : IAsyncDisposable
 {
     private readonly List<ServedGeneration> _generations = [];
+    private readonly GenerationMeter _meter = new(service.Metrics);
     private int _completion;
 
     /// <summary>All answers: those of the first prompt first.</summary>
@@ -52,6 +53,7 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
         {
             if (ended[at]) continue;
             _completion++;
+            _meter.Token(_generations[at / request.Choices].QueueTime);
             CompletionChoice choice = Choices[at];
             yield return (choice, choice.Take(token.Id, service.StopTokens.Contains(token.Id), token.LogProbabilities));
             FinishReason? finish = token.Finish;
@@ -63,12 +65,14 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
 
             if (finish is not { } reason) continue;
             ended[at] = true;
+            service.Metrics.Ended(reason == FinishReason.Length ? "length" : "stop");
             yield return (choice, choice.End(reason));
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        _meter.End(Usage);
         foreach (ServedGeneration generation in _generations) await generation.DisposeAsync();
     }
 
