@@ -39,7 +39,7 @@ internal static class SynthCommand
         return command;
     }
 
-    /// <summary>The configuration of <c>--shape</c>, in the original dialect.</summary>
+    /// <summary>The configuration of <c>--shape</c>, in either dialect.</summary>
     internal static string Config(string shape, int? layers)
     {
         if (shape is "20b" or "120b")
@@ -54,6 +54,8 @@ internal static class SynthCommand
             if (JsonNode.Parse(text) is JsonObject config)
             {
                 config["num_hidden_layers"] = layers.Value;
+                if (config["layer_types"] is JsonArray types && types.Count > layers.Value)
+                    config["layer_types"] = new JsonArray([.. types.Take(layers.Value).Select(type => type?.DeepClone())]);
                 return config.ToJsonString();
             }
         }

@@ -27,8 +27,8 @@ internal static partial class HouseRules
     /// <summary>Which folders of the library a folder may name. Data flows one way: nothing names a folder above it.</summary>
     internal static readonly IReadOnlyDictionary<string, string[]> MayName = new Dictionary<string, string[]>
     {
-        ["Checkpoints"] = [],
         ["Numerics"] = [],
+        ["Checkpoints"] = ["Numerics"],
         ["Tokens"] = [],
         ["Model"] = ["Checkpoints", "Numerics"],
         ["Cuda"] = ["Checkpoints", "Numerics", "Model"],
@@ -96,6 +96,21 @@ internal static partial class HouseRules
         from Match found in EscapeHatchPattern().Matches(file.Code)
         select $"{file.At(found.Index)}: {found.Value} belongs in Numerics, Checkpoints or Cuda.";
 
+    /// <summary>The stack holds what the source says, never what a file says: overflowing it ends the process, and nothing can catch that.</summary>
+    internal static IEnumerable<string> StackSizes(IEnumerable<SourceFile> files)
+    {
+        List<SourceFile> product = [.. files.Where(IsProduct)];
+        HashSet<string> constants = [.. product.SelectMany(file => ConstantPattern().Matches(file.Code)).SelectMany(found => NamePattern().Matches(found.Value)).Select(name => name.Value)];
+        foreach (SourceFile file in product)
+        {
+            foreach (Match found in StackPattern().Matches(file.Code))
+            {
+                if (NamePattern().Matches(found.Groups["size"].Value).FirstOrDefault(name => !constants.Contains(name.Value)) is { } variable)
+                    yield return $"{file.At(found.Index)}: the size of a stackalloc is a constant, but '{variable.Value}' is not.";
+            }
+        }
+    }
+
     /// <summary>A file that is read in one sitting.</summary>
     internal static IEnumerable<string> Lengths(IEnumerable<SourceFile> files) =>
         from file in files
@@ -153,6 +168,15 @@ internal static partial class HouseRules
 
     [GeneratedRegex(@"\bGptOss\w+")]
     private static partial Regex ModelTypePattern();
+
+    [GeneratedRegex(@"\bstackalloc\s+[\w<>*.,\s]+\[(?<size>[^\]]*)\]")]
+    private static partial Regex StackPattern();
+
+    [GeneratedRegex(@"\bconst\s+\w+\s[^;]+;")]
+    private static partial Regex ConstantPattern();
+
+    [GeneratedRegex(@"\b[A-Za-z_]\w*\b(?!\s*\.)")]
+    private static partial Regex NamePattern();
 
     [GeneratedRegex(@"\b(?:unsafe|LibraryImport|DllImport)\b")]
     private static partial Regex EscapeHatchPattern();

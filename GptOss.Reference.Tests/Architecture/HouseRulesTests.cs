@@ -21,6 +21,7 @@ public class HouseRulesTests
         [nameof(HouseRules.Namespaces)] = HouseRules.Namespaces,
         [nameof(HouseRules.Direction)] = HouseRules.Direction,
         [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
+        [nameof(HouseRules.StackSizes)] = HouseRules.StackSizes,
         [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
         [nameof(HouseRules.FolderPages)] = HouseRules.FolderPages,
@@ -72,6 +73,14 @@ public class HouseRulesTests
     [InlineData("Model/A.cs", "Unsafe.Add(ref a, 1); // an unsafe idea", 0)]
     public void A_pointer_or_a_native_call_is_found_where_it_may_not_be(string path, string text, int findings) =>
         Assert.Equal(findings, HouseRules.EscapeHatches([InLibrary(path, text)]).Count());
+
+    [Theory]
+    [InlineData("float* p = stackalloc float[groups.Count];", 1)]
+    [InlineData("Span<byte> p = stackalloc byte[2 * n];", 1)]
+    [InlineData("const int Most = 4, Half = Most / 2; float** p = stackalloc float*[2 * Half];", 0)]
+    [InlineData("Span<byte> p = stackalloc byte[64];", 0)]
+    public void A_stack_that_grows_with_data_is_found(string text, int findings) =>
+        Assert.Equal(findings, HouseRules.StackSizes([InLibrary("Numerics/A.cs", text)]).Count());
 
     [Fact]
     public void The_command_line_has_no_pointers() =>

@@ -72,6 +72,9 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
+    public void A_byte_order_mark_is_no_part_of_the_file() => Assert.Equal(258, Load("\uFEFF" + Good().ToJsonString()).Count);
+
+    [Fact]
     public void Not_json() => Refused("{\"model\": {\n]", "expected JSON, found something else at line 2, byte 0.");
 
     [Fact]

@@ -106,6 +106,14 @@ public sealed class FunctionToolsTests
         Assert.Equal(path + message, Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(path)).Message);
     }
 
+    [Fact]
+    public void A_byte_order_mark_is_no_part_of_a_file()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.Write("tools.json", "\uFEFF" + """{"tools": [{"type": "function", "function": {"name": "f", "description": ""}, "command": ["true"]}]}""");
+        Assert.Equal("f", Assert.Single(FunctionTools.FromFile(path).Functions).Name);
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("{\"tools\":[{\"type\":\"\\ud800\"}]}")]

@@ -1,16 +1,19 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace GptOss.Reference.Checkpoints;
 
-/// <summary>Typed access to the keys of one JSON object of a configuration. A known key with an unusable value is an error; aliases must
-/// agree.</summary>
+/// <summary>Typed access to the keys of one JSON object of a configuration. A key with null counts as absent; a known key with an unusable value
+/// is an error; aliases must agree.</summary>
 /// <param name="root">The object.</param>
 /// <param name="file">For messages.</param>
 /// <param name="prefix">Stands before keys in messages: empty, or <c>rope_scaling.</c></param>
 internal readonly struct ConfigKeys(JsonElement root, string file, string prefix = "")
 {
-    internal bool Has(string key) => root.TryGetProperty(key, out _);
+    /// <summary>Whether the key is there with a value other than null.</summary>
+    internal bool Has(string key) => TryGet(key, out _);
+
+    /// <summary>Every key with a value other than null.</summary>
+    internal IEnumerable<string> Names => root.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null).Select(property => property.Name);
 
     internal bool IsNull(string key) => root.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
@@ -21,7 +24,7 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
         string first = "";
         foreach (string name in names)
         {
-            if (!root.TryGetProperty(name, out JsonElement value))
+            if (!TryGet(name, out JsonElement value))
                 continue;
             if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || number != Math.Floor(number)
                 || number < min || number > max)
@@ -37,18 +40,17 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
     /// float32.</summary>
     internal double? Number(string name, double above)
     {
-        if (!root.TryGetProperty(name, out JsonElement value))
+        if (!TryGet(name, out JsonElement value))
             return null;
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !(number > above) || !((float)number <= float.MaxValue)
             || !((float)number > above))
-            throw Bad(string.Create(CultureInfo.InvariantCulture,
-                $"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a number above {above}."));
+            throw Bad($"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a number above {above}.");
         return number;
     }
 
     internal bool? Flag(string name)
     {
-        if (!root.TryGetProperty(name, out JsonElement value))
+        if (!TryGet(name, out JsonElement value))
             return null;
         return value.ValueKind is JsonValueKind.True or JsonValueKind.False
             ? value.GetBoolean()
@@ -57,7 +59,7 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
 
     internal string? Text(string name)
     {
-        if (!root.TryGetProperty(name, out JsonElement value))
+        if (!TryGet(name, out JsonElement value))
             return null;
         return JsonDocuments.Text(value) ?? throw Bad($"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a string.");
     }
@@ -65,7 +67,7 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
     /// <summary>The object under <paramref name="name"/>; null where it is not there.</summary>
     internal ConfigKeys? Object(string name)
     {
-        if (!root.TryGetProperty(name, out JsonElement value))
+        if (!TryGet(name, out JsonElement value))
             return null;
         return value.ValueKind == JsonValueKind.Object
             ? new ConfigKeys(value, file, name + ".")
@@ -75,10 +77,15 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
     /// <summary>The list under <paramref name="name"/>; null where it is not there.</summary>
     internal JsonElement? Array(string name)
     {
-        if (!root.TryGetProperty(name, out JsonElement value))
+        if (!TryGet(name, out JsonElement value))
             return null;
         return value.ValueKind == JsonValueKind.Array ? value : throw Bad($"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a list.");
     }
+
+    private bool TryGet(string name, out JsonElement value) => root.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
+
+    /// <summary>A key as messages have it: with the name of the object that holds it.</summary>
+    internal string Name(string key) => prefix + key;
 
     internal CheckpointFormatException Bad(string sentence) => new(file, "config-value", sentence);
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -13,8 +12,14 @@ namespace GptOss.Reference.Checkpoints;
 /// </remarks>
 public static class ConfigReader
 {
-    private const int MaxSize = 1 << 24;
-    private const int MaxLayers = 10_000;
+    // Far above any published model, and low enough that no number of a file alone takes gigabytes or hours: what a forward pass keeps for a
+    // chunk of tokens grows with experts_per_token times a width, a ring of keys with the window times the key/value channels.
+    private const int MaxLayers = 4096, MaxVocabulary = 1 << 22, MaxWidth = 1 << 16, MaxHeads = 1024, MaxHeadDim = 1024;
+    private const int MaxExperts = 4096, MaxExpertsPerToken = 64, MaxExpertChannels = 1 << 17;
+    private const int MaxQueryChannels = 1 << 16, MaxKeyValueChannels = 1 << 13, MaxWindow = 1 << 16;
+
+    /// <summary>Positions up to here are exact in float32.</summary>
+    internal const int MaxPositions = 1 << 24;
 
     /// <summary>Reads a configuration file.</summary>
     /// <param name="path">The file.</param>
@@ -40,30 +45,30 @@ public static class ConfigReader
     public static CheckpointLayout LayoutOf(string path)
     {
         using JsonDocument document = JsonDocuments.Parse(Files.ReadAll(path, JsonDocuments.MaxBytes), path, "config-json");
-        return Dialect(document.RootElement);
+        return DialectOf(document.RootElement);
     }
 
-    private static CheckpointLayout Dialect(JsonElement root) =>
-        root.TryGetProperty("model_type", out _) ? CheckpointLayout.HuggingFace : CheckpointLayout.Original;
+    internal static CheckpointLayout DialectOf(JsonElement root) =>
+        root.TryGetProperty("model_type", out JsonElement type) && type.ValueKind != JsonValueKind.Null ? CheckpointLayout.HuggingFace : CheckpointLayout.Original;
 
     private static GptOssConfig Parse(byte[] json, string file, ICollection<string>? notices)
     {
         using JsonDocument document = JsonDocuments.Parse(json, file, "config-json");
         var keys = new ConfigKeys(document.RootElement, file);
         RequireKeys(keys, file);
-        bool huggingFace = Dialect(document.RootElement) == CheckpointLayout.HuggingFace;
+        bool huggingFace = DialectOf(document.RootElement) == CheckpointLayout.HuggingFace;
         var sizes = new GptOssConfig
         {
             NumHiddenLayers = keys.Integer(1, MaxLayers, "num_hidden_layers")!.Value,
-            NumExperts = keys.Integer(1, MaxSize, "num_experts", "num_local_experts")!.Value,
-            ExpertsPerToken = keys.Integer(1, MaxSize, "experts_per_token", "num_experts_per_tok")!.Value,
-            VocabSize = keys.Integer(1, MaxSize, "vocab_size")!.Value,
-            HiddenSize = keys.Integer(1, MaxSize, "hidden_size")!.Value,
-            IntermediateSize = keys.Integer(1, MaxSize, "intermediate_size")!.Value,
-            NumAttentionHeads = keys.Integer(1, MaxSize, "num_attention_heads")!.Value,
-            NumKeyValueHeads = keys.Integer(1, MaxSize, "num_key_value_heads")!.Value,
-            HeadDim = keys.Integer(2, MaxSize, "head_dim")!.Value,
-            SlidingWindow = keys.IsNull("sliding_window") ? 0 : keys.Integer(0, int.MaxValue, "sliding_window") ?? 128,
+            NumExperts = keys.Integer(1, MaxExperts, "num_experts", "num_local_experts")!.Value,
+            ExpertsPerToken = keys.Integer(1, MaxExpertsPerToken, "experts_per_token", "num_experts_per_tok")!.Value,
+            VocabSize = keys.Integer(1, MaxVocabulary, "vocab_size")!.Value,
+            HiddenSize = keys.Integer(1, MaxWidth, "hidden_size")!.Value,
+            IntermediateSize = keys.Integer(1, MaxWidth, "intermediate_size")!.Value,
+            NumAttentionHeads = keys.Integer(1, MaxHeads, "num_attention_heads")!.Value,
+            NumKeyValueHeads = keys.Integer(1, MaxHeads, "num_key_value_heads")!.Value,
+            HeadDim = keys.Integer(2, MaxHeadDim, "head_dim")!.Value,
+            SlidingWindow = keys.IsNull("sliding_window") ? 0 : keys.Integer(0, MaxPositions, "sliding_window") ?? 128,
         };
         GptOssConfig config = sizes with
         {
@@ -75,7 +80,10 @@ public static class ConfigReader
             RequirePublishedArchitecture(keys);
         RequireShapesThatFit(keys, config);
         config = RopeReader.Read(keys, config, huggingFace, notices);
-        return config with { SlidingLayers = SlidingLayers(keys, config), MaxPositions = MaxPositions(keys, config) };
+        config = config with { SlidingLayers = SlidingLayers(keys, config), MaxPositions = Positions(keys, config) };
+        if (config.SlidingWindow > MaxWindow && config.SlidingWindow < config.MaxPositions)
+            throw keys.Bad($"sliding_window is {config.SlidingWindow} in a context of {config.MaxPositions}; a window has at most {MaxWindow} positions.");
+        return config;
     }
 
     private static void RequireKeys(ConfigKeys keys, string file)
@@ -119,10 +127,20 @@ public static class ConfigReader
         if (c.ExpertsPerToken > c.NumExperts)
             throw keys.Bad(
                 $"experts_per_token is {c.ExpertsPerToken} and num_experts is {c.NumExperts}; a token cannot use more experts than there are.");
+        RequireAtMost("num_attention_heads times head_dim", (long)c.NumAttentionHeads * c.HeadDim, MaxQueryChannels);
+        RequireAtMost("num_key_value_heads times head_dim", (long)c.NumKeyValueHeads * c.HeadDim, MaxKeyValueChannels);
+        RequireAtMost("experts_per_token times hidden_size", (long)c.ExpertsPerToken * c.HiddenSize, MaxExpertChannels);
+        RequireAtMost("experts_per_token times intermediate_size", (long)c.ExpertsPerToken * c.IntermediateSize, MaxExpertChannels);
         foreach (ExpectedTensor tensor in TensorNames.Inventory(c with { NumHiddenLayers = 1 }, CheckpointLayout.Original))
         {
             if (SafeTensorsRules.Bits(tensor.DType, tensor.Shape) is not { } bits || bits / 8 > int.MaxValue)
                 throw keys.Bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at most {int.MaxValue} bytes.");
+        }
+
+        void RequireAtMost(string product, long value, int most)
+        {
+            if (value > most)
+                throw keys.Bad($"{product} is {value}; at most {most} can be.");
         }
     }
 
@@ -154,13 +172,12 @@ public static class ConfigReader
     }
 
     /// <summary>The stated number of positions, else initial context · max(1, factor).</summary>
-    private static int MaxPositions(ConfigKeys keys, GptOssConfig config)
+    private static int Positions(ConfigKeys keys, GptOssConfig config)
     {
-        if (keys.Integer(1, int.MaxValue, "max_position_embeddings") is { } stated)
+        if (keys.Integer(1, MaxPositions, "max_position_embeddings") is { } stated)
             return stated;
         double positions = Math.Floor(config.InitialContextLength * Math.Max(1.0, config.RopeScalingFactor));
-        return positions <= int.MaxValue ? (int)positions
-            : throw keys.Bad(string.Create(CultureInfo.InvariantCulture,
-                $"the context of {config.InitialContextLength} positions times the factor {config.RopeScalingFactor} is more than {int.MaxValue} positions."));
+        return positions <= MaxPositions ? (int)positions
+            : throw keys.Bad($"the context of {config.InitialContextLength} positions times the factor {config.RopeScalingFactor} is more than {MaxPositions} positions.");
     }
 }

@@ -57,14 +57,14 @@ public static class SyntheticCheckpoint
     /// <exception cref="CheckpointFormatException">The configuration cannot be.</exception>
     public static long FileBytes(string configJson)
     {
-        byte[] start = Start(Check(configJson), out TensorInfo[] tensors);
+        byte[] start = Start(Check(ref configJson), out TensorInfo[] tensors);
         return start.Length + tensors[^1].End;
     }
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Created where missing.</param>
-    /// <param name="configJson">A configuration in the original dialect; written with the same keys, order and spelling of numbers, indented by
-    /// two.</param>
+    /// <param name="configJson">A configuration. In the original dialect it is written with the same keys, order and spelling of numbers, indented by
+    /// two; one in transformers' becomes one in the original dialect.</param>
     /// <param name="seed">Any number; the golden packs state theirs.</param>
     /// <param name="force">Replaces files that are there; otherwise they are refused.</param>
     /// <param name="progress">Receives bytes written so far, ascending, about once per MiB, from the writing threads.</param>
@@ -76,7 +76,7 @@ public static class SyntheticCheckpoint
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        GptOssConfig config = Check(configJson);
+        GptOssConfig config = Check(ref configJson);
         byte[] start = Start(config, out TensorInfo[] tensors);
         long total = start.Length + tensors[^1].End;
         string model = Path.Combine(folder, ModelName), configFile = Path.Combine(folder, ConfigName);
@@ -91,16 +91,16 @@ public static class SyntheticCheckpoint
         AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)));
     }
 
-    private static GptOssConfig Check(string configJson)
+    /// <summary>Reads the configuration, and puts it into the original dialect where it is in the other.</summary>
+    private static GptOssConfig Check(ref string configJson)
     {
+        GptOssConfig config = ConfigReader.Parse(configJson, ConfigName);
         using JsonDocument document = JsonDocuments.Parse(Encoding.UTF8.GetBytes(configJson), ConfigName, "config-json");
-        if (document.RootElement.TryGetProperty("model_type", out _))
-            throw new CheckpointFormatException(ConfigName, "config-value",
-                "model_type is given; synthetic checkpoints take the original dialect, which has none.");
-        if (!document.RootElement.TryGetProperty("num_experts", out _) || !document.RootElement.TryGetProperty("experts_per_token", out _))
-            throw new CheckpointFormatException(ConfigName, "config-missing-key",
-                "the original dialect needs the keys num_experts and experts_per_token.");
-        return ConfigReader.Parse(configJson, ConfigName);
+        if (ConfigReader.DialectOf(document.RootElement) == CheckpointLayout.HuggingFace)
+            configJson = ConfigWriter.Write(config);
+        else if (!document.RootElement.TryGetProperty("num_experts", out _) || !document.RootElement.TryGetProperty("experts_per_token", out _))
+            throw new CheckpointFormatException(ConfigName, "config-missing-key", "the original dialect needs the keys num_experts and experts_per_token.");
+        return config;
     }
 
     private static byte[] Formatted(string configJson)

@@ -12,6 +12,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     private const int SplitKeys = 1024;
 
     private Memory<nint> _pointers;
+    private Memory<byte> _groups;
     private Memory<float> _scores;
 
     internal override RegisterWidth Width => TBlock.Width;
@@ -59,7 +60,9 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         Require(bias.Length == w.Experts * w.Rows, x, output, w.Rows, w.Columns);
         if (groups.Count == 0)
             return;
-        ProductGroup<Mxfp4Rows>* list = stackalloc ProductGroup<Mxfp4Rows>[groups.Active.Count];
+        if (_groups.Length < groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>))
+            _groups = AlignedBuffer.Allocate<byte>(groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>));
+        ProductGroup<Mxfp4Rows>* list = (ProductGroup<Mxfp4Rows>*)Unsafe.AsPointer(ref _groups.Span[0]);      // pinned, see AlignedBuffer
         fixed (float* from = &x.First, to = &output.First)
         fixed (byte* blocks = w.Blocks.Span, scales = w.Scales.Span)
         fixed (ushort* b = bias)

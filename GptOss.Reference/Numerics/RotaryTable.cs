@@ -24,12 +24,12 @@ public sealed class RotaryTable
         int half = headDim / 2;
         _frequencies = new float[half];
         _concentration = 1;
-        double lnBase = Elementary.Ln(@base), low = 0, high = 0;
+        double low = 0, high = 0;
         if (factor > 1)
         {
-            low = half * Elementary.Ln(initialContext / (fastBound * 2 * Math.PI)) / lnBase;
-            high = half * Elementary.Ln(initialContext / (slowBound * 2 * Math.PI)) / lnBase;
-            if (!(0 < low && low < high && high < half - 1))
+            YarnBounds bounds = YarnBounds.Of(headDim, @base, initialContext, slowBound, fastBound);
+            (low, high) = bounds;
+            if (!bounds.AreOrderedFor(headDim))
                 throw new ArgumentException($"YaRN bounds {low} and {high} break 0 < low < high < {half - 1}.", nameof(factor));
             _concentration = (float)(0.1 * Elementary.Ln(factor) + 1);
         }

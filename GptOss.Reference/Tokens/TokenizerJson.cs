@@ -31,7 +31,7 @@ internal sealed class TokenizerJson
     private TokenizerJson(string path, byte[] json)
     {
         _path = path;
-        _json = json;
+        _json = json.AsSpan().StartsWith("\uFEFF"u8) ? json[3..] : json;
         _bytes = new byte[json.Length];     // a token is never longer than its spelling
     }
 

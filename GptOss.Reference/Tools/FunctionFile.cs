@@ -31,7 +31,7 @@ internal static partial class FunctionFile
         }
         try
         {
-            using JsonDocument document = JsonDocument.Parse(bytes);
+            using JsonDocument document = JsonDocument.Parse(bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0));
             return ReadTools(path, document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or Harmony.HarmonyFormatException)
