@@ -1,5 +1,5 @@
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
+
 using GptOss.Reference.Serving;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Serving;
-using GptOss.Reference.Tools;
+using GptOss.Tools;
 using GptOss.Server;
 
 namespace GptOss.Cli.Serve;
@@ -59,7 +59,7 @@ internal sealed class ServeCommand
             throw new UsageException($"{host} is reached from other machines, and no key is set: give --api-key, or --no-auth to serve everyone.");
         }
 
-        using var tools = new ChatTools(parsed.GetValue(_tools) ?? []);
+        using var tools = new ChatTools(parsed.GetValue(_tools) ?? [], terminal);
         ModelOptions run = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
         {
             Pack = parsed.GetValue(_pack), Preload = parsed.GetValue(_preload),

@@ -1,5 +1,5 @@
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
+
 
 namespace GptOss.Reference.Serving;
 

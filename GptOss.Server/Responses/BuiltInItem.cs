@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
+
 using GptOss.Server.Http;
 
 namespace GptOss.Server.Responses;
