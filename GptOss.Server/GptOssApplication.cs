@@ -1,5 +1,4 @@
 using GptOss.Reference.Harmony;
-
 using GptOss.Reference.Serving;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -54,7 +53,7 @@ public sealed class GptOssApplication : IAsyncDisposable
     }
 
     /// <summary>Completes when the model is loaded.</summary>
-    /// <exception cref="Reference.Checkpoints.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
+    /// <exception cref="Reference.Ground.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
     public Task WhenReadyAsync() => _model.Loaded;
 
     /// <summary>Takes no new request, lets the running ones go on for the grace period, then ends them as errors.</summary>

@@ -1,9 +1,7 @@
 using GptOss.Reference.Harmony;
-
 using GptOss.Reference.Serving;
-using GptOss.Server;
 
-namespace Microsoft.AspNetCore.Builder;
+namespace GptOss.Server;
 
 /// <summary>The server's routes in an ASP.NET application of one's own.</summary>
 public static class GptOssEndpoints

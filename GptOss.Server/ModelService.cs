@@ -1,7 +1,6 @@
 using System.Text.Json;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
-
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
 using GptOss.Server.Completions;

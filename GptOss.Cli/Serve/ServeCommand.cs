@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using GptOss.Cli.Chat;
+using GptOss.Cli.Options;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Serving;
-using GptOss.Tools;
 using GptOss.Server;
 
 namespace GptOss.Cli.Serve;

@@ -1,8 +1,8 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
-using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tokens;
 using Microsoft.Agents.AI;
 using Microsoft.Extensions.AI;
@@ -67,7 +67,7 @@ public sealed class ChatClientTests : IAsyncLifetime
     public async Task Two_user_messages_stay_two_and_the_parts_of_one_are_one()
     {
         static Turn Of(params ChatMessage[] messages) => ChatTurn.Of(messages, null);
-        Assert.Equal(["ab", "c"], Of(new(ChatRole.User, [new TextContent("a"), new TextContent("b")]), new(ChatRole.User, "c")).Messages.Select(message => message.Text));
+        Assert.Equal(["ab", "c"], Of(new(ChatRole.User, [new Microsoft.Extensions.AI.TextContent("a"), new Microsoft.Extensions.AI.TextContent("b")]), new(ChatRole.User, "c")).Messages.Select(message => message.Text));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")])], Greedy, Cancellation));
     }
 
@@ -130,11 +130,11 @@ public sealed class ChatClientTests : IAsyncLifetime
     [Fact]
     public async Task Effort_reaches_the_prompt_and_a_seed_fixes_the_answer()
     {
-        async Task<ChatResponse> Ask(ReasoningEffort effort, long seed) => await _client.GetResponseAsync("Sort these numbers: 5, 3, 9", new ChatOptions
+        async Task<ChatResponse> Ask(Microsoft.Extensions.AI.ReasoningEffort effort, long seed) => await _client.GetResponseAsync("Sort these numbers: 5, 3, 9", new ChatOptions
         {
             Seed = seed, Temperature = 1.3f, Reasoning = new ReasoningOptions { Effort = effort },
         }, Cancellation);
-        string[] texts = [.. await Task.WhenAll(Enumerable.Range(0, 6).Select(async i => (await Ask(ReasoningEffort.High, i % 2)).Messages[0].Contents.OfType<TextReasoningContent>().FirstOrDefault()?.Text ?? ""))];
+        string[] texts = [.. await Task.WhenAll(Enumerable.Range(0, 6).Select(async i => (await Ask(Microsoft.Extensions.AI.ReasoningEffort.High, i % 2)).Messages[0].Contents.OfType<TextReasoningContent>().FirstOrDefault()?.Text ?? ""))];
         Assert.Equal([texts[0], texts[1], texts[0], texts[1], texts[0], texts[1]], texts);
     }
 

@@ -2,7 +2,6 @@ using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Serving;
-using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tokens;
 using Xunit;
 

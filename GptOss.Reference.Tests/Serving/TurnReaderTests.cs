@@ -1,7 +1,6 @@
 using System.Text;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Serving;
-using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tokens;
 using Xunit;
 

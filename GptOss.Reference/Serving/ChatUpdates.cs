@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
 using Microsoft.Extensions.AI;
 
 namespace GptOss.Reference.Serving;
@@ -27,7 +28,7 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
             case MessageText { Kind: not TurnKind.Call } text:
                 string shown = (_isNewText ? "\n\n" : "") + text.Text;
                 (_isNewText, _lastText) = (false, text.Kind);
-                return Update(IsReasoning(text.Kind) ? new TextReasoningContent(shown) : new TextContent(shown));
+                return Update(IsReasoning(text.Kind) ? new TextReasoningContent(shown) : new Microsoft.Extensions.AI.TextContent(shown));
             case MessageEnded { Kind: TurnKind.Call, IsWhole: true } call:
                 _hasCall = true;
                 return Update(Call(call.Message.Recipient!, call.Message.Text));

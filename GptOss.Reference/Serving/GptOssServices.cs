@@ -1,8 +1,8 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Serving;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 
-namespace Microsoft.Extensions.DependencyInjection;
+namespace GptOss.Reference.Serving;
 
 /// <summary>gpt-oss for applications with dependency injection.</summary>
 public static class GptOssServices

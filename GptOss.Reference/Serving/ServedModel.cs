@@ -1,4 +1,3 @@
-using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
 
@@ -34,7 +33,7 @@ public sealed class ServedModel : IAsyncDisposable
     /// <param name="model">A folder, a file, or a name in the Hugging Face cache.</param>
     /// <param name="options">How to run it.</param>
     /// <param name="scheduling">How much at once; null decides by the machine's memory.</param>
-    /// <exception cref="Checkpoints.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
+    /// <exception cref="GptOss.Reference.Ground.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
     public static ServedModel Load(string model, ModelOptions? options = null, SchedulerOptions? scheduling = null)
     {
         Transformer transformer = Transformer.Load(model, options);

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Serving;
 using GptOss.Server.Http;
-using GptOss.Server.Requests;
 
 namespace GptOss.Server.Chat;
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using GptOss.Server.Requests;
 
 namespace GptOss.Server.Http;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using GptOss.Reference.Harmony;
-
 using GptOss.Server.Http;
 
 namespace GptOss.Server.Responses;

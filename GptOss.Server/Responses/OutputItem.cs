@@ -1,9 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using GptOss.Reference.Generation;
 using GptOss.Reference.Serving;
 using GptOss.Server.Http;
-using GptOss.Server.Requests;
 
 namespace GptOss.Server.Responses;
 

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
-
 using GptOss.Reference.Serving;
 using GptOss.Server.Http;
 using GptOss.Server.Requests;

@@ -1,4 +1,6 @@
 // An ASP.NET application of one's own with the OpenAI-compatible routes, and the same model as IChatClient.
+using GptOss.Reference.Serving;
+using GptOss.Server;
 using Microsoft.Extensions.AI;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
