@@ -27,6 +27,19 @@ public class BrowserBackendTests
     }
 
     [Fact]
+    public async Task A_page_beyond_the_limit_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        using (FileStream file = File.Create(folder.File("a.txt"))) file.SetLength((16 << 20) + 1);
+        Assert.Equal(
+            "The page is larger than 16777216 bytes.",
+            (await Assert.ThrowsAsync<BrowserException>(() => new FolderPages(folder.Path).FetchAsync("a.txt", CancellationToken.None))).Message);
+        using var handler = new Canned(_ => Task.FromResult(new string('x', (8 << 20) + 1)));
+        using var live = new LivePages(handler, null, null);
+        await Assert.ThrowsAsync<HttpRequestException>(() => live.FetchAsync("https://a.example/", CancellationToken.None));
+    }
+
+    [Fact]
     public async Task A_pipe_in_the_folder_is_not_a_page()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");

@@ -5,7 +5,7 @@ using GptOss.Tools.ApplyPatch;
 using GptOss.Tools.Python;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Cli;
+namespace GptOss.Reference.Tests.Cli.Chat;
 
 public sealed class PythonPermissionTests : IDisposable
 {
