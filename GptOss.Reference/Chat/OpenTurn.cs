@@ -21,7 +21,7 @@ internal sealed record TurnParts(
 internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, ConversationOptions options)
 {
     private readonly TurnHistory _history = parts.History;
-    private readonly Turn _turn = parts.History.Last;
+    private readonly ConversationTurn _turn = parts.History.Last;
     private readonly int _asked = parts.History.Last.Messages.Count, _forgottenAtFirst = parts.History.Forgotten;
     private readonly List<int> _written = [];               // everything behind the prompt, as the model wrote it and tools answered
     private readonly Queue<Message> _unanswered = [];

@@ -9,13 +9,13 @@ namespace GptOss.Reference.Chat;
 /// </remarks>
 internal sealed class TurnHistory(HarmonyRenderer renderer)
 {
-    private readonly List<Turn> _turns = [];
+    private readonly List<ConversationTurn> _turns = [];
 
     /// <summary>Turns so far.</summary>
     internal int Count => _turns.Count;
 
     /// <summary>The turn that is going on, or the last one.</summary>
-    internal Turn Last => _turns[^1];
+    internal ConversationTurn Last => _turns[^1];
 
     /// <summary>Turns at the beginning that prompts leave out.</summary>
     internal int Forgotten { get; private set; }
@@ -27,10 +27,10 @@ internal sealed class TurnHistory(HarmonyRenderer renderer)
     internal IEnumerable<Message> Messages => _turns.SelectMany(turn => turn.Messages);
 
     /// <summary>Begins a turn.</summary>
-    internal void Begin(IEnumerable<Message> asked) => _turns.Add(new Turn([.. asked], Forgotten));
+    internal void Begin(IEnumerable<Message> asked) => _turns.Add(new ConversationTurn([.. asked], Forgotten));
 
     /// <summary>Removes the last turn; null if there is none.</summary>
-    internal Turn? TakeBack()
+    internal ConversationTurn? TakeBack()
     {
         if (_turns is not [.., var last])
             return null;
@@ -47,7 +47,7 @@ internal sealed class TurnHistory(HarmonyRenderer renderer)
         foreach (Message message in messages)
         {
             if (_turns is not [.., var turn] || (message.Role == Role.User && turn.Messages[^1].Role != Role.User))
-                _turns.Add(turn = new Turn([], 0));
+                _turns.Add(turn = new ConversationTurn([], 0));
             turn.Messages.Add(message);
         }
     }
@@ -88,13 +88,13 @@ internal sealed class TurnHistory(HarmonyRenderer renderer)
         (Forgotten, LastTokens) = (saved.Forgotten, saved.LastTokens);
     }
 
-    internal sealed record Snapshot(Turn[] Turns, int Forgotten, int[] LastTokens);
+    internal sealed record Snapshot(ConversationTurn[] Turns, int Forgotten, int[] LastTokens);
 }
 
 /// <summary>What the user said, and everything up to the user's next message.</summary>
 /// <param name="messages">What is known of it.</param>
 /// <param name="forgottenBefore">Turns that prompts left out when it began.</param>
-internal sealed class Turn(List<Message> messages, int forgottenBefore)
+internal sealed class ConversationTurn(List<Message> messages, int forgottenBefore)
 {
     internal List<Message> Messages => messages;
 
