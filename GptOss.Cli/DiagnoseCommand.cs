@@ -105,10 +105,9 @@ internal sealed class DiagnoseCommand
         profile ??= ProfileOf(rows, terminal);
 
         using var model = Transformer.Load(checkpoint, Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads)));
-        Diagnosis diagnosis = Diagnoser.Run(model, rows, defects, new DiagnoseProgress(terminal), terminal.Cancellation);
+        Func<TracePlace?>? firstWrong = trace is null ? null : () => WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation);
+        Diagnosis diagnosis = Diagnoser.Run(model, rows, defects, firstWrong, new DiagnoseProgress(terminal), terminal.Cancellation);
         var report = new DiagnoseReport(diagnosis);
-        if (trace is not null && diagnosis.Verdict == Verdict.Unexplained)
-            report = report with { Stage = WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation) };
         if (parsed.GetValue(_suggest) && diagnosis.NotTestable.Count > 0)
         {
             report = report with
