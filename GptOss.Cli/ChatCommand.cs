@@ -90,7 +90,7 @@ internal sealed class ChatCommand
     private int Run(ParseResult parsed, Terminal terminal)
     {
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
-        using var tools = new ChatTools(parsed.GetValue(_tools)!);
+        using var tools = new ChatTools(parsed.GetValue(_tools)!, terminal);
         string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);

@@ -109,7 +109,7 @@ internal sealed class ScoreCommand
         if (file.IsComplete)
             terminal.Error.WriteLine($"{target} is finished already.");
         else if (file.Summary.Documents > 0)
-            terminal.Error.WriteLine($"Going on after {file.Summary.Documents} of {corpus.Documents} documents in {target}.partial.");
+            terminal.Error.WriteLine($"Going on after {file.Summary.Documents} of {corpus.Documents} documents in {ScoreFile.PartialOf(target)}.");
         try
         {
             Write(scorer, corpus, file, progress, terminal.Cancellation);
@@ -118,7 +118,7 @@ internal sealed class ScoreCommand
         {
             progress.End();
             terminal.Error.WriteLine(
-                $"Stopped after {file.Summary.Documents} of {corpus.Documents} documents, which {target}.partial keeps; the same command goes on from there.");
+                $"Stopped after {file.Summary.Documents} of {corpus.Documents} documents, which {ScoreFile.PartialOf(target)} keeps; the same command goes on from there.");
             return ExitCodes.Cancelled;
         }
         Report(file.Summary, part, json, terminal.Out);

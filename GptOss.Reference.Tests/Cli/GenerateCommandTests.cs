@@ -76,9 +76,33 @@ public class GenerateCommandTests
         Assert.Equal("<|channel|>final<|message|>The capital of Norway is Oslo.\n", answer.Out);
     }
 
+    [Theory]
+    [InlineData(1, "", "Cut after 1 token by --max-tokens, before the final answer began; --json shows everything that was written; a larger number, or none, gives the rest.")]
+    [InlineData(12, "", "Cut after 12 tokens by --max-tokens, before the final answer began; --json shows everything that was written; a larger number, or none, gives the rest.")]
+    [InlineData(33, "The capital of Norway is Os", "Cut after 33 tokens by --max-tokens, in the final answer; a larger number, or none, gives the rest.")]
+    public void A_cut_answer_says_where_and_prints_what_the_final_channel_has(int tokens, string printed, string sentence)
+    {
+        Answer answer = Run([.. Asked, Question, "--max-tokens", $"{tokens}"]);
+        Assert.Equal((0, printed + (printed.Length > 0 ? "\n" : "")), (answer.Code, answer.Out));
+        Assert.Equal(sentence, answer.Error.Split('\n')[^3]);
+    }
+
     [Fact]
-    public void Everything_is_printed_where_there_is_no_final_channel() =>
-        Assert.Equal(Run([.. Asked, Question, "--json", "--max-tokens", "2"]).Json.GetProperty("text").GetString() + "\n", Run([.. Asked, Question, "--max-tokens", "2"]).Out);
+    public void Without_a_limit_a_text_goes_on_to_the_end_of_the_context()
+    {
+        using var folder = new TemporaryFolder();
+        Answer answer = Run("generate", "--model", Small(folder), "--ids", folder.Write("ids.json", "[1, 2]"), "--json");
+        Assert.Equal(15, answer.Json.GetProperty("ids").GetArrayLength());
+        Assert.Contains("Cut after 15 tokens, because the model's context of 16 tokens is full.\n", answer.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_answer_that_ends_without_a_final_message_is_printed_whole_and_that_is_said()
+    {
+        Answer answer = Run([.. Asked, Question, "--stop", "<|message|>"]);
+        Assert.Contains("The model ended without a final answer; this is everything that it wrote.\n", answer.Error, StringComparison.Ordinal);
+        Assert.Equal("<|channel|>analysis\n", answer.Out);
+    }
 
     [Fact]
     public void A_stop_text_cuts_the_answer() => Assert.Equal("The capital of \n", Run([.. Asked, Question, "--stop", "Norway is"]).Out);
