@@ -164,7 +164,7 @@ internal sealed class DiagnoseCommand
         bool isBfloat16 = rows.HoldsBfloat16;
         terminal.Error.WriteLine(isBfloat16
             ? "Profile bfloat16, because every value of the dump is a bfloat16 value; --profile float32 asks for the other."
-            : "Profile float32, because the dump holds values that are no bfloat16 values; --profile bfloat16 asks for the other.");
+            : "Profile float32, because the dump holds values that are not bfloat16 values; --profile bfloat16 asks for the other.");
         return isBfloat16 ? Precision.Bfloat16 : Precision.Float32;
     }
 }

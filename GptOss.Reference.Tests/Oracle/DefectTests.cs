@@ -1,3 +1,4 @@
+using GptOss.Reference.Model;
 using GptOss.Reference.Oracle;
 using Xunit;
 

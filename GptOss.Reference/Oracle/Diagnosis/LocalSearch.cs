@@ -14,8 +14,8 @@ namespace GptOss.Reference.Oracle;
 /// <param name="firstWrong">The first wrong stage of the dump; null where it holds no stages.</param>
 internal sealed class LocalSearch(GptOssConfig config, Func<Defect, Deviation> run, Action<int> expect, TracePlace? firstWrong)
 {
-    /// <summary>Models that are run at most over the layers: about twice what the mistakes of the whole model take.</summary>
-    private const int MostRuns = 80;
+    /// <summary>Models that are run at most over the layers: about three times what the mistakes of the whole model take.</summary>
+    private const int MostRuns = 120;
 
     /// <summary>Mistakes of a layer that are looked for in its heads and products.</summary>
     private const int Refined = 2;
