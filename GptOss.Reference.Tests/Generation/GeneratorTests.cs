@@ -1,10 +1,13 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tokens;
 using Xunit;
 
@@ -168,18 +171,6 @@ public sealed class GeneratorTests : IDisposable
         using Transformer model = Transformer.Load(folder.Path);
         LogitsException e = Assert.Throws<LogitsException>(() => new Generator(model, _tokenizer).Generate(new int[] { 1 }, Greedy(1), cancellation: TestContext.Current.CancellationToken));
         Assert.Equal("The logit of id 0 is not a number; no token can be chosen from such a row.", e.Message);
-    }
-
-    [Fact]
-    public void Stop_tokens_come_from_the_generation_config_or_by_name()
-    {
-        Assert.Equal([4079, 4076, 4089], StopTokens.For(_model, _tokenizer));
-        Assert.Equal([4079, 4076, 4089], StopTokens.For(Path.Combine(TestData.Tiny, "original"), _tokenizer, 4096));
-        using var folder = new TemporaryFolder();
-        Assert.Equal([200002, 199999, 200012], StopTokens.For(folder.Path, Tokenizer.O200kHarmony, 201_088));
-        Assert.Empty(StopTokens.For(folder.Path, Tokenizer.O200kHarmony, 512));
-        folder.Write("generation_config.json", """{"eos_token_id": [3, 9000]}""");
-        Assert.Equal([3], StopTokens.For(folder.Path, Tokenizer.O200kHarmony, 512));
     }
 
     private static Transformer Synthetic(TemporaryFolder folder)

@@ -1,4 +1,7 @@
-using System.Collections.Concurrent;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints;
 
@@ -79,7 +82,7 @@ public sealed class Checkpoint : IDisposable
     /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
     /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
     /// <exception cref="InsufficientMemoryException">The weights are larger than the memory that this process may use.</exception>
-    public void Preload(IProgress<long>? progress = null, CancellationToken cancellation = default)
+    internal void Preload(IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
         long bytes = Files.Sum(file => file.FileBytes);
         if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
@@ -173,6 +176,16 @@ public sealed class Checkpoint : IDisposable
             values += bits.Length;
         }
         return values;
+    }
+
+    /// <summary>The ids that <c>eos_token_id</c> of <c>generation_config.json</c> lists, which for a folder named <c>original</c> may be in its parent; empty where none is given.</summary>
+    /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
+    public IReadOnlyList<int> EosTokenIds()
+    {
+        GenerationConfig? config = GenerationConfig.Find(Folder);
+        if (config is null && new DirectoryInfo(Folder) is { Name: "original", Parent: { } parent })
+            config = GenerationConfig.Find(parent.FullName);
+        return config?.EosTokenIds ?? [];
     }
 
     /// <summary>Unmaps every file. Views throw from here on.</summary>

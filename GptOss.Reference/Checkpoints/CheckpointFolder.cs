@@ -1,3 +1,7 @@
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Where a checkpoint is and which of its files count: what a user typed, resolved. Looks at names only; opens no tensors.</summary>

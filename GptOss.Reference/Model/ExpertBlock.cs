@@ -1,5 +1,9 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model;
 
@@ -13,9 +17,9 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Ch
     private float[] _weights = [];
 
     /// <summary>Floats of scratch memory for one token.</summary>
-    internal static int ScratchFloats(GptOssConfig config) =>
-        2 * Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.NumExperts)
-        + config.ExpertsPerToken * (Scratch.Stride(2 * config.IntermediateSize) + 2 * Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
+    internal static long ScratchFloats(GptOssConfig config) =>
+        2L * Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.NumExperts)
+        + (long)config.ExpertsPerToken * (Scratch.Stride(2 * config.IntermediateSize) + 2 * Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
 
     /// <summary>Adds the chosen experts' outputs to the residual stream <paramref name="x"/>, in place.</summary>
     /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>

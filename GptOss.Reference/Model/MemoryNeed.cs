@@ -1,5 +1,6 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Model;
 
@@ -36,7 +37,7 @@ public sealed record MemoryNeed(long Weights, long SlidingCache, long FullCache,
             else
                 sliding += bytes;
         }
-        return new(ParameterCount.From(config).TensorBytes, sliding, full, ScratchBytes(config, Math.Min(context, Sequence.ChunkTokens)));
+        return new(ParameterCount.From(config).TensorBytes, sliding, full, ScratchBytes(config, Math.Min(context, ModelLimits.ChunkTokens(config))));
     }
 
     private static long ScratchBytes(GptOssConfig config, long tokens)

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>The smallest part of the model that a mistake can be made in alone.</summary>
 internal enum DefectScope

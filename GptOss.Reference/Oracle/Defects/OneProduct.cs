@@ -1,6 +1,8 @@
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>The mistaken operations for one of the two expert products, the sound ones for everything else.</summary>
 /// <param name="inner">The sound operations.</param>

@@ -1,7 +1,11 @@
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Defects;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>How far a diagnosis has come.</summary>
 /// <param name="Done">Models that have run, the sound one first.</param>
@@ -29,8 +33,8 @@ public static class Diagnoser
     /// <param name="firstWrong">Finds the first wrong stage of a dump of stages, where no mistake of the whole model explains it; null for a dump without stages.</param>
     /// <param name="progress">Receives how far it has come, before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
-    /// <exception cref="Checkpoints.CheckpointFormatException">A value of the dump, or a weight, is not a number.</exception>
-    public static Diagnosis Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, Func<TracePlace?>? firstWrong = null,
+    /// <exception cref="CheckpointFormatException">A value of the dump, or a weight, is not a number.</exception>
+    public static DiagnosisResult Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, Func<TracePlace?>? firstWrong = null,
         IProgress<DiagnosisProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -97,7 +101,7 @@ public static class Diagnoser
     private static bool IsExplained(List<(Defect Defect, Deviation Left)> tested, Deviation sound) =>
         tested.Count > 0 && tested.MinBy(entry => entry.Left.Order).Left is var best && IsExplanation(Explained(best, sound), best.IsWithinBudget);
 
-    private static Diagnosis Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
+    private static DiagnosisResult Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
     {
         var ranking = new List<RankedDefect>();
         foreach ((Defect defect, Deviation left) in tested.OrderBy(entry => entry.Left.Order))

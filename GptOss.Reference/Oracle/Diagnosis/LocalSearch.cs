@@ -1,7 +1,10 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Defects;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>Looks for a mistake that is made in one layer, head or expert product only, where no mistake of the whole model explains a dump.</summary>
 /// <remarks>
