@@ -87,16 +87,17 @@ internal sealed partial class GptOssApi
             _service.Metrics.Cancelled.Inc();                    // the client has left: there is no one to answer
             return;
         }
-
-        if (failure.Status >= StatusCodes.Status500InternalServerError && exception is not ApiException) LogDefect(exception, requestId);
+        if (failure.Status >= StatusCodes.Status500InternalServerError && exception is not ApiException)
+            LogDefect(exception, requestId);
         if (context.Response.HasStarted)
         {
             context.Abort();
             return;
         }
-
-        if (failure.Allow is { } allow) context.Response.Headers.Allow = allow;
-        if (failure.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+        if (failure.Allow is { } allow)
+            context.Response.Headers.Allow = allow;
+        if (failure.Status == StatusCodes.Status401Unauthorized)
+            context.Response.Headers.WWWAuthenticate = "Bearer";
         if (failure.RetryAfterSeconds is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -20,7 +20,8 @@ public static class GptOssEndpoints
         endpoints.ServiceProvider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(service.BeginToEnd);
         var api = new GptOssApi(service, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("GptOss.Server"));
         RouteGroupBuilder group = endpoints.MapGroup("");
-        foreach (string pattern in Patterns) group.Map(pattern, api.HandleAsync);
+        foreach (string pattern in Patterns)
+            group.Map(pattern, api.HandleAsync);
         return group;
     }
 }

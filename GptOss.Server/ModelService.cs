@@ -70,7 +70,8 @@ internal sealed class ModelService : IDisposable
     /// <summary>Completes when no request runs or waits.</summary>
     internal async Task IdleAsync()
     {
-        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 }) await Task.Delay(20);
+        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 })
+            await Task.Delay(20);
     }
 
     /// <summary>No new request is taken; running ones go on.</summary>
@@ -130,7 +131,8 @@ internal sealed class ModelService : IDisposable
             {
                 IReadOnlyList<Message> messages = request.Turn.Messages;
                 int next = messages.Skip(1).TakeWhile(message => message.Role != Role.User).Count() + 1;
-                if (next >= messages.Count) throw;
+                if (next >= messages.Count)
+                    throw;
                 request = request with { Turn = request.Turn with { Messages = [.. messages.Skip(next)] } };
             }
         }
@@ -165,7 +167,8 @@ internal sealed class ModelService : IDisposable
     /// <summary>What an exception means to the client; null if the client has left.</summary>
     internal ApiException? Failure(HttpContext context, Exception exception)
     {
-        if (context.RequestAborted.IsCancellationRequested) return null;
+        if (context.RequestAborted.IsCancellationRequested)
+            return null;
         switch (exception)
         {
             case ApiException api:
@@ -184,7 +187,8 @@ internal sealed class ModelService : IDisposable
     internal void Measure()
     {
         Metrics.StoredResponses.Set(Store.Count);
-        if (!_loaded.IsCompletedSuccessfully) return;
+        if (!_loaded.IsCompletedSuccessfully)
+            return;
         SchedulerState state = Loaded.Served.Scheduler.State;
         Metrics.Running.Set(state.Running);
         Metrics.Waiting.Set(state.Waiting);

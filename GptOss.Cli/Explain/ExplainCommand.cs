@@ -54,7 +54,7 @@ internal sealed class ExplainCommand
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        var tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         if (ids is null)
             ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)

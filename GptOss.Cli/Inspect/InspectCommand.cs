@@ -52,7 +52,7 @@ internal static partial class InspectCommand
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
-            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32);
+            var memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32);
             Checked? numbers = parsed.GetValue(check) ? subject.Check(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));
@@ -81,7 +81,7 @@ internal static partial class InspectCommand
         to.WriteLine("Configuration");
         to.WriteLine(Text.Table([.. Configuration(c).Select(row => new[] { "  " + row.Name, row.Value })]));
 
-        ParameterCount count = ParameterCount.From(c);
+        var count = ParameterCount.From(c);
         to.WriteLine("Parameters, as the model card's Table 1 counts them");
         to.WriteLine(Text.Table(
         [

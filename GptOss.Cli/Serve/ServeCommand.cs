@@ -74,8 +74,10 @@ internal sealed class ServeCommand
         void End(PosixSignalContext signal)
         {
             signal.Cancel = true;
-            if (!asked.IsCancellationRequested) asked.Cancel();
-            else askedAgain.Cancel();
+            if (!asked.IsCancellationRequested)
+                asked.Cancel();
+            else
+                askedAgain.Cancel();
         }
 
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End), terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
@@ -128,10 +130,14 @@ internal sealed class ServeCommand
 
     private IEnumerable<string> Keys(ParseResult parsed)
     {
-        foreach (string key in parsed.GetValue(_keys) ?? []) yield return key;
-        if (Environment.GetEnvironmentVariable("GPTOSS_API_KEY") is { Length: > 0 } variable) yield return variable;
-        if (parsed.GetValue(_keyFile) is not { } file) yield break;
-        foreach (string line in File.ReadLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)) yield return line;
+        foreach (string key in parsed.GetValue(_keys) ?? [])
+            yield return key;
+        if (Environment.GetEnvironmentVariable("GPTOSS_API_KEY") is { Length: > 0 } variable)
+            yield return variable;
+        if (parsed.GetValue(_keyFile) is not { } file)
+            yield break;
+        foreach (string line in File.ReadLines(file).Select(line => line.Trim()).Where(line => line.Length > 0))
+            yield return line;
     }
 
     private static bool IsLoopback(string host) => host is "localhost" || (System.Net.IPAddress.TryParse(host.Trim('[', ']'), out System.Net.IPAddress? address) && System.Net.IPAddress.IsLoopback(address));

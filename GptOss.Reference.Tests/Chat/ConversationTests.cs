@@ -185,7 +185,7 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         Conversation conversation = tiny.Conversation(options => options with { Context = 300 });
         await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         string before = MessageJson.Text(conversation.Messages);
-        var refused = await Assert.ThrowsAsync<PromptException>(() => conversation.AskAsync(new string('x', 3000), Cancellation).ToResultAsync());
+        PromptException refused = await Assert.ThrowsAsync<PromptException>(() => conversation.AskAsync(new string('x', 3000), Cancellation).ToResultAsync());
         Assert.Matches("^The message takes \\d+ tokens with the system message and the tools; the context holds 300, and an answer needs some of them.$", refused.Message);
         Assert.Equal((before, 0), (MessageJson.Text(conversation.Messages), conversation.ForgottenTurns));
         Assert.Equal("11, 31, 41", (await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync()).Answer);
@@ -245,7 +245,7 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void Options_that_cannot_be_are_refused()
     {
-        ScriptedTool python = ScriptedTool.Python(_ => "");
+        var python = ScriptedTool.Python(_ => "");
         Assert.Equal("There are 2 tools named python; the model could not tell them apart.",
             Assert.Throws<ArgumentException>(() => tiny.Conversation(options => options with { Tools = [python, python] })).Message);
         Conversation conversation = tiny.Conversation();

@@ -13,7 +13,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task A_function_is_called_its_answer_returned_and_the_model_goes_on_from_its_own_tokens()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(weather);
         TurnResult turn = await conversation.AskAsync(Question, Cancellation).ToResultAsync();
         Assert.Equal("It is 21 degrees and sunny in Paris.", turn.Answer);
@@ -40,7 +40,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Python_is_called_on_analysis_and_its_calls_go_with_the_finished_turn()
     {
-        ScriptedTool python = ScriptedTool.Python(_ => "307681\n");
+        var python = ScriptedTool.Python(_ => "307681\n");
         Conversation conversation = With(python);
         TurnResult turn = await conversation.AskAsync("Use python to compute 913 * 337.", Cancellation).ToResultAsync();
         Assert.Equal("913 * 337 = 307681.", turn.Answer);
@@ -63,7 +63,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Nothing_runs_that_is_not_on_or_not_allowed()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(new Deaf(weather));
         TurnResult turn = await conversation.AskAsync(Question, Cancellation).ToResultAsync();
         Assert.Equal("There is no tool named functions.get_current_weather. Available: functions.get_current_weather.", turn.Messages[3].Text);
@@ -87,7 +87,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Calls_have_a_bound()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(weather);
         conversation.Options = conversation.Options with { MaxCalls = 0 };
         TurnResult turn = await conversation.AskAsync(Question, Cancellation).ToResultAsync();
@@ -162,7 +162,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Whoever_is_asked_for_consent_may_end_the_turn_instead()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(weather);
         conversation.Options = conversation.Options with { Allow = (_, _, _) => throw new OperationCanceledException() };
         TurnResult turn = await conversation.AskAsync(Question, Cancellation).ToResultAsync();
@@ -174,7 +174,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task A_call_that_was_allowed_after_the_turn_was_cancelled_does_not_run()
     {
         using var cancel = new CancellationTokenSource();
-        ScriptedTool weather = ScriptedTool.Weather(_ => Sunny);
+        var weather = ScriptedTool.Weather(_ => Sunny);
         Conversation conversation = With(weather);
         conversation.Options = conversation.Options with
         {

@@ -30,7 +30,7 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
                 mayEnd.Wait(TimeSpan.FromMinutes(1), CancellationToken.None);
             },
         };
-        Task other = Task.Run(() => hooks.Forward(tiny.Model, new BatchItem(tiny.Model.NewSequence(), (int[])[1], LogitRows.None), new LogitsBuffer()), Cancellation);
+        var other = Task.Run(() => hooks.Forward(tiny.Model, new BatchItem(tiny.Model.NewSequence(), (int[])[1], LogitRows.None), new LogitsBuffer()), Cancellation);
         isBusy.Wait(Cancellation);
         try
         {
@@ -105,7 +105,7 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task A_call_that_was_announced_and_not_waited_for_is_not_run_and_has_an_answer()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => "{}");
+        var weather = ScriptedTool.Weather(_ => "{}");
         Conversation conversation = tiny.Conversation(options => options with { Tools = [weather] });
         await foreach (ConversationEvent happened in conversation.AskAsync(Weather, Cancellation))
         {

@@ -159,7 +159,7 @@ public sealed class GeneratorTests : IDisposable
     {
         using var running = new ManualResetEventSlim();
         using var release = new ManualResetEventSlim();
-        Task other = Task.Run(() =>
+        var other = Task.Run(() =>
         {
             Holds observer = new(running, release);
             _model.Forward([new(_model.NewSequence(), new[] { 1 }, LogitRows.None)], new LogitsBuffer(), ref observer);

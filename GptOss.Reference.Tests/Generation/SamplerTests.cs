@@ -227,16 +227,20 @@ public class SamplerTests
             ulong[] allowed = new ulong[TokenConstraint.MaskWords(logits.Length) + random.Next(2)];
             double share = random.NextDouble();
             for (int bit = 0; bit < allowed.Length * 64; bit++)
+            {
                 if (random.NextDouble() < share)
                     allowed[bit / 64] |= 1UL << bit % 64;
+            }
             int one = random.Next(logits.Length);
             allowed[one / 64] |= 1UL << one % 64;
             logits[one] = random.Next(-3, 6);
 
             float[] blended = [.. logits.Select((logit, id) => (allowed[id / 64] >> id % 64 & 1) != 0 ? logit : float.NegativeInfinity)];
             for (int id = 0; id < logits.Length; id++)
+            {
                 if (float.IsNegativeInfinity(blended[id]) && random.Next(3) == 0 && (allowed[id / 64] >> id % 64 & 1) == 0)
                     logits[id] = float.NaN;
+            }
             var options = new SamplingOptions
             {
                 Temperature = random.Next(3) * 0.7,

@@ -134,8 +134,10 @@ public class RecoveringTests
         var parser = new HarmonyParser(O200k, Role.Assistant);
         var deltas = new List<MessageDelta>();
         foreach (int id in O200k.EncodeWithSpecials("<|channel|>commentary to=functions.f<|message|>💖!<|call|><|start|>assistant<|channel|>final so"))
+        {
             if (parser.Append(id) is { } delta)
                 deltas.Add(delta);
+        }
         if (parser.End() is { } last)
             deltas.Add(last);
         Assert.Equal(

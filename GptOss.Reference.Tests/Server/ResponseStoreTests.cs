@@ -77,7 +77,8 @@ public sealed class ResponseStoreTests : IDisposable
     [Fact]
     public void A_file_outlives_the_server()
     {
-        using (IResponseStore store = Open(isFile: true)) store.Add("me", Response("resp_1", null));
+        using (IResponseStore store = Open(isFile: true))
+            store.Add("me", Response("resp_1", null));
         using IResponseStore again = Open(isFile: true);
         Assert.Equal("answer of resp_1", again.Find("me", "resp_1")!.Body.GetProperty("text").GetString());
     }

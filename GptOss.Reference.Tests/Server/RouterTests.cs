@@ -13,7 +13,10 @@ public sealed class RouterTests
         {
             ("GET", "/"), ("GET", "/v1/models"), ("GET", "/v1/models/{id}"), ("POST", "/v1/responses"), ("GET", "/v1/responses/{id}"),
             ("DELETE", "/v1/responses/{id}"), ("GET", "/v1/responses/{id}/input_items"),
-        }) _router.Add(method, pattern, (_, _) => Task.CompletedTask);
+        })
+        {
+            _router.Add(method, pattern, (_, _) => Task.CompletedTask);
+        }
     }
 
     [Theory]

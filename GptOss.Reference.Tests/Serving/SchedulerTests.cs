@@ -51,7 +51,8 @@ public sealed class SchedulerTests : IDisposable
         await Task.WhenAll(requests.Select(async (request, i) =>
         {
             await Task.Delay(new Random(seed * 100 + i).Next(0, 200), TestContext.Current.CancellationToken);
-            if (i % 5 == 4) await LeaveAfter(scheduler, request, tokens: i % 4);
+            if (i % 5 == 4)
+                await LeaveAfter(scheduler, request, tokens: i % 4);
             int[][] choices = await ChoicesOf(scheduler, request);
             Assert.Equal(solo[i], choices);
         }));
@@ -86,7 +87,8 @@ public sealed class SchedulerTests : IDisposable
     {
         await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1 });
         ServedGeneration endless = scheduler.Submit(Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 }, TestContext.Current.CancellationToken);
-        await foreach (ServedToken _ in endless.ReadAsync(TestContext.Current.CancellationToken)) break;
+        await foreach (ServedToken _ in endless.ReadAsync(TestContext.Current.CancellationToken))
+            break;
         Task<int[]> next = IdsOf(scheduler, Request(1, seed: 1, temperature: 0));
         Assert.Equal(1, scheduler.State.Running);
         await endless.DisposeAsync();
@@ -99,7 +101,8 @@ public sealed class SchedulerTests : IDisposable
         await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1, MaxQueue = 1 });
         ServingRequest endless = Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 };
         await using ServedGeneration running = scheduler.Submit(endless, TestContext.Current.CancellationToken);
-        await foreach (ServedToken _ in running.ReadAsync(TestContext.Current.CancellationToken)) break;
+        await foreach (ServedToken _ in running.ReadAsync(TestContext.Current.CancellationToken))
+            break;
         await using ServedGeneration waiting = scheduler.Submit(endless, TestContext.Current.CancellationToken);
         QueueFullException full = Assert.Throws<QueueFullException>(() => scheduler.Submit(endless, TestContext.Current.CancellationToken));
         Assert.InRange(full.RetryAfterSeconds, 1, 60);
@@ -152,10 +155,12 @@ public sealed class SchedulerTests : IDisposable
     private static async Task LeaveAfter(Scheduler scheduler, ServingRequest request, int tokens)
     {
         await using ServedGeneration leaving = scheduler.Submit(request, TestContext.Current.CancellationToken);
-        if (tokens == 0) return;
+        if (tokens == 0)
+            return;
         await foreach (ServedToken _ in leaving.ReadAsync(TestContext.Current.CancellationToken))
         {
-            if (--tokens == 0) break;
+            if (--tokens == 0)
+                break;
         }
     }
 
@@ -164,7 +169,8 @@ public sealed class SchedulerTests : IDisposable
     private static async Task<int[]> Ids(ServedGeneration generation)
     {
         var ids = new List<int>();
-        await foreach (ServedToken token in generation.ReadAsync(TestContext.Current.CancellationToken)) ids.Add(token.Id);
+        await foreach (ServedToken token in generation.ReadAsync(TestContext.Current.CancellationToken))
+            ids.Add(token.Id);
         return [.. ids];
     }
 
@@ -172,7 +178,8 @@ public sealed class SchedulerTests : IDisposable
     {
         await using ServedGeneration generation = scheduler.Submit(request, TestContext.Current.CancellationToken);
         List<int>[] ids = [.. Enumerable.Range(0, request.Choices).Select(_ => new List<int>())];
-        await foreach (ServedToken token in generation.ReadAsync(TestContext.Current.CancellationToken)) ids[token.Choice].Add(token.Id);
+        await foreach (ServedToken token in generation.ReadAsync(TestContext.Current.CancellationToken))
+            ids[token.Choice].Add(token.Id);
         return [.. ids.Select(list => list.ToArray())];
     }
 }

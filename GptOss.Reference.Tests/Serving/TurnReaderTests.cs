@@ -88,9 +88,12 @@ public sealed class TurnReaderTests
         {
             foreach (MessageText piece in events.OfType<MessageText>())
             {
-                if (piece.Kind == TurnKind.Reasoning) Assert.Empty(piece.LogProbabilities);
-                foreach (LogProbabilities entry in piece.LogProbabilities) bytes.AddRange(Tokenizer.TokenBytes(entry.Chosen.Id).ToArray());
-                if (piece.Kind == TurnKind.Answer) text.Append(piece.Text);
+                if (piece.Kind == TurnKind.Reasoning)
+                    Assert.Empty(piece.LogProbabilities);
+                foreach (LogProbabilities entry in piece.LogProbabilities)
+                    bytes.AddRange(Tokenizer.TokenBytes(entry.Chosen.Id).ToArray());
+                if (piece.Kind == TurnKind.Answer)
+                    text.Append(piece.Text);
             }
         }
     }
@@ -114,7 +117,8 @@ public sealed class TurnReaderTests
     {
         var reader = new TurnReader(Tokenizer, []);
         var told = new List<string>();
-        foreach (int id in Tokenizer.EncodeWithSpecials(turn)) Tell(reader.Append(id));
+        foreach (int id in Tokenizer.EncodeWithSpecials(turn))
+            Tell(reader.Append(id));
         Tell(reader.End());
         return told;
 
@@ -123,14 +127,18 @@ public sealed class TurnReaderTests
             foreach (TurnEvent happened in events)
             {
                 string prefix = $"text {happened.Kind} ";
-                if (happened is MessageText text && told is [.., var last] && last.StartsWith(prefix, StringComparison.Ordinal)) told[^1] = last + text.Text;
-                else told.Add(happened switch
+                if (happened is MessageText text && told is [.., var last] && last.StartsWith(prefix, StringComparison.Ordinal))
+                    told[^1] = last + text.Text;
+                else
+                {
+                    told.Add(happened switch
                 {
                     MessageBegun begun => $"begin {begun.Kind} {begun.Recipient}".TrimEnd(),
                     MessageText one => prefix + one.Text,
                     MessageEnded ended => $"end {ended.Kind} {ended.Message.Text} {(ended.IsWhole ? "whole" : "cut")}",
                     _ => "?",
                 });
+                }
             }
         }
     }
@@ -138,13 +146,15 @@ public sealed class TurnReaderTests
     private static string Text(TurnReader reader, string turn, TurnKind kind)
     {
         var text = new StringBuilder();
-        foreach (int id in Tokenizer.EncodeWithSpecials(turn)) Take(reader.Append(id));
+        foreach (int id in Tokenizer.EncodeWithSpecials(turn))
+            Take(reader.Append(id));
         Take(reader.End());
         return text.ToString();
 
         void Take(IReadOnlyList<TurnEvent> events)
         {
-            foreach (MessageText piece in events.OfType<MessageText>().Where(piece => piece.Kind == kind)) text.Append(piece.Text);
+            foreach (MessageText piece in events.OfType<MessageText>().Where(piece => piece.Kind == kind))
+                text.Append(piece.Text);
         }
     }
 }

@@ -9,9 +9,11 @@ public sealed class WaitingLineTests
     public void Owners_take_turns_and_each_keeps_its_order()
     {
         var line = new WaitingLine();
-        foreach ((string owner, int number) in new[] { ("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("b", 6) }) line.Add(Request(owner, number));
+        foreach ((string owner, int number) in new[] { ("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("b", 6) })
+            line.Add(Request(owner, number));
         var order = new List<int>();
-        while (line.Take() is { } next) order.Add(next.Generation.Request.MaxTokens);
+        while (line.Take() is { } next)
+            order.Add(next.Generation.Request.MaxTokens);
         Assert.Equal([1, 4, 5, 2, 6, 3], order);
         Assert.Equal(0, line.Count);
     }

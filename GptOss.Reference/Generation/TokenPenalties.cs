@@ -14,7 +14,8 @@ public sealed record TokenPenalties(float Presence, float Frequency, IReadOnlyDi
         ArgumentNullException.ThrowIfNull(counts);
         foreach ((int id, float bias) in Bias)
         {
-            if ((uint)id < (uint)logits.Length) logits[id] += bias;
+            if ((uint)id < (uint)logits.Length)
+                logits[id] += bias;
         }
 
         foreach ((int id, int count) in counts)

@@ -17,13 +17,16 @@ internal static class ChatTurn
     internal static Turn Of(IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
         var instructions = new List<string>();
-        if (options?.Instructions is { Length: > 0 } given) instructions.Add(given);
+        if (options?.Instructions is { Length: > 0 } given)
+            instructions.Add(given);
         var said = new List<Message>();
         var recipients = new Dictionary<string, string>();
         foreach (ChatMessage message in messages)
         {
-            if (message.Role == ChatRole.System || message.Role.Value == "developer") instructions.Add(message.Text);
-            else Add(said, recipients, message);
+            if (message.Role == ChatRole.System || message.Role.Value == "developer")
+                instructions.Add(message.Text);
+            else
+                Add(said, recipients, message);
         }
 
         List<TurnFunction> functions = [.. (options?.Tools ?? []).OfType<AIFunctionDeclaration>().Select(Function)];
@@ -81,7 +84,8 @@ internal static class ChatTurn
     {
         bool isAssistant = message.Role == ChatRole.Assistant;
         bool hasCall = message.Contents.OfType<FunctionCallContent>().Any();
-        if (message.Role == ChatRole.User) said.Add(new Message(Role.User, message.Text));           // its text contents are one text
+        if (message.Role == ChatRole.User)
+            said.Add(new Message(Role.User, message.Text));           // its text contents are one text
         foreach (AIContent content in message.Contents)
         {
             switch (content)

@@ -54,7 +54,7 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
         string id = "call_" + RandomNumberGenerator.GetHexString(32, lowercase: true);
         try
         {
-            JsonElement arguments = JsonElement.Parse(input);
+            var arguments = JsonElement.Parse(input);
             if (arguments.ValueKind == JsonValueKind.Object)
                 return new FunctionCallContent(id, name, arguments.EnumerateObject().ToDictionary(member => member.Name, object? (member) => member.Value));
             return new FunctionCallContent(id, name) { Exception = new JsonException($"The arguments of {name} are not a JSON object.") };

@@ -55,17 +55,19 @@ public sealed class GptOssChatClient : IChatClient
             finish = token.Finish ?? finish;
             foreach (TurnEvent happened in reader.Append(token.Id, token.LogProbabilities))
             {
-                if (updates.Of(happened) is { } update) yield return update;
+                if (updates.Of(happened) is { } update)
+                    yield return update;
             }
-
-            if (!reader.HasStopped) continue;
+            if (!reader.HasStopped)
+                continue;
             finish = FinishReason.Stop;
             break;
         }
 
         foreach (TurnEvent happened in reader.End())
         {
-            if (updates.Of(happened) is { } update) yield return update;
+            if (updates.Of(happened) is { } update)
+                yield return update;
         }
 
         yield return updates.End(finish, new UsageDetails
@@ -90,6 +92,7 @@ public sealed class GptOssChatClient : IChatClient
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_ownsModel && Interlocked.Exchange(ref _loaded, null) is { } model) model.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        if (_ownsModel && Interlocked.Exchange(ref _loaded, null) is { } model)
+            model.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 }

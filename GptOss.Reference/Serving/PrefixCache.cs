@@ -22,14 +22,16 @@ internal sealed class PrefixCache(long maxBytes)
         for (LinkedListNode<Entry>? node = _entries.First; node is not null; node = node.Next)
         {
             int common = Math.Min(node.Value.Ids.AsSpan().CommonPrefixLength(prompt), prompt.Length - 1);
-            if (common > 0) candidates.Add((common, node));
+            if (common > 0)
+                candidates.Add((common, node));
         }
 
         Sequence? best = null;
         LinkedListNode<Entry>? used = null;
         foreach ((int common, LinkedListNode<Entry> node) in candidates.OrderByDescending(candidate => candidate.Common).Take(Tries))
         {
-            if (best is not null && best.Length >= common) break;
+            if (best is not null && best.Length >= common)
+                break;
             Sequence fork = node.Value.Sequence.Fork();
             // The rings of sliding layers go back only so far: the length may become shorter than what is common.
             if (fork.Truncate(common) > (best?.Length ?? 0))
@@ -56,12 +58,14 @@ internal sealed class PrefixCache(long maxBytes)
     internal void Keep(ReadOnlySpan<int> ids, Sequence sequence)
     {
         ids = ids[..sequence.Length];
-        if (ids.IsEmpty || maxBytes == 0) return;
+        if (ids.IsEmpty || maxBytes == 0)
+            return;
         for (LinkedListNode<Entry>? node = _entries.First; node is not null;)
         {
             LinkedListNode<Entry>? next = node.Next;
             // An entry that the new one continues adds nothing, unless the rings have moved on too far to go back to it.
-            if (node.Value.Ids.AsSpan().SequenceEqual(ids)) Remove(node);
+            if (node.Value.Ids.AsSpan().SequenceEqual(ids))
+                Remove(node);
             node = next;
         }
 
@@ -69,13 +73,15 @@ internal sealed class PrefixCache(long maxBytes)
         var entry = new Entry(ids.ToArray(), fork, fork.CacheBytes);
         Bytes += entry.Bytes;
         _entries.AddFirst(entry);
-        while (Bytes > maxBytes) Remove(_entries.Last!);
+        while (Bytes > maxBytes)
+            Remove(_entries.Last!);
     }
 
     /// <summary>Lets go of everything.</summary>
     internal void Clear()
     {
-        while (_entries.Last is { } last) Remove(last);
+        while (_entries.Last is { } last)
+            Remove(last);
     }
 
     private void Remove(LinkedListNode<Entry> node)

@@ -58,8 +58,10 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     {
         foreach (ServedChoice choice in _running.Concat(_paused).ToArray())
         {
-            if (choice.Generation.HasLeft.IsCancellationRequested) Remove(choice, new OperationCanceledException(choice.Generation.HasLeft));
-            else if (!choice.Generation.Wants(choice.Index)) Remove(choice, null);
+            if (choice.Generation.HasLeft.IsCancellationRequested)
+                Remove(choice, new OperationCanceledException(choice.Generation.HasLeft));
+            else if (!choice.Generation.Wants(choice.Index))
+                Remove(choice, null);
         }
     }
 
@@ -77,14 +79,16 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         catch (Exception exception)
         {
             // A pass that failed leaves its sequences at an unknown place: everyone in it receives the error.
-            foreach (ServedChoice choice in _fed.ToArray()) Remove(choice, exception);
+            foreach (ServedChoice choice in _fed.ToArray())
+                Remove(choice, exception);
             return;
         }
 
         int row = 0;
         for (int i = 0; i < _fed.Count; i++)
         {
-            if (_items[i].Logits == LogitRows.Last) Take(_fed[i], row++);
+            if (_items[i].Logits == LogitRows.Last)
+                Take(_fed[i], row++);
         }
 
         options.StepTaken?.Invoke(Stopwatch.GetElapsedTime(begin), _fed.Count);
@@ -93,7 +97,8 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     /// <summary>Ends everything with an error.</summary>
     internal void Close(Exception error)
     {
-        foreach (ServedChoice choice in _running.Concat(_paused).ToArray()) Remove(choice, error);
+        foreach (ServedChoice choice in _running.Concat(_paused).ToArray())
+            Remove(choice, error);
         _prefixes.Clear();
     }
 
@@ -103,7 +108,8 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         _items.Clear();
         _fed.Clear();
         ServedChoice[] ready = [.. _running.Where(choice => choice.Sequence is not null)];
-        foreach (ServedChoice choice in ready.Where(choice => choice.Unfed == 1)) Feed(choice, 1);
+        foreach (ServedChoice choice in ready.Where(choice => choice.Unfed == 1))
+            Feed(choice, 1);
         ServedChoice[] reading = [.. ready.Where(choice => choice.Unfed > 1)];
         int left = StepTokens;
         for (int i = 0; i < reading.Length && left > 0; i++)
@@ -151,8 +157,8 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
             Remove(choice, exception);
             return;
         }
-
-        if (!choice.HasEnded) return;
+        if (!choice.HasEnded)
+            return;
         _prefixes.Keep(choice.Ids, choice.Sequence!);
         Remove(choice, null);
     }
@@ -182,17 +188,19 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
 
     private void Remove(ServedChoice choice, Exception? error)
     {
-        if (!_running.Remove(choice)) _paused.Remove(choice);
+        if (!_running.Remove(choice))
+            _paused.Remove(choice);
         choice.Sequence?.Dispose();
         choice.Sequence = null;
         ServedGeneration generation = choice.Generation;
         if (error is not null)
         {
             generation.Complete(error);
-            foreach (ServedChoice other in _running.Concat(_paused).Where(other => other.Generation == generation).ToArray()) Remove(other, error);
+            foreach (ServedChoice other in _running.Concat(_paused).Where(other => other.Generation == generation).ToArray())
+                Remove(other, error);
         }
-
-        if (_running.Concat(_paused).Any(other => other.Generation == generation)) return;
+        if (_running.Concat(_paused).Any(other => other.Generation == generation))
+            return;
         generation.Complete();
         if (_since.Remove(generation, out long since))
         {
@@ -207,7 +215,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
 
     private long BytesOf(int tokens)
     {
-        MemoryNeed need = MemoryNeed.Of(model.Config, Math.Min(tokens, model.Config.MaxPositions), model.Precision);
+        var need = MemoryNeed.Of(model.Config, Math.Min(tokens, model.Config.MaxPositions), model.Precision);
         return need.SlidingCache + need.FullCache;
     }
 }

@@ -60,7 +60,8 @@ public sealed class Scheduler : IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
-            if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running)) throw new QueueFullException(RetryAfter());
+            if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running))
+                throw new QueueFullException(RetryAfter());
             _waiting.Add(new Waiting(generation, Stopwatch.GetTimestamp()));
         }
 
@@ -75,7 +76,8 @@ public sealed class Scheduler : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_closing.IsCancellationRequested) return;
+            if (_closing.IsCancellationRequested)
+                return;
             _closing.Cancel();
         }
 
@@ -88,7 +90,8 @@ public sealed class Scheduler : IAsyncDisposable
         // One permit is enough: the loop looks at everything each time.
         lock (_work)
         {
-            if (_work.CurrentCount == 0) _work.Release();
+            if (_work.CurrentCount == 0)
+                _work.Release();
         }
     }
 
@@ -98,7 +101,8 @@ public sealed class Scheduler : IAsyncDisposable
         Exception end = new OperationCanceledException("The scheduler was closed.");
         try
         {
-            while (!_closing.IsCancellationRequested) Turn(batch);
+            while (!_closing.IsCancellationRequested)
+                Turn(batch);
         }
         catch (Exception exception)
         {
@@ -109,7 +113,8 @@ public sealed class Scheduler : IAsyncDisposable
         batch.Close(end);
         lock (_gate)
         {
-            while (_waiting.Take() is { } waiting) waiting.Generation.Complete(end);
+            while (_waiting.Take() is { } waiting)
+                waiting.Generation.Complete(end);
         }
 
         Publish(batch);
@@ -118,18 +123,22 @@ public sealed class Scheduler : IAsyncDisposable
     private void Turn(RunningBatch batch)
     {
         Admit(batch);
-        if (!batch.IsEmpty) batch.Step(_closing.Token);
+        if (!batch.IsEmpty)
+            batch.Step(_closing.Token);
         Publish(batch);
-        if (batch.IsEmpty) _work.Wait();
+        if (batch.IsEmpty)
+            _work.Wait();
     }
 
     private void Admit(RunningBatch batch)
     {
         lock (_gate)
         {
-            foreach (ServedGeneration left in _waiting.TakeLeft()) left.Complete(new OperationCanceledException(left.HasLeft));
+            foreach (ServedGeneration left in _waiting.TakeLeft())
+                left.Complete(new OperationCanceledException(left.HasLeft));
             batch.Leave();
-            while (_waiting.Peek() is { } next && batch.HasRoomFor(next.Generation.Request)) batch.Add(_waiting.Take()!);
+            while (_waiting.Peek() is { } next && batch.HasRoomFor(next.Generation.Request))
+                batch.Add(_waiting.Take()!);
         }
     }
 
@@ -138,7 +147,8 @@ public sealed class Scheduler : IAsyncDisposable
         lock (_gate)
         {
             _state = batch.State;
-            if (batch.SecondsARequest is { } seconds) _secondsARequest = seconds;
+            if (batch.SecondsARequest is { } seconds)
+                _secondsARequest = seconds;
         }
     }
 

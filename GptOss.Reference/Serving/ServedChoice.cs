@@ -75,7 +75,8 @@ internal sealed class ServedChoice
             foreach (int id in forced)
             {
                 Add(id, logits);
-                if (HasEnded) return;
+                if (HasEnded)
+                    return;
             }
 
             return;
@@ -89,15 +90,18 @@ internal sealed class ServedChoice
         ReadOnlySpan<float> row = logits;
         if (_request.Penalties is { } penalties)
         {
-            if (_changed.Length < logits.Length) _changed = new float[logits.Length];
+            if (_changed.Length < logits.Length)
+                _changed = new float[logits.Length];
             logits.CopyTo(_changed);
             penalties.Apply(_changed.AsSpan(0, logits.Length), _counts!);
             row = _changed.AsSpan(0, logits.Length);
         }
 
         long step = _ids.Count;                                          // the position of the token that is chosen
-        if (_constraint is null) return _sampler.Choose(row, _sampling, step);
-        if (_mask.Length == 0) _mask = new ulong[TokenConstraint.MaskWords(logits.Length)];
+        if (_constraint is null)
+            return _sampler.Choose(row, _sampling, step);
+        if (_mask.Length == 0)
+            _mask = new ulong[TokenConstraint.MaskWords(logits.Length)];
         return _constraint.Fill(_mask) ? _sampler.Choose(row, _sampling, step, _mask) : _sampler.Choose(row, _sampling, step);
     }
 
@@ -106,7 +110,8 @@ internal sealed class ServedChoice
         LogProbabilities? logProbabilities = _request.TopLogProbabilities is { } top ? LogProbabilities.Of(logits, id, top) : null;
         _constraint?.Accept(id);
         _ids.Add(id);
-        if (_counts is not null) _counts[id] = _counts.GetValueOrDefault(id) + 1;
+        if (_counts is not null)
+            _counts[id] = _counts.GetValueOrDefault(id) + 1;
         bool isStop = _request.StopTokens.Contains(id) || _constraint?.IsComplete == true;
         FinishReason? finish = isStop && _closing is null ? FinishReason.Stop : isStop || AnswerTokens >= _maxTokens ? FinishReason.Length : null;
         HasEnded = finish is not null;

@@ -38,7 +38,8 @@ public sealed class ServedGeneration : IAsyncDisposable
     public async IAsyncEnumerable<ServedToken> ReadAsync([EnumeratorCancellation] CancellationToken cancellation = default)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, HasLeft);
-        await foreach (ServedToken token in _tokens.Reader.ReadAllAsync(either.Token).ConfigureAwait(false)) yield return token;
+        await foreach (ServedToken token in _tokens.Reader.ReadAllAsync(either.Token).ConfigureAwait(false))
+            yield return token;
     }
 
     /// <summary>Ends one answer early, where its reader has seen enough.</summary>
@@ -54,7 +55,8 @@ public sealed class ServedGeneration : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+            return;
         await _leaving.CancelAsync().ConfigureAwait(false);
         _leaving.Dispose();
     }

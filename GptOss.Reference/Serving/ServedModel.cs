@@ -36,7 +36,7 @@ public sealed class ServedModel : IAsyncDisposable
     /// <exception cref="GptOss.Reference.Ground.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
     public static ServedModel Load(string model, ModelOptions? options = null, SchedulerOptions? scheduling = null)
     {
-        Transformer transformer = Transformer.Load(model, options);
+        var transformer = Transformer.Load(model, options);
         try
         {
             return new ServedModel(transformer, Tokenizer.ForCheckpoint(transformer.Checkpoint.Folder), scheduling ?? new SchedulerOptions());

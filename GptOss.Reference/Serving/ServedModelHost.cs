@@ -47,7 +47,8 @@ public sealed class ServedModelHost(string name, ModelOptions? options = null, S
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (Volatile.Read(ref _begun) == 0) return;
+        if (Volatile.Read(ref _begun) == 0)
+            return;
         try
         {
             await (await _loaded.Task.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);

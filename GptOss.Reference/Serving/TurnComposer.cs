@@ -17,7 +17,8 @@ public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today)
     {
         ArgumentNullException.ThrowIfNull(turn);
         var messages = new List<Message> { System(turn) };
-        if (Developer(turn) is { } developer) messages.Add(developer);
+        if (Developer(turn) is { } developer)
+            messages.Add(developer);
         messages.AddRange(turn.Messages);
         return new ComposedTurn(_renderer.RenderForCompletion(messages, Role.Assistant, DroppedAnalysis.Finished), TurnConstraints.Of(turn, tokenizer));
     }
@@ -36,11 +37,13 @@ public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today)
         IReadOnlyDictionary<string, ToolNamespace>? functions = turn.Calls == CallMode.None || turn.Functions.Count == 0 ? null
             : ToolNamespace.Of([.. turn.Functions.GroupBy(function => function.Namespace)
                 .Select(space => new ToolNamespace(space.Key, null, [.. space.Select(function => function.Description)]))]);
-        if (instructions.Length == 0 && functions is null && turn.Format is null) return null;
+        if (instructions.Length == 0 && functions is null && turn.Format is null)
+            return null;
         var content = new List<MessageContent>();
         if (instructions.Length > 0 || functions is not null)
             content.Add(new DeveloperContent { Instructions = instructions.Length == 0 ? null : instructions, Tools = functions });
-        if (turn.Format is { } format) content.Add(new TextContent((content.Count > 0 ? "\n\n" : "") + format.PromptSection()));
+        if (turn.Format is { } format)
+            content.Add(new TextContent((content.Count > 0 ? "\n\n" : "") + format.PromptSection()));
         return new Message(Role.Developer, content);
     }
 }

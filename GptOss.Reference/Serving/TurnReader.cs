@@ -38,7 +38,8 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
     public IReadOnlyList<TurnEvent> Append(int id, LogProbabilities? logProbabilities = null)
     {
         _events.Clear();
-        if (HasStopped) return _events;
+        if (HasStopped)
+            return _events;
         bool wasInside = _parser.State == ParserState.Content;
         int messages = _parser.Messages.Count;
         MessageDelta? delta = _parser.Append(id);
@@ -48,15 +49,19 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
             // The end of one message, by the token that begins the next.
             Take(last);
             delta = null;
-            if (HasStopped) return _events;
+            if (HasStopped)
+                return _events;
         }
-
-        if (isInside && (!wasInside || _parser.Messages.Count > messages)) EndOpen(isWhole: true);
+        if (isInside && (!wasInside || _parser.Messages.Count > messages))
+            EndOpen(isWhole: true);
         if (isInside && _open is null)
             Begin(new MessageDelta(_parser.Messages.Count, Role.Assistant, _parser.CurrentChannel, _parser.CurrentRecipient, _parser.CurrentContentType, ""));
-        if (wasInside && isInside) Count(id, logProbabilities);
-        if (delta is { } text) Take(text);
-        if (!isInside && _parser.Messages.Count > messages) EndOpen(isWhole: true);
+        if (wasInside && isInside)
+            Count(id, logProbabilities);
+        if (delta is { } text)
+            Take(text);
+        if (!isInside && _parser.Messages.Count > messages)
+            EndOpen(isWhole: true);
         return _events;
     }
 
@@ -65,8 +70,10 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
     public IReadOnlyList<TurnEvent> End()
     {
         _events.Clear();
-        if (HasStopped) return _events;
-        if (_parser.End() is { } delta) Take(delta);
+        if (HasStopped)
+            return _events;
+        if (_parser.End() is { } delta)
+            Take(delta);
         EndOpen(isWhole: false);
         return _events;
     }
@@ -94,8 +101,10 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
     private void Count(int id, LogProbabilities? logProbabilities)
     {
         TurnKind kind = KindOf(_open!.Value);
-        if (kind == TurnKind.Reasoning) ReasoningTokens++;
-        if (logProbabilities is null || kind is not (TurnKind.Preamble or TurnKind.Answer)) return;
+        if (kind == TurnKind.Reasoning)
+            ReasoningTokens++;
+        if (logProbabilities is null || kind is not (TurnKind.Preamble or TurnKind.Answer))
+            return;
         _entries.Enqueue((_bytesIn, logProbabilities));
         _bytesIn += tokenizer.TryGetBytes(id, out ReadOnlyMemory<byte> bytes) ? bytes.Length : 0;
     }
@@ -110,14 +119,16 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
         }
 
         Emit(_stop.Append(delta.Text));
-        if (!_stop.HasStopped) return;
+        if (!_stop.HasStopped)
+            return;
         HasStopped = true;
         EndOpen(isWhole: true);
     }
 
     private void Emit(string text)
     {
-        if (text.Length == 0) return;
+        if (text.Length == 0)
+            return;
         _text.Append(text);
         _bytesOut += Encoding.UTF8.GetByteCount(text);
         var entries = new List<LogProbabilities>();
@@ -128,8 +139,10 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
 
     private void EndOpen(bool isWhole)
     {
-        if (_open is not { } open) return;
-        if (!_stop.HasStopped) Emit(_stop.Flush());
+        if (_open is not { } open)
+            return;
+        if (!_stop.HasStopped)
+            Emit(_stop.Flush());
         TurnKind kind = KindOf(open);
         var message = new Message(open.Role, _text.ToString()) { Channel = open.Channel, Recipient = open.Recipient, ContentType = open.ContentType };
         _events.Add(new MessageEnded(kind, message, isWhole));

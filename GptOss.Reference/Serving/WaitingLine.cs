@@ -34,12 +34,14 @@ internal sealed class WaitingLine
     /// <summary>Takes the request whose turn it is out of the line.</summary>
     internal Waiting? Take()
     {
-        if (_owners.First is not { } owner) return null;
+        if (_owners.First is not { } owner)
+            return null;
         LinkedList<Waiting> line = _lines[owner.Value];
         Waiting first = line.First!.Value;
         _owners.RemoveFirst();
         Remove(owner.Value, line, line.First);
-        if (line.Count > 0) _owners.AddLast(owner.Value);
+        if (line.Count > 0)
+            _owners.AddLast(owner.Value);
         return first;
     }
 
@@ -56,7 +58,8 @@ internal sealed class WaitingLine
                 {
                     left.Add(node.Value.Generation);
                     Remove(owner, line, node);
-                    if (line.Count == 0) _owners.Remove(owner);
+                    if (line.Count == 0)
+                        _owners.Remove(owner);
                 }
 
                 node = next;
@@ -70,6 +73,7 @@ internal sealed class WaitingLine
     {
         line.Remove(node);
         Count--;
-        if (line.Count == 0) _lines.Remove(owner);
+        if (line.Count == 0)
+            _lines.Remove(owner);
     }
 }

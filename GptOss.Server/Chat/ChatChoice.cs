@@ -54,10 +54,11 @@ internal sealed class ChatChoice(int index, ChatRequest request, IReadOnlyList<s
         };
         if (request.ShowsReasoning && _reasoning.Length > 0)
         {
-            foreach (string field in reasoningFields) message[field] = _reasoning.ToString();
+            foreach (string field in reasoningFields)
+                message[field] = _reasoning.ToString();
         }
-
-        if (_call is { } call) message["tool_calls"] = new JsonArray(call.Json(_input.ToString()));
+        if (_call is { } call)
+            message["tool_calls"] = new JsonArray(call.Json(_input.ToString()));
         return new JsonObject
         {
             ["index"] = index, ["message"] = message,
@@ -90,9 +91,11 @@ internal sealed class ChatChoice(int index, ChatRequest request, IReadOnlyList<s
     private JsonObject? Reasoning(string text)
     {
         text = Joined(_reasoning, text);
-        if (!request.ShowsReasoning) return null;
+        if (!request.ShowsReasoning)
+            return null;
         var delta = new JsonObject();
-        foreach (string field in reasoningFields) delta[field] = text;
+        foreach (string field in reasoningFields)
+            delta[field] = text;
         return Chunk(delta, null, null);
     }
 
@@ -105,7 +108,8 @@ internal sealed class ChatChoice(int index, ChatRequest request, IReadOnlyList<s
 
     private string Joined(StringBuilder all, string text)
     {
-        if (_isNewText && all.Length > 0) text = Separator + text;
+        if (_isNewText && all.Length > 0)
+            text = Separator + text;
         _isNewText = false;
         all.Append(text);
         return text;

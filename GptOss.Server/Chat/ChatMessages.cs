@@ -50,12 +50,16 @@ internal static class ChatMessages
     // Harmony's order: the thought, what is said beside a call, the calls. Content without calls is the answer.
     private static void AddAssistant(ConversationBuilder conversation, Field message)
     {
-        if ((message["reasoning"] ?? message["reasoning_content"]) is { IsString: true } reasoning) conversation.AddReasoning(reasoning.String());
+        if ((message["reasoning"] ?? message["reasoning_content"]) is { IsString: true } reasoning)
+            conversation.AddReasoning(reasoning.String());
         Field[] calls = [.. message["tool_calls"]?.Elements(MostMessages) ?? []];
         string text = message["content"] is { } content ? ContentParts.Text(content) : "";
-        if (calls.Length > 0) conversation.AddPreamble(text);
-        else conversation.AddAnswer(text);
-        foreach (Field call in calls) AddCall(conversation, call);
+        if (calls.Length > 0)
+            conversation.AddPreamble(text);
+        else
+            conversation.AddAnswer(text);
+        foreach (Field call in calls)
+            AddCall(conversation, call);
         if (calls.Length == 0 && message["function_call"] is { } old)
             conversation.AddCall("", Recipient(old), old["arguments"]?.String() ?? "");
     }

@@ -18,13 +18,13 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
     {
         RefuseUnsupported(request);
         ConversationBuilder conversation = ChatMessages.Read(request.Required("messages"));
-        OfferedTools tools = OfferedTools.OfChat(request["tools"]);
+        var tools = OfferedTools.OfChat(request["tools"]);
         bool isStream = request["stream"]?.Boolean() ?? false;
         if (request["logprobs"]?.Boolean() is not true && request["top_logprobs"] is { } top && top.Integer(0, SamplingFields.MostTopLogProbabilities) > 0)
             throw ApiException.Invalid("top_logprobs", "top_logprobs needs logprobs to be true.");
         Field? reasoning = request["reasoning"]?.Object();
-        ToolChoice choice = ToolChoice.Read(request["tool_choice"], tools);
-        ResponseFormat? format = ResponseFormat.OfChat(request["response_format"]);
+        var choice = ToolChoice.Read(request["tool_choice"], tools);
+        var format = ResponseFormat.OfChat(request["response_format"]);
         var turn = new TurnRequest
         {
             Turn = new Turn
@@ -58,8 +58,10 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
         foreach (string name in (string[])["functions", "function_call", "audio", "web_search_options"])
         {
             if (request[name] is { } field && !IsEmpty(field))
+            {
                 throw ApiException.Unsupported(name, name.StartsWith("function", StringComparison.Ordinal)
                     ? $"{name} is the old form of tools; use tools and tool_choice." : $"{name} is not supported: this model reads and writes text.");
+            }
         }
 
         if (request["modalities"] is { } modalities && modalities.Elements().Any(modality => modality.String() != "text"))

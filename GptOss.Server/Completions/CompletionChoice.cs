@@ -27,7 +27,8 @@ internal sealed class CompletionChoice(int index, CompletionsRequest request, in
     /// <returns>The chunk that says it.</returns>
     internal JsonObject Echo(IReadOnlyList<LogProbabilities>? entries)
     {
-        for (int i = 0; i < prompt.Length; i++) Note(prompt[i], entries is null || i == 0 ? null : entries[i - 1]);
+        for (int i = 0; i < prompt.Length; i++)
+            Note(prompt[i], entries is null || i == 0 ? null : entries[i - 1]);
         string text = tokenizer.Decode(prompt);
         _decoded = text.Length;
         _text.Append(text);
@@ -41,7 +42,8 @@ internal sealed class CompletionChoice(int index, CompletionsRequest request, in
     /// <returns>The chunk that says it; null where no text is certain yet.</returns>
     internal JsonObject? Take(int id, bool isEnd, LogProbabilities? entry)
     {
-        if (isEnd) return null;
+        if (isEnd)
+            return null;
         int from = _tokens.Count;
         Note(id, entry);
         string decoded = _decoder.Append(id) ?? "";
@@ -75,7 +77,8 @@ internal sealed class CompletionChoice(int index, CompletionsRequest request, in
 
     private JsonObject? Entries(int from)
     {
-        if (request.TopLogProbabilities is null) return null;
+        if (request.TopLogProbabilities is null)
+            return null;
         JsonArray tokens = [], values = [], tops = [], offsets = [];
         foreach ((int offset, int id, LogProbabilities? entry) in _tokens.Skip(from))
         {
@@ -92,7 +95,8 @@ internal sealed class CompletionChoice(int index, CompletionsRequest request, in
     {
         var map = new JsonObject();
         // Two tokens may have the same text; the more probable one keeps it.
-        foreach (TokenLogProbability top in entry.Top) map.TryAdd(tokenizer.Decode([top.Id]), Finite(top.LogProbability));
+        foreach (TokenLogProbability top in entry.Top)
+            map.TryAdd(tokenizer.Decode([top.Id]), Finite(top.LogProbability));
         return map;
     }
 

@@ -60,11 +60,15 @@ internal sealed record CompletionsRequest
 
     private static List<int[]> ReadPrompts(Field prompt, Tokenizer tokenizer, int vocabulary)
     {
-        if (prompt.IsString) return [tokenizer.Encode(prompt.String())];
-        if (!prompt.IsArray) throw prompt.WrongType("a string, a list of strings, or a list of token ids");
+        if (prompt.IsString)
+            return [tokenizer.Encode(prompt.String())];
+        if (!prompt.IsArray)
+            throw prompt.WrongType("a string, a list of strings, or a list of token ids");
         Field[] elements = [.. prompt.Elements()];
-        if (elements.Length > 0 && elements[0] is { IsString: false, IsArray: false }) return [Ids(prompt, vocabulary)];
-        if (elements.Length is 0 or > MostPrompts) throw ApiException.Invalid("prompt", $"prompt has {elements.Length} entries; expected 1 to {MostPrompts}.");
+        if (elements.Length > 0 && elements[0] is { IsString: false, IsArray: false })
+            return [Ids(prompt, vocabulary)];
+        if (elements.Length is 0 or > MostPrompts)
+            throw ApiException.Invalid("prompt", $"prompt has {elements.Length} entries; expected 1 to {MostPrompts}.");
         return [.. elements.Select(element => element.IsString ? tokenizer.Encode(element.String()) : Ids(element, vocabulary))];
     }
 

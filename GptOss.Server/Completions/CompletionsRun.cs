@@ -25,7 +25,8 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
     {
         foreach (int[] prompt in request.Prompts)
         {
-            if (request.MaxTokens > 0) _generations.Add(service.Submit(context, Serving(prompt), "prompt"));
+            if (request.MaxTokens > 0)
+                _generations.Add(service.Submit(context, Serving(prompt), "prompt"));
         }
     }
 
@@ -44,14 +45,15 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
 
         if (request.MaxTokens == 0)
         {
-            foreach (CompletionChoice choice in Choices) yield return (choice, choice.End(FinishReason.Length));
+            foreach (CompletionChoice choice in Choices)
+                yield return (choice, choice.End(FinishReason.Length));
             yield break;
         }
-
-        var ended = new bool[Choices.Length];
+        bool[] ended = new bool[Choices.Length];
         await foreach ((int at, ServedToken token) in MergedAsync())
         {
-            if (ended[at]) continue;
+            if (ended[at])
+                continue;
             _completion++;
             _meter.Token(_generations[at / request.Choices].QueueTime);
             CompletionChoice choice = Choices[at];
@@ -62,8 +64,8 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
                 _generations[at / request.Choices].End(at % request.Choices);
                 finish = FinishReason.Stop;
             }
-
-            if (finish is not { } reason) continue;
+            if (finish is not { } reason)
+                continue;
             ended[at] = true;
             service.Metrics.Ended(reason == FinishReason.Length ? "length" : "stop");
             yield return (choice, choice.End(reason));
@@ -73,23 +75,24 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
     public async ValueTask DisposeAsync()
     {
         _meter.End(Usage);
-        foreach (ServedGeneration generation in _generations) await generation.DisposeAsync();
+        foreach (ServedGeneration generation in _generations)
+            await generation.DisposeAsync();
     }
 
     // The tokens of all generations in the order in which they come.
     private async IAsyncEnumerable<(int Choice, ServedToken Token)> MergedAsync()
     {
-        Channel<(int, ServedToken)> merged = Channel.CreateUnbounded<(int, ServedToken)>();
+        var merged = Channel.CreateUnbounded<(int, ServedToken)>();
         async Task Pump(int prompt)
         {
             await foreach (ServedToken token in _generations[prompt].ReadAsync())
                 merged.Writer.TryWrite(((prompt * request.Choices) + token.Choice, token));
         }
-
-        Task all = Task.WhenAll(Enumerable.Range(0, _generations.Count).Select(Pump));
+        var all = Task.WhenAll(Enumerable.Range(0, _generations.Count).Select(Pump));
         _ = all.ContinueWith(task => merged.Writer.TryComplete(task.Exception?.InnerException ?? (task.IsCanceled ? new OperationCanceledException() : null)),
             TaskScheduler.Default);
-        await foreach ((int, ServedToken) token in merged.Reader.ReadAllAsync()) yield return token;
+        await foreach ((int, ServedToken) token in merged.Reader.ReadAllAsync())
+            yield return token;
     }
 
     private ServingRequest Serving(int[] prompt) => new()

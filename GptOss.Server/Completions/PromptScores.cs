@@ -18,7 +18,8 @@ internal static class PromptScores
         {
             int count = Math.Min(RowsAtOnce, prompt.Length - 1 - from);
             model.Forward(new BatchItem(sequence, prompt.AsMemory(from, count), LogitRows.All), logits, cancellation);
-            for (int i = 0; i < count; i++) entries.Add(LogProbabilities.Of(logits[i], prompt[from + i + 1], top));
+            for (int i = 0; i < count; i++)
+                entries.Add(LogProbabilities.Of(logits[i], prompt[from + i + 1], top));
         }
 
         return entries;

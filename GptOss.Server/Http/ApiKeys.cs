@@ -18,14 +18,16 @@ internal sealed class ApiKeys
     /// <exception cref="ApiException">The key is missing or wrong; the message repeats nothing of it.</exception>
     internal string Owner(HttpRequest request)
     {
-        if (!AreRequired) return "";
+        if (!AreRequired)
+            return "";
         string header = request.Headers.Authorization.ToString();
         const string scheme = "Bearer ";
         byte[] given = Hash(header.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? header[scheme.Length..].Trim() : "");
         int owner = -1;
         for (int i = 0; i < _hashes.Length; i++)
         {
-            if (CryptographicOperations.FixedTimeEquals(_hashes[i], given)) owner = i;         // no early exit: the time tells nothing
+            if (CryptographicOperations.FixedTimeEquals(_hashes[i], given))
+                owner = i;         // no early exit: the time tells nothing
         }
 
         return owner >= 0 ? Convert.ToHexStringLower(_hashes[owner].AsSpan(0, 16)) : throw new ApiException(401, "invalid_api_key",

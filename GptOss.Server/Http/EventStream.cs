@@ -78,8 +78,10 @@ internal sealed class EventStream : IAsyncDisposable
             {
                 double silent = Environment.TickCount64 - Volatile.Read(ref _lastSent);
                 TimeSpan left = _silence - TimeSpan.FromMilliseconds(silent);
-                if (left > TimeSpan.Zero) await Task.Delay(left + TimeSpan.FromMilliseconds(1), _end.Token);
-                else await WriteAsync(": waiting\n\n");
+                if (left > TimeSpan.Zero)
+                    await Task.Delay(left + TimeSpan.FromMilliseconds(1), _end.Token);
+                else
+                    await WriteAsync(": waiting\n\n");
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or ObjectDisposedException)

@@ -11,10 +11,13 @@ internal sealed class Origins(IReadOnlyList<string> more)
     /// <summary>Whether pages of this origin may use the server: pages served from this machine, desktop applications, and those added.</summary>
     internal bool Allows(string origin)
     {
-        if (more.Contains("*") || more.Any(allowed => string.Equals(allowed.TrimEnd('/'), origin, StringComparison.OrdinalIgnoreCase))) return true;
+        if (more.Contains("*") || more.Any(allowed => string.Equals(allowed.TrimEnd('/'), origin, StringComparison.OrdinalIgnoreCase)))
+            return true;
         int scheme = origin.IndexOf("://", StringComparison.Ordinal);
-        if (scheme < 0) return false;
-        if (AppSchemes.Contains(origin[..scheme], StringComparer.OrdinalIgnoreCase)) return true;
+        if (scheme < 0)
+            return false;
+        if (AppSchemes.Contains(origin[..scheme], StringComparer.OrdinalIgnoreCase))
+            return true;
         return Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && IsLoopback(uri.Host);
     }
 
@@ -31,7 +34,8 @@ internal sealed class Origins(IReadOnlyList<string> more)
     internal void Apply(HttpContext context, bool keysRequired)
     {
         string origin = context.Request.Headers.Origin.ToString();
-        if (origin.Length == 0) return;
+        if (origin.Length == 0)
+            return;
         IHeaderDictionary headers = context.Response.Headers;
         headers.Vary = "Origin";
         if (Allows(origin) || IsOwnPage(context.Request, origin))
@@ -60,7 +64,8 @@ internal sealed class Origins(IReadOnlyList<string> more)
     /// <exception cref="ApiException">It names something else.</exception>
     internal static void RequireLoopbackHost(HttpContext context, bool keysRequired)
     {
-        if (keysRequired || context.Connection.LocalIpAddress is not { } address || !IPAddress.IsLoopback(address)) return;
+        if (keysRequired || context.Connection.LocalIpAddress is not { } address || !IPAddress.IsLoopback(address))
+            return;
         if (context.Request.Host.HasValue && !IsLoopback(context.Request.Host.Host))
             throw new ApiException(403, "origin_not_allowed", "The Host header does not name this machine; a server without keys answers local requests only.");
     }

@@ -18,8 +18,10 @@ internal static class RequestBody
     internal static async Task<JsonDocument> ReadAsync(HttpContext context, long maxBytes, TimeSpan limit)
     {
         // Bytes are counted below, after decompression; the connection's own limit would only see the compressed ones.
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
-        if (context.Request.ContentLength > maxBytes) throw TooLarge(maxBytes);
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = null;
+        if (context.Request.ContentLength > maxBytes)
+            throw TooLarge(maxBytes);
 
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         timer.CancelAfter(limit);
@@ -49,12 +51,14 @@ internal static class RequestBody
     internal static JsonDocument Parse(byte[] body)
     {
         Memory<byte> json = body.AsMemory(body.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
-        if (!Utf8.IsValid(json.Span)) throw NotJson("The request's body is not UTF-8.");
+        if (!Utf8.IsValid(json.Span))
+            throw NotJson("The request's body is not UTF-8.");
         LoneSurrogates.Replace(json.Span);
         try
         {
-            JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+                return document;
             string kind = Field.KindOf(document.RootElement);
             document.Dispose();
             throw NotJson($"The request's body is {kind}; expected a JSON object.");
@@ -72,9 +76,11 @@ internal static class RequestBody
         while (true)
         {
             int read = await content.ReadAsync(body.GetMemory(16384), cancellation);
-            if (read == 0) return body.WrittenSpan.ToArray();
+            if (read == 0)
+                return body.WrittenSpan.ToArray();
             body.Advance(read);
-            if (body.WrittenCount > maxBytes) throw TooLarge(maxBytes);
+            if (body.WrittenCount > maxBytes)
+                throw TooLarge(maxBytes);
         }
     }
 

@@ -19,14 +19,17 @@ internal sealed class Router
     /// <exception cref="ApiException">404 or 405.</exception>
     internal (Handler Handler, string Id, string Pattern) Find(string method, string path)
     {
-        if (path.Length > 1) path = path.TrimEnd('/');
-        if (path.Length == 0) path = "/";
+        if (path.Length > 1)
+            path = path.TrimEnd('/');
+        if (path.Length == 0)
+            path = "/";
         string asked = HttpMethods.IsHead(method) ? HttpMethods.Get : method;
         List<(Route Route, string Id)> found = [.. from route in _routes let id = Match(path, route) where id is not null select (route, id)];
 
         // The shortest id first: /v1/responses/x/input_items is not the response 'x/input_items'.
         (Route? best, string bestId) = found.Where(match => match.Route.Method == asked).OrderBy(match => match.Id.Length).FirstOrDefault();
-        if (best is not null) return (best.Handler, bestId, best.Pattern);
+        if (best is not null)
+            return (best.Handler, bestId, best.Pattern);
         if (found.Count > 0)
         {
             string allow = string.Join(", ", found.Select(match => match.Route.Method).Distinct()
@@ -40,7 +43,8 @@ internal sealed class Router
 
     private static string? Match(string path, Route route)
     {
-        if (route.After is null) return path == route.Before ? "" : null;
+        if (route.After is null)
+            return path == route.Before ? "" : null;
         if (path.Length <= route.Before.Length + route.After.Length || !path.StartsWith(route.Before, StringComparison.Ordinal)
             || !path.EndsWith(route.After, StringComparison.Ordinal))
         {

@@ -11,14 +11,17 @@ internal static class ContentParts
     /// <exception cref="ApiException">A part is not text: a picture, audio, a file.</exception>
     internal static string Text(Field content)
     {
-        if (content.IsString) return content.String();
-        if (!content.IsArray) throw content.WrongType("a string or a list of parts");
+        if (content.IsString)
+            return content.String();
+        if (!content.IsArray)
+            throw content.WrongType("a string or a list of parts");
         return string.Concat(content.Elements(MostParts).Select(PartText));
     }
 
     private static string PartText(Field part)
     {
-        if (part.IsString) return part.String();
+        if (part.IsString)
+            return part.String();
         string type = part.Required("type").String();
         return type switch
         {

@@ -18,7 +18,8 @@ internal sealed class ConversationBuilder
 
     internal void AddInstructions(string text)
     {
-        if (text.Length > 0) _instructions.Add(text);
+        if (text.Length > 0)
+            _instructions.Add(text);
     }
 
     internal void AddUser(string text) => _messages.Add(new Message(Role.User, text));
@@ -74,6 +75,7 @@ internal sealed class ConversationBuilder
 
     private void AddAssistant(string text, string channel)
     {
-        if (text.Length > 0) _messages.Add(new Message(Role.Assistant, text) { Channel = channel });
+        if (text.Length > 0)
+            _messages.Add(new Message(Role.Assistant, text) { Channel = channel });
     }
 }

@@ -35,12 +35,15 @@ internal readonly record struct Field(JsonElement Value, string Path)
     /// <summary>A whole number; 3.0 counts as 3.</summary>
     internal long Integer(long from, long to)
     {
-        if (Value.ValueKind != JsonValueKind.Number) throw WrongType("a whole number");
+        if (Value.ValueKind != JsonValueKind.Number)
+            throw WrongType("a whole number");
         if (!Value.TryGetInt64(out long number))
         {
             double real = Value.GetDouble();
-            if (real != Math.Truncate(real)) throw WrongType("a whole number");
-            if (Math.Abs(real) >= long.MaxValue) throw OutOfRange(from, to);
+            if (real != Math.Truncate(real))
+                throw WrongType("a whole number");
+            if (Math.Abs(real) >= long.MaxValue)
+                throw OutOfRange(from, to);
             number = (long)real;
         }
 
@@ -49,7 +52,8 @@ internal readonly record struct Field(JsonElement Value, string Path)
 
     internal double Number(double from, double to)
     {
-        if (Value.ValueKind != JsonValueKind.Number) throw WrongType("a number");
+        if (Value.ValueKind != JsonValueKind.Number)
+            throw WrongType("a number");
         double number = Value.GetDouble();
         return number >= from && number <= to ? number : throw OutOfRange(from, to);
     }
@@ -57,8 +61,10 @@ internal readonly record struct Field(JsonElement Value, string Path)
     /// <summary>The elements of an array, with their paths. An element that is null is a wrong type, not absent.</summary>
     internal IEnumerable<Field> Elements(int most = int.MaxValue)
     {
-        if (!IsArray) throw WrongType("a list");
-        if (Value.GetArrayLength() > most) throw ApiException.Invalid(Path, $"{Path} has {Value.GetArrayLength()} elements; at most {most} are allowed.");
+        if (!IsArray)
+            throw WrongType("a list");
+        if (Value.GetArrayLength() > most)
+            throw ApiException.Invalid(Path, $"{Path} has {Value.GetArrayLength()} elements; at most {most} are allowed.");
         string path = Path;
         return Value.EnumerateArray().Select((value, index) => new Field(value, string.Create(CultureInfo.InvariantCulture, $"{path}[{index}]")));
     }
@@ -75,7 +81,8 @@ internal readonly record struct Field(JsonElement Value, string Path)
     internal string OneOf(params ReadOnlySpan<string> words)
     {
         string value = String();
-        if (words.Contains(value)) return value;
+        if (words.Contains(value))
+            return value;
         throw ApiException.Invalid(Path, $"{Path} is '{Shown(value)}'; expected {string.Join(", ", words!)}.");
     }
 

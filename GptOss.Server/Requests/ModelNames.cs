@@ -31,7 +31,8 @@ internal sealed class ModelNames
     /// <exception cref="ApiException">The name is another model's.</exception>
     internal void Require(Field? model)
     {
-        if (model is { } given && given.String() is { Length: > 0 } name) Require(name);
+        if (model is { } given && given.String() is { Length: > 0 } name)
+            Require(name);
     }
 
     /// <exception cref="ApiException">The name is another model's.</exception>

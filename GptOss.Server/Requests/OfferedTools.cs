@@ -23,8 +23,10 @@ internal sealed class OfferedTools
         foreach (Field tool in tools?.Elements(MostTools) ?? [])
         {
             string type = tool.Required("type").String();
-            if (type == "function") offered.AddFunction(tool.Required("function").Object(), ToolNamespace.FunctionsName);
-            else if (type == "custom") offered.AddCustom((tool["custom"] ?? tool).Object(), ToolNamespace.FunctionsName);
+            if (type == "function")
+                offered.AddFunction(tool.Required("function").Object(), ToolNamespace.FunctionsName);
+            else if (type == "custom")
+                offered.AddCustom((tool["custom"] ?? tool).Object(), ToolNamespace.FunctionsName);
             // Every other type is left out, never refused: clients send tools of their own with every request.
         }
 
@@ -43,7 +45,8 @@ internal sealed class OfferedTools
                 string space = Name(tool.Required("name"));
                 foreach (Field inner in tool["tools"]?.Elements(MostTools) ?? [])
                 {
-                    if (inner.Required("type").String() == "function") offered.AddFunction(inner, space);
+                    if (inner.Required("type").String() == "function")
+                        offered.AddFunction(inner, space);
                 }
             }
             else
@@ -108,7 +111,8 @@ internal sealed class OfferedTools
     {
         if (!_paths.TryAdd(function.Recipient, path))
             throw ApiException.Invalid($"{path}.name", $"Two tools are named {function.Name}.");
-        if (_functions.Count == MostTools) throw ApiException.Invalid("tools", $"There are more than {MostTools} tools.");
+        if (_functions.Count == MostTools)
+            throw ApiException.Invalid("tools", $"There are more than {MostTools} tools.");
         _functions.Add(function);
     }
 

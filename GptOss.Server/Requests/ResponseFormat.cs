@@ -17,7 +17,8 @@ internal sealed record ResponseFormat(TurnFormat Format, string Path)
 
     private static ResponseFormat? Read(Field? format, Field? body)
     {
-        if (format is not { } given) return null;
+        if (format is not { } given)
+            return null;
         Field type = given.Required("type");
         switch (type.OneOf("text", "json_object", "json_schema"))
         {
@@ -29,7 +30,8 @@ internal sealed record ResponseFormat(TurnFormat Format, string Path)
                 Field schema = body ?? throw ApiException.Missing($"{given.Path}.json_schema");
                 string name = schema["name"]?.String() ?? "response";
                 Field value = schema["schema"] ?? throw ApiException.Missing($"{schema.Path}.schema");
-                if (!value.IsObject && value.Value.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) throw value.WrongType("a JSON Schema");
+                if (!value.IsObject && value.Value.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+                    throw value.WrongType("a JSON Schema");
                 return new ResponseFormat(new TurnFormat(name, schema["description"]?.String(), value.Value), value.Path);
         }
     }

@@ -39,7 +39,8 @@ internal static class SamplingFields
     /// <summary>A string or a list of strings; empty strings are refused, since they would stop at once.</summary>
     internal static IReadOnlyList<string> Stops(Field? stop)
     {
-        if (stop is not { } given) return [];
+        if (stop is not { } given)
+            return [];
         Field[] all = given.IsString ? [given] : [.. given.Elements(MostStops)];
         return [.. all.Select(Stop)];
     }

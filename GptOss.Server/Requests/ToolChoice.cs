@@ -14,7 +14,8 @@ internal sealed record ToolChoice(CallMode Mode, IReadOnlyList<TurnFunction> All
     /// <exception cref="ApiException">It names a function that is not offered, or demands a call where none can be made.</exception>
     internal static ToolChoice Read(Field? choice, OfferedTools offered)
     {
-        if (choice is not { } given) return new ToolChoice(CallMode.Auto, offered.Functions);
+        if (choice is not { } given)
+            return new ToolChoice(CallMode.Auto, offered.Functions);
         ToolChoice read = given.IsString ? OfWord(given, offered.Functions) : OfObject(given.Object(), offered);
         if (read.Mode == CallMode.Required && read.Allowed.Count == 0)
             throw ApiException.Invalid(Param, "tool_choice demands a call, but the request offers no function.");

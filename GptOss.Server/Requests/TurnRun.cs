@@ -24,10 +24,11 @@ internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, 
     /// <summary>The steps of all answers, as they come.</summary>
     internal async IAsyncEnumerable<TurnStep> StepsAsync([EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        var ended = new bool[_readers.Length];
+        bool[] ended = new bool[_readers.Length];
         await foreach (ServedToken token in generation.ReadAsync(cancellation))
         {
-            if (ended[token.Choice]) continue;                                   // a token that was under way when its stop text appeared
+            if (ended[token.Choice])
+                continue;                                   // a token that was under way when its stop text appeared
             _completion++;
             _meter.Token(generation.QueueTime);
             TurnReader reader = _readers[token.Choice];
@@ -46,14 +47,15 @@ internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, 
                 TurnEvent[] before = [.. events];                                // the reader's list is its own: the next call changes it
                 events = [.. before, .. reader.End()];
             }
-
-            if (events.Count > 0 || finish is not null) yield return new TurnStep(token.Choice, events, finish);
+            if (events.Count > 0 || finish is not null)
+                yield return new TurnStep(token.Choice, events, finish);
         }
     }
 
     public ValueTask DisposeAsync()
     {
-        if (!_isMeasured) _meter.End(Usage);
+        if (!_isMeasured)
+            _meter.End(Usage);
         _isMeasured = true;
         return generation.DisposeAsync();
     }

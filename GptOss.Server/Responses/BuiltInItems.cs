@@ -12,7 +12,8 @@ internal static class BuiltInItems
     internal static void AddInput(ConversationBuilder conversation, Field item, string type)
     {
         Field[] outputs = [.. item["outputs"]?.Elements() ?? []];
-        if (outputs.Length == 0) return;
+        if (outputs.Length == 0)
+            return;
         (string recipient, string input, string channel) = type == "code_interpreter_call"
             ? ("python", item["code"]?.String() ?? "", "analysis") : Browser(item["action"]);
         conversation.Add(new Message(Role.Assistant, input)

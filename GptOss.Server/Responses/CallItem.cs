@@ -34,8 +34,10 @@ internal sealed class CallItem : OutputItem
     internal override JsonObject End(bool isWhole)
     {
         string text = Text.ToString();
-        if (_isCustom) Say("custom_tool_call_input.done", new JsonObject { ["input"] = text });
-        else Say("function_call_arguments.done", new JsonObject { ["arguments"] = text, ["name"] = _name });
+        if (_isCustom)
+            Say("custom_tool_call_input.done", new JsonObject { ["input"] = text });
+        else
+            Say("function_call_arguments.done", new JsonObject { ["arguments"] = text, ["name"] = _name });
         return Done(Item(text, Status(isWhole)));
     }
 
@@ -45,7 +47,8 @@ internal sealed class CallItem : OutputItem
         {
             ["id"] = Id, ["type"] = _isCustom ? "custom_tool_call" : "function_call", ["call_id"] = _callId, ["name"] = _name,
         };
-        if (_namespace is not null) item["namespace"] = _namespace;
+        if (_namespace is not null)
+            item["namespace"] = _namespace;
         item[_isCustom ? "input" : "arguments"] = input;
         item["status"] = status;
         return item;

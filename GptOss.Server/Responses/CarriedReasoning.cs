@@ -16,7 +16,8 @@ internal static class CarriedReasoning
     /// <summary>The text; null for another server's content, which is ignored.</summary>
     internal static string? Decode(string carried)
     {
-        if (!carried.StartsWith(Version, StringComparison.Ordinal)) return null;
+        if (!carried.StartsWith(Version, StringComparison.Ordinal))
+            return null;
         try
         {
             return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Base64Url.DecodeFromChars(carried.AsSpan(Version.Length)));

@@ -20,9 +20,10 @@ internal static class InputItems
             conversation.AddUser(input.String());
             return;
         }
-
-        if (!input.IsArray) throw input.WrongType("a string or a list of items");
-        foreach (Field item in input.Elements(MostItems)) Add(conversation, item.Object(), stored);
+        if (!input.IsArray)
+            throw input.WrongType("a string or a list of items");
+        foreach (Field item in input.Elements(MostItems))
+            Add(conversation, item.Object(), stored);
     }
 
     /// <summary>Adds one item.</summary>
@@ -84,7 +85,9 @@ internal static class InputItems
 
     private static void AddReasoning(ConversationBuilder conversation, Field item)
     {
-        if (item["content"] is { IsArray: true } content && content.Elements().Any()) conversation.AddReasoning(ContentParts.Text(content));
-        else if (item["encrypted_content"] is { IsString: true } hidden && CarriedReasoning.Decode(hidden.String()) is { } text) conversation.AddReasoning(text);
+        if (item["content"] is { IsArray: true } content && content.Elements().Any())
+            conversation.AddReasoning(ContentParts.Text(content));
+        else if (item["encrypted_content"] is { IsString: true } hidden && CarriedReasoning.Decode(hidden.String()) is { } text)
+            conversation.AddReasoning(text);
     }
 }

@@ -11,7 +11,8 @@ internal static class JsonItems
     /// <summary>The items of an input; a string is one user message.</summary>
     internal static IReadOnlyList<JsonElement> WithIds(Field input)
     {
-        if (input.IsString) return [Element(UserMessage(input.String()))];
+        if (input.IsString)
+            return [Element(UserMessage(input.String()))];
         return [.. input.Elements().Select(item => Element(WithId((JsonObject)JsonNode.Parse(item.Value.GetRawText())!)))];
     }
 
@@ -27,7 +28,8 @@ internal static class JsonItems
     private static JsonObject WithId(JsonObject item)
     {
         item["type"] ??= "message";
-        if (item["id"] is null) item["id"] = Ids.New(Prefix(item["type"]!.GetValue<string>()));
+        if (item["id"] is null)
+            item["id"] = Ids.New(Prefix(item["type"]!.GetValue<string>()));
         return item;
     }
 

@@ -27,12 +27,14 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
 
     public void Add(string owner, StoredResponse response)
     {
-        if (response.Bytes > maxBytes || maxResponses == 0) return;
+        if (response.Bytes > maxBytes || maxResponses == 0)
+            return;
         lock (_gate)
         {
             _byId[(owner, response.Id)] = _byUse.AddFirst(new Kept(owner, response, clock.GetUtcNow()));
             _bytes += response.Bytes;
-            while (_byId.Count > maxResponses || _bytes > maxBytes) Remove(_byUse.Last!);
+            while (_byId.Count > maxResponses || _bytes > maxBytes)
+                Remove(_byUse.Last!);
         }
     }
 
@@ -40,7 +42,8 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
     {
         lock (_gate)
         {
-            if (!_byId.TryGetValue((owner, id), out LinkedListNode<Kept>? node)) return null;
+            if (!_byId.TryGetValue((owner, id), out LinkedListNode<Kept>? node))
+                return null;
             if (clock.GetUtcNow() - node.Value.Since > maxAge)
             {
                 Remove(node);
@@ -57,7 +60,8 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
     {
         lock (_gate)
         {
-            if (!_byId.TryGetValue((owner, id), out LinkedListNode<Kept>? node)) return false;
+            if (!_byId.TryGetValue((owner, id), out LinkedListNode<Kept>? node))
+                return false;
             Remove(node);
             return true;
         }
@@ -69,10 +73,12 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
         {
             foreach (Kept kept in _byUse)
             {
-                if (kept.Owner != owner || clock.GetUtcNow() - kept.Since > maxAge) continue;
+                if (kept.Owner != owner || clock.GetUtcNow() - kept.Since > maxAge)
+                    continue;
                 foreach (JsonElement item in kept.Response.Context.Items())
                 {
-                    if (item.TryGetProperty("id", out JsonElement itsId) && itsId.ValueKind == JsonValueKind.String && itsId.ValueEquals(id)) return item;
+                    if (item.TryGetProperty("id", out JsonElement itsId) && itsId.ValueKind == JsonValueKind.String && itsId.ValueEquals(id))
+                        return item;
                 }
             }
 

@@ -35,7 +35,8 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
     {
         _events.Add("response.created", new JsonObject { ["response"] = answer.InProgress() });
         _events.Add("response.in_progress", new JsonObject { ["response"] = answer.InProgress() });
-        foreach (ResponseEvent happened in _events.Take()) yield return happened;
+        foreach (ResponseEvent happened in _events.Take())
+            yield return happened;
 
         FinishReason finish = FinishReason.Stop;
         while (true)
@@ -43,16 +44,20 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
             var written = new List<Message>();
             await foreach (TurnStep step in _run!.StepsAsync(cancellation))
             {
-                foreach (TurnEvent happened in step.Events) Take(happened, written);
-                foreach (ResponseEvent happened in _events.Take()) yield return happened;
+                foreach (TurnEvent happened in step.Events)
+                    Take(happened, written);
+                foreach (ResponseEvent happened in _events.Take())
+                    yield return happened;
                 finish = step.Finish ?? finish;
             }
 
             _usage = Sum(_usage, _run.Usage);
-            if (finish != FinishReason.Stop || written is not [.., { Recipient: { } recipient } call] || service.BuiltInTool(recipient, request) is not { } tool) break;
+            if (finish != FinishReason.Stop || written is not [.., { Recipient: { } recipient } call] || service.BuiltInTool(recipient, request) is not { } tool)
+                break;
             IEnumerable<Message> answers = await AnswerCallAsync(tool, call, cancellation);
             _turn = _turn with { Turn = _turn.Turn with { Messages = [.. _turn.Turn.Messages, .. written, .. answers] }, MaxTokens = Left() };
-            foreach (ResponseEvent happened in _events.Take()) yield return happened;
+            foreach (ResponseEvent happened in _events.Take())
+                yield return happened;
             if (_turn.MaxTokens == 0)
             {
                 finish = FinishReason.Length;
@@ -66,7 +71,8 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
         bool isCut = finish == FinishReason.Length;
         Final = answer.Ended((JsonArray)_output.DeepClone(), _usage, isCut);
         _events.Add(isCut ? "response.incomplete" : "response.completed", new JsonObject { ["response"] = Final.DeepClone() });
-        foreach (ResponseEvent happened in _events.Take()) yield return happened;
+        foreach (ResponseEvent happened in _events.Take())
+            yield return happened;
     }
 
     /// <summary>The event of a response that could not be finished.</summary>
@@ -96,7 +102,8 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
                 break;
             case MessageEnded ended:
                 written.Add(ended.Message);
-                if (_open is not null) _output.Add((JsonNode)_open.End(ended.IsWhole));
+                if (_open is not null)
+                    _output.Add((JsonNode)_open.End(ended.IsWhole));
                 _open = null;
                 break;
         }

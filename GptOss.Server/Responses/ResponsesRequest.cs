@@ -51,22 +51,24 @@ internal sealed record ResponsesRequest
         Field input = request.Required("input");
         StoredContext? before = null;
         var conversation = new ConversationBuilder();
-        if (request["instructions"] is { } instructions) conversation.AddInstructions(ContentParts.Text(instructions));
+        if (request["instructions"] is { } instructions)
+            conversation.AddInstructions(ContentParts.Text(instructions));
         Field? Stored(string id) => service.Store.FindItem(owner, id) is { } item ? new Field(item, "item_reference") : null;
         if (request["previous_response_id"] is { } previous)
         {
             before = service.Store.Find(owner, previous.String())?.Context ?? throw new ApiException(400, "previous_response_not_found",
                 $"There is no stored response with the id '{Field.Shown(previous.String())}'.", previous.Path);
-            foreach (JsonElement item in before.Items()) InputItems.Add(conversation, new Field(item, "previous_response_id"), Stored);
+            foreach (JsonElement item in before.Items())
+                InputItems.Add(conversation, new Field(item, "previous_response_id"), Stored);
         }
 
         InputItems.Read(conversation, input, Stored);
-        OfferedTools tools = OfferedTools.OfResponses(request["tools"]);
+        var tools = OfferedTools.OfResponses(request["tools"]);
         Field? reasoning = request["reasoning"]?.Object();
         RequireStrings(request["metadata"]);
         var include = request["include"]?.Elements().Select(word => word.String()).ToHashSet() ?? [];
-        ToolChoice choice = ToolChoice.Read(request["tool_choice"], tools);
-        ResponseFormat? format = ResponseFormat.OfResponses(request["text"]?.Object());
+        var choice = ToolChoice.Read(request["tool_choice"], tools);
+        var format = ResponseFormat.OfResponses(request["text"]?.Object());
         return new ResponsesRequest
         {
             Turn = new TurnRequest
@@ -107,15 +109,18 @@ internal sealed record ResponsesRequest
 
     private static void RequireStrings(Field? metadata)
     {
-        foreach ((string _, Field value) in metadata?.Members() ?? []) value.String();
+        foreach ((string _, Field value) in metadata?.Members() ?? [])
+            value.String();
     }
 
     private static void RefuseUnsupported(Field request)
     {
-        if (request["background"]?.Boolean() is true) throw ApiException.Unsupported("background", "background responses are not offered; stream instead.");
+        if (request["background"]?.Boolean() is true)
+            throw ApiException.Unsupported("background", "background responses are not offered; stream instead.");
         foreach (string name in (string[])["conversation", "prompt"])
         {
-            if (request[name] is not null) throw ApiException.Unsupported(name, $"{name} is not offered; send the items as input, or previous_response_id.");
+            if (request[name] is not null)
+                throw ApiException.Unsupported(name, $"{name} is not offered; send the items as input, or previous_response_id.");
         }
     }
 }

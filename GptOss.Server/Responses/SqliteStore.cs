@@ -69,7 +69,8 @@ internal sealed class SqliteStore : IResponseStore
         lock (_gate)
         {
             using SqliteCommand find = Command("SELECT body FROM responses WHERE id = $0 AND owner = $1 AND hidden = 0", id, owner);
-            if (find.ExecuteScalar() is not string body || Context(id) is not { } context) return null;
+            if (find.ExecuteScalar() is not string body || Context(id) is not { } context)
+                return null;
             Run("UPDATE responses SET used = $0 WHERE id = $1", Now(), id);
             return new StoredResponse(id, JsonElement.Parse(body), context);
         }
@@ -115,13 +116,15 @@ internal sealed class SqliteStore : IResponseStore
         {
             using SqliteCommand read = Command("SELECT before_id, input, output FROM responses WHERE id = $0", at);
             using SqliteDataReader row = read.ExecuteReader();
-            if (!row.Read()) return null;
+            if (!row.Read())
+                return null;
             rows.Push((at, row.GetString(1), row.GetString(2)));
             at = row.IsDBNull(0) ? null : row.GetString(0);
         }
 
         StoredContext? context = null;
-        foreach ((string rowId, string input, string output) in rows) context = new StoredContext(rowId, context, Elements(input), Elements(output));
+        foreach ((string rowId, string input, string output) in rows)
+            context = new StoredContext(rowId, context, Elements(input), Elements(output));
         return context;
     }
 
@@ -143,7 +146,8 @@ internal sealed class SqliteStore : IResponseStore
     {
         SqliteCommand command = _connection.CreateCommand();
         command.CommandText = sql;
-        for (int i = 0; i < values.Length; i++) command.Parameters.AddWithValue($"${i}", values[i] ?? DBNull.Value);
+        for (int i = 0; i < values.Length; i++)
+            command.Parameters.AddWithValue($"${i}", values[i] ?? DBNull.Value);
         return command;
     }
 

@@ -24,7 +24,8 @@ internal sealed record StoredContext(string Id, StoredContext? Before, IReadOnly
     private IEnumerable<StoredContext> Chain()
     {
         var chain = new Stack<StoredContext>();
-        for (StoredContext? context = this; context is not null; context = context.Before) chain.Push(context);
+        for (StoredContext? context = this; context is not null; context = context.Before)
+            chain.Push(context);
         return chain;
     }
 }

@@ -27,9 +27,11 @@ internal sealed class PatchFolder
     internal string? Read(string path)
     {
         string full = Resolve(path);
-        if (!File.Exists(full)) return null;
+        if (!File.Exists(full))
+            return null;
         // Reading a pipe would wait for a writer.
-        if (!OutputTarget.IsRegularFile(full)) throw new PatchException($"{path}: a pipe, a socket or a device; expected a file.");
+        if (!OutputTarget.IsRegularFile(full))
+            throw new PatchException($"{path}: a pipe, a socket or a device; expected a file.");
         try
         {
             return Utf8.GetString(File.ReadAllBytes(full));

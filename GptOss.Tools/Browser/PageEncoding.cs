@@ -36,19 +36,24 @@ internal static partial class PageEncoding
 
     private static (string Text, string? Notice) Decode(ReadOnlySpan<byte> bytes, string? header, bool looksInside)
     {
-        if (bytes.StartsWith("\uFEFF"u8)) return WithNotice(Encoding.UTF8.GetString(bytes[3..]), "UTF-8");
-        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE])) return WithNotice(Encoding.Unicode.GetString(bytes[2..]), "UTF-16");
-        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF])) return WithNotice(Encoding.BigEndianUnicode.GetString(bytes[2..]), "UTF-16");
+        if (bytes.StartsWith("\uFEFF"u8))
+            return WithNotice(Encoding.UTF8.GetString(bytes[3..]), "UTF-8");
+        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]))
+            return WithNotice(Encoding.Unicode.GetString(bytes[2..]), "UTF-16");
+        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]))
+            return WithNotice(Encoding.BigEndianUnicode.GetString(bytes[2..]), "UTF-16");
 
         string? label = header?.Trim(' ', '"', '\''), unknown = null;
         if (label is { Length: > 0 })
         {
-            if (Named(label, isInside: false) is { } found) return WithNotice(found.GetString(bytes), label);
+            if (Named(label, isInside: false) is { } found)
+                return WithNotice(found.GetString(bytes), label);
             unknown = label;
         }
         if (looksInside && Declared(Encoding.Latin1.GetString(bytes[..Math.Min(bytes.Length, PrescanBytes)])) is { } declared)
         {
-            if (Named(declared, isInside: true) is { } found) return WithNotice(found.GetString(bytes), declared);
+            if (Named(declared, isInside: true) is { } found)
+                return WithNotice(found.GetString(bytes), declared);
             unknown ??= declared;
         }
         if (unknown is not null)
@@ -74,16 +79,20 @@ internal static partial class PageEncoding
     /// <summary>The label that the document itself gives: in its XML declaration, or the first <c>meta</c> that has one.</summary>
     private static string? Declared(string start)
     {
-        if (XmlDeclaration().Match(start) is { Success: true } xml && xml.Groups["label"] is { Success: true } inXml) return inXml.Value;
+        if (XmlDeclaration().Match(start) is { Success: true } xml && xml.Groups["label"] is { Success: true } inXml)
+            return inXml.Value;
         foreach (Match meta in MetaTag().Matches(Comment().Replace(start, "")))
         {
             Dictionary<string, string> attributes = [];
             foreach (Match attribute in Attribute().Matches(meta.Value))
                 attributes.TryAdd(attribute.Groups["name"].Value.ToLowerInvariant(), attribute.Groups["value"].Value.Trim('"', '\'', ' '));
-            if (attributes.TryGetValue("charset", out string? charset)) return charset;
+            if (attributes.TryGetValue("charset", out string? charset))
+                return charset;
             if (attributes.TryGetValue("http-equiv", out string? equivalent) && equivalent.Equals("content-type", StringComparison.OrdinalIgnoreCase)
                 && attributes.TryGetValue("content", out string? content) && ContentCharset().Match(content) is { Success: true } inContent)
+            {
                 return inContent.Groups["label"].Value;
+            }
         }
         return null;
     }

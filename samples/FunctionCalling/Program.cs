@@ -4,7 +4,7 @@ using GptOss.Reference.Serving;
 using Microsoft.Extensions.AI;
 
 string folder = args is [var given, ..] ? given : "testdata/tiny-gpt-oss";
-await using ServedModel model = ServedModel.Load(folder);
+await using var model = ServedModel.Load(folder);
 using IChatClient client = new GptOssChatClient(model, "tiny-gpt-oss", date: new DateOnly(2026, 11, 24)).AsBuilder().UseFunctionInvocation().Build();
 
 [Description("Gets the current weather in the provided location.")]

@@ -3,7 +3,7 @@ using GptOss.Reference.Serving;
 using Microsoft.Extensions.AI;
 
 string folder = args is [var given, ..] ? given : "testdata/tiny-gpt-oss";
-await using ServedModel model = ServedModel.Load(folder);
+await using var model = ServedModel.Load(folder);
 using IChatClient client = new GptOssChatClient(model, "tiny-gpt-oss", date: new DateOnly(2026, 11, 24));
 ChatResponse<City> response = await client.GetResponseAsync<City>("What is the capital of Norway?", new ChatOptions { Temperature = 0 });
 Console.WriteLine(response.Result.Country.Length <= 20 && response.Result.Name.Length <= 20 ? "a city, as the schema says" : response.Text);

@@ -260,8 +260,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     {
         using Transformer mistaken = shared.Model.With(Defect.Find(name)!.In(new(layer) { Heads = (head, head + 1) })!.Variant);
         int[] ids = [.. shared.Pack.Ids];
-        using Dump dump = Dump.Of(Tracer.Record(mistaken, ids, cancellation: Cancellation), ids, mistaken.Config);
-        DumpedLogits rows = DumpedLogits.OfStages(dump, mistaken.Config.VocabSize, ids);
+        using var dump = Dump.Of(Tracer.Record(mistaken, ids, cancellation: Cancellation), ids, mistaken.Config);
+        var rows = DumpedLogits.OfStages(dump, mistaken.Config.VocabSize, ids);
         DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, rows, firstWrong: () => WrongStage.Find(shared.Model, dump, ids, rows.Positions, Cancellation), cancellation: Cancellation);
         Assert.Equal(($"{name} in layer {layer}, head {head}", Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
         Assert.Equal($"block.{layer}.attn.heads", diagnosis.FirstWrongStage!.Stage);

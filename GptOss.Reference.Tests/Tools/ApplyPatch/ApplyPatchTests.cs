@@ -194,7 +194,8 @@ public class ApplyPatchTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");
         using var folder = new TemporaryFolder();
-        using (var made = System.Diagnostics.Process.Start("mkfifo", [folder.File("p")])) made.WaitForExit();
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [folder.File("p")]))
+            made.WaitForExit();
         string[] patches = [PatchOf("*** Update File: p", "@@", "+x"), PatchOf("*** Delete File: p")];
         foreach (string patch in patches)
         {

@@ -30,7 +30,8 @@ public class BrowserBackendTests
     public async Task A_page_beyond_the_limit_is_refused()
     {
         using var folder = new TemporaryFolder();
-        using (FileStream file = File.Create(folder.File("a.txt"))) file.SetLength((16 << 20) + 1);
+        using (FileStream file = File.Create(folder.File("a.txt")))
+            file.SetLength((16 << 20) + 1);
         Assert.Equal(
             "The page is larger than 16777216 bytes.",
             (await Assert.ThrowsAsync<BrowserException>(() => new FolderPages(folder.Path).FetchAsync("a.txt", CancellationToken.None))).Message);
@@ -44,7 +45,8 @@ public class BrowserBackendTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");
         using var folder = new TemporaryFolder();
-        using (var made = System.Diagnostics.Process.Start("mkfifo", [folder.File("p.html")])) await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [folder.File("p.html")]))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
         folder.Write("a.html", "<p>rust</p>");
         var browser = new SimpleBrowser(new FolderPages(folder.Path));
         Assert.Contains("【0†", await browser.Call("search", "{\"query\": \"rust\"}"));

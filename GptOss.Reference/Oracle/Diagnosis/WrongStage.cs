@@ -34,7 +34,7 @@ public static class WrongStage
         int step = (int)(1 + values / MostValues);
         int[] kept = [.. positions.Where((_, row) => (positions.Count - 1 - row) % step == 0)];        // the last one always
         Trace trace = Tracer.Record(model, ids, kept, wanted, new(), cancellation);
-        using Dump sound = Dump.Of(trace, ids.ToArray(), model.Config);
+        using var sound = Dump.Of(trace, ids.ToArray(), model.Config);
         var options = new DiffOptions { Precision = model.Precision, Config = model.Config, Positions = new(kept) };
         Dump candidate = dump.Positions is null && positions.Count != ids.Length ? dump.At(positions) : dump;
         return TraceDiff.Compare(sound, candidate, options, cancellation).FirstOverBudget;
