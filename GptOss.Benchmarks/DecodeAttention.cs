@@ -39,5 +39,6 @@ public class DecodeAttention : KernelBenchmark, IWork
     /// <summary>Scores, softmax with the sink, mix.</summary>
     [Benchmark]
     public void Attend() => Kernels.Attend(
-        _rows, new(_q.Span, 1, Heads * HeadDim, Heads * HeadDim), _sinks, KeyValueHeads, HeadDim, null, new(_output.Span, 1, Heads * HeadDim, Heads * HeadDim));
+        _rows, new(_q.Span, 1, Heads * HeadDim, Heads * HeadDim), _sinks, KeyValueHeads, HeadDim, null,
+        new(_output.Span, 1, Heads * HeadDim, Heads * HeadDim));
 }

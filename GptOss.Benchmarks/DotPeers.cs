@@ -6,7 +6,10 @@ using GptOss.Reference.Numerics.Formats;
 
 namespace GptOss.Benchmarks;
 
-/// <summary>What does the fixed order cost against a library that may add in any order? 64 dot products of 2880 numbers out of the L2 cache; compare at one thread.</summary>
+/// <summary>
+/// What does the fixed order cost against a library that may add in any order? 64 dot products of 2880 numbers out of the L2 cache; compare at one
+/// thread.
+/// </summary>
 public class DotPeers : KernelBenchmark, IWork
 {
     private const int Rows = 64;

@@ -12,8 +12,9 @@ public class OpenCheckpoint
     /// <summary>Writes a checkpoint with as many tensors as the 20b.</summary>
     [GlobalSetup]
     public void Setup() => SyntheticCheckpoint.Write(_folder, """
-        { "num_hidden_layers": 24, "num_experts": 32, "experts_per_token": 4, "vocab_size": 512, "hidden_size": 64, "intermediate_size": 64, "swiglu_limit": 7.0,
-          "head_dim": 64, "num_attention_heads": 8, "num_key_value_heads": 2, "sliding_window": 128, "initial_context_length": 4096, "rope_theta": 150000.0,
+        { "num_hidden_layers": 24, "num_experts": 32, "experts_per_token": 4, "vocab_size": 512, "hidden_size": 64, "intermediate_size": 64,
+          "swiglu_limit": 7.0, "head_dim": 64, "num_attention_heads": 8, "num_key_value_heads": 2, "sliding_window": 128,
+          "initial_context_length": 4096, "rope_theta": 150000.0,
           "rope_scaling_factor": 32.0, "rope_ntk_alpha": 1.0, "rope_ntk_beta": 32.0 }
         """, seed: 1, force: true);
 

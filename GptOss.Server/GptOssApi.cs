@@ -42,7 +42,10 @@ internal sealed partial class GptOssApi
         context.Response.OnStarting(() =>
         {
             if (context.Response.ContentType?.StartsWith("text/event-stream", StringComparison.Ordinal) != true)
-                context.Response.Headers["openai-processing-ms"] = ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            {
+                context.Response.Headers["openai-processing-ms"] =
+                    ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            }
             return Task.CompletedTask;
         });
 
@@ -57,7 +60,8 @@ internal sealed partial class GptOssApi
         }
         finally
         {
-            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode, Stopwatch.GetElapsedTime(begin).TotalSeconds);
+            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode,
+                Stopwatch.GetElapsedTime(begin).TotalSeconds);
         }
     }
 

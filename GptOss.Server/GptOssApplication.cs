@@ -23,7 +23,8 @@ public sealed class GptOssApplication : IAsyncDisposable
     /// <param name="options">What the server does.</param>
     /// <param name="tools">Tools of its own that requests may ask for.</param>
     /// <exception cref="ServerOptionsException">The address cannot be listened on.</exception>
-    public static async Task<GptOssApplication> StartAsync(ServedModelHost model, string host, int port, ServerOptions options, IReadOnlyList<ITool> tools)
+    public static async Task<GptOssApplication> StartAsync(ServedModelHost model, string host, int port, ServerOptions options,
+        IReadOnlyList<ITool> tools)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(host);
@@ -42,7 +43,8 @@ public sealed class GptOssApplication : IAsyncDisposable
         {
             await web.StartAsync();
         }
-        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException or FormatException or InvalidOperationException)
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException or FormatException
+            or InvalidOperationException)
         {
             await application.DisposeAsync();
             throw new ServerOptionsException($"Cannot listen on {host}:{port}: {exception.Message}");

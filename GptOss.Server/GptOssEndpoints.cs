@@ -12,7 +12,8 @@ public static class GptOssEndpoints
     /// <param name="endpoints">The application's routes.</param>
     /// <param name="options">What the server does.</param>
     /// <param name="tools">Tools of its own that Responses requests may ask for.</param>
-    public static IEndpointConventionBuilder MapGptOss(this IEndpointRouteBuilder endpoints, ServerOptions? options = null, IReadOnlyList<ITool>? tools = null)
+    public static IEndpointConventionBuilder MapGptOss(this IEndpointRouteBuilder endpoints, ServerOptions? options = null,
+        IReadOnlyList<ITool>? tools = null)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ServedModelHost host = endpoints.ServiceProvider.GetRequiredService<ServedModelHost>();

@@ -93,7 +93,8 @@ internal sealed class ModelService : IDisposable
     internal bool HasBuiltIn(string type) => ToolOf(type) is not null;
 
     /// <summary>The server's own tool that a call is for, if the request asked for it; null for the client's functions.</summary>
-    internal ITool? BuiltInTool(string recipient, ResponsesRequest request) => request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
+    internal ITool? BuiltInTool(string recipient, ResponsesRequest request) =>
+        request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
 
     /// <summary>Answers a call; whatever goes wrong is an answer to the model.</summary>
     internal async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(ITool tool, Message call, CancellationToken cancellation)

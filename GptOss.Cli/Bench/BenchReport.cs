@@ -54,9 +54,12 @@ internal static class BenchReport
             ]);
         }
         int repeats = bench.Runs.Count / Math.Max(1, rows.Count - 1);
+        string read = $"{ceilings.ReadBytesPerSecond / 1e9:F1} GB/s over {Text.Short(ceilings.ReadBytes)}";
+        string profile = model.Precision == Precision.Float32 ? "float32" : "bfloat16";
+        string packed = model.BytesSavedByPacking > 0 ? $", {Text.Short(model.BytesSavedByPacking)} a token saved by packing" : "";
         return string.Create(CultureInfo.InvariantCulture, $"""
-            read bandwidth {ceilings.ReadBytesPerSecond / 1e9:F1} GB/s over {Text.Short(ceilings.ReadBytes)}, FMA peak {ceilings.FmaOperationsPerSecond / 1e9:F0} GFLOP/s
-            {model.Threads} threads, width {Arguments.Name(model.Width)}, {(model.Precision == Precision.Float32 ? "float32" : "bfloat16")}{(model.BytesSavedByPacking > 0 ? $", {Text.Short(model.BytesSavedByPacking)} a token saved by packing" : "")}; medians of {repeats}
+            read bandwidth {read}, FMA peak {ceilings.FmaOperationsPerSecond / 1e9:F0} GFLOP/s
+            {model.Threads} threads, width {Arguments.Name(model.Width)}, {profile}{packed}; medians of {repeats}
 
             {Text.Table(rows, 1, 2, 3, 4, 5, 6, 7).TrimEnd()}
 

@@ -97,7 +97,8 @@ internal sealed class ChatCommand
         string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
-        using var model = Transformer.Load(checkpoint, modelOptions with { Preload = parsed.GetValue(_preload), Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
+        using var model = Transformer.Load(checkpoint,
+            modelOptions with { Preload = parsed.GetValue(_preload), Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
         var tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         PromptIds.RequireText(model, tokenizer);
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));

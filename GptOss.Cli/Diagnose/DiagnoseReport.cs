@@ -118,28 +118,34 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
             : $"what remains is {Budgets(best.OverBudget)} times the {profile} budget";
         string[] equals = [.. Diagnosis.Ranking.Where(entry => entry.SameAs == best.Defect.Name).Select(entry => entry.Defect.Name)];
         string doubt = equals.Length == 0 ? "" : $"\nThis dump does not tell it from {string.Join(", ", equals)}.";
-        return $"{best.Defect.Name} explains {Percent(best.Explained)} of the difference; {rest}.{doubt}\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}{FirstWrong()}";
+        return $"{best.Defect.Name} explains {Percent(best.Explained)} of the " +
+            $"difference; {rest}.{doubt}\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}{FirstWrong()}";
     }
 
-    private string FirstWrong() => Diagnosis.FirstWrongStage is { } stage ? $"\nThe first wrong stage is {stage.Stage}, at position {stage.Position}." : "";
+    private string FirstWrong() =>
+        Diagnosis.FirstWrongStage is { } stage ? $"\nThe first wrong stage is {stage.Stage}, at position {stage.Position}." : "";
 
     private string Suggestion()
     {
         if (Prompt is null)
             return "No prompt that was tried shows them: this model cannot make them, or hardly ever.\n";
-        string hidden = Prompt.Hidden.Count == 0 ? "" : $"No prompt that was tried shows {string.Join(", ", Prompt.Hidden.Select(defect => defect.Name))}.\n";
-        return $"A prompt whose last logits show {string.Join(", ", Prompt.Reveals.Select(defect => defect.Name))}:\n[{string.Join(", ", Prompt.Ids)}]\n{hidden}";
+        string hidden =
+            Prompt.Hidden.Count == 0 ? "" : $"No prompt that was tried shows {string.Join(", ", Prompt.Hidden.Select(defect => defect.Name))}.\n";
+        return $"A prompt whose last logits " +
+            $"show {string.Join(", ", Prompt.Reveals.Select(defect => defect.Name))}:\n[{string.Join(", ", Prompt.Ids)}]\n{hidden}";
     }
 
     private static string Name(Precision precision) => precision == Precision.Bfloat16 ? "bfloat16" : "float32";
 
     private static string Percent(double share) => share > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %") : "nothing";
 
-    private static string Number(double value) => value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "no number";
+    private static string Number(double value) =>
+        value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "no number";
 
     private static string Position(int? position) => position?.ToString(CultureInfo.InvariantCulture) ?? "";
 
-    private static string Budgets(double times) => double.IsFinite(times) ? times.ToString(times < 100 ? "0.00" : "0.0e+0", CultureInfo.InvariantCulture) : "infinite";
+    private static string Budgets(double times) =>
+        double.IsFinite(times) ? times.ToString(times < 100 ? "0.00" : "0.0e+0", CultureInfo.InvariantCulture) : "infinite";
 
     private static void WritePosition(Utf8JsonWriter json, int? position)
     {

@@ -79,7 +79,8 @@ internal sealed class DiffCommand
         var options = new DiffCommand();
         var command = new Command("diff", "Compares two traces or dumps stage by stage and says where B first leaves A, the reference.")
         {
-            options._reference, options._candidate, options._logprobs, options._chosen, options._map, options._positions, options._stages, options._budget,
+            options._reference, options._candidate, options._logprobs, options._chosen, options._map, options._positions, options._stages,
+            options._budget,
             options._model, options._profile, options._as, options._exact, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));

@@ -27,7 +27,11 @@ internal sealed class ExplainCommand
         HelpName = "N|last",
     };
 
-    private readonly Option<string?> _html = new("--html") { Description = "Writes one page that needs nothing beside it, instead of text.", HelpName = "FILE" };
+    private readonly Option<string?> _html = new("--html")
+    {
+        Description = "Writes one page that needs nothing beside it, instead of text.",
+        HelpName = "FILE",
+    };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
@@ -36,9 +40,11 @@ internal sealed class ExplainCommand
     internal static Command Create(Terminal terminal)
     {
         var options = new ExplainCommand();
-        var command = new Command("explain", "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
+        var command = new Command("explain",
+            "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
         {
-            options._prompt, options._ids, options._model, options._position, options._html, options._json, options._profile, options._threads, options._width,
+            options._prompt, options._ids, options._model, options._position, options._html, options._json, options._profile, options._threads,
+            options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;

@@ -19,11 +19,16 @@ internal static class ExplainText
             to.WriteLine();
             to.WriteLine(Heading(pass, layer));
             foreach (Stage stage in pass.StagesOf(layer))
-                WriteStage(pass, stage, layer is -1 || layer == c.NumHiddenLayers ? -1 : layer, isFirst: layer <= 0 || layer == c.NumHiddenLayers, to);
+            {
+                WriteStage(pass, stage, layer is -1 || layer == c.NumHiddenLayers ? -1 : layer,
+                    isFirst: layer <= 0 || layer == c.NumHiddenLayers, to);
+            }
         }
         to.WriteLine();
         to.WriteLine("The next token");
-        to.Write(Text.Table([.. pass.Next.Select(token => new[] { "  " + pass.TokenText(token.Id), ValueSummary.Percent(Math.Exp(token.LogProbability)) })], 1));
+        to.Write(
+            Text.Table(
+                [.. pass.Next.Select(token => new[] { "  " + pass.TokenText(token.Id), ValueSummary.Percent(Math.Exp(token.LogProbability)) })], 1));
         to.WriteLine();
         to.WriteLine($"Logit lens: final norm and unembedding after every block; the last column is {pass.TokenText(pass.Next[0].Id)}");
         to.Write(Text.Table(
@@ -39,7 +44,8 @@ internal static class ExplainText
 
     /// <summary>Position 7 of 8 tokens, " is", through tiny-gpt-oss in float32.</summary>
     internal static string Title(TokenPass pass) =>
-        $"Position {pass.Position} of {pass.Ids.Length} tokens, {pass.TokenText(pass.Ids[pass.Position])}, through {pass.ModelName} in {pass.Model.Precision.ToString().ToLowerInvariant()}";
+        $"Position {pass.Position} of {pass.Ids.Length} tokens, {pass.TokenText(pass.Ids[pass.Position])}, " +
+            $"through {pass.ModelName} in {pass.Model.Precision.ToString().ToLowerInvariant()}";
 
     /// <summary>What a part of the pass is called: before the layers (−1), a layer, after them.</summary>
     internal static string Heading(TokenPass pass, int layer)
@@ -80,7 +86,10 @@ internal static class ExplainText
         else
             WriteValues(pass.Values[(stage, layer)], sizes, to);
         if (pass.LensOf(stage, layer) is { } lens)
-            to.WriteLine($"    lens: {string.Join(", ", lens.Top.Select(token => $"{pass.TokenText(token.Id)} {ValueSummary.Percent(Math.Exp(token.LogProbability))}"))}");
+        {
+            IEnumerable<string> top = lens.Top.Select(token => $"{pass.TokenText(token.Id)} {ValueSummary.Percent(Math.Exp(token.LogProbability))}");
+            to.WriteLine($"    lens: {string.Join(", ", top)}");
+        }
     }
 
     private static void WriteValues(float[] values, int[] sizes, TextWriter to)

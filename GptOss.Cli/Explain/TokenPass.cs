@@ -127,7 +127,8 @@ internal sealed class TokenPass
 
         public static bool SeesAttention => true;
 
-        public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values) => pass.Values.Add((stage, layer), values[0].ToArray());
+        public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values) =>
+            pass.Values.Add((stage, layer), values[0].ToArray());
 
         public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken) =>
             pass.Chosen[layer] = experts.ToArray();

@@ -127,7 +127,8 @@ internal sealed class GenerateCommand
         int? most = parsed.GetValue(_maxTokens);
         Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
         var progress = new PromptProgress(terminal, ids.Length);
-        GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show, terminal.Cancellation);
+        GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show,
+            terminal.Cancellation);
         progress.End();
         if (answer is not null)
         {
@@ -233,7 +234,9 @@ internal sealed class GenerateCommand
         static string Speed(int tokens, int steps, TimeSpan time)
         {
             string all = string.Create(CultureInfo.InvariantCulture, $"{Text.Count(tokens, "token")} in {time.TotalSeconds:F2} s");
-            return steps == 0 ? all : all + string.Create(CultureInfo.InvariantCulture, $" ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
+            return steps == 0
+                ? all
+                : all + string.Create(CultureInfo.InvariantCulture, $" ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
         }
         int steps = Math.Max(0, result.Ids.Count - 1);             // the first token comes out of the prompt
         string cancelled = result.FinishReason == FinishReason.Cancelled ? ", cancelled" : "";

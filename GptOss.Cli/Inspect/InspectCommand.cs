@@ -30,7 +30,8 @@ internal static partial class InspectCommand
         Option<Precision?> profile = Arguments.Profile();
         var check = new Option<bool>("--check") { Description = "Reads every bfloat16 weight and every MXFP4 scale and refuses NaN and infinities." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
-        var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
+        var command =
+            new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
             model, shape, tensors, context, profile, check, json,
         };

@@ -8,7 +8,8 @@ namespace GptOss.Cli.Inspect;
 /// <summary>The object that <c>inspect --json</c> prints.</summary>
 internal static class InspectJson
 {
-    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, InspectCommand.Checked? numbers) => GenerateJson.Write(json =>
+    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, InspectCommand.Checked? numbers) =>
+        GenerateJson.Write(json =>
     {
         GptOssConfig c = subject.Config;
         json.WriteStartObject();

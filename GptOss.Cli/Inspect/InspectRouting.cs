@@ -25,8 +25,16 @@ internal sealed class InspectRouting
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<string?> _file = new("--file") { Description = "With --routing, reads the text from a UTF-8 text file.", HelpName = "FILE" };
-    private readonly Option<string?> _ids = new("--ids") { Description = "With --routing, reads a JSON array of token ids instead.", HelpName = "FILE" };
+    private readonly Option<string?> _file = new("--file")
+    {
+        Description = "With --routing, reads the text from a UTF-8 text file.",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _ids = new("--ids")
+    {
+        Description = "With --routing, reads a JSON array of token ids instead.",
+        HelpName = "FILE",
+    };
     private readonly Option<string?> _replay = ReplayOption.Create();
     private readonly Option<string?> _html = new("--html")
     {
@@ -51,8 +59,11 @@ internal sealed class InspectRouting
             return true;
         if (parsed.GetValue(_prompt) is not null)
             throw new UsageException("A text is read with --routing only.");
-        if (Array.Find((Option[])[_file, _ids, _replay, _html, _threads, _width], option => parsed.GetResult(option) is { Implicit: false }) is { } option)
+        if (Array.Find((Option[])[_file, _ids, _replay, _html, _threads, _width],
+            option => parsed.GetResult(option) is { Implicit: false }) is { } option)
+        {
             throw new UsageException($"{option.Name} needs --routing.");
+        }
         return false;
     }
 
@@ -72,7 +83,13 @@ internal sealed class InspectRouting
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, model.Config, ids) : null;
         var statistics = new RoutingStatistics(model);
-        var options = new TraceOptions { Positions = [], Routing = statistics.Add, Replay = replay, Progress = TokenProgress.For(terminal, ids.Length) };
+        var options = new TraceOptions
+        {
+            Positions = [],
+            Routing = statistics.Add,
+            Replay = replay,
+            Progress = TokenProgress.For(terminal, ids.Length),
+        };
         Tracer.Run(model, ids, options, terminal.Cancellation);
         ReplayOption.Report(replay, terminal.Error);
 

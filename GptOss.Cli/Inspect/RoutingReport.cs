@@ -22,7 +22,8 @@ internal sealed class RoutingReport
         NearTies = [.. statistics.Layers.Select(layer => layer.NearTies)];
         Margins = [.. statistics.Layers.Select(MarginCounts)];
         Pairs = [.. statistics.Layers.Select(layer => layer.Pairs())];
-        Surprising = [.. Pairs.SelectMany(pairs => pairs).Where(pair => pair.Surprise > statistics.SurpriseOfChance).OrderByDescending(pair => pair.Surprise)];
+        Surprising = [.. Pairs.SelectMany(pairs => pairs).Where(pair => pair.Surprise > statistics.SurpriseOfChance)
+            .OrderByDescending(pair => pair.Surprise)];
         Closest = statistics.Closest(MostListed);
     }
 

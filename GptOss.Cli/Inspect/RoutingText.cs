@@ -30,13 +30,15 @@ internal static class RoutingText
                 ["  layer", "experts", "together", "by chance", "ratio", "surprise"],
                 .. report.Surprising.Take(MostListed).Select(pair => new[]
                 {
-                    $"  {pair.Layer}", $"{pair.A} {pair.B}", S($"{pair.Together:N0}"), S($"{pair.Expected:N1}"), S($"{pair.Ratio:F2}"), S($"{pair.Surprise:F1}"),
+                    $"  {pair.Layer}", $"{pair.A} {pair.B}", S($"{pair.Together:N0}"), S($"{pair.Expected:N1}"), S($"{pair.Ratio:F2}"),
+                    S($"{pair.Surprise:F1}"),
                 }),
             ], 0, 1, 2, 3, 4, 5).TrimEnd('\n'));
         }
         to.WriteLine();
         long choices = report.Statistics.Choices;
-        to.WriteLine(S($"Near-ties, within the router's budget: {report.AllNearTies:N0} of {choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, choices):F3} %)"));
+        to.WriteLine(S($"Near-ties, within the router's " +
+            $"budget: {report.AllNearTies:N0} of {choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, choices):F3} %)"));
         if (report.Closest.Count == 0)
             return;
         to.Write(Text.Table(
@@ -44,7 +46,8 @@ internal static class RoutingText
             ["  budgets", "margin/rms", "layer", "position", "chosen", "next", "token"],
             .. report.Closest.Take(MostListed).Select(choice => new[]
             {
-                "  " + Short(choice.Budgets), Short(choice.Relative), S($"{choice.Layer}"), S($"{choice.Position}"), S($"{choice.Chosen}"), S($"{choice.RunnerUp}"),
+                "  " + Short(choice.Budgets), Short(choice.Relative), S($"{choice.Layer}"), S($"{choice.Position}"), S($"{choice.Chosen}"),
+                S($"{choice.RunnerUp}"),
                 TextInput.Quoted(report.TokenText(choice.Id)),
             }),
         ], 0, 1, 2, 3, 4, 5));
@@ -56,7 +59,8 @@ internal static class RoutingText
         + $"{report.Config.ExpertsPerToken} for each token, {report.Profile}");
 
     /// <summary>Three digits, whatever the size: 0.0127, 2.66e-6, 3.66e3.</summary>
-    internal static string Short(double value) => value.ToString(Math.Abs(value) is 0 or (>= 1e-3 and < 999.5) ? "G3" : "0.##e-0", CultureInfo.InvariantCulture);
+    internal static string Short(double value) =>
+        value.ToString(Math.Abs(value) is 0 or (>= 1e-3 and < 999.5) ? "G3" : "0.##e-0", CultureInfo.InvariantCulture);
 
     /// <summary>The experts with the highest and the lowest count.</summary>
     internal static (int Busiest, int Idlest) Ends(LayerRouting layer)

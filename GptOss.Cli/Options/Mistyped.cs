@@ -3,7 +3,9 @@ using System.CommandLine.Parsing;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>Refuses commands and options that do not exist, and names the nearest that does: a mistyped option would otherwise be the prompt.</summary>
+/// <summary>
+/// Refuses commands and options that do not exist, and names the nearest that does: a mistyped option would otherwise be the prompt.
+/// </summary>
 internal static class Mistyped
 {
     private const string EndOfOptions = "--";
@@ -14,7 +16,10 @@ internal static class Mistyped
     {
         Command command = parsed.CommandResult.Command;
         if (command.Subcommands.Count > 0 && command.Arguments.Count == 0 && parsed.UnmatchedTokens is [var unknown, ..] && !unknown.StartsWith('-'))
-            throw new UsageException($"There is no command '{unknown}'{Advice(unknown, command.Subcommands.Select(known => known.Name), Help(command))}");
+        {
+            throw new UsageException(
+                $"There is no command '{unknown}'{Advice(unknown, command.Subcommands.Select(known => known.Name), Help(command))}");
+        }
         Option[] options = [.. Options(parsed.CommandResult)];
         Option? before = null;
         foreach (string arg in args.TakeWhile(arg => arg != EndOfOptions))
@@ -34,7 +39,9 @@ internal static class Mistyped
         string word = typed.TrimStart('-');
         return word.Length > Longest ? null : names
             .Select(name => (Name: name, Distance: Distance(word, name.TrimStart('-'))))
-            .Where(known => known.Distance <= Math.Max(1, word.Length / 3) || word.Length > 1 && known.Name.TrimStart('-').StartsWith(word, StringComparison.Ordinal))
+            .Where(known =>
+                known.Distance <= Math.Max(1, word.Length / 3)
+                    || word.Length > 1 && known.Name.TrimStart('-').StartsWith(word, StringComparison.Ordinal))
             .OrderBy(known => known.Distance).ThenBy(known => known.Name, StringComparer.Ordinal)
             .Select(known => known.Name).FirstOrDefault();
     }

@@ -7,6 +7,7 @@ namespace GptOss.Cli.Options;
 internal static class ReadAsOption
 {
     internal static Option<LogitsKind?> Create() => Arguments.Word("--as",
-        "What the logits of the dump are, and then as they stand. Without it, their values tell, and logits that are moved by a row or scaled are recognised.",
+        "What the logits of the dump are, and then as they stand. Without it, their values tell, and logits that are moved by a row " +
+            "or scaled are recognised.",
         ("logits", LogitsKind.Logits), ("logprobs", LogitsKind.LogProbabilities), ("probabilities", LogitsKind.Probabilities));
 }

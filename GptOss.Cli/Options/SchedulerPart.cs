@@ -47,7 +47,10 @@ internal static class SchedulerPart
         int step = Text(variable, Step) is null ? 1 : Number(variable, Step, 1, int.MaxValue), id = Number(variable, Slurm, least, int.MaxValue);
         long last = least + (count - 1L) * step;
         if (id > last || (id - least) % step != 0 || Text(variable, Most) is not null && Number(variable, Most, 0, int.MaxValue) != last)
-            throw new UsageException($"The indices of this Slurm array have gaps, so {Slurm} {id} does not say which of {count} parts this is; {Say}.");
+        {
+            throw new UsageException(
+                $"The indices of this Slurm array have gaps, so {Slurm} {id} does not say which of {count} parts this is; {Say}.");
+        }
         if (parts is not null && Number(variable, Parts, 1, CorpusPart.MostParts) != count)
             throw new UsageException($"{Parts} is {parts} and {Count} {count}; {Say}.");
         return new((id - least) / step + 1, count);
@@ -59,6 +62,7 @@ internal static class SchedulerPart
     {
         string text = Text(variable, name) ?? throw new UsageException($"{name} is not set, so what this is a part of is not known; {Say}.");
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most ? number
-            : throw new UsageException($"{name} is '{(text.Length > 40 ? text[..40] + "…" : text)}'; expected a number from {least} to {most}, or {Say}.");
+            : throw new UsageException(
+                $"{name} is '{(text.Length > 40 ? text[..40] + "…" : text)}'; expected a number from {least} to {most}, or {Say}.");
     }
 }

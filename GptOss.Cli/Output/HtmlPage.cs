@@ -36,7 +36,9 @@ internal static class HtmlPage
     /// <summary>The text of a token: quoted so that spaces and line ends show, and apart from the direction of the text around it.</summary>
     internal static string Token(string text) => $"<code><bdi>{Escape(TextInput.Quoted(text))}</bdi></code>";
 
-    /// <summary>Opens a box that scrolls on its own, also by keyboard, where what it holds is wider than the page; the caller closes the div.</summary>
+    /// <summary>
+    /// Opens a box that scrolls on its own, also by keyboard, where what it holds is wider than the page; the caller closes the div.
+    /// </summary>
     internal static string Scroll(string label) => $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{Escape(label)}\">";
 
     /// <summary>Writes a page.</summary>

@@ -11,7 +11,8 @@ internal static class Text
         bytes < 1024 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{bytes:N0} bytes ({Short(bytes)})");
 
     /// <summary>1 token, 1,204 tokens.</summary>
-    internal static string Count(long count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}{(count == 1 ? "" : "s")}");
+    internal static string Count(long count, string what) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}{(count == 1 ? "" : "s")}");
 
     /// <summary>12.8 GiB.</summary>
     internal static string Short(long bytes)

@@ -4,7 +4,9 @@ using GptOss.Cli.Terminals;
 
 namespace GptOss.Cli.Score;
 
-/// <summary>How far a corpus has been scored and how long the rest will take, on standard error: in place on a terminal, else a line a minute.</summary>
+/// <summary>
+/// How far a corpus has been scored and how long the rest will take, on standard error: in place on a terminal, else a line a minute.
+/// </summary>
 /// <param name="terminal">Where it is shown.</param>
 /// <param name="documents">Documents in all, those of earlier runs included.</param>
 /// <param name="done">Documents of earlier runs.</param>
@@ -54,7 +56,8 @@ internal sealed class ScoreProgress(Terminal terminal, long documents, long done
     internal static string Sentence(long done, long documents, double share, long tokens, TimeSpan elapsed)
     {
         double seconds = Math.Max(elapsed.TotalSeconds, 1e-6), left = share <= 0 ? double.NaN : seconds * (1 - Math.Min(share, 1)) / share;
-        return string.Create(CultureInfo.InvariantCulture, $"{done:N0} of {documents:N0} documents, {tokens / seconds:F1} tokens/s, {Time(left)} left");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{done:N0} of {documents:N0} documents, {tokens / seconds:F1} tokens/s, {Time(left)} left");
     }
 
     private static string Time(double seconds) => seconds switch

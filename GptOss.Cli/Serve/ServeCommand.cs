@@ -14,24 +14,53 @@ namespace GptOss.Cli.Serve;
 internal sealed class ServeCommand
 {
     private readonly Option<string?> _model = ModelChoice.Option();
-    private readonly Option<string> _host = new("--host") { Description = "Address or name to listen on.", HelpName = "HOST", DefaultValueFactory = _ => "127.0.0.1" };
+    private readonly Option<string> _host = new("--host")
+    {
+        Description = "Address or name to listen on.",
+        HelpName = "HOST",
+        DefaultValueFactory = _ => "127.0.0.1",
+    };
     private readonly Option<int> _port = Arguments.Number("--port", "Port to listen on; 0 for any that is free.", 0, 65535, 8000);
-    private readonly Option<string[]> _keys = new("--api-key") { Description = "A key that clients must send; several may be given. GPTOSS_API_KEY holds one too.", HelpName = "KEY" };
+    private readonly Option<string[]> _keys = new("--api-key")
+    {
+        Description = "A key that clients must send; several may be given. GPTOSS_API_KEY holds one too.",
+        HelpName = "KEY",
+    };
     private readonly Option<string?> _keyFile = new("--api-key-file") { Description = "A file with one key a line.", HelpName = "FILE" };
     private readonly Option<bool> _noAuth = new("--no-auth") { Description = "Listens beyond this machine without asking for a key." };
-    private readonly Option<string[]> _origins = new("--cors-origin") { Description = "An origin whose web pages may use the server, besides those of this machine.", HelpName = "ORIGIN" };
-    private readonly Option<int?> _concurrent = Arguments.Number("--max-concurrent", "Answers generated at once; without it, what the memory allows, at most 32.", 1, 1024);
+    private readonly Option<string[]> _origins = new("--cors-origin")
+    {
+        Description = "An origin whose web pages may use the server, besides those of this machine.",
+        HelpName = "ORIGIN",
+    };
+    private readonly Option<int?> _concurrent =
+        Arguments.Number("--max-concurrent", "Answers generated at once; without it, what the memory allows, at most 32.", 1, 1024);
     private readonly Option<int> _queue = Arguments.Number("--max-queue", "Requests that may wait; the next one receives 429.", 0, 1_000_000, 64);
-    private readonly Option<int?> _cache = Arguments.Number("--cache-mb", "Memory for prompts that were read before, in MB; without it, a share of what is free.", 0, 1 << 24);
-    private readonly Option<string?> _store = new("--store") { Description = "Keeps responses in this SQLite file instead of in memory.", HelpName = "FILE" };
+    private readonly Option<int?> _cache =
+        Arguments.Number("--cache-mb", "Memory for prompts that were read before, in MB; without it, a share of what is free.", 0, 1 << 24);
+    private readonly Option<string?> _store = new("--store")
+    {
+        Description = "Keeps responses in this SQLite file instead of in memory.",
+        HelpName = "FILE",
+    };
     private readonly Option<int> _storeCount = Arguments.Number("--store-responses", "Responses that are kept.", 0, 10_000_000, 1000);
     private readonly Option<int> _storeSize = Arguments.Number("--store-mb", "Memory for kept responses, in MB.", 0, 1 << 20, 256);
-    private readonly Option<string[]> _tools = new("--tools") { Description = "Tools of the server's own that Responses requests may ask for: python, browser=FOLDER or browser=live.", HelpName = "LIST" };
-    private readonly Option<string?> _reasoning = new("--reasoning-field") { Description = "The field that reasoning comes in; without it, both.", HelpName = "reasoning|reasoning_content" };
+    private readonly Option<string[]> _tools = new("--tools")
+    {
+        Description = "Tools of the server's own that Responses requests may ask for: python, browser=FOLDER or browser=live.",
+        HelpName = "LIST",
+    };
+    private readonly Option<string?> _reasoning = new("--reasoning-field")
+    {
+        Description = "The field that reasoning comes in; without it, both.",
+        HelpName = "reasoning|reasoning_content",
+    };
     private readonly Option<bool> _anyModel = new("--any-model") { Description = "Every model name in a request means the served one." };
     private readonly Option<DateOnly?> _date = Arguments.Date("--date", "The date that prompts state; without it, today's.");
-    private readonly Option<int> _keepAlive = Arguments.Number("--keep-alive", "Seconds of silence in a stream before a comment is sent.", 1, 3600, 10);
-    private readonly Option<int> _grace = Arguments.Number("--grace", "Seconds that running answers have after the server was asked to end.", 0, 86400, 30);
+    private readonly Option<int> _keepAlive = Arguments.Number("--keep-alive", "Seconds of silence in a stream before a comment is sent.",
+        1, 3600, 10);
+    private readonly Option<int> _grace = Arguments.Number("--grace", "Seconds that running answers have after the server was asked to end.",
+        0, 86400, 30);
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
@@ -80,7 +109,8 @@ internal sealed class ServeCommand
                 askedAgain.Cancel();
         }
 
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End), terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End),
+            terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         Task ready = server.WhenReadyAsync();
         await Task.WhenAny(ready, Task.Delay(Timeout.Infinite, asked.Token));
         if (!asked.IsCancellationRequested)
@@ -140,5 +170,7 @@ internal sealed class ServeCommand
             yield return line;
     }
 
-    private static bool IsLoopback(string host) => host is "localhost" || (System.Net.IPAddress.TryParse(host.Trim('[', ']'), out System.Net.IPAddress? address) && System.Net.IPAddress.IsLoopback(address));
+    private static bool IsLoopback(string host) =>
+        host is "localhost"
+            || (System.Net.IPAddress.TryParse(host.Trim('[', ']'), out System.Net.IPAddress? address) && System.Net.IPAddress.IsLoopback(address));
 }

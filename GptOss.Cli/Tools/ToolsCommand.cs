@@ -47,7 +47,8 @@ internal static class ToolsCommand
 
     private static Command CreateBrowser(Terminal terminal)
     {
-        Argument<string?> file = FileArgument("Calls, one a line: search QUERY, open URL, open ID, open (to scroll), find PATTERN, or a function and its arguments as JSON");
+        Argument<string?> file = FileArgument(
+            "Calls, one a line: search QUERY, open URL, open ID, open (to scroll), find PATTERN, or a function and its arguments as JSON");
         var pages = new Option<string?>("--pages")
         {
             Description = "A folder of pages, or a JSON file {\"pages\": {url: html}, \"results\": {query: [{\"title\", \"url\", \"summary\"}]}}.",
@@ -113,10 +114,21 @@ internal static class ToolsCommand
 
     private static Command CreateFunction(Terminal terminal)
     {
-        var file = new Argument<string>("file") { Description = "The functions: {\"tools\":[{\"type\":\"function\",\"function\":{…},\"command\":[\"prog\",\"arg\"],\"timeout_s\":30}]}." };
-        var name = new Argument<string?>("name") { Description = "The function to call; without it, they are listed.", Arity = ArgumentArity.ZeroOrOne };
-        var arguments = new Argument<string?>("arguments") { Description = "Its arguments, as JSON; without them, {}.", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command("function", "Calls a function of a functions file: runs its program and exits with its code.") { file, name, arguments };
+        var file =
+            new Argument<string>("file") { Description =
+                "The functions: {\"tools\":[{\"type\":\"function\",\"function\":{…},\"command\":[\"prog\",\"arg\"],\"timeout_s\":30}]}." };
+        var name = new Argument<string?>("name")
+        {
+            Description = "The function to call; without it, they are listed.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var arguments = new Argument<string?>("arguments")
+        {
+            Description = "Its arguments, as JSON; without them, {}.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command("function", "Calls a function of a functions file: runs its program and exits with its code.") { file,
+            name, arguments };
         command.SetAction(parsed =>
         {
             var tools = FunctionTools.FromFile(parsed.GetValue(file)!);
@@ -126,7 +138,10 @@ internal static class ToolsCommand
                 return ExitCodes.Ok;
             }
             if (tools.Functions.All(function => function.Name != called))
-                throw new UsageException($"There is no function '{called}'; the file has {Arguments.List(tools.Functions.Select(function => function.Name))}.");
+            {
+                throw new UsageException(
+                    $"There is no function '{called}'; the file has {Arguments.List(tools.Functions.Select(function => function.Name))}.");
+            }
             FunctionResult result = tools.CallAsync(called, parsed.GetValue(arguments) ?? "{}", terminal.Cancellation).GetAwaiter().GetResult();
             Show(terminal, result.Answer);
             terminal.Cancellation.ThrowIfCancellationRequested();

@@ -16,8 +16,8 @@ using GptOss.Reference.Tokens;
 namespace GptOss.Cli.Tracing;
 
 /// <summary>
-/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs, and what its routers chose. <c>gptoss pack</c>: a trace that others can rerun and
-/// judge, with its weights by seed or checksum and its budgets.
+/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs, and what its routers chose. <c>gptoss pack</c>:
+/// a trace that others can rerun and judge, with its weights by seed or checksum and its budgets.
 /// </summary>
 /// <param name="isPack">Whether a pack is made, which is nothing without a folder.</param>
 internal sealed class TraceCommand(bool isPack)
@@ -85,7 +85,8 @@ internal sealed class TraceCommand(bool isPack)
         var command = new Command("pack",
             "Makes a golden pack: stages, logits hash, budgets and everything that is needed to rerun it. 'verify --pack' checks it.")
         {
-            options._prompt, options._ids, options._model, options._folder, options._positions, options._stages, options._profile, budget, options._threads,
+            options._prompt, options._ids, options._model, options._folder, options._positions, options._stages, options._profile, budget,
+            options._threads,
             options._width, options._force,
         };
         command.SetAction(parsed => options.Run(parsed, terminal, new PackOptions
@@ -131,7 +132,8 @@ internal sealed class TraceCommand(bool isPack)
 
     private static string Write(Transformer model, int[] ids, string? folder, string? routing, TraceOptions options, CancellationToken cancellation)
     {
-        string Trace(TraceOptions with) => folder is null ? Tracer.Run(model, ids, with, cancellation) : Tracer.Write(model, ids, folder, with, cancellation);
+        string Trace(TraceOptions with) =>
+            folder is null ? Tracer.Run(model, ids, with, cancellation) : Tracer.Write(model, ids, folder, with, cancellation);
         if (routing is null)
             return Trace(options);
         string hash = "";

@@ -55,7 +55,8 @@ internal sealed class VerifyCommand
         var options = new VerifyCommand();
         var command = new Command("verify", "Runs the golden packs and compares every stage with the published reference.")
         {
-            options._pack, options._model, options._noChecksums, options._all, options._scratch, options._profile, options._threads, options._width, options._json,
+            options._pack, options._model, options._noChecksums, options._all, options._scratch, options._profile, options._threads, options._width,
+            options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;

@@ -18,7 +18,8 @@ internal static class VerifyText
             terminal.Out.Write(Paint(Text.Table(
             [
                 ["  file", "bytes", "verdict"],
-                .. report.Files.Select(file => new[] { "  " + file.Listed.File, file.Listed.Bytes.ToString("N0", CultureInfo.InvariantCulture), Verdict(file) }),
+                .. report.Files.Select(file => new[] { " " +
+                    " " + file.Listed.File, file.Listed.Bytes.ToString("N0", CultureInfo.InvariantCulture), Verdict(file) }),
             ], 1), terminal));
             terminal.Out.WriteLine();
         }

@@ -6,7 +6,7 @@ namespace GptOss.Reference.Tests.Architecture;
 internal static partial class HouseRules
 {
     internal const string Library = "GptOss.Reference", Tests = "GptOss.Reference.Tests";
-    internal const int LongestFileLines = 450;
+    internal const int LongestFileLines = 450, LongestLine = 150;
 
     /// <summary>Folders whose results must have the same bits everywhere.</summary>
     private static readonly string[] SameBits = ["Numerics", "Model", "Generation"];
@@ -37,11 +37,15 @@ internal static partial class HouseRules
     internal static IEnumerable<string> TestFolders(IEnumerable<SourceFile> files)
     {
         List<SourceFile> all = [.. files.Where(IsSource)];
-        HashSet<string> folders = [.. all.Where(file => file.Project is not Tests).SelectMany(file => new[] { file.Project, $"{file.Project}/{file.Folder}" })];
+        HashSet<string> folders =
+            [.. all.Where(file => file.Project is not Tests).SelectMany(file => new[] { file.Project, $"{file.Project}/{file.Folder}" })];
         foreach (string folder in all.Where(file => file.Project is Tests).Select(file => file.Folder).Distinct())
         {
-            if (!folders.Contains($"{Library}/{folder}") && !folders.Contains($"GptOss.{folder}") && folder is not ("" or "Architecture" or "TestPlatform"))
+            if (!folders.Contains($"{Library}/{folder}") && !folders.Contains($"GptOss.{folder}")
+                && folder is not ("" or "Architecture" or "TestPlatform"))
+            {
                 yield return $"{Tests}/{folder}: mirrors no folder of the library or of another project.";
+            }
         }
     }
 
@@ -56,7 +60,8 @@ internal static partial class HouseRules
     internal static IEnumerable<string> StackSizes(IEnumerable<SourceFile> files)
     {
         List<SourceFile> product = [.. files.Where(IsProduct)];
-        HashSet<string> constants = [.. product.SelectMany(file => ConstantPattern().Matches(file.Code)).SelectMany(found => NamePattern().Matches(found.Value)).Select(name => name.Value)];
+        HashSet<string> constants = [.. product.SelectMany(file => ConstantPattern().Matches(file.Code))
+            .SelectMany(found => NamePattern().Matches(found.Value)).Select(name => name.Value)];
         foreach (SourceFile file in product)
         {
             foreach (Match found in StackPattern().Matches(file.Code))
@@ -74,6 +79,21 @@ internal static partial class HouseRules
         let lines = file.Text.TrimEnd('\n').Count(c => c == '\n') + 1
         where lines > LongestFileLines
         select $"{file.Path}: {lines} lines; at most {LongestFileLines}.";
+
+    /// <summary>Lines that fit two columns of an editor. What a literal of several lines holds is another's text and is not counted.</summary>
+    internal static IEnumerable<string> LineLengths(IEnumerable<SourceFile> files)
+    {
+        foreach (SourceFile file in files.Where(IsSource))
+        {
+            string[] lines = file.Text.Split('\n'), code = file.Code.Split('\n');
+            for (int i = 0; i < lines.Length; i++)
+            {
+                bool isText = string.IsNullOrWhiteSpace(code[i]) && !lines[i].TrimStart().StartsWith("//", StringComparison.Ordinal);
+                if (lines[i].Length > LongestLine && !isText)
+                    yield return $"{file.Path}:{i + 1}: {lines[i].Length} columns; at most {LongestLine}.";
+            }
+        }
+    }
 
     /// <summary>The arithmetic contract: from weights to a chosen token only operations that IEEE 754 fixes, in an order that we fix.</summary>
     internal static IEnumerable<string> Arithmetic(IEnumerable<SourceFile> files) =>

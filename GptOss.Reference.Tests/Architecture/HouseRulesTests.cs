@@ -24,6 +24,7 @@ public class HouseRulesTests
         [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
         [nameof(HouseRules.StackSizes)] = HouseRules.StackSizes,
         [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
+        [nameof(HouseRules.LineLengths)] = HouseRules.LineLengths,
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
         [nameof(Directions.CutAlready)] = Directions.CutAlready,
         [nameof(Directions.FolderPages)] = Directions.FolderPages,
@@ -74,7 +75,8 @@ public class HouseRulesTests
     [InlineData("Numerics/A.cs", "int n = Generation.Count;")]
     [InlineData("Numerics/A.cs", "using GptOss.Reference.Numerics.Formats;")]
     [InlineData("Model/Hooks/A.cs", "Sampler.Kernel k = GptOss.Reference.Model.Transformer.New();")]
-    public void A_name_with_the_flow_is_no_finding(string path, string text) => Assert.Empty(Directions.Direction([InLibrary(path, text), .. Around]));
+    public void A_name_with_the_flow_is_no_finding(string path, string text) =>
+    Assert.Empty(Directions.Direction([InLibrary(path, text), .. Around]));
 
     [Fact]
     public void The_directions_have_no_circle() => Assert.Empty(Directions.Circles(Directions.MayName));
@@ -133,6 +135,16 @@ public class HouseRulesTests
     [InlineData("GptOss.Reference.Tests/Model/ATests.cs", 451, 0)]
     public void A_long_file_is_found(string path, int lines, int findings) =>
         Assert.Equal(findings, HouseRules.Lengths([new SourceFile(path, string.Concat(Enumerable.Repeat("a\n", lines)))]).Count());
+
+    [Theory]
+    [InlineData("x = #;", 1)]
+    [InlineData("// #", 1)]
+    [InlineData("/// <summary>#</summary>", 1)]
+    [InlineData("x = \"\"\"\n#\n\"\"\";", 0)]
+    [InlineData("x = \"#\";", 1)]
+    public void A_long_line_is_found_outside_literals_of_several_lines(string text, int findings) => Assert.Equal(findings,
+        HouseRules.LineLengths([InLibrary("Model/A.cs", text.Replace("#", new string('a', HouseRules.LongestLine), StringComparison.Ordinal))])
+            .Count());
 
     [Theory]
     [InlineData("MathF.Exp(x)")]

@@ -12,7 +12,8 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task A_saved_conversation_goes_on_as_if_it_had_not_been_away()
     {
         using var folder = new TemporaryFolder();
-        Conversation conversation = tiny.Conversation(options => options with { Instructions = "Be brief.", Tools = [ScriptedTool.Weather(_ => "{}")] });
+        Conversation conversation =
+            tiny.Conversation(options => options with { Instructions = "Be brief.", Tools = [ScriptedTool.Weather(_ => "{}")] });
         await conversation.AskAsync("What is the capital of Norway?", TestContext.Current.CancellationToken).ToResultAsync();
         await conversation.AskAsync("What's the weather in Paris?", TestContext.Current.CancellationToken).ToResultAsync();
         string path = folder.File("talk.json");
@@ -23,7 +24,9 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         StoredConversation stored = ConversationFile.Load(path);
         Assert.Equal((TinyModel.Date, "Be brief."), (stored.System!.ConversationStartDate, stored.Instructions));
         Assert.Equal(["functions.get_current_weather"], stored.DeclaredTools);
-        Conversation other = tiny.Conversation(options => options with { System = stored.System, Instructions = stored.Instructions, Tools = conversation.Options.Tools });
+        Conversation other =
+            tiny.Conversation(options =>
+                options with { System = stored.System, Instructions = stored.Instructions, Tools = conversation.Options.Tools });
         other.Replace(stored.Turns);
         Assert.Equal((2, MessageJson.Text(conversation.Messages)), (other.Turns, MessageJson.Text(other.Messages)));
         Assert.Equal(conversation.PromptTokens, other.PromptTokens);
@@ -36,7 +39,8 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         using var folder = new TemporaryFolder();
         string path = folder.Write("talk.json", "old");
         string missing = folder.File("missing/talk.json");
-        Assert.Equal($"{missing} was not written: Could not find a part of the path '{missing}'.", Assert.Throws<IOException>(() => ConversationFile.Save(missing, [])).Message);
+        Assert.Equal($"{missing} was not written: Could not find a part of the path '{missing}'.",
+            Assert.Throws<IOException>(() => ConversationFile.Save(missing, [])).Message);
         Assert.Throws<IOException>(() => ConversationFile.Save(folder.File("."), []));
         Assert.Equal("old", File.ReadAllText(path));
         Assert.Single(Directory.EnumerateFileSystemEntries(folder.File(".")));
@@ -68,7 +72,8 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Throws<HarmonyFormatException>(() => ConversationFile.Load(folder.File("bytes")));
         using (FileStream sparse = File.Create(folder.File("large")))
             sparse.SetLength(ConversationFile.LargestBytes + 1);
-        Assert.Contains("is larger than 67108864 bytes.", Assert.Throws<HarmonyFormatException>(() => ConversationFile.Load(folder.File("large"))).Message, StringComparison.Ordinal);
+        Assert.Contains("is larger than 67108864 bytes.",
+            Assert.Throws<HarmonyFormatException>(() => ConversationFile.Load(folder.File("large"))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -87,7 +92,8 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         StoredConversation stored = ConversationFile.Of(
         [
-            new Message(Role.Developer, "Be brief."), new Message(Role.Assistant, "Hello!") { Channel = "final" }, new Message(Role.User, "Hi"), new Message(Role.User, "there"),
+            new Message(Role.Developer, "Be brief."), new Message(Role.Assistant, "Hello!") { Channel = "final" }, new Message(Role.User, "Hi"),
+            new Message(Role.User, "there"),
         ]);
         Assert.Equal((null, "Be brief."), (stored.System, stored.Instructions));
         Conversation conversation = tiny.Conversation();

@@ -21,12 +21,14 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         Conversation conversation = tiny.Conversation();
         TurnResult first = await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         Assert.Equal("The capital of Norway is Oslo.", first.Answer);
-        Assert.Equal(["user", "assistant analysis", "assistant final"], first.Messages.Select(message => $"{message.Role.Word()} {message.Channel}".Trim()));
+        Assert.Equal(["user", "assistant analysis", "assistant final"],
+            first.Messages.Select(message => $"{message.Role.Word()} {message.Channel}".Trim()));
         Assert.Equal(TurnEnd.Answered, first.End);
         await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync();
         string text = tiny.Tokenizer.Decode([.. conversation.LastTokens]);
         Assert.Contains(
-            "<|end|><|start|>user<|message|>What is the capital of Norway?<|end|><|start|>assistant<|channel|>final<|message|>The capital of Norway is Oslo.<|end|>"
+            "<|end|><|start|>user<|message|>What is the capital of Norway?<|end|><|start|>assistant<|channel|>final<|message|>The capital "
+            + "of Norway is Oslo.<|end|>"
             + "<|start|>user<|message|>Sort these numbers: 31, 11, 41.<|end|><|start|>assistant<|channel|>", text, StringComparison.Ordinal);
         Assert.DoesNotContain("Norway: Oslo.", text, StringComparison.Ordinal);
         Assert.Contains("Norway: Oslo.", MessageJson.Text(conversation.Messages), StringComparison.Ordinal);
@@ -50,7 +52,8 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact, Trait("Speed", "Slow")]
     public async Task A_long_conversation_with_undoing_and_asking_again_says_what_a_fresh_one_says()
     {
-        static ConversationOptions Drawn(ConversationOptions options) => options with { Sampling = new SamplingOptions { Temperature = 1, Seed = 7 }, MaxTokens = 150 };
+        static ConversationOptions Drawn(ConversationOptions options) =>
+            options with { Sampling = new SamplingOptions { Temperature = 1, Seed = 7 }, MaxTokens = 150 };
         Conversation conversation = tiny.Conversation(Drawn);
         var random = new Random(3);
         for (int turn = 0; turn < 40; turn++)
@@ -88,7 +91,8 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Retrying_draws_anew_and_reads_one_token()
     {
-        Conversation conversation = tiny.Conversation(options => options with { Sampling = new SamplingOptions { Temperature = 3, Seed = 1 }, MaxTokens = 60 });
+        Conversation conversation =
+            tiny.Conversation(options => options with { Sampling = new SamplingOptions { Temperature = 3, Seed = 1 }, MaxTokens = 60 });
         Assert.Equal("There is no turn yet that could be asked for again.",
             Assert.Throws<InvalidOperationException>(() => conversation.RetryAsync(Cancellation)).Message);
         TurnResult first = await conversation.AskAsync("Who are you?", Cancellation).ToResultAsync();
@@ -166,8 +170,10 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
             });
             Assert.Equal(TurnEnd.Answered, result.End);
             Assert.True(conversation.LastTokens.Count <= 300);
-            Assert.StartsWith("<|start|>system<|message|>You are ChatGPT", tiny.Tokenizer.Decode([.. conversation.LastTokens]), StringComparison.Ordinal);
-            Assert.Contains("<|start|>developer<|message|># Instructions\n\nBe brief.<|end|><|start|>user<|message|>", tiny.Tokenizer.Decode([.. conversation.LastTokens]), StringComparison.Ordinal);
+            Assert.StartsWith("<|start|>system<|message|>You are ChatGPT", tiny.Tokenizer.Decode([.. conversation.LastTokens]),
+                StringComparison.Ordinal);
+            Assert.Contains("<|start|>developer<|message|># Instructions\n\nBe brief.<|end|><|start|>user<|message|>",
+                tiny.Tokenizer.Decode([.. conversation.LastTokens]), StringComparison.Ordinal);
         }
         Assert.Equal(12, conversation.Turns);
         Assert.Equal(conversation.ForgottenTurns, forgotten[^1].Total);
@@ -185,8 +191,10 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         Conversation conversation = tiny.Conversation(options => options with { Context = 300 });
         await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         string before = MessageJson.Text(conversation.Messages);
-        PromptException refused = await Assert.ThrowsAsync<PromptException>(() => conversation.AskAsync(new string('x', 3000), Cancellation).ToResultAsync());
-        Assert.Matches("^The message takes \\d+ tokens with the system message and the tools; the context holds 300, and an answer needs some of them.$", refused.Message);
+        PromptException refused =
+            await Assert.ThrowsAsync<PromptException>(() => conversation.AskAsync(new string('x', 3000), Cancellation).ToResultAsync());
+        Assert.Matches("^The message takes \\d+ tokens with the system message and the tools; the context holds 300, and an " +
+            "answer needs some of them.$", refused.Message);
         Assert.Equal((before, 0), (MessageJson.Text(conversation.Messages), conversation.ForgottenTurns));
         Assert.Equal("11, 31, 41", (await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync()).Answer);
     }

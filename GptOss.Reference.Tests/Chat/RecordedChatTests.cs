@@ -20,10 +20,12 @@ public partial class RecordedChatTests(TinyModel tiny) : IClassFixture<TinyModel
     {
         int index = Array.FindIndex(Prompts, prompt => prompt.GetProperty("name").GetString() == name);
         string text = Prompts[index].GetProperty("text").GetString()!;
-        int[] prompt = Ids(Prompts[index].GetProperty("ids")), continuation = Ids(Continuations[index].GetProperty("f32").GetProperty("continuation"));
+        int[] prompt = Ids(Prompts[index].GetProperty("ids")),
+            continuation = Ids(Continuations[index].GetProperty("f32").GetProperty("continuation"));
         Assert.Equal(prompt, Ids(Continuations[index].GetProperty("ids")));
 
-        var parsed = HarmonyParser.Parse(tiny.Tokenizer, prompt.AsSpan(0, prompt.Length - tiny.Tokenizer.EncodeWithSpecials("<|start|>assistant").Length), null, ParsingMode.Strict);
+        var parsed = HarmonyParser.Parse(tiny.Tokenizer,
+            prompt.AsSpan(0, prompt.Length - tiny.Tokenizer.EncodeWithSpecials("<|start|>assistant").Length), null, ParsingMode.Strict);
         Message[] turns = [.. parsed.Messages.Where(message => message.Role is not (Role.System or Role.Developer))];
         string answer = turns[^1].Role == Role.Tool ? turns[^1].Text : "";
         Conversation conversation = tiny.Conversation(_ => Options(text, answer));

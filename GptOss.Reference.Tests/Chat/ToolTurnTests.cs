@@ -19,9 +19,11 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal("It is 21 degrees and sunny in Paris.", turn.Answer);
         Assert.Equal(["""{"location": "Paris"}"""], weather.Calls);
         Assert.Equal((TurnEnd.Answered, 1), (turn.End, turn.Calls));
-        Assert.Equal(new Message(Role.Tool, Sunny) { Name = "functions.get_current_weather", Recipient = "assistant", Channel = "commentary" }, turn.Messages[3]);
+        Assert.Equal(new Message(Role.Tool, Sunny) { Name = "functions.get_current_weather", Recipient = "assistant", Channel = "commentary" },
+            turn.Messages[3]);
         Assert.EndsWith(
-            "<|start|>user<|message|>What's the weather in Paris?<|end|><|start|>assistant<|channel|>analysis<|message|>Need to call get_current_weather for Paris.<|end|>"
+            "<|start|>user<|message|>What's the weather in Paris?<|end|><|start|>assistant<|channel|>analysis<|message|>Need to call "
+            + "get_current_weather for Paris.<|end|>"
             + "<|start|>assistant<|channel|>commentary to=functions.get_current_weather <|constrain|>json<|message|>{\"location\": \"Paris\"}<|call|>"
             + "<|start|>functions.get_current_weather to=assistant<|channel|>commentary<|message|>{\"temperature\": 21, \"sky\": \"sunny\"}<|end|>"
             + "<|start|>assistant<|channel|>final<|message|>It is 21 degrees and sunny in Paris.<|return|>",
@@ -33,7 +35,8 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
         // Once finished it is rendered: the call stays, on commentary, and the analysis goes.
         await conversation.AskAsync("Who are you?", Cancellation).ToResultAsync();
         Assert.Contains(
-            "Paris?<|end|><|start|>assistant to=functions.get_current_weather<|channel|>commentary <|constrain|>json<|message|>{\"location\": \"Paris\"}<|call|>",
+            "Paris?<|end|><|start|>assistant to=functions.get_current_weather<|channel|>commentary " +
+                "<|constrain|>json<|message|>{\"location\": \"Paris\"}<|call|>",
             tiny.Tokenizer.Decode([.. conversation.LastTokens]), StringComparison.Ordinal);
     }
 
@@ -57,7 +60,8 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
         TurnResult turn = await conversation.AskAsync(Question, Cancellation).ToResultAsync();
         Assert.Equal("The tool functions.get_current_weather failed: The station burned down.", turn.Messages[3].Text);
         Assert.NotEqual(TurnEnd.Cancelled, turn.End);
-        Assert.Equal(4, (await conversation.AskAsync(Question, Cancellation).ToResultAsync()).Messages.TakeWhile(message => message.Role != Role.Tool).Count() + 1);
+        Assert.Equal(4, (await conversation.AskAsync(Question, Cancellation).ToResultAsync()).Messages.TakeWhile(message => message.Role != Role.Tool)
+            .Count() + 1);
     }
 
     [Fact]
@@ -225,6 +229,7 @@ public class ToolTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         public bool IsFor(string recipient) => false;
 
-        public Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation) => throw new InvalidOperationException();
+        public Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation) =>
+            throw new InvalidOperationException();
     }
 }

@@ -30,11 +30,13 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
                 mayEnd.Wait(TimeSpan.FromMinutes(1), CancellationToken.None);
             },
         };
-        var other = Task.Run(() => hooks.Forward(tiny.Model, new BatchItem(tiny.Model.NewSequence(), (int[])[1], LogitRows.None), new LogitsBuffer()), Cancellation);
+        var other = Task.Run(() => hooks.Forward(tiny.Model, new BatchItem(tiny.Model.NewSequence(), (int[])[1], LogitRows.None), new LogitsBuffer()),
+            Cancellation);
         isBusy.Wait(Cancellation);
         try
         {
-            await using IAsyncEnumerator<ConversationEvent> turn = tiny.Conversation().AskAsync(Question, Cancellation).GetAsyncEnumerator(Cancellation);
+            await using IAsyncEnumerator<ConversationEvent> turn = tiny.Conversation().AskAsync(Question, Cancellation)
+                .GetAsyncEnumerator(Cancellation);
             Task<bool> next;
             do
             {
@@ -99,7 +101,8 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
         });
         Assert.Equal(stopped.Messages, conversation.Messages);
         Assert.Equal(stopped.LastTokens, conversation.LastTokens);
-        Assert.Equal((await stopped.AskAsync("Who are you?", Cancellation).ToResultAsync()).Messages, (await conversation.AskAsync("Who are you?", Cancellation).ToResultAsync()).Messages);
+        Assert.Equal((await stopped.AskAsync("Who are you?", Cancellation).ToResultAsync()).Messages,
+            (await conversation.AskAsync("Who are you?", Cancellation).ToResultAsync()).Messages);
     }
 
     [Fact]
@@ -113,7 +116,8 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
                 break;
         }
         Assert.Empty(weather.Calls);
-        Assert.Equal((Role.Tool, "This call was not run. The user stopped it before it began."), (conversation.Messages[^1].Role, conversation.Messages[^1].Text));
+        Assert.Equal((Role.Tool, "This call was not run. The user stopped it before it began."),
+            (conversation.Messages[^1].Role, conversation.Messages[^1].Text));
         Assert.NotEmpty((await conversation.AskAsync(Question, Cancellation).ToResultAsync()).Answer);
     }
 

@@ -6,7 +6,8 @@ namespace GptOss.Reference.Tests.Chat;
 internal static class Turns
 {
     /// <summary>Shows each event to a test as it comes.</summary>
-    internal static Task<TurnResult> ToResultAsync(this IAsyncEnumerable<ConversationEvent> turn, Action<ConversationEvent> report) => turn.Select(happened =>
+    internal static Task<TurnResult> ToResultAsync(this IAsyncEnumerable<ConversationEvent> turn, Action<ConversationEvent> report) =>
+        turn.Select(happened =>
     {
         report(happened);
         return happened;

@@ -101,7 +101,8 @@ public sealed class HostileCheckpointTests : IDisposable
             map.Remove(name + "_blocks");
             map[name] = "model-00000-of-00000.safetensors";
         });
-        Refused("unquantised", $"{Path.GetFileName(_folder.Path)}: tensor '{name}' has no _blocks: this is an unquantised fine-tune, whose experts are stored "
+        Refused("unquantised",
+            $"{Path.GetFileName(_folder.Path)}: tensor '{name}' has no _blocks: this is an unquantised fine-tune, whose experts are stored "
             + "transposed and not as MXFP4; it is not supported.");
     }
 
@@ -144,7 +145,8 @@ public sealed class HostileCheckpointTests : IDisposable
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight"
             ? [tensor, tensor with { Name = "ghost" }] : [tensor]);
-        Refused("inventory", $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
+        Refused("inventory",
+            $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
     }
 
     [Theory]
@@ -166,7 +168,8 @@ public sealed class HostileCheckpointTests : IDisposable
 
     [Theory]
     [InlineData("{}", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
-    [InlineData("""{"weight_map": []}""", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
+    [InlineData("""{"weight_map": []}""", "weight-map",
+        "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
     [InlineData("""{"weight_map": {}}""", "weight-map", "weight_map is empty.")]
     [InlineData("""{"weight_map": {"a": 1}}""", "weight-map", "weight_map 'a' is 1; expected a file name.")]
     [InlineData("""{"weight_map": {"a": "\ud800.safetensors"}}""", "index-json", "the document holds text that is not Unicode.")]
@@ -208,9 +211,11 @@ public sealed class HostileCheckpointTests : IDisposable
         using var checkpoint = Checkpoint.Open(_folder.Path);
         checkpoint.RequireFiniteScales("block.1.mlp.mlp1_weight.scales", expert: 0);
         checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 1);
-        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 0));
+        CheckpointFormatException e =
+            Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 0));
         Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(checkpoint.RequireFiniteScales).Message);
-        Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of weights go from 0 to 254.", e.Message);
+        Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of " +
+            "weights go from 0 to 254.", e.Message);
     }
 
     [Fact]

@@ -23,7 +23,8 @@ public class ErrorBoundaryTests
         { new ArgumentException("Two\nlines.", "name"), 3, "Two lines." },
         { new OperationCanceledException(), 130, "Cancelled." },
         { new InvalidOperationException("Bad."), 3, "This should not have happened (InvalidOperationException): Bad." },
-        { new InsufficientMemoryException(), 3, "There is not enough memory for this; 'gptoss inspect' says how much a model needs at a given --context." },
+        { new InsufficientMemoryException(), 3, "There is not enough memory for this; 'gptoss inspect' says how much a model " +
+            "needs at a given --context." },
     };
 
     [Theory, MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]

@@ -50,13 +50,15 @@ public sealed class OutputFileTests : IDisposable
         string corpus = _folder.Write("corpus.jsonl", "{\"text\": \"Hi\"}\n"), link = _folder.File("link");
         File.CreateSymbolicLink(link, "there/scores.jsonl");
         Assert.Equal(0, Run("score", "--model", TestData.Tiny, corpus, "--out", link).Code);
-        Assert.Equal(["scores.jsonl", "scores.jsonl.run"], Directory.GetFiles(_folder.File("there")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["scores.jsonl", "scores.jsonl.run"], Directory.GetFiles(_folder.File("there")).Select(Path.GetFileName)
+            .Order(StringComparer.Ordinal));
         Assert.Equal("there/scores.jsonl", new FileInfo(link).LinkTarget);
 
         string device = _folder.File("device");
         File.CreateSymbolicLink(device, "/dev/null");
         Answer answer = Run("score", "--model", TestData.Tiny, corpus, "--out", device);
-        Assert.Equal((2, $"{device} is a pipe or a device, which cannot be read back to go on; without --out, lines go to standard output."), (answer.Code, answer.Sentence));
+        Assert.Equal((2, $"{device} is a pipe or a device, which cannot be read back to go on; without --out, lines go to standard output."),
+            (answer.Code, answer.Sentence));
     }
 
     [Fact]

@@ -22,11 +22,16 @@ public sealed partial class UsageTests : IDisposable
     /// <summary>For every command a line that names a file or a checkpoint that is not there.</summary>
     public static TheoryData<string> BadInputs =>
     [
-        $"bench --model {Missing}", $"bench --shape {Missing}", $"chat --model {Missing}", $"diagnose --model {Missing} --logits {Missing} --ids {Missing}",
-        $"diff {Missing} {Missing}", $"explain --model {Missing} Hi", $"generate --model {Missing} Hi", $"generate --file {Missing}", $"generate --ids {Missing}",
-        $"harmony render {Missing}", $"harmony parse {Missing}", $"harmony message {Missing}", $"harmony stream {Missing}", $"inspect --model {Missing}",
-        $"inspect --shape {Missing}", $"inspect --routing --model {Missing} Hi", $"pack --model {Missing} --out OUT Hi", $"score --model {Missing} {Missing}",
-        $"score merge --out OUT {Missing}", $"synth --shape {Missing} --out OUT", $"tokens --model {Missing} Hi", $"tools apply-patch --root {Missing} {Missing}",
+        $"bench --model {Missing}", $"bench --shape {Missing}", $"chat --model {Missing}",
+        $"diagnose --model {Missing} --logits {Missing} --ids {Missing}",
+        $"diff {Missing} {Missing}", $"explain --model {Missing} Hi", $"generate --model {Missing} Hi", $"generate --file {Missing}",
+        $"generate --ids {Missing}",
+        $"harmony render {Missing}", $"harmony parse {Missing}", $"harmony message {Missing}", $"harmony stream {Missing}",
+        $"inspect --model {Missing}",
+        $"inspect --shape {Missing}", $"inspect --routing --model {Missing} Hi", $"pack --model {Missing} --out OUT Hi",
+        $"score --model {Missing} {Missing}",
+        $"score merge --out OUT {Missing}", $"synth --shape {Missing} --out OUT", $"tokens --model {Missing} Hi",
+        $"tools apply-patch --root {Missing} {Missing}",
         $"tools browser --pages {Missing} {Missing}", $"tools citations {Missing}", $"tools function {Missing} f {{}}", $"tools python {Missing}",
         $"trace --model {Missing} --out OUT Hi", $"verify --pack {Missing}",
     ];
@@ -70,18 +75,21 @@ public sealed partial class UsageTests : IDisposable
     public void There_is_such_a_line_for_every_command()
     {
         string[] lines = [.. BadInputs.Select(row => row.Data)];
-        Assert.All(Commands.Select(row => row.Data), command => Assert.Contains(lines, line => line.StartsWith(command + " ", StringComparison.Ordinal)));
+        Assert.All(Commands.Select(row => row.Data),
+            command => Assert.Contains(lines, line => line.StartsWith(command + " ", StringComparison.Ordinal)));
     }
 
     [Theory]
-    [InlineData("--postions", "'gptoss trace' has no option '--postions'; did you mean --positions? Text that begins with -- goes after a --.", "trace", "--out", "x")]
+    [InlineData("--postions", "'gptoss trace' has no option '--postions'; did you mean --positions? Text that begins with -- goes after a --.",
+        "trace", "--out", "x")]
     [InlineData("--jsn", "'gptoss generate' has no option '--jsn'; did you mean --json? Text that begins with -- goes after a --.", "generate", "Hi")]
     [InlineData("--htlm", "'gptoss explain' has no option '--htlm'; did you mean --html? Text that begins with -- goes after a --.", "explain", "Hi")]
     [InlineData("--max", "'gptoss generate' has no option '--max'; did you mean --max-tokens? Text that begins with -- goes after a --.", "generate")]
     [InlineData("-json", "'gptoss generate' has no option '-json'; did you mean --json? Text that begins with -- goes after a --.", "generate")]
     [InlineData("--ot=x", "'gptoss synth' has no option '--ot'; did you mean --out?", "synth", "--shape", "20b")]
     [InlineData("--end", "'gptoss generate' has no option '--end'; if it is the value of --stop, write --stop=--end.", "generate", "--stop")]
-    [InlineData("--zzzzz", "'gptoss generate' has no option '--zzzzz'; 'gptoss generate --help' lists them. Text that begins with -- goes after a --.", "generate")]
+    [InlineData("--zzzzz",
+        "'gptoss generate' has no option '--zzzzz'; 'gptoss generate --help' lists them. Text that begins with -- goes after a --.", "generate")]
     [InlineData("genrate", "There is no command 'genrate'; did you mean generate?")]
     [InlineData("brwser", "There is no command 'brwser'; did you mean browser?", "tools")]
     [InlineData("nonsense", "There is no command 'nonsense'; 'gptoss --help' lists them.")]
@@ -102,7 +110,8 @@ public sealed partial class UsageTests : IDisposable
         Assert.SkipWhen(Repository.Root is null, "The sources are not here.");
         RootCommand root = Root();
         int options = 0;
-        foreach (string section in Regex.Split(File.ReadAllText(Path.Combine(Repository.Root!, "docs", "commands.md")), "^## ", RegexOptions.Multiline).Skip(1))
+        foreach (string section in Regex.Split(File.ReadAllText(Path.Combine(Repository.Root!, "docs", "commands.md")), "^## ",
+            RegexOptions.Multiline).Skip(1))
         {
             string title = section.Split('\n')[0];
             Command about = root.Subcommands.Single(command => command.Name == title);
@@ -111,11 +120,13 @@ public sealed partial class UsageTests : IDisposable
                 string[] words = code.Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 string first = words.FirstOrDefault(word => word != "gptoss") ?? "";
                 Command command = root.Subcommands.FirstOrDefault(known => known.Name == first) ?? about;
-                string[] known = [.. Leaves(command, "").Select(leaf => leaf.Command).Append(command).SelectMany(Options).SelectMany(option => option.Aliases.Append(option.Name))];
+                string[] known = [.. Leaves(command, "").Select(leaf => leaf.Command).Append(command).SelectMany(Options)
+                    .SelectMany(option => option.Aliases.Append(option.Name))];
                 foreach (Match option in OptionPattern().Matches(code))
                 {
                     options++;
-                    Assert.True(known.Contains(option.Value), $"docs/commands.md, {title}: `{code}` names {option.Value}, which '{command.Name}' does not have.");
+                    Assert.True(known.Contains(option.Value),
+                        $"docs/commands.md, {title}: `{code}` names {option.Value}, which '{command.Name}' does not have.");
                 }
             }
         }
@@ -124,7 +135,8 @@ public sealed partial class UsageTests : IDisposable
 
     private static RootCommand Root() => Program.Root(new Terminal(TextWriter.Null, TextWriter.Null));
 
-    private static Command Find(string path) => path.Split(' ').Aggregate((Command)Root(), (command, name) => command.Subcommands.Single(inner => inner.Name == name));
+    private static Command Find(string path) =>
+        path.Split(' ').Aggregate((Command)Root(), (command, name) => command.Subcommands.Single(inner => inner.Name == name));
 
     private static IEnumerable<(string Path, Command Command)> Leaves(Command command, string path)
     {

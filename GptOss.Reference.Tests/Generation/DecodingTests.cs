@@ -56,7 +56,8 @@ public class DecodingTests(SmallModels models) : IClassFixture<SmallModels>
         using Transformer model = Smallest();
         var decoding = new Decoding(model.NewSequence(), new[] { 1, 2 }, new() { MaxTokens = 2 });
         var logits = new LogitsBuffer();
-        Assert.Equal("More is to be fed before a row is taken.", Assert.Throws<InvalidOperationException>(() => decoding.Take(new float[64]).Length).Message);
+        Assert.Equal("More is to be fed before a row is taken.",
+            Assert.Throws<InvalidOperationException>(() => decoding.Take(new float[64]).Length).Message);
         Assert.False(decoding.AwaitsRow);
         Assert.True(decoding.Feed(model, logits, Cancellation));
         Assert.Equal("A row is to be taken before more is fed.", Assert.Throws<InvalidOperationException>(() => decoding.Next()).Message);
@@ -163,7 +164,8 @@ public class DecodingTests(SmallModels models) : IClassFixture<SmallModels>
     {
         using Transformer model = Smallest();
         GenerationOptions options = Sampled(5) with { MaxTokens = 100, Constraint = new EvenThenSpelled(6, [11]) };
-        Assert.Equal(Run(model, new Decoding(model.NewSequence(), new[] { 1 }, options)), Run(model, new Decoding(model.NewSequence(), new[] { 1 }, options)));
+        Assert.Equal(Run(model, new Decoding(model.NewSequence(), new[] { 1 }, options)),
+            Run(model, new Decoding(model.NewSequence(), new[] { 1 }, options)));
     }
 
     private Transformer Smallest() => SmallModels.Load(models.Write(SmallModels.Smallest, 1));

@@ -34,7 +34,8 @@ public sealed class GeneratorTests : IDisposable
     {
         using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("tiny-greedy"), "manifest.json")));
         JsonElement entry = manifest.RootElement.GetProperty("prompts")[prompt];
-        GenerationResult result = _generator.Generate(Ints(entry.GetProperty("ids")), Greedy(512), cancellation: TestContext.Current.CancellationToken);
+        GenerationResult result =
+            _generator.Generate(Ints(entry.GetProperty("ids")), Greedy(512), cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(Ints(entry.GetProperty("f32").GetProperty("continuation")), result.Ids);
         Assert.Equal(FinishReason.Stop, result.FinishReason);
         Assert.Equal(_tokenizer.Decode([.. result.Ids.SkipLast(1)]), result.Text);
@@ -57,7 +58,9 @@ public sealed class GeneratorTests : IDisposable
     [Fact]
     public void A_seed_gives_one_text_and_another_seed_another()
     {
-        string[] texts = [.. new ulong[] { 7, 7, 8 }.Select(seed => _generator.Generate(Prompt(), Sampled(seed), cancellation: TestContext.Current.CancellationToken).Text)];
+        string[] texts =
+            [.. new ulong[] { 7, 7,
+                8 }.Select(seed => _generator.Generate(Prompt(), Sampled(seed), cancellation: TestContext.Current.CancellationToken).Text)];
         Assert.Equal(texts[0], texts[1]);
         Assert.NotEqual(texts[0], texts[2]);
     }
@@ -69,7 +72,8 @@ public sealed class GeneratorTests : IDisposable
         foreach (RegisterWidth width in Enum.GetValues<RegisterWidth>().Where(RegisterWidths.IsSupported))
         {
             using var other = Transformer.Load(TestData.Tiny, new() { Width = width, Threads = 3 });
-            GenerationResult result = new Generator(other, _tokenizer).Generate(Prompt(), Sampled(3), cancellation: TestContext.Current.CancellationToken);
+            GenerationResult result = new Generator(other, _tokenizer)
+                .Generate(Prompt(), Sampled(3), cancellation: TestContext.Current.CancellationToken);
             Assert.Equal((expected.Text, expected.LogitsHash), (result.Text, result.LogitsHash));
         }
     }
@@ -78,7 +82,8 @@ public sealed class GeneratorTests : IDisposable
     public void A_stop_text_ends_the_text_before_it_and_keeps_the_tokens()
     {
         GenerationResult whole = _generator.Generate(Prompt(), Greedy(64), cancellation: TestContext.Current.CancellationToken);
-        GenerationResult cut = _generator.Generate(Prompt(), Greedy(64) with { StopTexts = ["Norway is"] }, cancellation: TestContext.Current.CancellationToken);
+        GenerationResult cut = _generator.Generate(Prompt(), Greedy(64) with { StopTexts = ["Norway is"] },
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(FinishReason.Stop, cut.FinishReason);
         Assert.Equal(whole.Text[..whole.Text.IndexOf("Norway is", StringComparison.Ordinal)], cut.Text);
         Assert.Equal(whole.Ids.Take(cut.Ids.Count), cut.Ids);
@@ -88,7 +93,8 @@ public sealed class GeneratorTests : IDisposable
     [Fact]
     public void Log_probabilities_are_of_the_chosen_and_of_the_most_probable_tokens()
     {
-        GenerationResult result = _generator.Generate(Prompt(), Greedy(5) with { TopLogProbabilities = 3 }, cancellation: TestContext.Current.CancellationToken);
+        GenerationResult result = _generator.Generate(Prompt(), Greedy(5) with { TopLogProbabilities = 3 },
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(result.Ids, result.LogProbabilities!.Select(step => step.Chosen.Id));
         Assert.All(result.LogProbabilities!, step =>
         {
@@ -117,7 +123,8 @@ public sealed class GeneratorTests : IDisposable
         using var cancellation = new CancellationTokenSource();
         int[] prompt = [.. Enumerable.Repeat(Prompt(), 12).SelectMany(ids => ids)];
         GenerationResult result = _generator.Generate(prompt, Greedy(64), promptRead: _ => cancellation.Cancel(), cancellation: cancellation.Token);
-        Assert.Equal((FinishReason.Cancelled, 0, Sequence.ChunkTokens, ""), (result.FinishReason, result.Ids.Count, result.PromptTokens, result.Text));
+        Assert.Equal((FinishReason.Cancelled, 0, Sequence.ChunkTokens, ""),
+            (result.FinishReason, result.Ids.Count, result.PromptTokens, result.Text));
     }
 
     [Theory]
@@ -127,7 +134,8 @@ public sealed class GeneratorTests : IDisposable
     {
         GenerationOptions options = Sampled(seed) with { TopLogProbabilities = 1, StopTexts = ["never to be seen"] };
         GenerationResult whole = _generator.Generate(Prompt(), options, cancellation: TestContext.Current.CancellationToken);
-        List<GeneratedToken> tokens = await _generator.StreamAsync(Prompt(), options, TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+        List<GeneratedToken> tokens = await _generator.StreamAsync(Prompt(), options, TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
         Assert.Equal(whole.Ids, tokens.Select(token => token.Id));
         Assert.Equal(whole.Text, string.Concat(tokens.Select(token => token.Text)));
         Assert.Equal(whole.LogProbabilities!.Select(step => step.Chosen), tokens.Select(token => token.LogProbabilities!.Chosen));
@@ -165,7 +173,8 @@ public sealed class GeneratorTests : IDisposable
             _model.Forward([new(_model.NewSequence(), new[] { 1 }, LogitRows.None)], new LogitsBuffer(), ref observer);
         }, TestContext.Current.CancellationToken);
         running.Wait(TestContext.Current.CancellationToken);
-        await using IAsyncEnumerator<GeneratedToken> stream = _generator.StreamAsync(Prompt(), Greedy(1), TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        await using IAsyncEnumerator<GeneratedToken> stream = _generator.StreamAsync(Prompt(), Greedy(1), TestContext.Current.CancellationToken)
+            .GetAsyncEnumerator(TestContext.Current.CancellationToken);
         ValueTask<bool> first = stream.MoveNextAsync();
         Assert.False(first.IsCompleted);
         release.Set();
@@ -195,7 +204,8 @@ public sealed class GeneratorTests : IDisposable
         GenerationResult whole = _generator.Generate(prompt, Greedy(8), cancellation: TestContext.Current.CancellationToken);
         Sequence sequence = _model.NewSequence();
         _model.Forward(new BatchItem(sequence, prompt.AsMemory(0, 50), LogitRows.None));
-        Assert.Equal(whole.LogitsHash, _generator.Generate(sequence, prompt.AsMemory(50), Greedy(8), cancellation: TestContext.Current.CancellationToken).LogitsHash);
+        Assert.Equal(whole.LogitsHash,
+            _generator.Generate(sequence, prompt.AsMemory(50), Greedy(8), cancellation: TestContext.Current.CancellationToken).LogitsHash);
     }
 
     [Fact]
@@ -204,8 +214,11 @@ public sealed class GeneratorTests : IDisposable
         using var folder = new TemporaryFolder();
         using Transformer model = Synthetic(folder);
         var generator = new Generator(model, _tokenizer);
-        Assert.Equal(7, generator.Generate(new int[10], Greedy(100) with { StopTokens = [] }, cancellation: TestContext.Current.CancellationToken).Ids.Count);      // the last token is not fed
-        Assert.Equal(FinishReason.Length, generator.Generate(new int[16], Greedy(100) with { StopTokens = [] }, cancellation: TestContext.Current.CancellationToken).FinishReason);
+        // the last token is not fed
+        Assert.Equal(7,
+            generator.Generate(new int[10], Greedy(100) with { StopTokens = [] }, cancellation: TestContext.Current.CancellationToken).Ids.Count);
+        Assert.Equal(FinishReason.Length,
+            generator.Generate(new int[16], Greedy(100) with { StopTokens = [] }, cancellation: TestContext.Current.CancellationToken).FinishReason);
     }
 
     [Fact]
@@ -214,7 +227,8 @@ public sealed class GeneratorTests : IDisposable
         using var folder = new TemporaryFolder();
         using Transformer model = Synthetic(folder);
         var generator = new Generator(model, _tokenizer);
-        string Refusal(params int[] prompt) => Assert.Throws<PromptException>(() => generator.Generate(prompt, Greedy(1), cancellation: TestContext.Current.CancellationToken)).Message;
+        string Refusal(params int[] prompt) =>
+            Assert.Throws<PromptException>(() => generator.Generate(prompt, Greedy(1), cancellation: TestContext.Current.CancellationToken)).Message;
         Assert.Equal("The prompt has no tokens, so there is nothing to continue.", Refusal());
         Assert.Equal("The prompt has 17 tokens; the model's context holds 16.", Refusal(new int[17]));
         Assert.Equal("Token id 512 at place 1 of the prompt is unknown; the model has ids 0 to 511.", Refusal(0, 512));
@@ -239,7 +253,9 @@ public sealed class GeneratorTests : IDisposable
             file.Write([0xC0, 0x7F]);
         }
         using var model = Transformer.Load(folder.Path);
-        LogitsException e = Assert.Throws<LogitsException>(() => new Generator(model, _tokenizer).Generate(new int[] { 1 }, Greedy(1), cancellation: TestContext.Current.CancellationToken));
+        LogitsException e =
+            Assert.Throws<LogitsException>(() =>
+                new Generator(model, _tokenizer).Generate(new int[] { 1 }, Greedy(1), cancellation: TestContext.Current.CancellationToken));
         Assert.Equal("The logit of id 0 is not a number; no token can be chosen from such a row.", e.Message);
     }
 
@@ -251,7 +267,8 @@ public sealed class GeneratorTests : IDisposable
 
     private GenerationOptions Greedy(int tokens) => new() { MaxTokens = tokens, StopTokens = StopTokens.For(_model, _tokenizer) };
 
-    private GenerationOptions Sampled(ulong seed) => Greedy(40) with { Sampling = new() { Temperature = 3, TopK = 50, TopP = 0.95, MinP = 0.01, Seed = seed } };
+    private GenerationOptions Sampled(ulong seed) =>
+        Greedy(40) with { Sampling = new() { Temperature = 3, TopK = 50, TopP = 0.95, MinP = 0.01, Seed = seed } };
 
     private int[] Prompt() => PublishedPrompt.Build(_tokenizer, "What is the capital of Norway?", date: new DateOnly(2025, 6, 28));
 

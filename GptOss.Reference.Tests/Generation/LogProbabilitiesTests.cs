@@ -27,7 +27,8 @@ public class LogProbabilitiesTests
         IReadOnlyList<TokenLogProbability> all = LogProbabilities.Of(logits, 0, int.MaxValue).Top;
         Assert.Equal(5000, all.Count);
         Assert.Equal(1, all.Sum(token => Math.Exp(token.LogProbability)), 1e-12);
-        Assert.Equal(logits.Select((logit, id) => (logit, id)).OrderByDescending(t => t.logit).ThenBy(t => t.id).Select(t => t.id), all.Select(token => token.Id));
+        Assert.Equal(logits.Select((logit, id) => (logit, id)).OrderByDescending(t => t.logit).ThenBy(t => t.id).Select(t => t.id),
+            all.Select(token => token.Id));
     }
 
     [Fact]

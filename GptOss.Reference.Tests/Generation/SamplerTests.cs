@@ -66,7 +66,8 @@ public class SamplerTests
         int[] draws = Draws(Logits(p), options, Count);
 
         // The definition, by sorting everything.
-        (int Id, double Weight)[] left = [.. p.Select((value, id) => (id, Math.Pow(value / 0.3, 1 / temperature))).OrderByDescending(t => t.Item2).ThenBy(t => t.id)];
+        (int Id, double Weight)[] left = [.. p.Select((value, id) => (id, Math.Pow(value / 0.3, 1 / temperature))).OrderByDescending(t => t.Item2)
+            .ThenBy(t => t.id)];
         if (topK > 0)
             left = left[..topK];
         double total = left.Sum(t => t.Weight), sum = 0;
@@ -169,7 +170,14 @@ public class SamplerTests
         for (int round = 0; round < 200; round++)
         {
             float[] logits = [.. Enumerable.Range(0, random.Next(1, 500)).Select(_ => random.NextSingle() * 8)];
-            var options = new SamplingOptions { Temperature = 1, TopK = random.Next(20), TopP = random.NextDouble(), MinP = random.NextDouble() / 4, Seed = 8 };
+            var options = new SamplingOptions
+            {
+                Temperature = 1,
+                TopK = random.Next(20),
+                TopP = random.NextDouble(),
+                MinP = random.NextDouble() / 4,
+                Seed = 8,
+            };
             Assert.Equal(new Sampler().Choose(logits, options, round), used.Choose(logits, options, round));
         }
     }
@@ -197,7 +205,8 @@ public class SamplerTests
         var sampler = new Sampler();
         foreach (SamplingOptions options in new SamplingOptions[]
         {
-            new(), new() { Temperature = 1 }, new() { Temperature = 1, TopK = 50 }, new() { Temperature = 1, TopP = 0.95 }, new() { Temperature = 1, MinP = 0.05 },
+            new(), new() { Temperature = 1 }, new() { Temperature = 1, TopK = 50 }, new() { Temperature = 1, TopP = 0.95 },
+            new() { Temperature = 1, MinP = 0.05 },
         })
         {
             // The first steps may grow the buffers, for a candidate list is as long as the draw needs it.
@@ -260,7 +269,8 @@ public class SamplerTests
         Assert.Throws<LogitsException>(() => new Sampler().Choose([1, 2], default, 0, [0]));
         Assert.Throws<LogitsException>(() => new Sampler().Choose([1, float.NegativeInfinity], default, 0, [2]));
         Assert.Throws<LogitsException>(() => new Sampler().Choose([1, 2], default, 0, [4]));
-        Assert.StartsWith("The logit of id 1 ", Assert.Throws<LogitsException>(() => new Sampler().Choose([float.NaN, float.NaN], default, 0, [2])).Message);
+        Assert.StartsWith("The logit of id 1 ",
+            Assert.Throws<LogitsException>(() => new Sampler().Choose([float.NaN, float.NaN], default, 0, [2])).Message);
         float[] row = [.. Enumerable.Repeat(0f, 100)];
         row[70] = float.NaN;
         Assert.Equal(3, new Sampler().Choose(row, default, 0, [8, ~(1UL << 6)]));

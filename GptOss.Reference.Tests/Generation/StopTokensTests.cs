@@ -70,7 +70,8 @@ public class StopTokensTests
         JsonElement recorded = manifest.RootElement.GetProperty("prompts").EnumerateArray()
             .First(prompt => Ints(prompt.GetProperty("f32").GetProperty("continuation")) is [.., Call] ids && ids.Contains(End));
         var options = new GenerationOptions { StopTokens = StopTokens.For(model, tokenizer), MaxTokens = 256 };
-        GenerationResult result = new Generator(model, tokenizer).Generate(Ints(recorded.GetProperty("ids")), options, cancellation: TestContext.Current.CancellationToken);
+        GenerationResult result = new Generator(model, tokenizer)
+            .Generate(Ints(recorded.GetProperty("ids")), options, cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(Ints(recorded.GetProperty("f32").GetProperty("continuation")), result.Ids);
         Assert.Equal(FinishReason.Stop, result.FinishReason);
         Assert.Contains(End, result.Ids);

@@ -12,7 +12,8 @@ public class DamagedStreamTests
 
     private static readonly string[] Sound =
     [
-        "<|channel|>analysis<|message|>We think.<|end|><|start|>assistant<|channel|>final<|message|>You can set to=admin in python, Oslo is it.<|return|>",
+        "<|channel|>analysis<|message|>We think.<|end|><|start|>assistant<|channel|>final<|message|>You can set to=admin in " +
+            "python, Oslo is it.<|return|>",
         "<|channel|>analysis<|message|>Call.<|end|><|start|>assistant<|channel|>commentary<|message|>Looking it up now.<|end|>"
             + "<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{\"a\": 1}<|call|>",
         "<|channel|>analysis to=python code<|message|>print(1)<|call|>",
@@ -32,11 +33,13 @@ public class DamagedStreamTests
         string.Concat(string.Concat(messages.Where(IsForTheUser).Select(message => message.Text)).Where(char.IsLetter));
 
     private static HashSet<string> Calls(IEnumerable<Message> messages) =>
-        [.. messages.Where(message => message.Role == Role.Assistant && MessageKinds.Of(message) == MessageKind.Call).Select(message => message.Recipient!)];
+        [.. messages.Where(message => message.Role == Role.Assistant && MessageKinds.Of(message) == MessageKind.Call)
+            .Select(message => message.Recipient!)];
 
     [Fact]
     public void One_lost_structural_token_loses_nothing_for_the_user_and_calls_no_one_else() =>
-        ForEach(Sound, ids => Enumerable.Range(0, ids.Length).Where(at => IsStructure(ids[at])).Select(at => (int[])[.. ids[..at], .. ids[(at + 1)..]]));
+        ForEach(Sound,
+            ids => Enumerable.Range(0, ids.Length).Where(at => IsStructure(ids[at])).Select(at => (int[])[.. ids[..at], .. ids[(at + 1)..]]));
 
     [Fact]
     public void One_structural_token_too_many_loses_nothing_for_the_user_and_calls_no_one_else() =>
@@ -56,7 +59,8 @@ public class DamagedStreamTests
             for (int length = 0; length <= ids.Length; length++)
             {
                 var parser = HarmonyParser.Parse(O200k, ids.AsSpan(0, length), Role.Assistant);
-                Assert.StartsWith(Letters(parser.Messages), Letters(HarmonyParser.Parse(O200k, ids, Role.Assistant).Messages), StringComparison.Ordinal);
+                Assert.StartsWith(Letters(parser.Messages), Letters(HarmonyParser.Parse(O200k, ids, Role.Assistant).Messages),
+                    StringComparison.Ordinal);
             }
         }
     }
@@ -104,7 +108,9 @@ public class DamagedStreamTests
                 }
 
                 // A name that was cut in two is a part of itself, and what lost its = begins with what stood before.
-                Assert.True(Calls(parser.Messages).All(call => Calls(meant).Any(name => call.Contains(name, StringComparison.Ordinal) || name.Contains(call, StringComparison.Ordinal))), what);
+                Assert.True(Calls(parser.Messages)
+                    .All(call => Calls(meant)
+                        .Any(name => call.Contains(name, StringComparison.Ordinal) || name.Contains(call, StringComparison.Ordinal))), what);
             }
         }
     }

@@ -14,7 +14,10 @@ public class FinalChannelTests
     [InlineData("<|channel|>final<|message|>2 + 2 = 4.<|return|>", "2 + 2 = 4.")]
     [InlineData("<|channel|>final<|message|>2 + 2 = 4.", "2 + 2 = 4.")]
     [InlineData("<|channel|>analysis<|message|>Simple.<|end|><|start|>assistant<|channel|>final<|message|>4<|return|>", "4")]
-    [InlineData("<|channel|>final<|message|>a<|end|><|start|>assistant<|channel|>analysis<|message|>b<|end|><|start|>assistant<|channel|>final<|message|>c<|end|>", "ac")]
+    [InlineData(
+        "<|channel|>final<|message|>a<|end|><|start|>assistant<|channel|>analysis<|message|>b<|end|>" +
+        "<|start|>assistant<|channel|>final<|message|>c<|end|>",
+        "ac")]
     [InlineData("<|channel|>final <|constrain|>json<|message|>{}<|return|>", "{}")]
     [InlineData("<|channel|>final<|constrain|>json<|message|>{}<|return|>", "{}")]
     [InlineData("<|channel|>final<|message|><|return|>", "")]
@@ -27,7 +30,8 @@ public class FinalChannelTests
     [InlineData("<|channel|>analysis<|message|>Think.<|start|>assistant<|channel|>final<|message|>Oslo.<|return|>", "Oslo.")]
     [InlineData("<|channel|>commentary to=functions.f<|message|>{}<|call|>", "<|channel|>commentary to=functions.f<|message|>{}<|call|>")]
     [InlineData("", "")]
-    public void What_is_read_is_the_final_channel_or_what_names_none_or_everything(string generated, string expected) => Assert.Equal(expected, Extract(generated));
+    public void What_is_read_is_the_final_channel_or_what_names_none_or_everything(string generated, string expected) =>
+    Assert.Equal(expected, Extract(generated));
 
     [Fact]
     public void The_published_reasoning_stream_gives_its_answer()
@@ -55,7 +59,8 @@ public class FinalChannelTests
     public void The_tiny_checkpoints_expected_answer_is_read()
     {
         var tiny = Tokenizer.ForCheckpoint(TestData.Tiny);
-        int[] ids = tiny.EncodeWithSpecials("<|channel|>analysis<|message|>88 - 69 = 19.<|end|><|start|>assistant<|channel|>final<|message|>88 - 69 = 19.<|return|>");
+        int[] ids = tiny.EncodeWithSpecials(
+            "<|channel|>analysis<|message|>88 - 69 = 19.<|end|><|start|>assistant<|channel|>final<|message|>88 - 69 = 19.<|return|>");
         Assert.Equal("88 - 69 = 19.", FinalChannel.Extract(tiny, ids));
     }
 }

@@ -49,15 +49,19 @@ public class MessageJsonTests
     [InlineData("""{"messages":[{"role":"user"}]}""", "messages[0] has no content.")]
     [InlineData("""{"messages":[{"role":"user","content":null}]}""", "messages[0].content is null; expected a string or a list.")]
     [InlineData("""{"messages":[{"role":"user","content":["x"]}]}""", "messages[0].content[0] is a string; expected an object.")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]}]}""", "messages[0].content[0].type is 'image'; expected text, system_content or developer_content.")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]}]}""",
+        "messages[0].content[0].type is 'image'; expected text, system_content or developer_content.")]
     [InlineData("""{"messages":[{"role":"user","content":[{"type":"text"}]}]}""", "messages[0].content[0] has no text.")]
     [InlineData("""{"messages":[{"role":"user","content":"x","channel":1}]}""", "messages[0].channel is a number; expected a string or null.")]
     [InlineData("""{"messages":[{"role":"user","content":"\ud800"}]}""", "A text holds half of a surrogate pair.")]
     [InlineData("""{"messages":[{"role":"system","content":[{"type":"system_content","reasoning_effort":"low"}]}]}""",
         "messages[0].content[0].reasoning_effort is 'low'; expected Low, Medium or High.")]
-    [InlineData("""{"messages":[{"role":"system","content":[{"type":"system_content","channel_config":{"valid_channels":[1],"channel_required":true}}]}]}""",
+    [InlineData(
+        """{"messages":[{"role":"system","content":[{"type":"system_content","channel_config":{"valid_channels":[1],"channel_required":true}}]}]}""",
         "messages[0].content[0].channel_config.valid_channels[0] is a number; expected a string.")]
-    [InlineData("""{"messages":[{"role":"developer","content":[{"type":"developer_content","tools":{"f":{"name":"f","tools":[{"name":"g","description":"","parameters":true}]}}}]}]}""",
+    [InlineData(
+        """{"messages":[{"role":"developer","content":[{"type":"developer_content","tools":{""" +
+        """ "f":{"name":"f","tools":[{"name":"g","description":"","parameters":true}]}}}]}]}""",
         "messages[0].content[0].tools['f'].tools[0].parameters is a boolean; expected an object.")]
     [InlineData("""{"messages":[{"role":"developer","content":[{"type":"developer_content","tools":{"f":{"name":"f"}}}]}]}""",
         "messages[0].content[0].tools['f'] has no tools.")]
@@ -68,7 +72,8 @@ public class MessageJsonTests
     public void Damaged_lines_give_a_clear_error_or_a_result_and_nothing_else() => Prop.ForAll(Gen.Choose(0, int.MaxValue - 1).ToArbitrary(), seed =>
     {
         var random = new Random(seed);
-        string[] pieces = ["\\ud800", "\\udc00", "\"", "{", "}", "[", "]", ",", ":", "null", "true", "1e999", "-1", "\ud800", "\\", "\0", "é", "\"role\":", "\"content\":", "\"tools\":"];
+        string[] pieces = ["\\ud800", "\\udc00", "\"", "{", "}", "[", "]", ",", ":", "null", "true", "1e999", "-1", "\ud800", "\\", "\0", "é",
+            "\"role\":", "\"content\":", "\"tools\":"];
         string[] files = ["render.jsonl", "message.jsonl", "parse.jsonl", "stream.jsonl"];
         int file = random.Next(files.Length);
         string[] lines = Recorded[file];
@@ -96,7 +101,8 @@ public class MessageJsonTests
         }
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(20000));
 
-    private static string[][] Recorded { get; } = [.. new[] { "render.jsonl", "message.jsonl", "parse.jsonl", "stream.jsonl" }.Select(RecordedHarmony.Lines)];
+    private static string[][] Recorded { get; } =
+        [.. new[] { "render.jsonl", "message.jsonl", "parse.jsonl", "stream.jsonl" }.Select(RecordedHarmony.Lines)];
 
     [Theory]
     [InlineData("""{"messages":[],"\ud800":1}""")]

@@ -14,7 +14,8 @@ public class PublishedPromptTests
         // openai/harmony, test-data/test_simple_convo.txt
         int[] expected =
         [
-            200006, 17360, 200008, 3575, 553, 17554, 162016, 11, 261, 4410, 6439, 2359, 22203, 656, 7788, 17527, 558, 87447, 100594, 25, 220, 1323, 19, 12, 3218,
+            200006, 17360, 200008, 3575, 553, 17554, 162016, 11, 261, 4410, 6439, 2359, 22203, 656, 7788, 17527, 558, 87447, 100594, 25, 220, 1323,
+            19, 12, 3218,
             279, 30377, 289, 25, 14093, 279, 2, 13888, 18403, 25, 8450, 11, 49159, 11, 1721, 13, 21030, 2804, 413, 7360, 395, 1753, 3176, 13, 200007,
             200006, 1428, 200008, 4827, 382, 220, 17, 659, 220, 17, 30, 200007, 200006, 173781,
         ];
@@ -30,8 +31,10 @@ public class PublishedPromptTests
     {
         int[] expected =
         [
-            200006, 17360, 200008, 3575, 553, 17554, 162016, 11, 261, 4410, 6439, 2359, 22203, 656, 7788, 17527, 558, 87447, 100594, 25, 220, 1323, 19, 12, 3218,
-            198, 6576, 3521, 25, 220, 1323, 20, 12, 3218, 12, 2029, 279, 30377, 289, 25, word, 279, 2, 13888, 18403, 25, 8450, 11, 49159, 11, 1721, 13, 21030,
+            200006, 17360, 200008, 3575, 553, 17554, 162016, 11, 261, 4410, 6439, 2359, 22203, 656, 7788, 17527, 558, 87447, 100594, 25, 220, 1323,
+            19, 12, 3218,
+            198, 6576, 3521, 25, 220, 1323, 20, 12, 3218, 12, 2029, 279, 30377, 289, 25, word, 279, 2, 13888, 18403, 25, 8450, 11, 49159, 11,
+            1721, 13, 21030,
             2804, 413, 7360, 395, 1753, 3176, 13, 200007,
         ];
         Assert.Equal(61, expected.Length);
@@ -56,7 +59,8 @@ public class PublishedPromptTests
 
         // testdata/tiny-gpt-oss/prompts.json, chat-arithmetic-low-1
         Assert.Equal(tiny.EncodeWithSpecials(
-            "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\nCurrent date: 2029-11-17\n\n" +
+            "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: " +
+                "2024-06\nCurrent date: 2029-11-17\n\n" +
             "Reasoning: low\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message.<|end|>" +
             "<|start|>user<|message|>What is 88 - 69?<|end|><|start|>assistant"), ids);
     }

@@ -5,11 +5,14 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Harmony;
 
-/// <summary>JSON Schema as the model reads it. The recordings hold 300 conversations with random schemas; here each oddity stands by itself.</summary>
+/// <summary>
+/// JSON Schema as the model reads it. The recordings hold 300 conversations with random schemas; here each oddity stands by itself.
+/// </summary>
 public class TypeScriptTypeTests
 {
     private static string Type(string schema) =>
-        TypeScriptType.Of(new ToolDescription("f", "", JsonElement.Parse($$$"""{"type":"object","properties":{"x":{{{schema}}}}}""")).Parameters!.Value)[2..^2];
+        TypeScriptType.Of(new ToolDescription("f", "",
+            JsonElement.Parse($$$"""{"type":"object","properties":{"x":{{{schema}}}}}""")).Parameters!.Value)[2..^2];
 
     [Theory]
     [InlineData("""{"type":"integer","minimum":1,"default":100}""", "x?: number, // default: 100")]
@@ -25,14 +28,22 @@ public class TypeScriptTypeTests
     [InlineData("""{"type":"object","default":{"k":1}}""", "x?: {\n    }, // default: {\"k\":1}")]
     [InlineData("""{"type":"string","nullable":true,"enum":["null_x"]}""", """x?: "null_x",""")]
     [InlineData("""{"type":"string","description":"line1\nline2"}""", "// line1\nline2\nx?: string,")]
-    [InlineData("""{"type":"string","title":"T","description":"D","examples":["a",1,"b"]}""", "// T\n//\n// D\n// Examples:\n// - \"a\"\n// - \"b\"\nx?: string,")]
-    [InlineData("""{"type":"object","description":"who","properties":{"name":{"type":"string","description":"full name"},"age":{"type":"integer","default":3}},"required":["name"]}""",
+    [InlineData("""{"type":"string","title":"T","description":"D","examples":["a",1,"b"]}""",
+        "// T\n//\n// D\n// Examples:\n// - \"a\"\n// - \"b\"\nx?: string,")]
+    [InlineData(
+        """{"type":"object","description":"who","properties":{"name":{"type":"string","description":"full name"},""" +
+        """ "age":{"type":"integer","default":3}},"required":["name"]}""",
         "// who\nx?:     // who\n{\n    // full name\n    name: string,\n    age?: number, // default: 3\n    },")]
-    [InlineData("""{"description":"a oneof","default":20,"oneOf":[{"type":"string","default":"default_string_in_oneof"},{"type":"number","description":"numbers can happen too"}]}""",
+    [InlineData(
+        """{"description":"a oneof","default":20,"oneOf":[{"type":"string","default":"default_string_in_oneof"},""" +
+        """{"type":"number","description":"numbers can happen too"}]}""",
         "// a oneof\n// default: 20\nx?:\n | string // default: \"default_string_in_oneof\"\n | number // numbers can happen too\n,")]
-    [InlineData("""{"description":"pick","oneOf":[{"type":"object","description":"A shape","properties":{"r":{"type":"number"}},"required":["r"]},{"type":"string","enum":["none"],"default":"none"}]}""",
+    [InlineData(
+        """{"description":"pick","oneOf":[{"type":"object","description":"A shape","properties":{"r":{"type":"number"}},""" +
+        """ "required":["r"]},{"type":"string","enum":["none"],"default":"none"}]}""",
         "// pick\nx?:\n |    // A shape\n{\n   r: number,\n   }\n | \"none\" // default: none\n,")]
-    [InlineData("""{"type":"array","items":{"oneOf":[{"type":"string"},{"type":"number","default":1}]}}""", "x?: \n     | string\n     | number // default: 1[],")]
+    [InlineData("""{"type":"array","items":{"oneOf":[{"type":"string"},{"type":"number","default":1}]}}""",
+        "x?: \n     | string\n     | number // default: 1[],")]
     [InlineData("""{"type":"array","items":{"oneOf":[{"type":"string","enum":["a"],"default":"a"}]}}""", "x?: \n     | \"a\" // default: \"a\"[],")]
     [InlineData("""{"description":"hidden","oneOf":3,"default":1}""", "x?: any,")]
     [InlineData("true", "x?: any,")]
@@ -112,7 +123,8 @@ public class TypeScriptTypeTests
 
             } // namespace functions<|end|>
             """.ReplaceLineEndings("\n");
-        Assert.Equal(expected, Tokenizer.O200kHarmony.Decode(new HarmonyRenderer(Tokenizer.O200kHarmony).Render(new Message(Role.Developer, [content]))));
+        Assert.Equal(expected,
+            Tokenizer.O200kHarmony.Decode(new HarmonyRenderer(Tokenizer.O200kHarmony).Render(new Message(Role.Developer, [content]))));
     }
 
     [Fact]

@@ -75,7 +75,8 @@ public class CancellationTests(SmallModels models) : IClassFixture<SmallModels>
         running.Wait(TestContext.Current.CancellationToken);
         using var cancellation = new CancellationTokenSource(50);
         Sequence sequence = model.NewSequence();
-        Assert.Throws<OperationCanceledException>(() => model.Forward(new BatchItem(sequence, new[] { 1 }, LogitRows.Last), new(), cancellation.Token).Count);
+        Assert.Throws<OperationCanceledException>(() =>
+            model.Forward(new BatchItem(sequence, new[] { 1 }, LogitRows.Last), new(), cancellation.Token).Count);
         Assert.False(other.IsCompleted);
         release.Set();
         await other;

@@ -84,7 +84,8 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     {
         using Transformer mapped = SmallModels.Load(Smallest);
         using var copied = Transformer.Load(Smallest, new() { Threads = 1, Preload = true });
-        Bits.Equal(SmallModels.Logits(mapped, mapped.NewSequence(), new[] { 3, 4 }), SmallModels.Logits(copied, copied.NewSequence(), new[] { 3, 4 }), "preloaded");
+        Bits.Equal(SmallModels.Logits(mapped, mapped.NewSequence(), new[] { 3, 4 }), SmallModels.Logits(copied, copied.NewSequence(), new[] { 3, 4 }),
+            "preloaded");
         Assert.Throws<OperationCanceledException>(() => Transformer.Load(Smallest, new() { Preload = true, Cancellation = new(canceled: true) }));
     }
 
@@ -104,7 +105,8 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     {
         GptOssConfig config = PublishedShapes.Gpt20b with { NumAttentionHeads = 1024, NumKeyValueHeads = 8, MaxPositions = 1 << 21 };
         CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => ModelLimits.Require(config, "folder"));
-        Assert.Equal("config.json: 1024 attention heads over 2097152 positions make 2147483648 scores for one token; at most 1073741824 are computed at once.", e.Message);
+        Assert.Equal("config.json: 1024 attention heads over 2097152 positions make 2147483648 scores for one token; at most " +
+            "1073741824 are computed at once.", e.Message);
         ModelLimits.Require(config with { MaxPositions = 1 << 20 }, "folder");
     }
 
@@ -119,7 +121,8 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
             Thread.Sleep(5);
         }
 
-        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, GptOss.Reference.Numerics.Buffers.Rows router, Span<int> experts, int perToken)
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, GptOss.Reference.Numerics.Buffers.Rows router, Span<int> experts,
+            int perToken)
         {
         }
     }

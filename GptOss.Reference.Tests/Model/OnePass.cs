@@ -10,7 +10,8 @@ internal static class OnePass
 {
     internal static Rows Forward(this Transformer model, params ReadOnlySpan<BatchItem> batch) => model.Forward(batch, new LogitsBuffer());
 
-    internal static Rows Forward<TObserver>(this Transformer model, ReadOnlySpan<BatchItem> batch, ref TObserver observer) where TObserver : struct, IStageObserver =>
+    internal static Rows Forward<TObserver>(this Transformer model, ReadOnlySpan<BatchItem> batch, ref TObserver observer)
+        where TObserver : struct, IStageObserver =>
         model.Forward(batch, new LogitsBuffer(), ref observer);
 
     internal static Rows Forward(this ForwardHooks hooks, Transformer model, BatchItem item) => hooks.Forward(model, item, new LogitsBuffer());

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Model;
 
-/// <summary>One checkpoint, one token sequence, one set of bits: however many threads, however the prompt is cut, alone or in company, at every width.</summary>
+/// <summary>
+/// One checkpoint, one token sequence, one set of bits: however many threads, however the prompt is cut, alone or in company, at every width.
+/// </summary>
 [Trait("Category", "Numeric")]
 public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
 {
@@ -45,7 +47,8 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
         foreach (int[] pieces in (int[][])[[30], [1], [7, 1, 5]])
         {
             Assert.Equal(
-                SmallModels.Hash(SmallModels.Logits(plain, plain.NewSequence(), ids, pieces)), SmallModels.Hash(SmallModels.Logits(packed, packed.NewSequence(), ids, pieces)));
+                SmallModels.Hash(SmallModels.Logits(plain, plain.NewSequence(), ids, pieces)),
+                SmallModels.Hash(SmallModels.Logits(packed, packed.NewSequence(), ids, pieces)));
         }
     }
 
@@ -116,7 +119,8 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
             {
                 foreach (bool company in new[] { false, true })
                 {
-                    string found = company ? InCompany(model, ids, pieces) : SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids, pieces));
+                    string found =
+                        company ? InCompany(model, ids, pieces) : SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids, pieces));
                     string how = $"{threads} threads, pieces of {string.Join(", ", pieces)}, {(company ? "in company" : "alone")}";
                     Assert.True(expected == found, $"{how}: {found} instead of {expected}.");
                 }

@@ -71,14 +71,17 @@ public class SharedModelTests(SmallModels models) : IClassFixture<SmallModels>
 
         internal IEnumerable<(int Prompt, string Hash)> Hashes => _all.Select(one => (one.Prompt, one.Hash.ToString()));
 
-        /// <summary>A random part of what every unfinished answer has not been fed yet; empty at the end. A pass that was cancelled shows in the sequences.</summary>
+        /// <summary>
+        /// A random part of what every unfinished answer has not been fed yet; empty at the end. A pass that was cancelled shows in the sequences.
+        /// </summary>
         internal BatchItem[] Next(Random random)
         {
             _fed = [.. _all.Where(one => one.Rows < Answer)];
             return [.. _fed.Select(one =>
             {
                 int left = one.Ids.Count - one.Sequence.Length, count = random.Next(3) == 0 ? 1 + random.Next(left) : left;
-                return new BatchItem(one.Sequence, one.Ids.Slice(one.Sequence.Length, count).ToArray(), count == left ? LogitRows.Last : LogitRows.None);
+                return new BatchItem(one.Sequence, one.Ids.Slice(one.Sequence.Length, count).ToArray(),
+                    count == left ? LogitRows.Last : LogitRows.None);
             })];
         }
 

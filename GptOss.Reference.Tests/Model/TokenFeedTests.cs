@@ -16,9 +16,11 @@ public class TokenFeedTests(SmallModels models) : IClassFixture<SmallModels>
         float[] all = SmallModels.Logits(model, model.NewSequence(), ids);
         (LogitRows Wanted, int[] Offsets)[] wishes =
         [
-            (LogitRows.None, []), (LogitRows.Last, [59]), (LogitRows.All, [.. Enumerable.Range(0, 60)]), (LogitRows.At(some), some), (LogitRows.At(Array.Empty<int>()), []),
+            (LogitRows.None, []), (LogitRows.Last, [59]), (LogitRows.All, [.. Enumerable.Range(0, 60)]), (LogitRows.At(some), some),
+            (LogitRows.At(Array.Empty<int>()), []),
         ];
-        Prop.ForAll(Gen.Choose(0, wishes.Length - 1).ToArbitrary(), Gen.Choose(1, 70).ToArbitrary(), Gen.Choose(1, 9).ToArbitrary(), (wish, tokens, rows) =>
+        Prop.ForAll(Gen.Choose(0, wishes.Length - 1).ToArbitrary(), Gen.Choose(1, 70).ToArbitrary(), Gen.Choose(1, 9).ToArbitrary(),
+            (wish, tokens, rows) =>
         {
             TokenFeed feed = new(model.NewSequence(), ids, wishes[wish].Wanted);
             List<float> found = [];
@@ -33,7 +35,8 @@ public class TokenFeedTests(SmallModels models) : IClassFixture<SmallModels>
                 SmallModels.Append(found, logits);
             }
             Assert.InRange(passes, 1, 60);
-            Bits.Equal([.. wishes[wish].Offsets.SelectMany(offset => all.Skip(offset * 64).Take(64))], [.. found], $"wish {wish}, {tokens} tokens, {rows} rows");
+            Bits.Equal([.. wishes[wish].Offsets.SelectMany(offset => all.Skip(offset * 64).Take(64))], [.. found],
+                $"wish {wish}, {tokens} tokens, {rows} rows");
         }).QuickCheckThrowOnFailure();
     }
 

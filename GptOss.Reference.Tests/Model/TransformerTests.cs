@@ -65,9 +65,13 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
         Refused("22 tokens after 3 exceed the model's context of 24 positions.", new BatchItem(sequence, new int[22], LogitRows.Last));
         Refused("Item 1 of the batch has no sequence of this model.", new BatchItem(other.NewSequence(), new[] { 1 }, LogitRows.Last));
         Refused("Item 1 of the batch has no sequence of this model.", new BatchItem(null!, new[] { 1 }, LogitRows.Last));
-        Refused("Items 0 and 1 of the batch are the same sequence; its tokens belong into one item.", new BatchItem(innocent, new[] { 1 }, LogitRows.Last));
+        Refused("Items 0 and 1 of the batch are the same sequence; its tokens belong into one item.",
+            new BatchItem(innocent, new[] { 1 }, LogitRows.Last));
         foreach (int[] offsets in (int[][])[[2], [1, 1], [1, 0], [-1]])
-            Refused($"Logits of token {offsets[^1]} are wanted; the offsets must ascend within 0…1.", new BatchItem(sequence, new[] { 1, 2 }, LogitRows.At(offsets)));
+        {
+            Refused($"Logits of token {offsets[^1]} are wanted; the offsets must ascend within 0…1.",
+                new BatchItem(sequence, new[] { 1, 2 }, LogitRows.At(offsets)));
+        }
 
         Assert.Equal((3, 0, bytes, 0L), (sequence.Length, innocent.Length, sequence.CacheBytes, innocent.CacheBytes));
         float[] expected = SmallModels.Logits(model, model.NewSequence(), new[] { 1, 2, 3, 4 });
@@ -79,7 +83,8 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
 
         void Refused(string message, BatchItem item)
         {
-            string found = Assert.Throws<ArgumentException>(() => model.Forward(new BatchItem(innocent, new[] { 5 }, LogitRows.All), item).Count).Message;
+            string found =
+                Assert.Throws<ArgumentException>(() => model.Forward(new BatchItem(innocent, new[] { 5 }, LogitRows.All), item).Count).Message;
             Assert.Equal(message, found.Replace(" (Parameter 'batch')", "", StringComparison.Ordinal));
         }
     }
@@ -135,8 +140,10 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
                     Bits.Equal(expected, model.Forward(new BatchItem(sequence, ids, LogitRows.Last))[0], $"expert {expert} unchosen");
                     continue;
                 }
-                CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => model.Forward(new BatchItem(sequence, ids, LogitRows.Last)).Count);
-                Assert.Equal($"model.safetensors: tensor 'block.1.mlp.{tensor}.scales' has the scale 255 at byte {expert * rows + 5}; E8M0 scales of weights go from 0 to 254.", e.Message);
+                CheckpointFormatException e =
+                    Assert.Throws<CheckpointFormatException>(() => model.Forward(new BatchItem(sequence, ids, LogitRows.Last)).Count);
+                Assert.Equal($"model.safetensors: tensor 'block.1.mlp.{tensor}.scales' has the scale 255 at byte {expert * rows + 5}; E8M0 scales " +
+                    $"of weights go from 0 to 254.", e.Message);
                 Assert.Equal("mxfp4-scale", e.Rule);
                 Assert.Equal(0, sequence.Length);
 

@@ -8,7 +8,9 @@ namespace GptOss.Reference.Tests.Numerics;
 /// </summary>
 internal static class Definition
 {
-    /// <summary>B(·) in the bfloat16 profile, nothing in the float32 profile. The rule is formulated anew: round half to even on the upper 16 bits.</summary>
+    /// <summary>
+    /// B(·) in the bfloat16 profile, nothing in the float32 profile. The rule is formulated anew: round half to even on the upper 16 bits.
+    /// </summary>
     internal static float B(float value, Precision precision)
     {
         if (precision == Precision.Float32 || float.IsNaN(value))
@@ -69,7 +71,9 @@ internal static class Definition
         });
     }
 
-    /// <summary>One row of an expert product: B(B(dot) + bias); rows alternate between the halves of the output if they are to be taken apart.</summary>
+    /// <summary>
+    /// One row of an expert product: B(B(dot) + bias); rows alternate between the halves of the output if they are to be taken apart.
+    /// </summary>
     internal static float[] ExpertLinear(float[] x, float[] weights, ReadOnlySpan<ushort> bias, bool deinterleave, Precision precision)
     {
         float[] y = new float[bias.Length];
@@ -173,7 +177,8 @@ internal static class Definition
         float[] h = new float[row.Length / 2];
         for (int i = 0; i < h.Length; i++)
         {
-            float g = row[i] > limit ? limit : row[i], u = row[h.Length + i] > limit ? limit : row[h.Length + i] < -limit ? -limit : row[h.Length + i];
+            float g = row[i] > limit ? limit : row[i],
+                u = row[h.Length + i] > limit ? limit : row[h.Length + i] < -limit ? -limit : row[h.Length + i];
             float sigmoid = B(1 / (1 + Elementary.Exp(-B(alpha * g, precision))), precision);
             h[i] = B(B(g * sigmoid, precision) * B(u + 1, precision), precision);
         }

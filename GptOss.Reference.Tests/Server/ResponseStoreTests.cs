@@ -110,7 +110,8 @@ public sealed class ResponseStoreTests : IDisposable
     private IResponseStore Open(bool isFile, int most = 100) =>
         isFile ? new SqliteStore(Path.Combine(_folder, "responses.db"), most, _clock) : new MemoryStore(most, 1 << 20, TimeSpan.FromHours(1), _clock);
 
-    private static StoredResponse Response(string id, StoredContext? before) => new(id, JsonElement.Parse($$"""{"id":"{{id}}","text":"answer of {{id}}"}"""),
+    private static StoredResponse Response(string id, StoredContext? before) =>
+        new(id, JsonElement.Parse($$"""{"id":"{{id}}","text":"answer of {{id}}"}"""),
         new StoredContext(id, before, [JsonElement.Parse($$"""{"id":"in_{{id}}"}""")], [JsonElement.Parse($$"""{"id":"out_{{id}}"}""")]));
 
     private static string Id(JsonElement item) => item.GetProperty("id").GetString()!;

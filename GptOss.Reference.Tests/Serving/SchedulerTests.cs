@@ -26,7 +26,8 @@ public sealed class SchedulerTests : IDisposable
         await using var scheduler = new Scheduler(_model);
         ServingRequest request = Request(0, seed: 5, temperature: 1);
         var options = new GenerationOptions { Sampling = request.Sampling, MaxTokens = request.MaxTokens, StopTokens = [.. request.StopTokens] };
-        GenerationResult alone = new Generator(_model, _tokenizer).Generate(request.Prompt, options, cancellation: TestContext.Current.CancellationToken);
+        GenerationResult alone = new Generator(_model, _tokenizer)
+            .Generate(request.Prompt, options, cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(alone.Ids, await IdsOf(scheduler, request));
     }
 
@@ -37,7 +38,8 @@ public sealed class SchedulerTests : IDisposable
     public async Task Requests_in_company_give_what_they_give_alone(int seed)
     {
         var random = new Random(seed);
-        ServingRequest[] requests = [.. Enumerable.Range(0, 24).Select(i => Request(random.Next(Questions.Length), seed: i, temperature: i % 3 == 0 ? 0 : 1,
+        ServingRequest[] requests =
+            [.. Enumerable.Range(0, 24).Select(i => Request(random.Next(Questions.Length), seed: i, temperature: i % 3 == 0 ? 0 : 1,
             repeat: random.Next(1, 8), maxTokens: random.Next(1, 60), choices: random.Next(4) == 0 ? 3 : 1))];
         var solo = new List<int[][]>();
         foreach (ServingRequest request in requests)
@@ -86,7 +88,8 @@ public sealed class SchedulerTests : IDisposable
     public async Task A_client_that_leaves_frees_its_place()
     {
         await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1 });
-        ServedGeneration endless = scheduler.Submit(Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 }, TestContext.Current.CancellationToken);
+        ServedGeneration endless = scheduler.Submit(Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 },
+            TestContext.Current.CancellationToken);
         await foreach (ServedToken _ in endless.ReadAsync(TestContext.Current.CancellationToken))
             break;
         Task<int[]> next = IdsOf(scheduler, Request(1, seed: 1, temperature: 0));
@@ -127,14 +130,17 @@ public sealed class SchedulerTests : IDisposable
         ServingRequest free = Request(0, seed: 3, temperature: 0) with { StopTokens = new HashSet<int>(), MaxTokens = 120 };
         int[] plain = await IdsOf(scheduler, free);
         int[] varied = await IdsOf(scheduler, free with { Penalties = new TokenPenalties(2, 2, new Dictionary<int, float>()) });
-        Assert.True(varied.Distinct().Count() > plain.Distinct().Count(), $"{varied.Distinct().Count()} kinds of tokens against {plain.Distinct().Count()}");
+        Assert.True(varied.Distinct().Count() > plain.Distinct().Count(),
+            $"{varied.Distinct().Count()} kinds of tokens against {plain.Distinct().Count()}");
     }
 
     [Fact]
     public async Task A_biased_token_is_always_chosen()
     {
         await using var scheduler = new Scheduler(_model);
-        int[] ids = await IdsOf(scheduler, Request(0, seed: 3, temperature: 1) with { MaxTokens = 5, Penalties = new TokenPenalties(0, 0, new Dictionary<int, float> { [17] = 1000 }) });
+        int[] ids =
+            await IdsOf(scheduler, Request(0, seed: 3, temperature: 1) with { MaxTokens = 5,
+                Penalties = new TokenPenalties(0, 0, new Dictionary<int, float> { [17] = 1000 }) });
         Assert.Equal([17, 17, 17, 17, 17], ids);
     }
 

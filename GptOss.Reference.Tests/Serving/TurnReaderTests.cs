@@ -60,7 +60,8 @@ public sealed class TurnReaderTests
     public void A_stop_text_in_reasoning_or_arguments_is_not_searched_for()
     {
         var reader = new TurnReader(Tokenizer, ["STOP"]);
-        string reasoning = Text(reader, "<|channel|>analysis<|message|>STOP it<|end|><|start|>assistant<|channel|>final<|message|>Fine<|return|>", TurnKind.Reasoning);
+        string reasoning = Text(reader, "<|channel|>analysis<|message|>STOP it<|end|><|start|>assistant<|channel|>final<|message|>Fine<|return|>",
+            TurnKind.Reasoning);
         Assert.Equal("STOP it", reasoning);
         Assert.False(reader.HasStopped);
     }
@@ -78,8 +79,11 @@ public sealed class TurnReaderTests
         var reader = new TurnReader(Tokenizer, ["zzz"]);
         var bytes = new List<byte>();
         var text = new StringBuilder();
-        foreach (int id in Tokenizer.EncodeWithSpecials($"<|channel|>analysis<|message|>x<|end|><|start|>assistant<|channel|>final<|message|>{answer}<|return|>"))
+        foreach (int id in Tokenizer.EncodeWithSpecials(
+            $"<|channel|>analysis<|message|>x<|end|><|start|>assistant<|channel|>final<|message|>{answer}<|return|>"))
+        {
             Collect(reader.Append(id, new LogProbabilities(new TokenLogProbability(id, -1), [])));
+        }
         Collect(reader.End());
         Assert.Equal(answer, text.ToString());
         Assert.Equal(Encoding.UTF8.GetBytes(answer), bytes);
@@ -103,8 +107,11 @@ public sealed class TurnReaderTests
     {
         var reader = new TurnReader(Tokenizer, []);
         int[] thought = Tokenizer.Encode("A short thought about it.");
-        foreach (int id in Tokenizer.EncodeWithSpecials("<|channel|>analysis<|message|>A short thought about it.<|end|><|start|>assistant<|channel|>final<|message|>Yes."))
+        foreach (int id in Tokenizer.EncodeWithSpecials(
+            "<|channel|>analysis<|message|>A short thought about it.<|end|><|start|>assistant<|channel|>final<|message|>Yes."))
+        {
             reader.Append(id);
+        }
         Assert.Equal(thought.Length, reader.ReasoningTokens);
     }
 
@@ -128,7 +135,9 @@ public sealed class TurnReaderTests
             {
                 string prefix = $"text {happened.Kind} ";
                 if (happened is MessageText text && told is [.., var last] && last.StartsWith(prefix, StringComparison.Ordinal))
+                {
                     told[^1] = last + text.Text;
+                }
                 else
                 {
                     told.Add(happened switch

@@ -35,5 +35,6 @@ public sealed class WaitingLineTests
     }
 
     private static Waiting Request(string owner, int number) =>
-        new(new ServedGeneration(new ServingRequest { Prompt = new[] { 1 }, Owner = owner, MaxTokens = number }, TestContext.Current.CancellationToken), 0);
+        new(new ServedGeneration(new ServingRequest { Prompt = new[] { 1 }, Owner = owner, MaxTokens = number },
+            TestContext.Current.CancellationToken), 0);
 }

@@ -21,7 +21,8 @@ public class StreamingDecoderTests
     public void A_first_half_gives_null_and_not_an_empty_text() => Assert.Equal<string?>([null, "💖", ""], Deltas(31446, 244));
 
     [Fact]
-    public void A_broken_character_becomes_one_replacement() => Assert.Equal<string?>([" ", "\uFFFD ", "\uFFFDworked", ""], Deltas(9552, 9552, Worked));
+    public void A_broken_character_becomes_one_replacement() =>
+    Assert.Equal<string?>([" ", "\uFFFD ", "\uFFFDworked", ""], Deltas(9552, 9552, Worked));
 
     [Fact]
     public void Text_after_a_broken_character_is_not_lost() => Assert.Equal<string?>([" ", "\uFFFDXY", ""], Deltas(9552, 27825));

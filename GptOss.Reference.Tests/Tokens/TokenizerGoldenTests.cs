@@ -12,7 +12,8 @@ public class TokenizerGoldenTests
     private sealed record Golden(string Text, int[] Ids);
 
     private static Golden[] Read(string file) =>
-        [.. File.ReadLines(Path.Combine(TestData.Root, "tokenizer", file)).Select(line => JsonSerializer.Deserialize<Golden>(line, JsonSerializerOptions.Web)!)];
+        [.. File.ReadLines(Path.Combine(TestData.Root, "tokenizer", file))
+            .Select(line => JsonSerializer.Deserialize<Golden>(line, JsonSerializerOptions.Web)!)];
 
     [Fact]
     public void Every_recorded_text_encodes_as_published()
@@ -141,7 +142,8 @@ public class TokenizerGoldenTests
         Assert.Equal(4096, tiny.Count);
         Assert.Equal(4075, tiny.SpecialId("<|startoftext|>"));
         Assert.Equal(4082, tiny.SpecialId("<|channel|>"));
-        Prompt[] prompts = JsonSerializer.Deserialize<Prompt[]>(File.ReadAllText(Path.Combine(TestData.Tiny, "prompts.json")), JsonSerializerOptions.Web)!;
+        Prompt[] prompts = JsonSerializer.Deserialize<Prompt[]>(File.ReadAllText(Path.Combine(TestData.Tiny, "prompts.json")),
+            JsonSerializerOptions.Web)!;
         Assert.NotEmpty(prompts);
         foreach (Prompt prompt in prompts)
         {

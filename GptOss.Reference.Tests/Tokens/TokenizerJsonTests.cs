@@ -27,7 +27,8 @@ public sealed class TokenizerJsonTests : IDisposable
             {
                 ["type"] = "Sequence",
                 ["pretokenizers"] = new JsonArray(
-                    new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceSplitter.Pattern }, ["behavior"] = "Isolated" },
+                    new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceSplitter.Pattern },
+                        ["behavior"] = "Isolated" },
                     new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["use_regex"] = false }),
             },
             ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocab, ["merges"] = new JsonArray("a b") },
@@ -90,7 +91,8 @@ public sealed class TokenizerJsonTests : IDisposable
     public void Empty() => Refused("", "expected JSON, found something else at line 1, byte 0.");
 
     [Fact]
-    public void Two_values() => Refused(Good().ToJsonString() + "1", "expected JSON, found something else at line 1, byte " + Good().ToJsonString().Length + ".");
+    public void Two_values() =>
+    Refused(Good().ToJsonString() + "1", "expected JSON, found something else at line 1, byte " + Good().ToJsonString().Length + ".");
 
     [Fact]
     public void Deeply_nested() => Refused(new string('[', 100), "the file: expected an object, found an array.");
@@ -114,14 +116,16 @@ public sealed class TokenizerJsonTests : IDisposable
     public void Another_model() => Refused(file => file["model"]!["type"] = "Unigram", "model.type is 'Unigram'; expected 'BPE'.");
 
     [Fact]
-    public void A_vocabulary_that_is_a_list() => Refused(file => file["model"]!["vocab"] = new JsonArray(), "model.vocab: expected an object, found an array.");
+    public void A_vocabulary_that_is_a_list() =>
+    Refused(file => file["model"]!["vocab"] = new JsonArray(), "model.vocab: expected an object, found an array.");
 
     [Fact]
     public void An_empty_vocabulary() =>
         Refused(file => file["model"]!["vocab"] = new JsonObject(), "model.vocab has no token for the single byte 0x00; expected all 256.");
 
     [Fact]
-    public void An_id_that_is_text() => Refused(file => Vocab(file)["ab"] = "256", "model.vocab['ab']: expected an id of 0 to 2147483647, found a string.");
+    public void An_id_that_is_text() =>
+    Refused(file => Vocab(file)["ab"] = "256", "model.vocab['ab']: expected an id of 0 to 2147483647, found a string.");
 
     [Theory]
     [InlineData("-1")]
@@ -129,7 +133,8 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("4294967296")]
     [InlineData("1e400")]
     public void An_id_out_of_range(string id) =>
-        Refused(Good().ToJsonString().Replace("256", id, StringComparison.Ordinal), $"model.vocab['ab']: expected an id of 0 to 2147483647, found '{id}'.");
+        Refused(Good().ToJsonString().Replace("256", id, StringComparison.Ordinal),
+            $"model.vocab['ab']: expected an id of 0 to 2147483647, found '{id}'.");
 
     [Fact]
     public void An_id_twice() => Refused(file => Vocab(file)["ab"] = 98, "model.vocab gives id 98 to 'b' and 'ab'; expected one.");
@@ -140,11 +145,13 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Fact]
     public void A_huge_id() => Refused(
-        file => Vocab(file)["ab"] = int.MaxValue, "model.vocab has 257 tokens, so ids 0 to 256 are expected; id 256 is missing and 2147483647 is there.");
+        file => Vocab(file)["ab"] = int.MaxValue,
+        "model.vocab has 257 tokens, so ids 0 to 256 are expected; id 256 is missing and 2147483647 is there.");
 
     [Fact]
     public void The_same_token_twice() => Refused(
-        Good().ToJsonString().Replace("\"ab\":256", "\"ab\":256,\"a\\u0062\":257", StringComparison.Ordinal).Replace("\"id\":257", "\"id\":258", StringComparison.Ordinal),
+        Good().ToJsonString().Replace("\"ab\":256", "\"ab\":256,\"a\\u0062\":257", StringComparison.Ordinal)
+            .Replace("\"id\":257", "\"id\":258", StringComparison.Ordinal),
         "model.vocab gives 'ab' ids 256 and 257; expected one.");
 
     [Fact]
@@ -178,7 +185,8 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Fact]
     public void An_unpaired_surrogate() => Refused(
-        Good().ToJsonString().Replace("\"ab\"", "\"\\ud800\"", StringComparison.Ordinal), "expected text in every string, found one that is not valid Unicode.");
+        Good().ToJsonString().Replace("\"ab\"", "\"\\ud800\"", StringComparison.Ordinal),
+        "expected text in every string, found one that is not valid Unicode.");
 
     [Fact]
     public void A_merge_of_nothing_known() => Refused(
@@ -190,7 +198,8 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Fact]
     public void A_merge_of_three() => Refused(
-        file => file["model"]!["merges"] = new JsonArray(new JsonArray("a", "b", "c")), "model.merges: expected two strings in each pair, found a string.");
+        file => file["model"]!["merges"] = new JsonArray(new JsonArray("a", "b", "c")),
+        "model.merges: expected two strings in each pair, found a string.");
 
     [Fact]
     public void A_merge_that_is_a_number() => Refused(
@@ -225,7 +234,8 @@ public sealed class TokenizerJsonTests : IDisposable
         "added_tokens gives '<|end|>' ids 257 and 258; expected one.");
 
     [Fact]
-    public void An_added_token_without_a_name() => Refused(file => file["added_tokens"]![0]!.AsObject().Remove("content"), "added_tokens[0] has no content.");
+    public void An_added_token_without_a_name() =>
+    Refused(file => file["added_tokens"]![0]!.AsObject().Remove("content"), "added_tokens[0] has no content.");
 
     [Fact]
     public void An_added_token_with_an_empty_name() => Refused(
@@ -243,8 +253,10 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("pre_tokenizer", """{"type":"Whitespace"}""", "pre_tokenizer.type is 'Whitespace'; expected 'Sequence'.")]
     [InlineData("pre_tokenizer", "null", "pre_tokenizer is null; the published tokenizer has no such setting, so it could change ids.")]
     [InlineData("pre_tokenizer", "7", "pre_tokenizer is 7; the published tokenizer has no such setting, so it could change ids.")]
-    [InlineData("pre_tokenizer.use_regex", "true", "pre_tokenizer.use_regex is true; the published tokenizer has no such setting, so it could change ids.")]
-    [InlineData("split.pattern", """{"Regex":"\\s+"}""", "pre_tokenizer.pretokenizers[0].pattern.Regex is '\\s+'; expected the pattern of o200k_base.")]
+    [InlineData("pre_tokenizer.use_regex", "true",
+        "pre_tokenizer.use_regex is true; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("split.pattern", """{"Regex":"\\s+"}""",
+        "pre_tokenizer.pretokenizers[0].pattern.Regex is '\\s+'; expected the pattern of o200k_base.")]
     [InlineData("split.pattern", """{"String":"a"}""",
         "pre_tokenizer.pretokenizers[0].pattern.String is 'a'; the published tokenizer has no such setting, so it could change ids.")]
     [InlineData("split.behavior", "\"Removed\"", "pre_tokenizer.pretokenizers[0].behavior is 'Removed'; expected 'Isolated'.")]
@@ -265,7 +277,8 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("decoder", """{"type":"Metaspace"}""", "decoder.type is 'Metaspace'; expected 'ByteLevel'.")]
     [InlineData("added.lstrip", "true", "added_tokens[0].lstrip is not false, so the text around the token could get other ids; expected false.")]
     [InlineData("added.rstrip", "true", "added_tokens[0].rstrip is not false, so the text around the token could get other ids; expected false.")]
-    [InlineData("added.single_word", "1", "added_tokens[0].single_word is not false, so the text around the token could get other ids; expected false.")]
+    [InlineData("added.single_word", "1",
+        "added_tokens[0].single_word is not false, so the text around the token could get other ids; expected false.")]
     [InlineData("templates\u001b[2J", "[]", "templates\\u001B[2J is []; the published tokenizer has no such setting, so it could change ids.")]
     public void A_setting_that_the_published_file_does_not_have_is_refused_by_name(string place, string value, string sentence) => Refused(file =>
     {
@@ -291,7 +304,8 @@ public sealed class TokenizerJsonTests : IDisposable
             JsonObject file = Good();
             Steps(file).Insert(at, JsonNode.Parse(step));
             string message = Assert.Throws<TokenizerFormatException>(() => Load(file.ToJsonString())).Message;
-            Assert.StartsWith($"{_path}: pre_tokenizer.pretokenizers[{(at == 1 || (at == 0 && type == "'Split'") ? 1 : at)}].type is ", message, StringComparison.Ordinal);
+            Assert.StartsWith($"{_path}: pre_tokenizer.pretokenizers[{(at == 1 || (at == 0 && type == "'Split'") ? 1 : at)}].type is ", message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -339,6 +353,7 @@ public sealed class TokenizerJsonTests : IDisposable
         using (FileStream file = File.OpenWrite(_path))
             file.SetLength((256L << 20) + 1);
         TokenizerFormatException error = Assert.Throws<TokenizerFormatException>(() => Tokenizer.FromJson(_path));
-        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{_path}: a tokenizer.json is at most 268435456 bytes; this file has 268435457."), error.Message);
+        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{_path}: a tokenizer.json is at most 268435456 bytes; this file has 268435457."),
+            error.Message);
     }
 }

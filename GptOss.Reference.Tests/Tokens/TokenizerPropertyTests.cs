@@ -43,7 +43,8 @@ public class TokenizerPropertyTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Streaming_gives_the_text_of_decoding_for_any_ids() => Prop.ForAll(Ids, ids => Assert.Equal(O200k.Decode(ids), Stream(ids))).QuickCheckThrowOnFailure();
+    public void Streaming_gives_the_text_of_decoding_for_any_ids() =>
+    Prop.ForAll(Ids, ids => Assert.Equal(O200k.Decode(ids), Stream(ids))).QuickCheckThrowOnFailure();
 
     [Fact]
     public void Streaming_gives_the_text_of_decoding_for_any_bytes() => Prop.ForAll(

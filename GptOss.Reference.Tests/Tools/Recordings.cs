@@ -16,7 +16,10 @@ internal static class Recordings
         foreach (string key in keys)
         {
             if (!JsonNode.DeepEquals(recorded[key], answered[key]))
-                return $"{recorded["name"]}: \"{key}\" is recorded as {recorded[key]?.ToJsonString() ?? "absent"} and answered as {answered[key]?.ToJsonString() ?? "absent"}";
+            {
+                return $"{recorded["name"]}: \"{key}\" is recorded as {recorded[key]?.ToJsonString() ?? "absent"} and answered " +
+                    $"as {answered[key]?.ToJsonString() ?? "absent"}";
+            }
         }
         return null;
     }

@@ -77,7 +77,9 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
-    /// <summary>Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.</summary>
+    /// <summary>
+    /// Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.
+    /// </summary>
     /// <remarks>For machines that drop mapped pages which nobody has touched for a while. Changes no bit.</remarks>
     /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
     /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
@@ -86,7 +88,10 @@ public sealed class Checkpoint : IDisposable
     {
         long bytes = Files.Sum(file => file.FileBytes);
         if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
-            throw new InsufficientMemoryException($"Preloading takes {bytes} bytes of memory; this process may use {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes}.");
+        {
+            throw new InsufficientMemoryException(
+                $"Preloading takes {bytes} bytes of memory; this process may use {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes}.");
+        }
         foreach (SafeTensorsFile file in Files)
             file.Preload(progress, cancellation);
     }
@@ -111,7 +116,10 @@ public sealed class Checkpoint : IDisposable
         [.. Parts(originalName, DType.BF16).Select(part => _shards.FileOf(part).UInt16s(part))];
 
     /// <summary>The bytes of a U8 tensor: <c>.blocks</c> of MXFP4, two weights to a byte, or their <c>.scales</c>.</summary>
-    /// <remarks>Whoever uses scales asks for <see cref="RequireFiniteScales(string, int)"/> first: they are 1/17 of an expert's bytes, too many to read at opening.</remarks>
+    /// <remarks>
+    /// Whoever uses scales asks for <see cref="RequireFiniteScales(string, int)"/> first: they are 1/17 of an expert's bytes, too many to read at
+    /// opening.
+    /// </remarks>
     /// <exception cref="ArgumentException">The model has no such tensor, or it is not U8.</exception>
     public ReadOnlyMemory<byte> U8(string originalName)
     {
@@ -170,7 +178,8 @@ public sealed class Checkpoint : IDisposable
                 if ((bits[i] & 0x7F80) == 0x7F80)          // an exponent of ones
                 {
                     throw new CheckpointFormatException(file.Path, "bfloat16-number",
-                        $"tensor '{Printable.Clip(tensor.Name)}' holds {((bits[i] & 0x7F) == 0 ? "an infinity" : "NaN")} at element {i}; weights are finite.");
+                        $"tensor '{Printable.Clip(tensor.Name)}' holds {((bits[i] & 0x7F) == 0 ? "an infinity" : "NaN")} at element {i}; weights " +
+                            $"are finite.");
                 }
             }
             values += bits.Length;
@@ -178,7 +187,10 @@ public sealed class Checkpoint : IDisposable
         return values;
     }
 
-    /// <summary>The ids that <c>eos_token_id</c> of <c>generation_config.json</c> lists, which for a folder named <c>original</c> may be in its parent; empty where none is given.</summary>
+    /// <summary>
+    /// The ids that <c>eos_token_id</c> of <c>generation_config.json</c> lists, which for a folder named <c>original</c> may be in its parent; empty
+    /// where none is given.
+    /// </summary>
     /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
     public IReadOnlyList<int> EosTokenIds()
     {
@@ -195,7 +207,10 @@ public sealed class Checkpoint : IDisposable
     {
         ArgumentNullException.ThrowIfNull(originalName);
         if (!_parts.TryGetValue(originalName, out string[]? parts))
-            throw new ArgumentException($"A gpt-oss model of {Config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.", nameof(originalName));
+        {
+            throw new ArgumentException($"A gpt-oss model of {Config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.",
+                nameof(originalName));
+        }
         DType stored = _shards.Tensors[parts[0]].Info.DType;
         return stored == dtype ? parts : throw new ArgumentException($"'{originalName}' is {stored}, not {dtype}.", nameof(originalName));
     }

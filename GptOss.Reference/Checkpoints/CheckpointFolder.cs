@@ -16,7 +16,8 @@ public sealed class CheckpointFolder
     private const string OriginalName = "original";
     private const string SingleName = "model.safetensors";
 
-    private CheckpointFolder(string path, CheckpointLayout layout, IReadOnlyList<string> files, IReadOnlyList<string> notices, string? indexPath = null) =>
+    private CheckpointFolder(string path, CheckpointLayout layout, IReadOnlyList<string> files, IReadOnlyList<string> notices,
+        string? indexPath = null) =>
         (FolderPath, Layout, FilePaths, Notices, IndexPath) = (path, layout, files, notices, indexPath);
 
     /// <summary>The folder that holds <c>config.json</c>.</summary>
@@ -63,7 +64,8 @@ public sealed class CheckpointFolder
             throw Files.Unreadable(asked, e);
         }
         throw new CheckpointFormatException(asked, "no-such-checkpoint", HuggingFaceCache.IsHubName(asked)
-            ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf download {asked}' or give a folder."
+            ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf " +
+                $"download {asked}' or give a folder."
             : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors file, or a hub name such as openai/gpt-oss-20b.");
     }
 

@@ -59,7 +59,8 @@ public static class HuggingFaceCache
                 .Where(parts => parts.Length == 2 && parts[1] == asked).Select(parts => $"{parts[0]}/{parts[1]}").Order(StringComparer.Ordinal),
         ];
         return names.Length <= 1 ? names.FirstOrDefault() : names.FirstOrDefault(name => name.StartsWith("openai/", StringComparison.Ordinal))
-            ?? throw new CheckpointFormatException(asked, "ambiguous-name", $"the Hugging Face cache holds {Printable.List(names, " and ")}; give the owner too.");
+            ?? throw new CheckpointFormatException(asked, "ambiguous-name", $"the Hugging Face cache holds {Printable.List(names, " and ")}; give " +
+                $"the owner too.");
     }
 
     internal static string? Find(string asked, string cache)

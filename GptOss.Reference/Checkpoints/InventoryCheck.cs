@@ -19,7 +19,8 @@ internal static class InventoryCheck
         if (stored.Keys.FirstOrDefault(IsUnquantised) is { } plain)
         {
             throw new CheckpointFormatException(folder, "unquantised",
-                $"tensor '{Printable.Clip(plain)}' has no _blocks: this is an unquantised fine-tune, whose experts are stored transposed and not as MXFP4; it is not supported.");
+                $"tensor '{Printable.Clip(plain)}' has no _blocks: this is an unquantised fine-tune, whose experts are stored transposed and not " +
+                    $"as MXFP4; it is not supported.");
         }
         var problems = new List<string>(Shown);
         long count = 0, found = 0;
@@ -32,7 +33,10 @@ internal static class InventoryCheck
             }
             found++;
             if (tensor.Info.DType != expected.DType || !tensor.Info.Shape.SequenceEqual(expected.Shape))
-                Add($"'{expected.Name}' is {tensor.Info.DType} {Printable.Shape(tensor.Info.Shape)}, expected {expected.DType} {Printable.Shape(expected.Shape)}");
+            {
+                Add($"'{expected.Name}' is {tensor.Info.DType} {Printable.Shape(tensor.Info.Shape)}, " +
+                    $"expected {expected.DType} {Printable.Shape(expected.Shape)}");
+            }
         }
         if (found < stored.Count)
         {
@@ -47,7 +51,8 @@ internal static class InventoryCheck
         if (count > 0)
         {
             throw new CheckpointFormatException(folder, "inventory",
-                $"{count} {(count == 1 ? "tensor does" : "tensors do")} not fit config.json: {string.Join("; ", problems)}{(count > Shown ? $"; and {count - Shown} more" : "")}.");
+                $"{count} {(count == 1 ? "tensor does" : "tensors do")} not fit " +
+                    $"config.json: {string.Join("; ", problems)}{(count > Shown ? $"; and {count - Shown} more" : "")}.");
         }
 
         void Add(string problem)

@@ -45,7 +45,8 @@ internal sealed class ShardIndex
             if (!IsPlainName(file))
             {
                 throw new CheckpointFormatException(path, "shard-name",
-                    $"weight_map '{Printable.Clip(entry.Name)}' names the file '{Printable.Clip(file)}'; expected a plain name that ends in .safetensors.");
+                    $"weight_map '{Printable.Clip(entry.Name)}' names the file '{Printable.Clip(file)}'; expected a plain name " +
+                        $"that ends in .safetensors.");
             }
             fileOf.Add(entry.Name, file);
         }
@@ -56,7 +57,8 @@ internal sealed class ShardIndex
 
     private static double? Size(JsonElement root) =>
         root.TryGetProperty("metadata", out JsonElement metadata) && metadata.ValueKind == JsonValueKind.Object
-        && metadata.TryGetProperty("total_size", out JsonElement size) && size.ValueKind == JsonValueKind.Number && size.TryGetDouble(out double bytes)
+        && metadata.TryGetProperty("total_size", out JsonElement size) && size.ValueKind == JsonValueKind.Number
+        && size.TryGetDouble(out double bytes)
             ? bytes : null;
 
     /// <summary>A name inside the folder: no separator of any system, no drive, no control character, no leading dot.</summary>

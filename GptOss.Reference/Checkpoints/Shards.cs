@@ -57,16 +57,18 @@ internal sealed class Shards : IDisposable
         if (missing.Length > 0)
         {
             throw new CheckpointFormatException(index.Path, "missing-shard",
-                $"{missing.Length} of {index.FileNames.Count} files named by weight_map {(missing.Length == 1 ? "is" : "are")} missing: {Printable.List(missing, ", ")}.");
+                $"{missing.Length} of {index.FileNames.Count} files named by " +
+                    $"weight_map {(missing.Length == 1 ? "is" : "are")} missing: {Printable.List(missing, ", ")}.");
         }
         foreach (string name in index.FileNames)
             Add(Path.Combine(folder.FolderPath, name), index);
         string[] absent = [.. index.FileOf.Keys.Where(name => !_tensors.ContainsKey(name))];
         if (absent.Length > 0)
         {
+            string[] shown = [.. absent.Take(20).Select(name => $"'{Printable.Clip(name)}' in {index.FileOf[name]}"), .. absent.Skip(20)];
             throw new CheckpointFormatException(index.Path, "weight-map",
                 $"{absent.Length} {(absent.Length == 1 ? "tensor is" : "tensors are")} not in the file that weight_map names: "
-                + $"{Printable.List([.. absent.Take(20).Select(name => $"'{Printable.Clip(name)}' in {index.FileOf[name]}"), .. absent.Skip(20)], "; ")}.");
+                + $"{Printable.List(shown, "; ")}.");
         }
         long bytes = _tensors.Values.Sum(tensor => tensor.Info.ByteCount);
         if (index.TotalSize is { } stated && stated != bytes)

@@ -4,7 +4,10 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Generation;
 
-/// <summary>What a <see cref="Decoding"/> has said so far, as text: decoded, cut at stop texts, with log-probabilities, the hash of its rows and the time it took.</summary>
+/// <summary>
+/// What a <see cref="Decoding"/> has said so far, as text: decoded, cut at stop texts, with log-probabilities, the hash of its rows and the time it
+/// took.
+/// </summary>
 /// <param name="decoding">The ids.</param>
 /// <param name="tokenizer">What they mean.</param>
 /// <param name="options">Stop texts, stop tokens and log-probabilities.</param>

@@ -2,12 +2,16 @@ using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Generation;
 
-/// <summary>One continuation of a sequence as a machine that is stepped from outside: it says what is fed next, takes the row that comes back, and knows when it ends.</summary>
+/// <summary>
+/// One continuation of a sequence as a machine that is stepped from outside: it says what is fed next, takes the row that comes back, and knows when
+/// it ends.
+/// </summary>
 /// <remarks>
-/// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next"/> gives a piece of the prompt, then what was decided last; once a pass
-/// has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. A pass that was cancelled is asked for again.</para>
-/// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The last token
-/// chosen is not fed. Not thread-safe.</para>
+/// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next"/> gives a piece of the prompt, then what was decided
+/// last; once a pass has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. A pass that was cancelled is
+/// asked for again.</para>
+/// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The
+/// last token chosen is not fed. Not thread-safe.</para>
 /// </remarks>
 public sealed class Decoding
 {
@@ -42,7 +46,9 @@ public sealed class Decoding
             End = FinishReason.Stop;
     }
 
-    /// <summary>Marks the sequence before the prompt's last token, so that a prompt that parts from this one there or later finds its way back.</summary>
+    /// <summary>
+    /// Marks the sequence before the prompt's last token, so that a prompt that parts from this one there or later finds its way back.
+    /// </summary>
     public bool MarksPrompt { get; init; }
 
     /// <summary>What is continued.</summary>
@@ -93,14 +99,17 @@ public sealed class Decoding
     }
 
     /// <summary>Chooses the next token from the row of the last one.</summary>
-    /// <returns>The tokens that are decided now: the chosen one, and those that a constraint leaves no choice about; valid until the next call.</returns>
+    /// <returns>The tokens that are decided now: the chosen one, and those that a constraint leaves no choice about; valid until the next
+    /// call.</returns>
     /// <exception cref="LogitsException">The row holds a NaN, or nothing above −∞ that is allowed.</exception>
     /// <exception cref="InvalidOperationException">No row is to be taken.</exception>
     public ReadOnlySpan<int> Take(ReadOnlySpan<float> row)
     {
         Require(AwaitsRow);
         bool isBound = _constraint is not null && _constraint.Fill(_allowed);
-        return Put(isBound ? _sampler.Choose(row, _options.Sampling, Sequence.Length, _allowed) : _sampler.Choose(row, _options.Sampling, Sequence.Length));
+        return Put(isBound
+            ? _sampler.Choose(row, _options.Sampling, Sequence.Length, _allowed)
+            : _sampler.Choose(row, _options.Sampling, Sequence.Length));
     }
 
     /// <summary>Takes a token that was chosen elsewhere, such as one of a recording.</summary>

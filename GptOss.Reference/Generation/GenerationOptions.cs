@@ -37,8 +37,8 @@ public sealed record GenerationOptions
     } = [];
 
     /// <summary>
-    /// What the continuation may say; null for anything. It is forked for every continuation, so one serves any number of them. Tokens that it leaves no choice about
-    /// are taken without the model, unless log-probabilities are asked for.
+    /// What the continuation may say; null for anything. It is forked for every continuation, so one serves any number of them. Tokens that it leaves
+    /// no choice about are taken without the model, unless log-probabilities are asked for.
     /// </summary>
     public TokenConstraint? Constraint { get; init; }
 
@@ -48,6 +48,7 @@ public sealed record GenerationOptions
     {
         get;
         init => field = value is null or >= 0 ? value
-            : throw new ArgumentOutOfRangeException(nameof(TopLogProbabilities), value, "The number of most probable tokens is at least 0, or null for no log-probabilities.");
+            : throw new ArgumentOutOfRangeException(nameof(TopLogProbabilities), value,
+                "The number of most probable tokens is at least 0, or null for no log-probabilities.");
     }
 }

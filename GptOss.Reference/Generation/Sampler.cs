@@ -49,7 +49,8 @@ public sealed class Sampler
     /// <param name="logits">One row, one value per id.</param>
     /// <param name="options">Temperature, filters, seed.</param>
     /// <param name="step">Number of the draw, such as the position of the token that is chosen.</param>
-    /// <param name="allowed">Bit <c>id % 64</c> of word <c>id / 64</c>: whether an id may be chosen. Bits from the row's length on are not looked at.</param>
+    /// <param name="allowed">Bit <c>id % 64</c> of word <c>id / 64</c>: whether an id may be chosen. Bits from the row's length on are not looked
+    /// at.</param>
     /// <returns>The chosen id.</returns>
     /// <exception cref="LogitsException">An allowed logit is NaN, all are −∞, or none is allowed.</exception>
     /// <exception cref="ArgumentException">The row is empty, or the mask is too short for it.</exception>

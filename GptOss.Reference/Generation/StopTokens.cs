@@ -20,12 +20,12 @@ public static class StopTokens
     }
 
     /// <summary>
-    /// The ids of <c>&lt;|return|&gt;</c>, <c>&lt;|endoftext|&gt;</c> and <c>&lt;|call|&gt;</c>, and those that the checkpoint's <c>eos_token_id</c> adds; only ids that
-    /// the model can choose.
+    /// The ids of <c>&lt;|return|&gt;</c>, <c>&lt;|endoftext|&gt;</c> and <c>&lt;|call|&gt;</c>, and those that the checkpoint's <c>eos_token_id</c>
+    /// adds; only ids that the model can choose.
     /// </summary>
     /// <remarks>
-    /// Fine-tunes ship incomplete lists. Without <c>&lt;|call|&gt;</c> a model invents what its tools answer; with <c>&lt;|end|&gt;</c>, which only ends a message, it
-    /// stops after its analysis. So the first three are always in, and <c>&lt;|end|&gt;</c> never is.
+    /// Fine-tunes ship incomplete lists. Without <c>&lt;|call|&gt;</c> a model invents what its tools answer; with <c>&lt;|end|&gt;</c>, which only
+    /// ends a message, it stops after its analysis. So the first three are always in, and <c>&lt;|end|&gt;</c> never is.
     /// </remarks>
     /// <exception cref="CheckpointFormatException">The checkpoint's generation configuration is unusable.</exception>
     public static IReadOnlyList<int> For(Checkpoint checkpoint, Tokenizer tokenizer)

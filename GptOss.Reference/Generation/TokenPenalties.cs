@@ -1,6 +1,8 @@
 namespace GptOss.Reference.Generation;
 
-/// <summary>Changes to logits before a token is chosen: logit + bias − frequency · count − presence · [count > 0], count of the tokens chosen so far.</summary>
+/// <summary>
+/// Changes to logits before a token is chosen: logit + bias − frequency · count − presence · [count > 0], count of the tokens chosen so far.
+/// </summary>
 /// <param name="Presence">Taken once from every token that was chosen already, in units of logits.</param>
 /// <param name="Frequency">Taken for each time that a token was chosen.</param>
 /// <param name="Bias">Added to the logits of these tokens.</param>

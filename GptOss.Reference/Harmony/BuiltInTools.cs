@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace GptOss.Reference.Harmony;
 
-/// <summary>The two tools that the model was trained with, described word for word, and how patches are written. Source: <c>openai/harmony</c>, <c>src/chat.rs</c>.</summary>
+/// <summary>
+/// The two tools that the model was trained with, described word for word, and how patches are written. Source: <c>openai/harmony</c>,
+/// <c>src/chat.rs</c>.
+/// </summary>
 public static class BuiltInTools
 {
     /// <summary>A browser: <c>browser.search</c>, <c>browser.open</c>, <c>browser.find</c>.</summary>
@@ -49,9 +52,11 @@ public static class BuiltInTools
     /// <summary>A stateful Python interpreter; the recipient is <c>python</c> and the body is source code.</summary>
     public static ToolNamespace Python { get; } = new(
         "python",
-        "Use this tool to execute Python code in your chain of thought. The code will not be shown to the user. This tool should be used for internal " +
+        "Use this tool to execute Python code in your chain of thought. The code will not be shown to the user. This tool " +
+            "should be used for internal " +
         "reasoning, but not for code that is intended to be visible to the user (e.g. when creating plots, tables, or files).\n\n" +
-        "When you send a message containing Python code to python, it will be executed in a stateful Jupyter notebook environment. python will respond " +
+        "When you send a message containing Python code to python, it will be executed in a stateful Jupyter notebook " +
+        "environment. python will respond " +
         "with the output of the execution or time out after 120.0 seconds. The drive at '/mnt/data' can be used to save and persist user files. " +
         "Internet access for this session is UNKNOWN. Depends on the cluster.",
         []);

@@ -3,7 +3,9 @@ namespace GptOss.Reference.Harmony;
 /// <summary>A tool that a conversation may offer to the model.</summary>
 public interface ITool
 {
-    /// <summary>What the prompt declares: <c>browser</c>, <c>python</c>, or functions. Several tools may share the namespace <c>functions</c>.</summary>
+    /// <summary>
+    /// What the prompt declares: <c>browser</c>, <c>python</c>, or functions. Several tools may share the namespace <c>functions</c>.
+    /// </summary>
     ToolNamespace Declaration { get; }
 
     /// <summary>Text for the developer message, after the application's own instructions; null for none.</summary>

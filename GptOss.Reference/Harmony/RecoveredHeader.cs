@@ -62,9 +62,14 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
 
         HeaderPart last = parts[^1];
         if (header.Recipient is null && header.Channel != "final" && last.Words is { Count: 1 or 2 } words && IsToolName(words[0]))
+        {
             header = header with { Recipient = last.TakeFirst(), ContentType = header.ContentType ?? last.TakeFirst() };
-        else if (header is { Recipient: null, ContentType: null } && last.Words is [var type] && (header.Channel == "final" || type is "json" or "code"))
+        }
+        else if (header is { Recipient: null, ContentType: null } && last.Words is [var type]
+            && (header.Channel == "final" || type is "json" or "code"))
+        {
             header = header with { ContentType = last.TakeFirst() };
+        }
 
         header = header.WithMarkerAsType(out string displaced);
         bool hasText = header.Recipient is null;

@@ -72,7 +72,10 @@ public readonly struct LogitRows : IEquatable<LogitRows>
         return _kind == Kind.Last && from + count < tokens ? None : this;
     }
 
-    /// <summary>How many of the <paramref name="count"/> tokens from <paramref name="from"/> on can be fed before more than <paramref name="most"/> rows are wanted.</summary>
+    /// <summary>
+    /// How many of the <paramref name="count"/> tokens from <paramref name="from"/> on can be fed before more than <paramref name="most"/> rows are
+    /// wanted.
+    /// </summary>
     internal int Fitting(int from, int count, int most)
     {
         if (_kind == Kind.All)

@@ -2,16 +2,22 @@ using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>Rows of logits that belong to the caller: <see cref="Transformer.Forward(BatchItem, LogitsBuffer, CancellationToken)"/> fills them, no one else writes to them.</summary>
+/// <summary>
+/// Rows of logits that belong to the caller: <see cref="Transformer.Forward(BatchItem, LogitsBuffer, CancellationToken)"/> fills them, no one else
+/// writes to them.
+/// </summary>
 /// <remarks>
-/// The memory grows with the largest call and is kept, so a buffer that is used again costs no allocation. Any number of threads may read it; only one pass
-/// may fill it at a time.
+/// The memory grows with the largest call and is kept, so a buffer that is used again costs no allocation. Any number of threads may read it; only
+/// one pass may fill it at a time.
 /// </remarks>
 public sealed class LogitsBuffer
 {
     private Memory<float> _memory;
 
-    /// <summary>Rows that the last pass gave: those that its batch wanted, in the order of the batch and of its tokens. 0 before the first pass and after one that failed.</summary>
+    /// <summary>
+    /// Rows that the last pass gave: those that its batch wanted, in the order of the batch and of its tokens. 0 before the first pass and after one
+    /// that failed.
+    /// </summary>
     public int Count { get; private set; }
 
     /// <summary>Values of a row: the size of the vocabulary.</summary>

@@ -3,8 +3,12 @@ using System.Security.Cryptography;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>The fingerprint of logits: the lower-case hex SHA-256 of rows as little-endian float32, in the order they are added, every NaN as 0x7FC00000.</summary>
-/// <remarks>One value says whether two machines, settings or versions computed the same bits. It never depends on which other rows were computed.</remarks>
+/// <summary>
+/// The fingerprint of logits: the lower-case hex SHA-256 of rows as little-endian float32, in the order they are added, every NaN as 0x7FC00000.
+/// </summary>
+/// <remarks>
+/// One value says whether two machines, settings or versions computed the same bits. It never depends on which other rows were computed.
+/// </remarks>
 public sealed class LogitsHash : IDisposable
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

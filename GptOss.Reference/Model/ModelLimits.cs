@@ -10,8 +10,8 @@ internal static class ModelLimits
     private const long MostFloats = 1L << 30;
 
     /// <summary>
-    /// Tokens that pass through the layers together: <see cref="Sequence.ChunkTokens"/>, and fewer where the model is so wide that their intermediate values would not
-    /// fit into one buffer. Changes no bit.
+    /// Tokens that pass through the layers together: <see cref="Sequence.ChunkTokens"/>, and fewer where the model is so wide that their intermediate
+    /// values would not fit into one buffer. Changes no bit.
     /// </summary>
     internal static int ChunkTokens(GptOssConfig config)
     {
@@ -27,7 +27,8 @@ internal static class ModelLimits
         if ((long)config.NumAttentionHeads * config.MaxPositions > MostFloats)
         {
             throw new CheckpointFormatException(Path.Combine(folder, "config.json"), "config-value",
-                $"{config.NumAttentionHeads} attention heads over {config.MaxPositions} positions make {(long)config.NumAttentionHeads * config.MaxPositions} scores for one token; "
+                $"{config.NumAttentionHeads} attention heads over {config.MaxPositions} positions "
+                + $"make {(long)config.NumAttentionHeads * config.MaxPositions} scores for one token; "
                 + $"at most {MostFloats} are computed at once.");
         }
     }

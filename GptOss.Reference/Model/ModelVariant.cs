@@ -31,7 +31,9 @@ internal sealed record ModelVariant
     /// <summary>Other operations, composed of the sound ones.</summary>
     internal Func<Kernels, Kernels> Kernels { get; init; } = kernels => kernels;
 
-    /// <summary>The one layer that deviates; null for the whole model. Of one layer only its weights and operations do, and its epsilon, clamp and α.</summary>
+    /// <summary>
+    /// The one layer that deviates; null for the whole model. Of one layer only its weights and operations do, and its epsilon, clamp and α.
+    /// </summary>
     internal int? Layer { get; init; }
 
     /// <summary>What a layer makes of this; <paramref name="layer"/> null for what belongs to no layer.</summary>

@@ -14,7 +14,8 @@ namespace GptOss.Reference.Model;
 /// <param name="Out">[hidden, heads·headDim].</param>
 /// <param name="OutBias">[hidden].</param>
 internal sealed record AttentionWeights(
-    float[] Norm, IReadOnlyList<Bf16Matrix> Qkv, IReadOnlyList<ReadOnlyMemory<ushort>> QkvBias, ReadOnlyMemory<ushort> Sinks, Bf16Matrix Out, ReadOnlyMemory<ushort> OutBias);
+    float[] Norm, IReadOnlyList<Bf16Matrix> Qkv, IReadOnlyList<ReadOnlyMemory<ushort>> QkvBias, ReadOnlyMemory<ushort> Sinks, Bf16Matrix Out,
+    ReadOnlyMemory<ushort> OutBias);
 
 /// <summary>Weights of one expert block, read in place from the checkpoint; only the norm gain is widened.</summary>
 /// <param name="Norm">[hidden].</param>
@@ -25,7 +26,8 @@ internal sealed record AttentionWeights(
 /// <param name="Mlp2">[experts, hidden, intermediate].</param>
 /// <param name="Mlp2Bias">[experts, hidden].</param>
 internal sealed record ExpertWeights(
-    float[] Norm, Bf16Matrix Gate, ReadOnlyMemory<ushort> GateBias, Mxfp4Experts Mlp1, ReadOnlyMemory<ushort> Mlp1Bias, Mxfp4Experts Mlp2, ReadOnlyMemory<ushort> Mlp2Bias);
+    float[] Norm, Bf16Matrix Gate, ReadOnlyMemory<ushort> GateBias, Mxfp4Experts Mlp1, ReadOnlyMemory<ushort> Mlp1Bias, Mxfp4Experts Mlp2,
+    ReadOnlyMemory<ushort> Mlp2Bias);
 
 /// <summary>All weights of a model by the names of the original layout.</summary>
 internal sealed class ModelWeights

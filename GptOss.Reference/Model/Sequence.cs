@@ -29,7 +29,8 @@ public sealed class Sequence
         _caches = new KeyValueCache[config.NumHiddenLayers];
         for (int layer = 0; layer < _caches.Length; layer++)
         {
-            _caches[layer] = new KeyValueCache(config.NumKeyValueHeads, config.HeadDim, RingPositions(config, layer), precision == Precision.Bfloat16);
+            _caches[layer] = new KeyValueCache(config.NumKeyValueHeads, config.HeadDim, RingPositions(config, layer),
+                precision == Precision.Bfloat16);
         }
     }
 

@@ -21,7 +21,8 @@ public static class WorkPerToken
     }
 
     /// <summary>Stored bytes of all layers' weights: what a chunk of many prompt tokens reads once.</summary>
-    public static long LayerBytes(GptOssConfig config) => ParameterCount.From(config).TensorBytes - 4L * config.VocabSize * config.HiddenSize - 2L * config.HiddenSize;
+    public static long LayerBytes(GptOssConfig config) =>
+        ParameterCount.From(config).TensorBytes - 4L * config.VocabSize * config.HiddenSize - 2L * config.HiddenSize;
 
     /// <summary>Multiplications and additions of the matrix products of one prompt token, without its logits: 6,056,017,920 for the 20b.</summary>
     public static long Operations(GptOssConfig config)
@@ -33,7 +34,9 @@ public static class WorkPerToken
         return config.NumHiddenLayers * 2 * weights;
     }
 
-    /// <summary>Operations of attention, scores and mix, for the tokens at positions <paramref name="first"/> … + <paramref name="count"/> − 1 of a sequence.</summary>
+    /// <summary>
+    /// Operations of attention, scores and mix, for the tokens at positions <paramref name="first"/> … + <paramref name="count"/> − 1 of a sequence.
+    /// </summary>
     public static long AttentionOperations(GptOssConfig config, int first, int count)
     {
         long keys = 0;

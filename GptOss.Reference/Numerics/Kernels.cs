@@ -21,7 +21,10 @@ internal abstract unsafe class Kernels
     internal static Kernels Create(RegisterWidth width, Precision precision, WorkerPool pool)
     {
         if (!width.IsSupported())
-            throw new PlatformNotSupportedException($"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
+        {
+            throw new PlatformNotSupportedException(
+                $"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
+        }
         return (width, precision) switch
         {
             (RegisterWidth.Scalar, Precision.Float32) => new Kernels<F32x16Scalar, Vector1, Float32Profile>(pool),
@@ -47,7 +50,8 @@ internal abstract unsafe class Kernels
     /// <param name="groups">The routing.</param>
     /// <param name="deinterleave">Even rows to the first half of the output, odd ones to the second.</param>
     /// <param name="output">[slots, rows].</param>
-    internal abstract void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output);
+    internal abstract void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave,
+        Rows output);
 
     /// <summary>output = x in the order that MXFP4 products read activations in. Widths are multiples of 32.</summary>
     internal abstract void ToLaneOrder(Rows x, Rows output);
@@ -61,7 +65,9 @@ internal abstract unsafe class Kernels
     /// <summary>Attention of every query row over its cache, its own position included. q and output are [n, heads · headDim].</summary>
     internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output);
 
-    /// <summary>The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.</summary>
+    /// <summary>
+    /// The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.
+    /// </summary>
     /// <param name="row">The token.</param>
     /// <param name="q">The rotated query of the head, [headDim].</param>
     /// <param name="keyValueHead">The key/value head that it reads.</param>

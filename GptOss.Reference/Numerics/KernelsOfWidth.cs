@@ -56,14 +56,23 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 ((float**)outputs)[i] = to + (nint)i * output.Stride;
             }
             ProductGroup<TWeights> group = new() { Weights = weights, Bias = b, First = 0, Count = x.Count };
-            ProductJob<TBlock, TVector, TWeights, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
+            ProductJob<TBlock, TVector, TWeights, TProfile> job = new()
+            {
+                Groups = &group,
+                GroupCount = 1,
+                Rows = rows,
+                Inputs = (float**)inputs,
+                Outputs = (float**)outputs,
+            };
             pool.Run(ref job);
         }
     }
 
-    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output)
+    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups,
+        bool deinterleave, Rows output)
     {
-        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output, w.Rows, w.Columns);
+        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output,
+            w.Rows, w.Columns);
         Require(bias.Length == w.Experts * w.Rows, x, output, w.Rows, w.Columns);
         if (groups.Count == 0)
             return;
@@ -81,7 +90,13 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 int expert = groups.Active[g];
                 ReadOnlySpan<int> slots = groups.SlotsOf(expert);
                 nint firstBlock = (nint)expert * w.Rows * (w.Columns / Mxfp4.BlockWeights);
-                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, Mxfp4.ScaledValues(0), w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
+                list[g] = new()
+                {
+                    Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, Mxfp4.ScaledValues(0), w.Columns),
+                    Bias = b + (nint)expert * w.Rows,
+                    First = at,
+                    Count = slots.Length,
+                };
                 foreach (int slot in slots)
                 {
                     ((float**)inputs)[at] = from + (nint)(slot / share) * x.Stride;
@@ -90,7 +105,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
             }
             ProductJob<TBlock, TVector, Mxfp4Rows, TProfile> job = new()
             {
-                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, BiasApart = true, Deinterleave = deinterleave,
+                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs,
+                BiasApart = true, Deinterleave = deinterleave,
             };
             pool.Run(ref job);
         }
@@ -119,7 +135,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     internal override void Rotate(Rows heads, Rows cosines, Rows sines)
     {
         int half = cosines.Width;
-        Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads, cosines, half, half);
+        Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads,
+            cosines, half, half);
         fixed (float* h = &heads.First, c = &cosines.First, s = &sines.First)
         {
             RotationJob<TProfile> job = new(h, heads.Stride, heads.Width, c, cosines.Stride, s, sines.Stride, half, heads.Count);
@@ -130,7 +147,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)
     {
         int heads = sinks.Length;
-        Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count && heads % keyValueHeads == 0, q, output, heads, headDim);
+        Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count
+            && heads % keyValueHeads == 0, q, output, heads, headDim);
         if (q.Count == 0)
             return;
         float scale = (float)(1 / Math.Sqrt(headDim));
@@ -142,21 +160,25 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
             {
                 if (rows[row].Keys(window) < splitFrom)
                     continue;
-                AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
+                AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale,
+                    to + (nint)row * output.Stride);
                 split++;
             }
             if (split == q.Count)
                 return;
             SinkAttentionJob<TBlock, TVector, TProfile> job =
-                new(rows, q.Count, splitFrom, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
+                new(rows, q.Count, splitFrom, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to,
+                    output.Stride);
             pool.Run(ref job);
         }
     }
 
-    /// <summary>The number of keys from which a token of a batch is shared out among all workers: the others' tokens go to one worker whole.</summary>
+    /// <summary>
+    /// The number of keys from which a token of a batch is shared out among all workers: the others' tokens go to one worker whole.
+    /// </summary>
     /// <remarks>
-    /// Worth it where some workers would have a unit more than others and units are so few that it matters, or where a token has so many more keys than the rest that
-    /// whoever gets it would be waited for.
+    /// Worth it where some workers would have a unit more than others and units are so few that it matters, or where a token has so many more keys
+    /// than the rest that whoever gets it would be waited for.
     /// </remarks>
     private int SplitFrom(ReadOnlySpan<QueryRow> rows, int keyValueHeads, int? window)
     {
@@ -174,14 +196,16 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     private void AttendSplit(
         QueryRow row, float* q, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
     {
-        int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
+        int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead,
+            floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
         if (_scores.Length < floats)
             _scores = AlignedBuffer.Allocate<float>(Math.Max(floats, (int)Math.Min(2L * _scores.Length, int.MaxValue / 2)));
         fixed (float* scores = _scores.Span)
         {
             SplitAttentionJob<TBlock, TVector, TProfile> job = new()
             {
-                Cache = row.Cache, First = row.Position + 1 - keys, Keys = keys, Q = q, Sinks = sinks, KeyValueHeads = keyValueHeads, QueriesPerHead = queriesPerHead,
+                Cache = row.Cache, First = row.Position + 1 - keys, Keys = keys, Q = q, Sinks = sinks, KeyValueHeads = keyValueHeads,
+                QueriesPerHead = queriesPerHead,
                 HeadDim = headDim, Scale = scale, Output = output, Scores = scores, Denominators = scores + floats - heads,
             };
             SplitAttentionJob<TBlock, TVector, TProfile>.Run(pool, ref job);
@@ -189,7 +213,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     }
 
     internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
-        AttentionProbabilities<TBlock, TVector, TProfile>.Compute(row, q, keyValueHead, (float)(1 / Math.Sqrt(q.Length)), Bfloat16.ToSingle(sink), probabilities);
+        AttentionProbabilities<TBlock, TVector, TProfile>.Compute(row, q, keyValueHead, (float)(1 / Math.Sqrt(q.Length)), Bfloat16.ToSingle(sink),
+            probabilities);
 
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
     {

@@ -34,7 +34,8 @@ internal static class ChatTurn
         {
             NoneChatToolMode => (CallMode.None, null),
             RequiredChatToolMode { RequiredFunctionName: { } name } => (CallMode.Required, [Named(functions, name)]),
-            RequiredChatToolMode when functions.Count == 0 => throw new ArgumentException("The options demand a call, but offer no function.", nameof(options)),
+            RequiredChatToolMode when functions.Count == 0 =>
+                throw new ArgumentException("The options demand a call, but offer no function.", nameof(options)),
             RequiredChatToolMode => (CallMode.Required, (IReadOnlyList<TurnFunction>?)null),
             _ => (CallMode.Auto, null),
         };
@@ -46,7 +47,8 @@ internal static class ChatTurn
             Calls = mode,
             Allowed = allowed,
             Format = options?.ResponseFormat is ChatResponseFormatJson json
-                ? json.Schema is { } schema ? new TurnFormat(json.SchemaName ?? "response", json.SchemaDescription, schema) : TurnFormat.AnyObject : null,
+                ? json.Schema is { } schema ? new TurnFormat(json.SchemaName ?? "response", json.SchemaDescription, schema) : TurnFormat.AnyObject
+                : null,
             Effort = options?.Reasoning?.Effort switch
             {
                 AI.ReasoningEffort.None or AI.ReasoningEffort.Low => Harmony.ReasoningEffort.Low,
@@ -78,7 +80,8 @@ internal static class ChatTurn
     }
 
     // 0.7f is 0.699999988…; what the caller wrote is 0.7.
-    private static double? Exact(float? value) => value is { } v ? double.Parse(v.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : null;
+    private static double? Exact(float? value) =>
+        value is { } v ? double.Parse(v.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : null;
 
     private static void Add(List<Message> said, Dictionary<string, string> recipients, ChatMessage message)
     {
@@ -105,7 +108,8 @@ internal static class ChatTurn
                     break;
                 case FunctionResultContent result:
                     string recipient = recipients.GetValueOrDefault(result.CallId)
-                        ?? throw new ArgumentException($"A result is of the call '{result.CallId}', but no earlier call has this id.", nameof(message));
+                        ?? throw new ArgumentException($"A result is of the call '{result.CallId}', but no earlier call has this id.",
+                            nameof(message));
                     said.Add(new Message(Role.Tool, Result(result)) { Name = recipient, Recipient = "assistant", Channel = "commentary" });
                     break;
                 case DataContent or UriContent:
@@ -116,7 +120,8 @@ internal static class ChatTurn
 
     private static TurnFunction Function(AIFunctionDeclaration function)
     {
-        JsonElement? parameters = function.JsonSchema.ValueKind == JsonValueKind.Object && function.JsonSchema.EnumerateObject().Any() ? function.JsonSchema : null;
+        JsonElement? parameters = function.JsonSchema.ValueKind == JsonValueKind.Object && function.JsonSchema.EnumerateObject().Any()
+            ? function.JsonSchema : null;
         return new TurnFunction(new ToolDescription(function.Name, function.Description, parameters));
     }
 
@@ -124,7 +129,8 @@ internal static class ChatTurn
         ?? throw new ArgumentException($"The options demand a call of '{name}', which they do not offer.", nameof(functions));
 
     private static string Arguments(FunctionCallContent call) =>
-        JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(), AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
+        JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(),
+            AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
 
     private static string Result(FunctionResultContent result) => result.Result switch
     {

@@ -56,7 +56,10 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
         {
             var arguments = JsonElement.Parse(input);
             if (arguments.ValueKind == JsonValueKind.Object)
-                return new FunctionCallContent(id, name, arguments.EnumerateObject().ToDictionary(member => member.Name, object? (member) => member.Value));
+            {
+                return new FunctionCallContent(id, name,
+                    arguments.EnumerateObject().ToDictionary(member => member.Name, object? (member) => member.Value));
+            }
             return new FunctionCallContent(id, name) { Exception = new JsonException($"The arguments of {name} are not a JSON object.") };
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException)

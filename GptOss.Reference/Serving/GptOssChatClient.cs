@@ -5,8 +5,8 @@ using Microsoft.Extensions.AI;
 namespace GptOss.Reference.Serving;
 
 /// <summary>
-/// gpt-oss as <see cref="IChatClient"/>: analysis comes as <see cref="TextReasoningContent"/>, and is taken back; calls, results, schemas, efforts and
-/// sampling are those of <see cref="ChatOptions"/>. Thread-safe: requests run side by side on the scheduler.
+/// gpt-oss as <see cref="IChatClient"/>: analysis comes as <see cref="TextReasoningContent"/>, and is taken back; calls, results, schemas, efforts
+/// and sampling are those of <see cref="ChatOptions"/>. Thread-safe: requests run side by side on the scheduler.
 /// </summary>
 public sealed class GptOssChatClient : IChatClient
 {
@@ -33,7 +33,8 @@ public sealed class GptOssChatClient : IChatClient
     }
 
     /// <inheritdoc/>
-    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        CancellationToken cancellationToken = default) =>
         await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>

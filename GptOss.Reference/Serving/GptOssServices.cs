@@ -8,7 +8,8 @@ namespace GptOss.Reference.Serving;
 public static class GptOssServices
 {
     /// <summary>
-    /// Adds a model and an <see cref="IChatClient"/> over it. The model is loaded in the background when the application starts; requests wait for it.
+    /// Adds a model and an <see cref="IChatClient"/> over it. The model is loaded in the background when the application starts; requests wait for
+    /// it.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="model">A folder, a file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
@@ -21,7 +22,8 @@ public static class GptOssServices
         ArgumentNullException.ThrowIfNull(services);
         services.AddSingleton(_ => new ServedModelHost(model, options, scheduling));
         services.AddHostedService(provider => provider.GetRequiredService<ServedModelHost>());
-        return services.AddSingleton<IChatClient>(provider => new GptOssChatClient(Loaded(provider), Path.GetFileName(model.TrimEnd('/', '\\')), date, ownsModel: false));
+        return services.AddSingleton<IChatClient>(provider =>
+            new GptOssChatClient(Loaded(provider), Path.GetFileName(model.TrimEnd('/', '\\')), date, ownsModel: false));
     }
 
     private static Func<CancellationToken, Task<ServedModel>> Loaded(IServiceProvider provider)

@@ -178,7 +178,8 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
 
     private void Resume()
     {
-        while (_paused is [var oldest, ..] && (_running.TrueForAll(choice => choice.Sequence is null) || Used() + BytesOf(oldest.Ids.Length + StepTokens) <= options.CacheBytes))
+        while (_paused is [var oldest, ..]
+            && (_running.TrueForAll(choice => choice.Sequence is null) || Used() + BytesOf(oldest.Ids.Length + StepTokens) <= options.CacheBytes))
         {
             _paused.RemoveAt(0);
             oldest.Sequence = _prefixes.Find(oldest.Ids) ?? model.NewSequence();

@@ -11,7 +11,8 @@ public sealed record SchedulerOptions
     public int MaxSequences
     {
         get => _maxSequences;
-        init => _maxSequences = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(MaxSequences), value, "At least 1 answer is generated at once.");
+        init => _maxSequences =
+            value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(MaxSequences), value, "At least 1 answer is generated at once.");
     }
 
     /// <summary>Requests that may wait; a further one is refused.</summary>
@@ -22,12 +23,15 @@ public sealed record SchedulerOptions
         init => _maxQueue = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(MaxQueue), value, "A queue has no negative length.");
     }
 
-    /// <summary>Bytes for keys and values of running sequences. One request may always run; the youngest of several gives way when they outgrow it.</summary>
+    /// <summary>
+    /// Bytes for keys and values of running sequences. One request may always run; the youngest of several gives way when they outgrow it.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public long CacheBytes
     {
         get => _cacheBytes;
-        init => _cacheBytes = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "A number of bytes is not negative.");
+        init => _cacheBytes =
+            value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "A number of bytes is not negative.");
     }
 
     /// <summary>Bytes for keys and values of prompts that were read before, for later requests that begin alike.</summary>
@@ -35,7 +39,8 @@ public sealed record SchedulerOptions
     public long PrefixBytes
     {
         get => _prefixBytes;
-        init => _prefixBytes = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(PrefixBytes), value, "A number of bytes is not negative.");
+        init => _prefixBytes =
+            value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(PrefixBytes), value, "A number of bytes is not negative.");
     }
 
     /// <summary>Receives the duration of every step and the number of its sequences; called on the scheduler's thread.</summary>

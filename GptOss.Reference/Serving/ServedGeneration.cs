@@ -3,10 +3,13 @@ using System.Threading.Channels;
 
 namespace GptOss.Reference.Serving;
 
-/// <summary>A request at a scheduler: its tokens as they are chosen. Disposing it, or cancelling its token, frees its place within one step.</summary>
+/// <summary>
+/// A request at a scheduler: its tokens as they are chosen. Disposing it, or cancelling its token, frees its place within one step.
+/// </summary>
 public sealed class ServedGeneration : IAsyncDisposable
 {
-    private readonly Channel<ServedToken> _tokens = Channel.CreateUnbounded<ServedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<ServedToken> _tokens =
+        Channel.CreateUnbounded<ServedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     private readonly CancellationTokenSource _leaving;
     private readonly bool[] _unwanted;
     private int _isDisposed;

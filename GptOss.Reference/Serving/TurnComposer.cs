@@ -4,7 +4,9 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Serving;
 
-/// <summary>Makes the prompt of a turn: the system message is ours, the developer message holds instructions, functions and the answer's form.</summary>
+/// <summary>
+/// Makes the prompt of a turn: the system message is ours, the developer message holds instructions, functions and the answer's form.
+/// </summary>
 /// <remarks>Text never becomes a control token: every piece is encoded as ordinary text. Thread-safe.</remarks>
 /// <param name="tokenizer">The checkpoint's tokenizer.</param>
 /// <param name="today">The date that the system message states.</param>
@@ -20,7 +22,8 @@ public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today)
         if (Developer(turn) is { } developer)
             messages.Add(developer);
         messages.AddRange(turn.Messages);
-        return new ComposedTurn(_renderer.RenderForCompletion(messages, Role.Assistant, DroppedAnalysis.Finished), TurnConstraints.Of(turn, tokenizer));
+        return new ComposedTurn(_renderer.RenderForCompletion(messages, Role.Assistant, DroppedAnalysis.Finished),
+            TurnConstraints.Of(turn, tokenizer));
     }
 
     private Message System(Turn turn) => new(Role.System, [new SystemContent

@@ -3,7 +3,9 @@ using GptOss.Reference.Harmony;
 
 namespace GptOss.Reference.Serving;
 
-/// <summary>Something that happened in a turn of the assistant's. Of each message: it begins, its text comes, it ends; one message at a time.</summary>
+/// <summary>
+/// Something that happened in a turn of the assistant's. Of each message: it begins, its text comes, it ends; one message at a time.
+/// </summary>
 /// <param name="Kind">What the message is.</param>
 public abstract record TurnEvent(TurnKind Kind);
 

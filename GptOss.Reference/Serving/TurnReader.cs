@@ -55,7 +55,10 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
         if (isInside && (!wasInside || _parser.Messages.Count > messages))
             EndOpen(isWhole: true);
         if (isInside && _open is null)
-            Begin(new MessageDelta(_parser.Messages.Count, Role.Assistant, _parser.CurrentChannel, _parser.CurrentRecipient, _parser.CurrentContentType, ""));
+        {
+            Begin(new MessageDelta(_parser.Messages.Count, Role.Assistant, _parser.CurrentChannel, _parser.CurrentRecipient,
+                _parser.CurrentContentType, ""));
+        }
         if (wasInside && isInside)
             Count(id, logProbabilities);
         if (delta is { } text)

@@ -5,7 +5,9 @@ namespace GptOss.Reference.Serving;
 /// <param name="Since">When it came, as a <see cref="System.Diagnostics.Stopwatch"/> timestamp.</param>
 internal sealed record Waiting(ServedGeneration Generation, long Since);
 
-/// <summary>Requests that wait, in a line for each owner; owners take turns, so that one with many requests does not keep the others waiting.</summary>
+/// <summary>
+/// Requests that wait, in a line for each owner; owners take turns, so that one with many requests does not keep the others waiting.
+/// </summary>
 internal sealed class WaitingLine
 {
     private readonly Dictionary<string, LinkedList<Waiting>> _lines = [];

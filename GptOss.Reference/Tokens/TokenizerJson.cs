@@ -302,7 +302,10 @@ internal sealed class TokenizerJson
         if (spelled.IsEmpty)
             throw Broken($"{where} has an empty token");
         if (!ByteAlphabet.TryDecode(spelled, _token, out int length))
-            throw Broken($"{where} spells a token {Shown.Quote(Encoding.UTF8.GetString(spelled))}; expected only the 256 characters that stand for bytes");
+        {
+            throw Broken(
+                $"{where} spells a token {Shown.Quote(Encoding.UTF8.GetString(spelled))}; expected only the 256 characters that stand for bytes");
+        }
         if (length > MostTokenBytes)
             throw Broken($"{where} has a token of {length} bytes; expected at most {MostTokenBytes}");
         _token.AsSpan(0, length).CopyTo(bytes);

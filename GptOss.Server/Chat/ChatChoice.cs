@@ -115,7 +115,11 @@ internal sealed class ChatChoice(int index, ChatRequest request, IReadOnlyList<s
         return text;
     }
 
-    private JsonObject Entries(IReadOnlyList<LogProbabilities> entries) => new() { ["content"] = logProbabilities.Entries(entries), ["refusal"] = null };
+    private JsonObject Entries(IReadOnlyList<LogProbabilities> entries) => new()
+    {
+        ["content"] = logProbabilities.Entries(entries),
+        ["refusal"] = null,
+    };
 
     private JsonObject Chunk(JsonObject delta, JsonObject? entries, string? finish) => new()
     {

@@ -17,7 +17,8 @@ internal sealed class ChatEndpoint(ModelService service)
         service.RequireModel(request["model"]);
         var chat = ChatRequest.Read(request, service.Vocabulary);
         await using TurnRun run = service.Start(context, chat.Turn);
-        ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices).Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
+        ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices)
+            .Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
         JsonObject head = Head(chat.IsStream ? "chat.completion.chunk" : "chat.completion");
         if (chat.IsStream)
             await StreamAsync(context, chat, run, choices, head);

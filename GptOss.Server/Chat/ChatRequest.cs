@@ -20,8 +20,11 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
         ConversationBuilder conversation = ChatMessages.Read(request.Required("messages"));
         var tools = OfferedTools.OfChat(request["tools"]);
         bool isStream = request["stream"]?.Boolean() ?? false;
-        if (request["logprobs"]?.Boolean() is not true && request["top_logprobs"] is { } top && top.Integer(0, SamplingFields.MostTopLogProbabilities) > 0)
+        if (request["logprobs"]?.Boolean() is not true && request["top_logprobs"] is { } top
+            && top.Integer(0, SamplingFields.MostTopLogProbabilities) > 0)
+        {
             throw ApiException.Invalid("top_logprobs", "top_logprobs needs logprobs to be true.");
+        }
         Field? reasoning = request["reasoning"]?.Object();
         var choice = ToolChoice.Read(request["tool_choice"], tools);
         var format = ResponseFormat.OfChat(request["response_format"]);

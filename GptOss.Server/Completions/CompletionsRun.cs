@@ -89,7 +89,8 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
                 merged.Writer.TryWrite(((prompt * request.Choices) + token.Choice, token));
         }
         var all = Task.WhenAll(Enumerable.Range(0, _generations.Count).Select(Pump));
-        _ = all.ContinueWith(task => merged.Writer.TryComplete(task.Exception?.InnerException ?? (task.IsCanceled ? new OperationCanceledException() : null)),
+        _ = all.ContinueWith(task =>
+            merged.Writer.TryComplete(task.Exception?.InnerException ?? (task.IsCanceled ? new OperationCanceledException() : null)),
             TaskScheduler.Default);
         await foreach ((int, ServedToken) token in merged.Reader.ReadAllAsync())
             yield return token;

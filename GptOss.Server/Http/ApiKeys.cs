@@ -31,7 +31,8 @@ internal sealed class ApiKeys
         }
 
         return owner >= 0 ? Convert.ToHexStringLower(_hashes[owner].AsSpan(0, 16)) : throw new ApiException(401, "invalid_api_key",
-            header.Length == 0 ? "This server needs a key: Authorization: Bearer KEY." : "The key in the Authorization header is not one of this server's.");
+            header.Length == 0 ? "This server needs a key: Authorization: Bearer KEY." : "The key in the Authorization header is " +
+                "not one of this server's.");
     }
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

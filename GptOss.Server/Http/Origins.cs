@@ -2,7 +2,9 @@ using System.Net;
 
 namespace GptOss.Server.Http;
 
-/// <summary>Which web pages may use the server. A page anywhere can send requests to this machine; only the browser's Origin tells them apart.</summary>
+/// <summary>
+/// Which web pages may use the server. A page anywhere can send requests to this machine; only the browser's Origin tells them apart.
+/// </summary>
 /// <param name="more">Allowed origins beside the local ones, such as <c>https://chat.example</c>; <c>*</c> allows all.</param>
 internal sealed class Origins(IReadOnlyList<string> more)
 {
@@ -29,7 +31,9 @@ internal sealed class Origins(IReadOnlyList<string> more)
         || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
 
-    /// <summary>Sets the headers by which a browser lets a page read an answer, for allowed origins. Every answer needs them, errors and streams too.</summary>
+    /// <summary>
+    /// Sets the headers by which a browser lets a page read an answer, for allowed origins. Every answer needs them, errors and streams too.
+    /// </summary>
     /// <exception cref="ApiException">A foreign page wants to change something and no key protects the server.</exception>
     internal void Apply(HttpContext context, bool keysRequired)
     {
@@ -67,6 +71,9 @@ internal sealed class Origins(IReadOnlyList<string> more)
         if (keysRequired || context.Connection.LocalIpAddress is not { } address || !IPAddress.IsLoopback(address))
             return;
         if (context.Request.Host.HasValue && !IsLoopback(context.Request.Host.Host))
-            throw new ApiException(403, "origin_not_allowed", "The Host header does not name this machine; a server without keys answers local requests only.");
+        {
+            throw new ApiException(403, "origin_not_allowed",
+                "The Host header does not name this machine; a server without keys answers local requests only.");
+        }
     }
 }

@@ -36,7 +36,9 @@ internal static class RequestBody
         }
         catch (BadHttpRequestException exception) when (exception.StatusCode is 408 or 413)
         {
-            throw exception.StatusCode == 413 ? TooLarge(maxBytes) : new ApiException(408, "request_timeout", "The request's body arrives too slowly.");
+            throw exception.StatusCode == 413
+                ? TooLarge(maxBytes)
+                : new ApiException(408, "request_timeout", "The request's body arrives too slowly.");
         }
         catch (Exception exception) when (exception is InvalidDataException or BadHttpRequestException)
         {

@@ -3,7 +3,9 @@ using GptOss.Server.Http;
 
 namespace GptOss.Server.Requests;
 
-/// <summary>Collects a request's messages, of either API, as Harmony messages. Text never becomes a control token: the renderer encodes it as text.</summary>
+/// <summary>
+/// Collects a request's messages, of either API, as Harmony messages. Text never becomes a control token: the renderer encodes it as text.
+/// </summary>
 internal sealed class ConversationBuilder
 {
     private readonly List<string> _instructions = [];

@@ -18,7 +18,9 @@ internal static class SamplingFields
         TopP = request["top_p"]?.Number(0, 1) ?? 1,
         TopK = (int)(request["top_k"]?.Integer(-1, int.MaxValue) ?? 0) is var k and > 0 ? k : 0,         // −1 is vLLM's word for off
         MinP = request["min_p"]?.Number(0, 1) ?? 0,
-        Seed = request["seed"] is { } seed ? unchecked((ulong)seed.Integer(long.MinValue, long.MaxValue)) : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
+        Seed = request["seed"] is { } seed
+            ? unchecked((ulong)seed.Integer(long.MinValue, long.MaxValue))
+            : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
     };
 
     /// <summary>Penalties and bias on sampled tokens; null for none.</summary>

@@ -46,7 +46,8 @@ internal sealed class BuiltInItem(Message call, int index, ResponseEvents events
         {
             return new JsonObject
             {
-                ["id"] = _id, ["type"] = "code_interpreter_call", ["status"] = status, ["code"] = call.Text, ["container_id"] = "local", ["outputs"] = outputs,
+                ["id"] = _id, ["type"] = "code_interpreter_call", ["status"] = status, ["code"] = call.Text, ["container_id"] = "local",
+                ["outputs"] = outputs,
             };
         }
 
@@ -66,7 +67,8 @@ internal sealed class BuiltInItem(Message call, int index, ResponseEvents events
             // The tool has told the model what is wrong with its arguments.
         }
 
-        string Of(string name) => arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty(name, out JsonElement value) ? value.ToString() : "";
+        string Of(string name) =>
+            arguments.ValueKind == JsonValueKind.Object && arguments.TryGetProperty(name, out JsonElement value) ? value.ToString() : "";
         return call.Recipient switch
         {
             "browser.open" => new JsonObject { ["type"] = "open_page", ["url"] = Of("id") },

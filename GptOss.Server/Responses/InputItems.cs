@@ -40,7 +40,8 @@ internal static class InputItems
                 break;
             case "function_call":
                 string space = item["namespace"]?.String() ?? ToolNamespace.FunctionsName;
-                conversation.AddCall(item.Required("call_id").String(), $"{space}.{item.Required("name").String()}", item["arguments"]?.String() ?? "");
+                conversation.AddCall(item.Required("call_id").String(), $"{space}.{item.Required("name").String()}",
+                    item["arguments"]?.String() ?? "");
                 break;
             case "custom_tool_call":
                 string recipient = $"{ToolNamespace.FunctionsName}.{item.Required("name").String()}";
@@ -59,7 +60,8 @@ internal static class InputItems
                 BuiltInItems.AddInput(conversation, item, type);
                 break;
             default:
-                throw new ApiException(400, "unsupported_value", $"{item.Path} is of type '{Field.Shown(type)}', which this server does not know.", item.Path);
+                throw new ApiException(400, "unsupported_value", $"{item.Path} is of type '{Field.Shown(type)}', which this server does not know.",
+                    item.Path);
         }
     }
 

@@ -16,7 +16,8 @@ internal abstract class OutputItem(int index, string id, ResponseEvents events)
     protected string Id => id;
 
     /// <summary>The item of a message that began.</summary>
-    internal static OutputItem Of(MessageBegun begun, int index, ResponsesRequest request, ResponseEvents events, LogProbabilityJson logProbabilities) => begun.Kind switch
+    internal static OutputItem Of(MessageBegun begun, int index, ResponsesRequest request, ResponseEvents events,
+        LogProbabilityJson logProbabilities) => begun.Kind switch
     {
         TurnKind.Reasoning => new ReasoningItem(index, request, events),
         TurnKind.Call => new CallItem(index, begun.Recipient!, request.Turn.Tools, events),

@@ -9,7 +9,8 @@ internal sealed class ReasoningItem(int index, ResponsesRequest request, Respons
 {
     internal override void Begin()
     {
-        Added(new JsonObject { ["id"] = Id, ["type"] = "reasoning", ["summary"] = new JsonArray(), ["content"] = new JsonArray(), ["status"] = "in_progress" });
+        Added(new JsonObject { ["id"] = Id, ["type"] = "reasoning", ["summary"] = new JsonArray(), ["content"] = new JsonArray(),
+            ["status"] = "in_progress" });
         Say("content_part.added", new JsonObject { ["content_index"] = 0, ["part"] = Part("") });
     }
 

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace GptOss.Server.Responses;
 
-/// <summary>The events of a response, in order, each a value of its own: what a stream sends, and what an answer that is not streamed only counts.</summary>
+/// <summary>
+/// The events of a response, in order, each a value of its own: what a stream sends, and what an answer that is not streamed only counts.
+/// </summary>
 internal sealed class ResponseEvents
 {
     private readonly List<ResponseEvent> _pending = [];

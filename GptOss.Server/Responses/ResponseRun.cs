@@ -52,8 +52,11 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
             }
 
             _usage = Sum(_usage, _run.Usage);
-            if (finish != FinishReason.Stop || written is not [.., { Recipient: { } recipient } call] || service.BuiltInTool(recipient, request) is not { } tool)
+            if (finish != FinishReason.Stop || written is not [.., { Recipient: { } recipient } call]
+                || service.BuiltInTool(recipient, request) is not { } tool)
+            {
                 break;
+            }
             IEnumerable<Message> answers = await AnswerCallAsync(tool, call, cancellation);
             _turn = _turn with { Turn = _turn.Turn with { Messages = [.. _turn.Turn.Messages, .. written, .. answers] }, MaxTokens = Left() };
             foreach (ResponseEvent happened in _events.Take())

@@ -27,10 +27,14 @@ internal sealed class ResponsesEndpoint(ModelService service)
         else
             await AnswerAsync(context, run);
         if (read.IsStored && run.Final is { } final)
-            service.Store.Add(owner, new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
+        {
+            service.Store.Add(owner,
+                new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
+        }
     }
 
-    internal Task GetAsync(HttpContext context, string id) => Answers.SendAsync(context, (JsonObject)JsonNode.Parse(Find(context, id).Body.GetRawText())!);
+    internal Task GetAsync(HttpContext context, string id) =>
+        Answers.SendAsync(context, (JsonObject)JsonNode.Parse(Find(context, id).Body.GetRawText())!);
 
     internal Task DeleteAsync(HttpContext context, string id)
     {

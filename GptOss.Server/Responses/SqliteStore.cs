@@ -55,7 +55,8 @@ internal sealed class SqliteStore : IResponseStore
         lock (_gate)
         {
             Run("INSERT OR REPLACE INTO responses (id, owner, before_id, body, input, output, used) VALUES ($0, $1, $2, $3, $4, $5, $6)",
-                response.Id, owner, response.Context.Before?.Id, response.Body.GetRawText(), Text(response.Context.Input), Text(response.Context.Output), Now());
+                response.Id, owner, response.Context.Before?.Id, response.Body.GetRawText(), Text(response.Context.Input),
+                Text(response.Context.Output), Now());
             Run("""
                 UPDATE responses SET hidden = 1 WHERE hidden = 0 AND id NOT IN
                     (SELECT id FROM responses WHERE hidden = 0 ORDER BY used DESC LIMIT $0)

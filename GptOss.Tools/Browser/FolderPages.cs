@@ -57,7 +57,8 @@ public sealed class FolderPages : IBrowserBackend
             IEnumerable<int> places = words.Select(word => text.IndexOf(word, StringComparison.OrdinalIgnoreCase)).Where(at => at >= 0);
             ranked.Add((score, page, places.DefaultIfEmpty(0).Min()));
         }
-        IEnumerable<(int Score, BrowserPage Page, int At)> best = ranked.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Page.Url, StringComparer.Ordinal).Take(count);
+        IEnumerable<(int Score, BrowserPage Page, int At)> best = ranked.OrderByDescending(hit => hit.Score)
+            .ThenBy(hit => hit.Page.Url, StringComparer.Ordinal).Take(count);
         return [.. best.Select(hit => Result(hit.Page, hit.At))];
     }
 

@@ -18,9 +18,9 @@ internal sealed record PythonSandbox(IReadOnlyList<string> Prefix, PythonConfine
 
     /// <summary>
     /// Builds the interpreter's view of the system in a mount namespace: its folder at <c>/mnt/data</c>, its own <c>/proc</c> (the other one shows
-    /// the caller's environment, keys included), its own <c>/run</c>, <c>/tmp</c> and <c>/dev/shm</c> (where sockets of the user's session are; a name
-    /// in <c>PATH</c> keeps a folder in view), and everything else read-only. Then it gives up the right to change that view. Where the kernel can
-    /// number processes for each namespace (Linux 6.14), the numbers are few; if the machine runs out of memory, the interpreter is killed first.
+    /// the caller's environment, keys included), its own <c>/run</c>, <c>/tmp</c> and <c>/dev/shm</c> (where sockets of the user's session are; a
+    /// name in <c>PATH</c> keeps a folder in view), and everything else read-only. Then it gives up the right to change that view. Where the kernel
+    /// can number processes for each namespace (Linux 6.14), the numbers are few; if the machine runs out of memory, the interpreter is killed first.
     /// </summary>
     private const string Script =
         """

@@ -8,5 +8,6 @@ string folder = args is [var given, ..] ? given : "testdata/tiny-gpt-oss";
 using var model = Transformer.Load(folder);
 var tokenizer = Tokenizer.ForCheckpoint(folder);
 int[] prompt = PublishedPrompt.Build(tokenizer, "What is the capital of Norway?", date: new DateOnly(2026, 11, 24));
-GenerationResult answer = new Generator(model, tokenizer).Generate(prompt, new GenerationOptions { StopTokens = StopTokens.For(model, tokenizer), MaxTokens = 64 });
+GenerationResult answer = new Generator(model, tokenizer)
+    .Generate(prompt, new GenerationOptions { StopTokens = StopTokens.For(model, tokenizer), MaxTokens = 64 });
 Console.WriteLine(FinalChannel.Extract(tokenizer, [.. answer.Ids]));

@@ -27,7 +27,8 @@ public class ConfigReaderTests
         Assert.Equal(new GptOssConfig
         {
             NumHiddenLayers = 2, NumExperts = 8, ExpertsPerToken = 4, VocabSize = 512, HiddenSize = 96, IntermediateSize = 64,
-            HeadDim = 64, NumAttentionHeads = 8, NumKeyValueHeads = 2, SlidingWindow = 128, SwigluLimit = 7f, SwigluAlpha = 1.702f, RmsNormEps = 1e-5f,
+            HeadDim = 64, NumAttentionHeads = 8, NumKeyValueHeads = 2, SlidingWindow = 128, SwigluLimit = 7f, SwigluAlpha = 1.702f,
+            RmsNormEps = 1e-5f,
             RopeTheta = 150_000f, InitialContextLength = 4096, RopeScalingFactor = 32f, RopeNtkAlpha = 1f, RopeNtkBeta = 32f, MaxPositions = 131_072,
         }, config);
     }
@@ -105,7 +106,8 @@ public class ConfigReaderTests
     [InlineData(null, """{"rope_theta": 150000, "partial_rotary_factor": 1.0}""", 1)]
     [InlineData("null", """{"rope_type": "yarn", "factor": 16, "truncate": false}""", 16)]
     [InlineData("""{"rope_type": "yarn", "factor": 16, "truncate": false}""", "null", 16)]
-    [InlineData("""{"type": "yarn", "factor": 16, "truncate": false}""", """{"rope_type": "yarn", "factor": 16.0, "beta_fast": 32, "rope_theta": 150000}""", 16)]
+    [InlineData("""{"type": "yarn", "factor": 16, "truncate": false}""",
+        """{"rope_type": "yarn", "factor": 16.0, "beta_fast": 32, "rope_theta": 150000}""", 16)]
     [InlineData("""{"rope_type": "yarn", "factor": 1, "attention_factor": 1}""", null, 1)]
     public void The_factor_is_what_transformers_takes_it_to_be(string? scaling, string? parameters, float factor)
     {
@@ -165,7 +167,8 @@ public class ConfigReaderTests
         { "", "[]", "config.json: the document is a list; expected an object." },
         { "", "{\n \"a\": }", "config.json: the document is not valid JSON at line 2, byte 7." },
         { "", """{"a": 1, "a": 1}""", "config.json: the document has two equal keys in one object." },
-        { "", "{}", "config.json: required keys are missing: num_hidden_layers, num_experts or num_local_experts, experts_per_token or num_experts_per_tok, "
+        { "", "{}",
+            "config.json: required keys are missing: num_hidden_layers, num_experts or num_local_experts, experts_per_token or num_experts_per_tok, "
             + "vocab_size, hidden_size, intermediate_size, num_attention_heads, num_key_value_heads, head_dim." },
         { "num_hidden_layers", "0", "config.json: num_hidden_layers is 0; expected an integer from 1 to 4096." },
         { "num_hidden_layers", "2000000000", "config.json: num_hidden_layers is 2000000000; expected an integer from 1 to 4096." },
@@ -178,7 +181,8 @@ public class ConfigReaderTests
         { "experts_per_token", "9", "config.json: experts_per_token is 9 and num_experts is 8; a token cannot use more experts than there are." },
         { "head_dim", "63", "config.json: head_dim is 63; expected an even number, because the rotation pairs channels." },
         { "head_dim", "1", "config.json: head_dim is 1; expected an integer from 2 to 1024." },
-        { "num_key_value_heads", "7", "config.json: num_attention_heads is 8 and num_key_value_heads is 7; heads must divide evenly among key/value heads." },
+        { "num_key_value_heads", "7", "config.json: num_attention_heads is 8 and num_key_value_heads is 7; heads must divide " +
+            "evenly among key/value heads." },
         { "hidden_size", "90", "config.json: hidden_size is 90; expected a multiple of 32, the length of an MXFP4 block." },
         { "intermediate_size", "16", "config.json: intermediate_size is 16; expected a multiple of 32, the length of an MXFP4 block." },
         { "hidden_size", "16777216", "config.json: hidden_size is 16777216; expected an integer from 1 to 65536." },
@@ -187,7 +191,8 @@ public class ConfigReaderTests
         { "experts_per_token", "65", "config.json: experts_per_token is 65; expected an integer from 1 to 64." },
         { "vocab_size", "16777216", "config.json: vocab_size is 16777216; expected an integer from 1 to 4194304." },
         { "num_attention_heads", "1025", "config.json: num_attention_heads is 1025; expected an integer from 1 to 1024." },
-        { "num_attention_heads num_key_value_heads head_dim", "1024", "config.json: num_attention_heads times head_dim is 1048576; at most 65536 can be." },
+        { "num_attention_heads num_key_value_heads head_dim", "1024",
+            "config.json: num_attention_heads times head_dim is 1048576; at most 65536 can be." },
         { "num_attention_heads num_key_value_heads", "512", "config.json: num_key_value_heads times head_dim is 32768; at most 8192 can be." },
         { "hidden_size", "65536", "config.json: experts_per_token times hidden_size is 262144; at most 131072 can be." },
         { "intermediate_size", "65536", "config.json: experts_per_token times intermediate_size is 262144; at most 131072 can be." },
@@ -213,9 +218,11 @@ public class ConfigReaderTests
         { "hf tie_word_embeddings", "true", "config.json: tie_word_embeddings is true; gpt-oss has an unembedding of its own." },
         { "hf rope_scaling", "[]", "config.json: rope_scaling is a list; expected an object." },
         { "hf rope_scaling.rope_type", "\"linear\"", "config.json: rope_scaling.rope_type is 'linear' with factor 32; expected 'yarn'." },
-        { "hf rope_scaling.truncate", "true", "config.json: rope_scaling.truncate is true; gpt-oss does not round the bounds of YaRN to whole channels." },
+        { "hf rope_scaling.truncate", "true", "config.json: rope_scaling.truncate is true; gpt-oss does not round the bounds of " +
+            "YaRN to whole channels." },
         { "hf rope_scaling.factor", "0", "config.json: rope_scaling.factor is 0; expected a number above 0." },
-        { "hf rope_scaling.attention_factor", "1.0", "config.json: rope_scaling.attention_factor is 1; gpt-oss has 0.1·ln(factor) + 1 = 1.3465735902799727." },
+        { "hf rope_scaling.attention_factor", "1.0", "config.json: rope_scaling.attention_factor is 1; gpt-oss has 0.1·ln(factor) + " +
+            "1 = 1.3465735902799727." },
         { "hf rope_scaling.factor", "0.5", "config.json: rope_scaling.factor is 0.5; gpt-oss has YaRN only to lengthen its context." },
         { "hf rope_scaling.factor", "null", "config.json: rope_scaling.factor is missing; YaRN needs it." },
         { "hf rope_parameters", """{"rope_type": "yarn", "factor": 16, "truncate": false}""",
@@ -228,12 +235,14 @@ public class ConfigReaderTests
             "config.json: rope_parameters.truncate is true; gpt-oss does not round the bounds of YaRN to whole channels." },
         { "hf rope_parameters", """{"full_attention": {"rope_type": "yarn"}, "sliding_attention": {"rope_type": "default"}}""",
             "config.json: rope_parameters.sliding_attention is given; gpt-oss turns all its layers by the same angles." },
-        { "hf rope_scaling.full_attention", "{}", "config.json: rope_scaling.full_attention is given; gpt-oss turns all its layers by the same angles." },
+        { "hf rope_scaling.full_attention", "{}", "config.json: rope_scaling.full_attention is given; gpt-oss turns all its " +
+            "layers by the same angles." },
         { "hf partial_rotary_factor", "0.5", "config.json: partial_rotary_factor is 0.5; gpt-oss rotates whole heads." },
         { "hf rope_scaling.partial_rotary_factor", "0.5", "config.json: rope_scaling.partial_rotary_factor is 0.5; gpt-oss rotates whole heads." },
         { "hf rope_ntk_beta", "16", "config.json: rope_ntk_beta is 16 and rope_scaling.beta_fast is 32; they mean the same and must be equal." },
         { "hf rope_scaling.mscale", "1.0", "config.json: rope_scaling.mscale is given; gpt-oss has none." },
-        { "hf rope_scaling.rope_theta", "10000", "config.json: rope_theta is 150000 and rope_scaling.rope_theta is 10000; they mean the same and must be equal." },
+        { "hf rope_scaling.rope_theta", "10000", "config.json: rope_theta is 150000 and rope_scaling.rope_theta is 10000; they mean the " +
+            "same and must be equal." },
         { "hf rope_scaling.original_max_position_embeddings", "8192", "config.json: initial_context_length is 4096 and "
             + "rope_scaling.original_max_position_embeddings is 8192; they mean the same and must be equal." },
     };

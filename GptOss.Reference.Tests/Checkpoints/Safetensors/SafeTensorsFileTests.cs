@@ -133,7 +133,8 @@ public sealed class SafeTensorsFileTests : IDisposable
     public void Tensors_past_four_gibibytes_are_read_and_one_past_two_has_no_view()
     {
         const long large = 3L << 30;
-        string header = "{" + string.Join(',', Entry("large", "U8", large, 0, large), Entry("second", "U8", int.MaxValue, large, large + int.MaxValue),
+        string header =
+            "{" + string.Join(',', Entry("large", "U8", large, 0, large), Entry("second", "U8", int.MaxValue, large, large + int.MaxValue),
             Entry("last", "I32", 2, large + int.MaxValue, large + int.MaxValue + 8)) + "}";
         string path = _folder.File("sparse.safetensors");
         using (FileStream sparse = File.Create(path))
@@ -166,7 +167,9 @@ public sealed class SafeTensorsFileTests : IDisposable
         const int n = 60_000;
         string header = kind switch
         {
-            "many tensors" => "{" + string.Join(',', Enumerable.Range(0, n).Select(i => $"\"{i}\":{{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[{i},{i + 1}]}}")) + "}",
+            "many tensors" =>
+                "{" + string.Join(',',
+                    Enumerable.Range(0, n).Select(i => $"\"{i}\":{{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[{i},{i + 1}]}}")) + "}",
             "many metadata" => "{\"__metadata__\":{" + string.Join(',', Enumerable.Range(0, n).Select(i => $"\"{i}\":\"\"")) + "}}",
             "long shape" =>
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[0" + string.Concat(Enumerable.Repeat(",1", 1_000_000)) + "],\"data_offsets\":[0,0]}}",

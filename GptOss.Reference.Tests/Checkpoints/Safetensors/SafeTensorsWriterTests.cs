@@ -16,7 +16,8 @@ public sealed class SafeTensorsWriterTests : IDisposable
     {
         string path = _folder.File("a.safetensors");
         SafeTensorsWriter.Write(path, [new TensorEntry("a", DType.U8, [2], stream => stream.Write([1, 2]))]);
-        byte[] expected = [0x38, 0, 0, 0, 0, 0, 0, 0, .. Encoding.ASCII.GetBytes("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}   """), 1, 2];
+        byte[] expected =
+            [0x38, 0, 0, 0, 0, 0, 0, 0, .. Encoding.ASCII.GetBytes("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}   """), 1, 2];
         Assert.Equal(66, expected.Length);
         Assert.Equal(expected, File.ReadAllBytes(path));
     }
@@ -82,7 +83,8 @@ public sealed class SafeTensorsWriterTests : IDisposable
         var good = new TensorEntry("e", DType.U8, [0], _ => { });
         Assert.StartsWith("The name 'e' is given twice.", Refused(good, good), StringComparison.Ordinal);
         Assert.StartsWith("The name '__metadata__' is reserved.", Refused(good with { Name = "__metadata__" }), StringComparison.Ordinal);
-        Assert.StartsWith("Tensor 'e', F4 [3], is no whole number of bytes that fits a file.", Refused(good with { DType = DType.F4, Shape = [3] }), StringComparison.Ordinal);
+        Assert.StartsWith("Tensor 'e', F4 [3], is no whole number of bytes that fits a file.", Refused(good with { DType = DType.F4, Shape = [3] }),
+            StringComparison.Ordinal);
         Assert.StartsWith("Tensor 'e', U8 [-1], is no whole", Refused(good with { Shape = [-1] }), StringComparison.Ordinal);
         Assert.Empty(_folder.Names());
 

@@ -34,8 +34,10 @@ public sealed class AtomicFileTests : IDisposable
     public void What_may_not_be_replaced_stays_even_if_it_came_while_the_file_was_written()
     {
         string path = _folder.File("a"), sentence = $"{path} exists; give another name, or force its replacement.";
-        Assert.Equal(sentence, Assert.ThrowsAny<IOException>(() => AtomicFile.Write(path, file => File.WriteAllText(path, "theirs"), replace: false)).Message);
-        Assert.Equal(sentence, Assert.ThrowsAny<IOException>(() => AtomicFile.Write(path, file => Assert.Fail("This was begun."), replace: false)).Message);
+        Assert.Equal(sentence,
+            Assert.ThrowsAny<IOException>(() => AtomicFile.Write(path, file => File.WriteAllText(path, "theirs"), replace: false)).Message);
+        Assert.Equal(sentence,
+            Assert.ThrowsAny<IOException>(() => AtomicFile.Write(path, file => Assert.Fail("This was begun."), replace: false)).Message);
         Assert.Equal("theirs", File.ReadAllText(path));
         Assert.Equal(["a"], _folder.Names());
     }

@@ -41,7 +41,8 @@ public sealed class PythonPermissionTests : IDisposable
     public async Task Consent_is_for_one_call_or_for_all(string answers, bool first, bool second, int questions)
     {
         PythonPermission permission = Permission(answers);
-        Assert.Equal((first, second), (await permission.AllowAsync(_python, Call, Cancellation), await permission.AllowAsync(_python, Call, Cancellation)));
+        Assert.Equal((first, second),
+            (await permission.AllowAsync(_python, Call, Cancellation), await permission.AllowAsync(_python, Call, Cancellation)));
         Assert.Equal(questions, Count("Run it? [y]es, [a]ll its Python from now on, [N]o: "));
         Assert.Equal(questions, Count("The model wants to run this code on your machine. It can read"));
     }

@@ -22,14 +22,17 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
         Assert.Equal(1, answer.Code);
         Assert.Contains("yarn-bounds-rounded explains 100.00 % of the difference; what remains is within the float32 budget.\n", answer.Out);
         Assert.Contains("https://github.com/vllm-project/vllm/issues/27722", answer.Out);
-        Assert.StartsWith("Profile float32, because the dump holds values that are not bfloat16 values; --profile bfloat16 asks for the other.\n", answer.Error);
+        Assert.StartsWith("Profile float32, because the dump holds values that are not bfloat16 values; --profile bfloat16 asks for the other.\n",
+            answer.Error);
     }
 
     [Fact]
     public void A_mistake_is_named_to_programs()
     {
-        Answer answer = files.Diagnose("--logits", files.Logits("router-sigmoid"), "--positions", Positions, "--json", "--defects", "router-sigmoid,sink-zero");
-        Assert.Equal((1, "defect", "float32"), (answer.Code, answer.Json.GetProperty("verdict").GetString(), answer.Json.GetProperty("profile").GetString()));
+        Answer answer = files.Diagnose("--logits", files.Logits("router-sigmoid"), "--positions", Positions, "--json", "--defects",
+            "router-sigmoid,sink-zero");
+        Assert.Equal((1, "defect", "float32"),
+            (answer.Code, answer.Json.GetProperty("verdict").GetString(), answer.Json.GetProperty("profile").GetString()));
         JsonElement ranking = answer.Json.GetProperty("ranking");
         Assert.Equal(["router-sigmoid", "sink-zero"], ranking.EnumerateArray().Select(entry => entry.GetProperty("defect").GetString()));
         Assert.InRange(ranking[0].GetProperty("explained").GetDouble(), 0.999, 1);
@@ -42,7 +45,8 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
     {
         double[] row = [.. files.Recorded("sink-zero")[^512..].Select(x => (double)x)];
         double sum = Math.Log(row.Sum(Math.Exp));
-        string last = files.Folder.Write("logprobs.json", $$"""{"model": "theirs", "logits": {{JsonSerializer.Serialize(row.Select(x => x - sum))}}}""");
+        string last =
+            files.Folder.Write("logprobs.json", $$"""{"model": "theirs", "logits": {{JsonSerializer.Serialize(row.Select(x => x - sum))}}}""");
         Answer answer = files.Diagnose("--logits", last, "--positions", "last", "--defects", "sink-zero");
         Assert.StartsWith("Reading: its logits are log-probabilities (ln softmax).\n\nmodel", answer.Out, StringComparison.Ordinal);
         Assert.Contains("sink-zero explains 100.00 % of the difference", answer.Out, StringComparison.Ordinal);
@@ -64,7 +68,8 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
     public void A_short_prompt_is_answered_with_what_it_cannot_show_and_one_that_does()
     {
         string ids = files.Folder.Write("short.json", "[121, 301, 470]"), chosen = files.Folder.Write("chosen.json", "[1]");
-        Answer answer = Run("diagnose", "--model", files.Model, "--chosen", chosen, "--ids", ids, "--defects", "window-ignored,sink-zero", "--suggest-prompt", "--json");
+        Answer answer = Run("diagnose", "--model", files.Model, "--chosen", chosen, "--ids", ids, "--defects", "window-ignored,sink-zero",
+            "--suggest-prompt", "--json");
         Assert.Equal("window-ignored", Assert.Single(answer.Json.GetProperty("not_testable").EnumerateArray()).GetString());
         JsonElement prompt = answer.Json.GetProperty("suggested_prompt");
         Assert.Equal("window-ignored", Assert.Single(prompt.GetProperty("reveals").EnumerateArray()).GetString());
@@ -76,9 +81,11 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
     public void A_recorded_bfloat16_dump_brings_its_profile_and_its_prompt()
     {
         string dump = Path.Combine(TestData.Golden("tiny-trace"), "stages.bf16.safetensors");
-        Answer answer = Run("diagnose", "--model", TestData.Tiny, "--logits", dump, "--defects", "sink-ignored,rmsnorm-epsilon-1e-6", "--positions", "last");
+        Answer answer = Run("diagnose", "--model", TestData.Tiny, "--logits", dump, "--defects", "sink-ignored,rmsnorm-epsilon-1e-6",
+            "--positions", "last");
         Assert.Equal(0, answer.Code);
-        Assert.StartsWith("Profile bfloat16, because every value of the dump is a bfloat16 value; --profile float32 asks for the other.\n", answer.Error);
+        Assert.StartsWith("Profile bfloat16, because every value of the dump is a bfloat16 value; --profile float32 asks for the other.\n",
+            answer.Error);
         Assert.Contains("The dump is ", answer.Out);
     }
 
@@ -86,7 +93,8 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
     public void A_trace_that_no_mistake_explains_is_answered_with_its_first_wrong_stage()
     {
         string other = files.Folder.File("other"), trace = files.Folder.File("trace");
-        SyntheticCheckpoint.Write(other, files.ConfigJson.Replace("150000.0", "140000.0", StringComparison.Ordinal), 7, cancellation: TestContext.Current.CancellationToken);
+        SyntheticCheckpoint.Write(other, files.ConfigJson.Replace("150000.0", "140000.0", StringComparison.Ordinal), 7,
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(0, Run("trace", "--model", other, "--ids", files.Folder.File("ids.json"), "--out", trace).Code);
         string[] args = ["diagnose", "--model", files.Model, "--trace", trace, "--defects", "sink-zero,qkv-bias-dropped"];
         Answer answer = Run(args);
@@ -94,7 +102,8 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
         Assert.Contains("\nThe first wrong stage is block.0.attn.q, at position 1.\n", answer.Out);
         JsonElement json = Run([.. args, "--json"]).Json;
         Assert.Equal(("unexplained", "block.0.attn.q", 1), (json.GetProperty("verdict").GetString(),
-            json.GetProperty("first_wrong_stage").GetProperty("stage").GetString(), json.GetProperty("first_wrong_stage").GetProperty("position").GetInt32()));
+            json.GetProperty("first_wrong_stage").GetProperty("stage").GetString(), json.GetProperty("first_wrong_stage").GetProperty("position")
+                .GetInt32()));
     }
 
     public static TheoryData<int, string, string[]> Refused => new()
@@ -104,11 +113,15 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
         { 2, "Give the prompt with --ids: the dump does not hold it.", ["--logits", "one.npy"] },
         { 2, "--as says what the logits of --logits or --trace are.", ["--chosen", "ids.json", "--as", "logits"] },
         { 2, "--positions holds 64; positions go from 0 to 63.", ["--logits", "one.npy", "--ids", "ids.json", "--positions", "64"] },
-        { 3, "one.npy: there is 1 row for the 64 tokens of the prompt; expected one for each, or for each of the positions that are named.", ["--logits", "one.npy", "--ids", "ids.json"] },
-        { 3, "narrow.npy: tensor 'narrow' is [511]; expected rows of [512].", ["--logits", "narrow.npy", "--ids", "ids.json", "--positions", "last"] },
-        { 3, "nan.npy: the logit of id 7 at position 63 is NaN; expected numbers (activations of gpt-oss overflow float16).", ["--logits", "nan.npy", "--ids", "ids.json", "--positions", "last"] },
+        { 3, "one.npy: there is 1 row for the 64 tokens of the prompt; expected one for each, or for each of the positions that are named.",
+            ["--logits", "one.npy", "--ids", "ids.json"] },
+        { 3, "narrow.npy: tensor 'narrow' is [511]; expected rows of [512].",
+            ["--logits", "narrow.npy", "--ids", "ids.json", "--positions", "last"] },
+        { 3, "nan.npy: the logit of id 7 at position 63 is NaN; expected numbers (activations of gpt-oss overflow float16).",
+            ["--logits", "nan.npy", "--ids", "ids.json", "--positions", "last"] },
         { 3, "empty.json: the array is empty; expected the token ids of a prompt.", ["--logits", "one.npy", "--ids", "empty.json"] },
-        { 3, "far.json: token 512 at position 63 is unknown; the model has ids 0 to 511.", ["--logprobs", "far.json", "--ids", "ids.json", "--positions", "last"] },
+        { 3, "far.json: token 512 at position 63 is unknown; the model has ids 0 to 511.",
+            ["--logprobs", "far.json", "--ids", "ids.json", "--positions", "last"] },
         { 3, "far-ids.json: token id 512 is unknown; the model has ids 0 to 511.", ["--chosen", "far-ids.json", "--ids", "ids.json"] },
         { 3, "ids.json holds 64 ids for 1 positions; expected one for each.", ["--chosen", "ids.json", "--ids", "ids.json", "--positions", "last"] },
     };

@@ -34,7 +34,8 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
         Assert.Equal(27, json.GetProperty("stages").GetArrayLength());
         foreach (JsonElement stage in json.GetProperty("stages").EnumerateArray())
         {
-            Assert.True(stage.GetProperty("max").GetDouble() >= 0 && stage.GetProperty("rms").GetDouble() >= 0 && stage.GetProperty("relative").GetDouble() >= 0);
+            Assert.True(stage.GetProperty("max").GetDouble() >= 0 && stage.GetProperty("rms").GetDouble() >= 0
+                && stage.GetProperty("relative").GetDouble() >= 0);
             Assert.Equal(JsonValueKind.Object, stage.GetProperty("ulp").ValueKind);
             Assert.Equal(stage.GetProperty("stage").GetString() == "block.1.attn.q", stage.GetProperty("over_budget").GetBoolean());
         }
@@ -42,7 +43,8 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
 
         JsonElement same = CommandLine.Run("diff", trace.Folder, trace.Folder, "--json").Json;
         Assert.True(same.GetProperty("identical").GetBoolean());
-        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (same.GetProperty("first_difference").ValueKind, same.GetProperty("first_over_budget").ValueKind));
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null),
+            (same.GetProperty("first_difference").ValueKind, same.GetProperty("first_over_budget").ValueKind));
         JsonElement part = CommandLine.Run("diff", trace.Folder, trace.SomePositions, "--stages", "logits", "--json").Json;
         Assert.Equal(["positions"], part.GetProperty("not_compared").EnumerateArray().Select(name => name.GetString()));
     }
@@ -73,7 +75,8 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
     [Fact]
     public void Different_prompts_are_said_first_and_no_stage_is_blamed()
     {
-        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json")).Replace("[5,77,400,3,", "[5,77,400,4,", StringComparison.Ordinal);
+        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json"))
+            .Replace("[5,77,400,3,", "[5,77,400,4,", StringComparison.Ordinal);
         string other = trace.Copy(trace.ChangedStages("logits", values => Array.Clear(values, 3 * 512, 3 * 512)), manifest);
         Answer answer = CommandLine.Run("diff", trace.Folder, other);
         Assert.Equal(ExitCodes.Differs, answer.Code);
@@ -81,7 +84,8 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
         Assert.Equal("DIFFERENT PROMPTS: at position 3 A has token 3 and B token 4, so only the positions before it are compared.", lines[0]);
         Assert.Equal("Before position 3: Within the float32 budget, and what was compared is the same, bit for bit.", lines[^1]);
         JsonElement json = CommandLine.Run("diff", trace.Folder, other, "--json").Json;
-        Assert.Equal((3, 3, 4), (json.GetProperty("different_prompts").GetProperty("position").GetInt32(), json.GetProperty("different_prompts").GetProperty("a").GetInt32(),
+        Assert.Equal((3, 3, 4), (json.GetProperty("different_prompts").GetProperty("position").GetInt32(), json.GetProperty("different_prompts")
+            .GetProperty("a").GetInt32(),
             json.GetProperty("different_prompts").GetProperty("b").GetInt32()));
         Assert.Equal(JsonValueKind.Null, json.GetProperty("first_over_budget").ValueKind);
     }
@@ -97,7 +101,8 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
         Assert.StartsWith("Reading: In B, logits are log-probabilities (ln softmax).\n\n", answer.Out, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.Differs, CommandLine.Run("diff", trace.Folder, dump, "--as", "logits").Code);
         Assert.Equal("In B, logits are log-probabilities (ln softmax).",
-            Assert.Single(CommandLine.Run("diff", trace.Folder, dump, "--as", "logprobs", "--json").Json.GetProperty("readings").EnumerateArray()).GetString());
+            Assert.Single(CommandLine.Run("diff", trace.Folder, dump, "--as", "logprobs", "--json").Json.GetProperty("readings").EnumerateArray())
+                .GetString());
     }
 
     [Fact]
@@ -105,12 +110,14 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
     {
         float[] logits = trace.Values("logits");
         int[] largest = [.. Enumerable.Range(0, 6).Select(row => Enumerable.Range(0, 512).MaxBy(id => logits[row * 512 + id]))];
-        string chosen = trace.Write("chosen.json", JsonSerializer.Serialize(largest)), list = trace.Write("list.json", $$"""[null, {"{{largest[1]}}": -9}, null, null, null, null]""");
+        string chosen = trace.Write("chosen.json", JsonSerializer.Serialize(largest)),
+            list = trace.Write("list.json", $$"""[null, {"{{largest[1]}}": -9}, null, null, null, null]""");
         Assert.Equal(ExitCodes.Ok, CommandLine.Run("diff", trace.Folder, "--chosen", chosen).Code);
         Answer answer = CommandLine.Run("diff", trace.Folder, "--logprobs", list);
         Assert.Equal(ExitCodes.Differs, answer.Code);
         Assert.Contains("logprobs is the first stage over the float32 budget, first at position 1.", answer.Out, StringComparison.Ordinal);
-        DumpFiles.SafeTensors(trace.Write("mine.safetensors", ""), ("a", DType.F32, [6, 512], DumpFiles.Bytes<float>(logits)), ("b", DType.F32, [1], new byte[4]));
+        DumpFiles.SafeTensors(trace.Write("mine.safetensors", ""), ("a", DType.F32, [6, 512], DumpFiles.Bytes<float>(logits)),
+            ("b", DType.F32, [1], new byte[4]));
         string mine = Path.Combine(Path.GetDirectoryName(chosen)!, "mine.safetensors");
         Assert.Equal(ExitCodes.Differs, CommandLine.Run("diff", trace.Folder, mine).Code);
         Assert.Equal(ExitCodes.Ok, CommandLine.Run("diff", trace.Folder, mine, "--map", trace.Write("map.json", """{"logits": "a"}""")).Code);
@@ -130,11 +137,14 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
 
     [Theory]
     [InlineData(ExitCodes.WrongUsage, "Give the reference A and one thing to compare with it: B, --logprobs or --chosen.", "{trace}")]
-    [InlineData(ExitCodes.WrongUsage, "Give the reference A and one thing to compare with it: B, --logprobs or --chosen.", "{trace}", "{trace}", "--chosen", "x")]
+    [InlineData(ExitCodes.WrongUsage, "Give the reference A and one thing to compare with it: B, --logprobs or --chosen.", "{trace}", "{trace}",
+        "--chosen", "x")]
     [InlineData(ExitCodes.WrongUsage, "--as is 'softmax'; expected logits, logprobs or probabilities.", "{trace}", "{trace}", "--as", "softmax")]
-    [InlineData(ExitCodes.WrongUsage, "--as says what the logits of B are; --logprobs and --chosen say it themselves.", "{trace}", "--chosen", "x", "--as", "logits")]
+    [InlineData(ExitCodes.WrongUsage, "--as says what the logits of B are; --logprobs and --chosen say it themselves.", "{trace}", "--chosen", "x",
+        "--as", "logits")]
     [InlineData(ExitCodes.WrongUsage, "--positions holds 'x'; expected positions such as 0,5,9, or last.", "{trace}", "{trace}", "--positions", "x")]
-    [InlineData(ExitCodes.WrongUsage, "'a,,b' holds an empty stage name; give names such as block.0.*,*.residual,logits.", "{trace}", "{trace}", "--stages", "a,,b")]
+    [InlineData(ExitCodes.WrongUsage, "'a,,b' holds an empty stage name; give names such as block.0.*,*.residual,logits.", "{trace}", "{trace}",
+        "--stages", "a,,b")]
     [InlineData(ExitCodes.BadInput, "none.npy: no such file at none.npy.", "{trace}", "none.npy")]
     [InlineData(ExitCodes.BadInput, "none.json: no such file at none.json.", "{trace}", "{trace}", "--map", "none.json")]
     [InlineData(ExitCodes.BadInput, "none.json: no such file at none.json.", "{trace}", "{trace}", "--budget", "none.json")]

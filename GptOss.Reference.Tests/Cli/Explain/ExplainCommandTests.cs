@@ -20,7 +20,8 @@ namespace GptOss.Reference.Tests.Cli.Explain;
 
 public sealed class ExplainCommandTests : IDisposable
 {
-    private const string Prompt = "<|start|>user<|message|>What is the capital of Norway?<|end|><|start|>assistant<|channel|>final<|message|>The capital of Norway is";
+    private const string Prompt =
+        "<|start|>user<|message|>What is the capital of Norway?<|end|><|start|>assistant<|channel|>final<|message|>The capital of Norway is";
 
     private static readonly GptOssConfig Config = ConfigReader.Read(Path.Combine(TestData.Tiny, "config.json"));
 
@@ -51,7 +52,8 @@ public sealed class ExplainCommandTests : IDisposable
             Assert.Equal(expected.Width, shown.GetProperty("shape").EnumerateArray().Aggregate(1, (width, size) => width * size.GetInt32()));
             if (expected.Key.IsExperts)
             {
-                Assert.Equal(expected.ExpertNumbers, shown.GetProperty("experts").EnumerateArray().Select(choice => choice.GetProperty("expert").GetInt32()));
+                Assert.Equal(expected.ExpertNumbers, shown.GetProperty("experts").EnumerateArray()
+                    .Select(choice => choice.GetProperty("expert").GetInt32()));
                 continue;
             }
             Assert.Equal(expected.Values.Take(4), shown.GetProperty("first").EnumerateArray().Take(4).Select(value => value.GetSingle()));
@@ -64,7 +66,8 @@ public sealed class ExplainCommandTests : IDisposable
         }
         var next = LogProbabilities.Of(trace.Stages[^1].Values, 0, 10);
         Assert.Equal(next.Top.Select(token => (token.Id, Math.Exp(token.LogProbability))), Tokens(answer.Json.GetProperty("next")));
-        Assert.Equal(Tokens(answer.Json.GetProperty("next")).Take(3), Tokens(stages.Single(stage => stage.GetProperty("stage").GetString() == "block.5.mlp.residual").GetProperty("lens")));
+        Assert.Equal(Tokens(answer.Json.GetProperty("next")).Take(3),
+            Tokens(stages.Single(stage => stage.GetProperty("stage").GetString() == "block.5.mlp.residual").GetProperty("lens")));
     }
 
     [Fact]
@@ -81,13 +84,17 @@ public sealed class ExplainCommandTests : IDisposable
             {
                 if (token.Position != last)
                     return;
-                JsonElement shown = json.GetProperty("stages").EnumerateArray().Single(stage => stage.GetProperty("stage").GetString() == $"block.{layer}.attn.heads").GetProperty("heads")[head];
+                JsonElement shown = json.GetProperty("stages").EnumerateArray()
+                    .Single(stage => stage.GetProperty("stage").GetString() == $"block.{layer}.attn.heads").GetProperty("heads")[head];
                 Assert.Equal((probabilities.Length, sink), (shown.GetProperty("keys").GetInt32(), shown.GetProperty("sink").GetSingle()));
                 float[] shares = probabilities.ToArray();
                 int first = last - shares.Length + 1;
                 Assert.Equal(
-                    Enumerable.Range(0, shares.Length).OrderByDescending(i => shares[i]).ThenByDescending(i => i).Take(3).Select(i => (first + i, ids[first + i], shares[i])),
-                    shown.GetProperty("top").EnumerateArray().Select(top => (top.GetProperty("position").GetInt32(), top.GetProperty("id").GetInt32(), top.GetProperty("share").GetSingle())));
+                    Enumerable.Range(0, shares.Length).OrderByDescending(i => shares[i]).ThenByDescending(i => i).Take(3)
+                        .Select(i => (first + i, ids[first + i], shares[i])),
+                    shown.GetProperty("top").EnumerateArray()
+                        .Select(top =>
+                            (top.GetProperty("position").GetInt32(), top.GetProperty("id").GetInt32(), top.GetProperty("share").GetSingle())));
             },
         };
         hooks.Forward(model, new BatchItem(model.NewSequence(), ids, LogitRows.None));
@@ -111,7 +118,9 @@ public sealed class ExplainCommandTests : IDisposable
             return;
         SourcePlace call = note.Code[0];
         string after = string.Join('\n', File.ReadAllLines(Path.Combine(Repository.Root!, call.File)).Skip(call.Find().Line - 1).Take(14));
-        Assert.Contains(stage == Stage.Experts ? "observer.ObserveExperts(" : stage == Stage.Qkv ? "kernels.Linear(t, weights.Qkv" : $"Stage.{stage},", after);
+        Assert.Contains(stage == Stage.Experts ? "observer.ObserveExperts(" : stage == Stage.Qkv
+            ? "kernels.Linear(t, weights.Qkv"
+            : $"Stage.{stage},", after);
     }
 
     [Fact]
@@ -177,7 +186,8 @@ public sealed class ExplainCommandTests : IDisposable
             Assert.True((at = text.IndexOf($" {key.Name} ", at + 1, StringComparison.Ordinal)) > 0, key.Name);
         HashSet<string> ids = [.. body.Descendants().Attributes("id").Select(id => id.Value)];
         Assert.All(body.Descendants("a").Attributes("href"), link => Assert.Contains(link.Value[1..], ids));
-        Assert.Equal(6 * 4, body.Descendants("div").Count(div => (string?)div.Attribute("class") == "bar" && div.Elements().Any(i => (string?)i.Attribute("class") == "sink")));
+        Assert.Equal(6 * 4, body.Descendants("div")
+            .Count(div => (string?)div.Attribute("class") == "bar" && div.Elements().Any(i => (string?)i.Attribute("class") == "sink")));
     }
 
     [Fact]
@@ -190,7 +200,8 @@ public sealed class ExplainCommandTests : IDisposable
         const string Hostile = "<script>alert(1)</script>'&<b>\u001b[2J\u202e";
         string tokenizer = File.ReadAllText(Path.Combine(TestData.Tiny, "tokenizer.json"));
         Assert.Contains("\"<|constrain|>\"", tokenizer);
-        File.WriteAllText(Path.Combine(model, "tokenizer.json"), tokenizer.Replace("\"<|constrain|>\"", JsonSerializer.Serialize(Hostile), StringComparison.Ordinal));
+        File.WriteAllText(Path.Combine(model, "tokenizer.json"),
+            tokenizer.Replace("\"<|constrain|>\"", JsonSerializer.Serialize(Hostile), StringComparison.Ordinal));
 
         Answer answer = Run("explain", "--model", model, "--html", page, $"Hi{Hostile}");
         Assert.Equal(0, answer.Code);
@@ -210,7 +221,8 @@ public sealed class ExplainCommandTests : IDisposable
         string ids = _folder.Write("ids.json", "[5, 300, 17]"), model = Small(_folder), page = _folder.File("ids.html");
         Answer answer = Run("explain", "--model", model, "--ids", ids, "--position", "1");
         Assert.Equal(0, answer.Code);
-        Assert.StartsWith("Position 1 of 3 tokens, id 300, through small in float32.\nContext: id 5 → id 300\n", answer.Out, StringComparison.Ordinal);
+        Assert.StartsWith("Position 1 of 3 tokens, id 300, through small in float32.\nContext: id 5 → id 300\n", answer.Out,
+            StringComparison.Ordinal);
         JsonElement json = Run("explain", "--model", model, "--ids", ids, "--json", "--html", page).Json;
         Assert.Equal("{\"id\":17}", json.GetProperty("token").GetRawText());
         Assert.True(Body(File.ReadAllText(page)).Descendants("section").Any());
@@ -245,7 +257,8 @@ public sealed class ExplainCommandTests : IDisposable
     private static XElement Body(string html)
     {
         int from = html.IndexOf("<main>", StringComparison.Ordinal), end = html.IndexOf("</main>", StringComparison.Ordinal) + "</main>".Length;
-        return XElement.Parse(html[from..end].Replace(" open>", ">", StringComparison.Ordinal).Replace("&quot;", "\"", StringComparison.Ordinal), LoadOptions.PreserveWhitespace);
+        return XElement.Parse(html[from..end].Replace(" open>", ">", StringComparison.Ordinal).Replace("&quot;", "\"", StringComparison.Ordinal),
+            LoadOptions.PreserveWhitespace);
     }
 
     private static IEnumerable<(int Id, double Probability)> Tokens(JsonElement tokens) =>

@@ -43,7 +43,8 @@ public class GenerateCommandTests
     {
         using var folder = new TemporaryFolder();
         string ids = folder.Write("ids.json", "[4083, 82, 1]");
-        Answer answer = Run("generate", "--model", TestData.Tiny, "--ids", ids, "--max-tokens", "2", "--temperature", "0", "--json", "--logprobs", "2");
+        Answer answer = Run("generate", "--model", TestData.Tiny, "--ids", ids, "--max-tokens", "2", "--temperature", "0", "--json",
+            "--logprobs", "2");
         JsonElement json = answer.Json;
         Assert.Equal(0, answer.Code);
         Assert.Equal(["ids", "text", "finish_reason", "usage", "logprobs", "logits_hash"], json.EnumerateObject().Select(p => p.Name));
@@ -77,9 +78,12 @@ public class GenerateCommandTests
     }
 
     [Theory]
-    [InlineData(1, "", "Cut after 1 token by --max-tokens, before the final answer began; --json shows everything that was written; a larger number, or none, gives the rest.")]
-    [InlineData(12, "", "Cut after 12 tokens by --max-tokens, before the final answer began; --json shows everything that was written; a larger number, or none, gives the rest.")]
-    [InlineData(33, "The capital of Norway is Os", "Cut after 33 tokens by --max-tokens, in the final answer; a larger number, or none, gives the rest.")]
+    [InlineData(1, "", "Cut after 1 token by --max-tokens, before the final answer began; --json shows everything that was written; a larger " +
+        "number, or none, gives the rest.")]
+    [InlineData(12, "", "Cut after 12 tokens by --max-tokens, before the final answer began; --json shows everything that was written; a larger " +
+        "number, or none, gives the rest.")]
+    [InlineData(33, "The capital of Norway is Os",
+        "Cut after 33 tokens by --max-tokens, in the final answer; a larger number, or none, gives the rest.")]
     public void A_cut_answer_says_where_and_prints_what_the_final_channel_has(int tokens, string printed, string sentence)
     {
         Answer answer = Run([.. Asked, Question, "--max-tokens", $"{tokens}"]);
@@ -110,7 +114,8 @@ public class GenerateCommandTests
     [Fact]
     public void A_seed_gives_the_same_text_again()
     {
-        string[] sampled = ["generate", "--model", TestData.Tiny, Question, "--raw", "--temperature", "3", "--top-k", "50", "--top-p", "0.9", "--min-p", "0.01", "--max-tokens", "20", "--seed"];
+        string[] sampled = ["generate", "--model", TestData.Tiny, Question, "--raw", "--temperature", "3", "--top-k", "50", "--top-p", "0.9",
+            "--min-p", "0.01", "--max-tokens", "20", "--seed"];
         Assert.Equal(Run([.. sampled, "5"]).Out, Run([.. sampled, "5"]).Out);
         Assert.NotEqual(Run([.. sampled, "5"]).Out, Run([.. sampled, "18446744073709551615"]).Out);
     }
@@ -167,7 +172,8 @@ public class GenerateCommandTests
         Assert.Equal(
             new(3, "", "The model has 512 token ids and its tokenizer 201088, so text cannot be encoded for it; give token ids with --ids.\n"),
             Run("generate", "--model", model, "a"));
-        Assert.Equal(4, Run("generate", "--model", model, "--ids", folder.Write("ids.json", "[1,2]"), "--max-tokens", "4", "--json").Json.GetProperty("ids").GetArrayLength());
+        Assert.Equal(4, Run("generate", "--model", model, "--ids", folder.Write("ids.json", "[1,2]"), "--max-tokens", "4", "--json").Json.GetProperty(
+            "ids").GetArrayLength());
     }
 
     [Fact]
@@ -179,7 +185,8 @@ public class GenerateCommandTests
     {
         var narrow = new Dictionary<string, string> { ["DOTNET_EnableAVX512"] = "0", ["DOTNET_EnableAVX2"] = "0" };
         Answer answer = RunProcess(narrow, [.. Asked, Question, "--width", "512"]);
-        Assert.Equal(new(2, "", "This machine has no 512-bit registers; --width can be scalar or 128.\n"), answer with { Error = answer.Error.ReplaceLineEndings("\n") });
+        Assert.Equal(new(2, "", "This machine has no 512-bit registers; --width can be scalar or 128.\n"),
+            answer with { Error = answer.Error.ReplaceLineEndings("\n") });
     }
 
     [Fact]
@@ -189,7 +196,8 @@ public class GenerateCommandTests
         Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--date", "2025-06-28", Question);
         Assert.Equal((0, "The capital of Norway is Oslo."), (answer.Code, answer.Out.TrimEnd()));
         Assert.StartsWith(
-            """Using the bundled tiny-gpt-oss, a toy. The real model: hf download openai/gpt-oss-20b --include "original/*" """.TrimEnd(), answer.Error, StringComparison.Ordinal);
+            """Using the bundled tiny-gpt-oss, a toy. The real model: hf download openai/gpt-oss-20b --include "original/*" """.TrimEnd(),
+            answer.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -198,7 +206,8 @@ public class GenerateCommandTests
         using var folder = new TemporaryFolder();
         folder.Write("models--openai--gpt-oss-20b/refs/main", "abc\n");
         Small(folder, "models--openai--gpt-oss-20b/snapshots/abc/original");
-        Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--ids", folder.Write("ids.json", "[1]"), "--max-tokens", "1", "--json");
+        Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--ids",
+            folder.Write("ids.json", "[1]"), "--max-tokens", "1", "--json");
         Assert.StartsWith("Using openai/gpt-oss-20b from the Hugging Face cache.", answer.Error, StringComparison.Ordinal);
         Assert.Equal(1, answer.Json.GetProperty("ids").GetArrayLength());
     }
@@ -207,12 +216,15 @@ public class GenerateCommandTests
     public void A_download_that_is_not_finished_is_said_before_the_toy_answers()
     {
         using var folder = new TemporaryFolder();
-        string First() => RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--max-tokens", "1", Question).Error.Split('\n')[0].TrimEnd();
+        string First() =>
+            RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--max-tokens", "1", Question).Error.Split(
+                '\n')[0].TrimEnd();
         folder.Write("models--openai--gpt-oss-20b/refs/main", "abc\n");
         Assert.Equal("A download of openai/gpt-oss-20b into the Hugging Face cache was begun and has no file yet; finish it: "
             + """hf download openai/gpt-oss-20b --include "original/*" """.TrimEnd(), First());
         folder.Write("models--openai--gpt-oss-20b/snapshots/abc/original/config.json", "{}");
-        Assert.StartsWith("gpt-oss-20b: the snapshot in the Hugging Face cache lacks original/*.safetensors; finish it with 'hf download openai/gpt-oss-20b'", First(), StringComparison.Ordinal);
+        Assert.StartsWith("gpt-oss-20b: the snapshot in the Hugging Face cache lacks original/*.safetensors; finish it with 'hf " +
+            "download openai/gpt-oss-20b'", First(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -221,7 +233,8 @@ public class GenerateCommandTests
         using var folder = new TemporaryFolder();
         folder.Write("models--openai--gpt-oss-20b/refs/main", "abc\n");
         Small(folder, "models--openai--gpt-oss-20b/snapshots/abc/original");
-        Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--model", "gpt-oss-20b", "--ids", folder.Write("ids.json", "[1]"), "--json");
+        Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--model", "gpt-oss-20b", "--ids",
+            folder.Write("ids.json", "[1]"), "--json");
         Assert.Equal(0, answer.Code);
     }
 
@@ -232,7 +245,8 @@ public class GenerateCommandTests
         using var folder = new TemporaryFolder();
         string model = Endless(folder);
         using Process process = Start(new Dictionary<string, string>(),
-            "generate", "--model", model, "--ids", folder.Write("ids.json", "[1]"), "--max-tokens", "1000000", "--raw", "--temperature", "1", "--seed", "1");
+            "generate", "--model", model, "--ids", folder.Write("ids.json", "[1]"), "--max-tokens", "1000000", "--raw", "--temperature", "1",
+            "--seed", "1");
         char[] first = new char[1];
         Assert.Equal(1, process.StandardOutput.Read(first));       // the answer has begun
         using (var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
@@ -262,7 +276,8 @@ public class GenerateCommandTests
     /// <summary>A checkpoint that never stops, with room for 131,072 tokens.</summary>
     private static string Endless(TemporaryFolder folder)
     {
-        string shape = SmallShapes.SixteenPositions.Replace("\"initial_context_length\": 16", "\"initial_context_length\": 131072", StringComparison.Ordinal);
+        string shape = SmallShapes.SixteenPositions.Replace("\"initial_context_length\": 16", "\"initial_context_length\": 131072",
+            StringComparison.Ordinal);
         SyntheticCheckpoint.Write(folder.File("endless"), shape, 1, cancellation: TestContext.Current.CancellationToken);
         return folder.File("endless");
     }

@@ -46,7 +46,8 @@ public class HarmonyCommandTests
     public void A_line_that_is_no_object_is_answered_and_the_others_too()
     {
         Answer answer = RunWith(
-            "x\n[]\n{\"name\":7}\n{\"name\":\"a\",\"tokens\":[-1]}\n{\"name\":\"b\",\"role\":\"bot\",\"tokens\":[]}\n{\"name\":\"c\",\"role\":null,\"tokens\":[]}",
+            "x\n[]\n{\"name\":7}\n{\"name\":\"a\",\"tokens\":[-1]}\n" +
+            "{\"name\":\"b\",\"role\":\"bot\",\"tokens\":[]}\n{\"name\":\"c\",\"role\":null,\"tokens\":[]}",
             "harmony", "parse", "--jsonl");
         Assert.Equal(3, answer.Code);
         Assert.Equal(
@@ -92,7 +93,8 @@ public class HarmonyCommandTests
 
     [Fact]
     public void A_stream_is_shown_token_by_token() => Assert.Equal(
-        "200005  Header\n 17196  Header\n200008  Content\n 31446  Content\n   244  Content      assistant final  \"💖\"\n200002  ExpectStart\n   end  ExpectStart\n",
+        "200005  Header\n 17196  Header\n200008  Content\n 31446  Content\n   244  Content      assistant final  \"💖\"\n200002  " +
+            "ExpectStart\n   end  ExpectStart\n",
         RunWith("<|channel|>final<|message|>💖<|return|>", "harmony", "stream").Out);
 
     [Fact]

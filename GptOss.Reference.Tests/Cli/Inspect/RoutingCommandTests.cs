@@ -41,7 +41,8 @@ public sealed class RoutingCommandTests : IDisposable
         Run("trace", "--model", TestData.Tiny, "--routing", file, Prompt);
         string[] lines = File.ReadAllLines(file);
         JsonElement token = JsonDocument.Parse(lines[3]).RootElement;
-        int[][] experts = [.. token.GetProperty("experts").EnumerateArray().Select(list => list.EnumerateArray().Select(e => e.GetInt32()).ToArray())];
+        int[][] experts =
+            [.. token.GetProperty("experts").EnumerateArray().Select(list => list.EnumerateArray().Select(e => e.GetInt32()).ToArray())];
         experts[2][3] = token.GetProperty("next")[2].GetInt32();
         lines[3] = JsonSerializer.Serialize(new { experts });
         string theirs = _folder.Write("theirs.jsonl", string.Join('\n', lines));
@@ -61,7 +62,8 @@ public sealed class RoutingCommandTests : IDisposable
     {
         string file = _folder.Write("r.jsonl", "{}");
         Assert.Equal(new(2, "", "Give --out, --routing or both, for what is traced.\n"), Run("trace", "--model", TestData.Tiny, Prompt));
-        Assert.Equal(new(2, "", $"{file} exists; give another name, or --force to replace it.\n"), Run("trace", "--model", TestData.Tiny, "--routing", file, Prompt));
+        Assert.Equal(new(2, "", $"{file} exists; give another name, or --force to replace it.\n"),
+            Run("trace", "--model", TestData.Tiny, "--routing", file, Prompt));
         Assert.Equal(new(2, "", "--stages says what --out holds; give a folder with --out.\n"),
             Run("trace", "--model", TestData.Tiny, "--routing", _folder.File("new"), "--stages", "logits", Prompt));
         Assert.Equal(new(3, "", "r.jsonl, line 1: experts is missing; expected a list with the experts of every layer.\n"),
@@ -82,7 +84,8 @@ public sealed class RoutingCommandTests : IDisposable
 
         JsonElement json = Run("inspect", "--routing", "--model", TestData.Tiny, "--json", Prompt).Json;
         Assert.Equal(
-            ["model", "profile", "tokens", "experts", "experts_per_token", "layers", "surprise_of_chance", "surprising_pairs", "pairs", "near_ties", "near_tie_share", "closest"],
+            ["model", "profile", "tokens", "experts", "experts_per_token", "layers", "surprise_of_chance", "surprising_pairs", "pairs", "near_ties",
+                "near_tie_share", "closest"],
             json.EnumerateObject().Select(member => member.Name));
         int tokens = json.GetProperty("tokens").GetInt32();
         Assert.Equal(6, json.GetProperty("layers").GetArrayLength());
@@ -131,8 +134,10 @@ public sealed class RoutingCommandTests : IDisposable
         XElement load = root.Descendants("table").First();
         int layers = experts == 8 ? 6 : 2;
         Assert.Equal(layers * experts, load.Descendants("td").Count());
-        Assert.All(load.Descendants("td"), cell => Assert.Matches(@"^layer \d+, expert \d+: [\d,]+ tokens, [\d.]+ %$", cell.Attribute("title")!.Value));
-        Assert.Equal(layers * (double)experts, load.Descendants("td").Sum(cell => double.Parse(cell.Value, CultureInfo.InvariantCulture)), experts * 0.1);
+        Assert.All(load.Descendants("td"),
+            cell => Assert.Matches(@"^layer \d+, expert \d+: [\d,]+ tokens, [\d.]+ %$", cell.Attribute("title")!.Value));
+        Assert.Equal(layers * (double)experts, load.Descendants("td").Sum(cell => double.Parse(cell.Value, CultureInfo.InvariantCulture)),
+            experts * 0.1);
         int shown = experts == 8 ? 8 : 40;
         Assert.All(root.Descendants("figure"), figure => Assert.Equal(shown * (shown - 1) / 2, figure.Descendants("td").Count()));
         Assert.Equal(layers, root.Descendants("figure").Count());
@@ -156,5 +161,6 @@ public sealed class RoutingCommandTests : IDisposable
     [InlineData("A text is read with --routing only.", "a")]
     [InlineData("--html needs --routing.", "--html", "x")]
     [InlineData("--ids needs --routing.", "--ids", "x")]
-    public void Inspect_refuses_in_one_sentence(string sentence, params string[] args) => Assert.Equal(new(2, "", sentence + "\n"), Run(["inspect", .. args]));
+    public void Inspect_refuses_in_one_sentence(string sentence, params string[] args) =>
+    Assert.Equal(new(2, "", sentence + "\n"), Run(["inspect", .. args]));
 }

@@ -12,7 +12,8 @@ public class SchedulerPartTests
 
     private static (CorpusPart Part, string Source)? Of(string variables)
     {
-        var set = variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(each => each.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
+        var set = variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(each => each.Split('='))
+            .ToDictionary(pair => pair[0], pair => pair[1]);
         return SchedulerPart.Of(name => set.GetValueOrDefault(name));
     }
 
@@ -39,7 +40,8 @@ public class SchedulerPartTests
 
     [Theory]
     [InlineData("GPTOSS_PARTS=4", "GPTOSS_PARTS is '4', and no scheduler that is known here says which of them this is; " + Say)]
-    [InlineData("JOB_COMPLETION_INDEX=1", "JOB_COMPLETION_INDEX says which part this is and nothing says of how many: set GPTOSS_PARTS to their number, or " + Say)]
+    [InlineData("JOB_COMPLETION_INDEX=1",
+        "JOB_COMPLETION_INDEX says which part this is and nothing says of how many: set GPTOSS_PARTS to their number, or " + Say)]
     [InlineData("PARALLEL_SEQ=1", "PARALLEL_SEQ says which part this is and nothing says of how many: set GPTOSS_PARTS to their number, or " + Say)]
     [InlineData("SLURM_ARRAY_TASK_ID=1", "SLURM_ARRAY_TASK_COUNT is not set, so what this is a part of is not known; " + Say)]
     [InlineData("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=4", "SLURM_ARRAY_TASK_MIN is not set, so what this is a part of is not known; " + Say)]
@@ -49,14 +51,16 @@ public class SchedulerPartTests
     [InlineData("PARALLEL_SEQ=0 GPTOSS_PARTS=3", "PARALLEL_SEQ is '0'; expected a number from 1 to 3, or " + Say)]
     [InlineData("PARALLEL_SEQ=4 GPTOSS_PARTS=3", "PARALLEL_SEQ is '4'; expected a number from 1 to 3, or " + Say)]
     [InlineData("PARALLEL_SEQ=1 GPTOSS_PARTS=many", "GPTOSS_PARTS is 'many'; expected a number from 1 to 1000000, or " + Say)]
-    [InlineData("SLURM_ARRAY_TASK_ID=x SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_COUNT=3", "SLURM_ARRAY_TASK_ID is 'x'; expected a number from 1 to 2147483647, or " + Say)]
+    [InlineData("SLURM_ARRAY_TASK_ID=x SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_COUNT=3",
+        "SLURM_ARRAY_TASK_ID is 'x'; expected a number from 1 to 2147483647, or " + Say)]
     [InlineData("SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=9 SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_TASK_COUNT=3",
         "The indices of this Slurm array have gaps, so SLURM_ARRAY_TASK_ID 2 does not say which of 3 parts this is; " + Say)]
     [InlineData("SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_COUNT=3",
         "The indices of this Slurm array have gaps, so SLURM_ARRAY_TASK_ID 9 does not say which of 3 parts this is; " + Say)]
     [InlineData("SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_STEP=2 SLURM_ARRAY_TASK_COUNT=3",
         "The indices of this Slurm array have gaps, so SLURM_ARRAY_TASK_ID 2 does not say which of 3 parts this is; " + Say)]
-    [InlineData("SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_COUNT=3 GPTOSS_PARTS=4", "GPTOSS_PARTS is 4 and SLURM_ARRAY_TASK_COUNT 3; " + Say)]
+    [InlineData("SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_COUNT=3 GPTOSS_PARTS=4",
+        "GPTOSS_PARTS is 4 and SLURM_ARRAY_TASK_COUNT 3; " + Say)]
     public void What_is_not_clear_is_asked(string variables, string sentence) =>
         Assert.Equal(sentence, Assert.Throws<UsageException>(() => Of(variables)).Message);
 }

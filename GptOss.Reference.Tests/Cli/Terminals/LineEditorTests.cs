@@ -6,7 +6,8 @@ namespace GptOss.Reference.Tests.Cli.Terminals;
 public class LineEditorTests
 {
     private static readonly ConsoleKeyInfo Enter = new('\r', ConsoleKey.Enter, false, false, false);
-    private static readonly ConsoleKeyInfo Up = Key(ConsoleKey.UpArrow), Down = Key(ConsoleKey.DownArrow), Left = Key(ConsoleKey.LeftArrow), Home = Key(ConsoleKey.Home);
+    private static readonly ConsoleKeyInfo Up = Key(ConsoleKey.UpArrow), Down = Key(ConsoleKey.DownArrow), Left = Key(ConsoleKey.LeftArrow),
+        Home = Key(ConsoleKey.Home);
 
     [Fact]
     public void What_is_typed_is_read() => Assert.Equal("héllo 💖", Read([.. Typed("héllo 💖"), Enter]));

@@ -21,7 +21,8 @@ public class TokensCommandTests
             found.Select(line => string.Join(',', JsonElement.Parse(line).GetProperty("ids").EnumerateArray())));
         string[] back = RunWith(string.Join('\n', found), ["tokens", "--jsonl", .. options]).Out.TrimEnd('\n').Split('\n');
         Assert.Equal(
-            recorded.Select(line => JsonElement.Parse(line).GetProperty("text").GetString()!.Replace("<|endofprompt|>", "<|reserved_200018|>", StringComparison.Ordinal)),
+            recorded.Select(line => JsonElement.Parse(line).GetProperty("text")
+                .GetString()!.Replace("<|endofprompt|>", "<|reserved_200018|>", StringComparison.Ordinal)),
             back.Select(line => JsonElement.Parse(line).GetProperty("text").GetString()));
     }
 
@@ -53,7 +54,8 @@ public class TokensCommandTests
     [Fact]
     public void A_text_is_shown_split()
     {
-        Assert.Equal(new(0, " 13225  \"Hello\"\n 74580  bytes 20F09F92\n   244  bytes 96\n200007  <|end|>\n4 tokens\n", ""), Run("tokens", "--special", "Hello 💖<|end|>"));
+        Assert.Equal(new(0, " 13225  \"Hello\"\n 74580  bytes 20F09F92\n   244  bytes 96\n200007  <|end|>\n4 tokens\n", ""),
+            Run("tokens", "--special", "Hello 💖<|end|>"));
         Assert.Equal(new(0, "[27, 91, 5236, 91, 29]\n", ""), Run("tokens", "--as", "ids", "<|start|>"));
         Assert.Equal(new(0, "1\n", ""), Run("tokens", "--as", "count", "Hello"));
         Assert.Equal(new(0, "Hello", ""), Run("tokens", "--decode", "[13225]"));

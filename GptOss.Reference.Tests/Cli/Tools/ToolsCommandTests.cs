@@ -18,7 +18,8 @@ public class ToolsCommandTests
         Assert.Equal((0, ""), (answer.Code, answer.Error));
         string[] lines = answer.Out.TrimEnd('\n').Split('\n');
         Assert.Equal(count, lines.Length);
-        Assert.Equal(recorded.TrimEnd('\n').Split('\n').Select(line => (string)JsonNode.Parse(line)!["name"]!), lines.Select(line => (string)JsonNode.Parse(line)!["name"]!));
+        Assert.Equal(recorded.TrimEnd('\n').Split('\n').Select(line => (string)JsonNode.Parse(line)!["name"]!),
+            lines.Select(line => (string)JsonNode.Parse(line)!["name"]!));
         Assert.All(lines, line => Assert.True(JsonNode.Parse(line)![key] is not null || JsonNode.Parse(line)![other] is not null, line));
         Assert.Equal(answer.Out, Run("tools", tool, "--jsonl", Path.Combine(TestData.Root, "tools", file)).Out);
     }
@@ -38,7 +39,8 @@ public class ToolsCommandTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("p", "one\n");
-        Answer answer = RunWith("*** Begin Patch\n*** Update File: p\n@@\n-one\n+two\n*** End Patch\n", "tools", "apply-patch", "--root", folder.Path);
+        Answer answer = RunWith("*** Begin Patch\n*** Update File: p\n@@\n-one\n+two\n*** End Patch\n", "tools", "apply-patch", "--root",
+            folder.Path);
         Assert.Equal((0, "Done!\n", "p\n"), (answer.Code, answer.Out, answer.Error));
         Assert.Equal("two\n", File.ReadAllText(folder.File("p")));
         answer = RunWith("*** Begin Patch\n*** Add File: ../p\n+x\n*** End Patch\n", "tools", "apply-patch", "--root", folder.Path);
@@ -51,7 +53,8 @@ public class ToolsCommandTests
         using var folder = new TemporaryFolder();
         folder.Write("a.html", "<html><title>A</title><body><a href='b.html'>to b</a> rust</body></html>");
         folder.Write("b.html", "<html><title>B</title><body>it's b</body></html>");
-        Answer answer = RunWith("search rust\nopen 0\nopen 0\nfind it's\nopen {\"cursor\": 9}\nopen https://folder.local/c\n", "tools", "browser", "--pages", folder.Path);
+        Answer answer = RunWith("search rust\nopen 0\nopen 0\nfind it's\nopen {\"cursor\": 9}\nopen https://folder.local/c\n", "tools", "browser",
+            "--pages", folder.Path);
         Assert.Equal(0, answer.Code);
         Assert.Contains("[0] rust\n", answer.Out);
         Assert.Contains("[1] A (https://folder.local/a.html)\n", answer.Out);
@@ -59,7 +62,8 @@ public class ToolsCommandTests
         Assert.Contains("[3] Find results for text: `it's` in `B`", answer.Out);
         Assert.Contains("Cursor `9` is out of range. Available cursor indices: [0 - 3].\n", answer.Out);
         Assert.EndsWith("Error fetching URL `https://folder.local/c`: No contents returned for https://folder.local/c\n", answer.Out);
-        Assert.Equal((2, "The browser needs one source of pages: --pages or --live."), (Run("tools", "browser").Code, Run("tools", "browser").Sentence));
+        Assert.Equal((2, "The browser needs one source of pages: --pages or --live."),
+            (Run("tools", "browser").Code, Run("tools", "browser").Sentence));
         Assert.Equal(3, Run("tools", "browser", "--pages", folder.Write("bad.json", "[]")).Code);
     }
 
@@ -71,9 +75,11 @@ public class ToolsCommandTests
     public void A_function_is_listed_and_called()
     {
         using var folder = new TemporaryFolder();
-        string file = folder.Write("f.json", "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"echo\",\"description\":\"Says it.\"},\"command\":[\"cat\"]}]}");
+        string file = folder.Write("f.json",
+            "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"echo\",\"description\":\"Says it.\"},\"command\":[\"cat\"]}]}");
         Assert.Equal("echo  Says it.\n", Run("tools", "function", file).Out);
-        Assert.Equal((2, "There is no function 'f'; the file has echo."), (Run("tools", "function", file, "f").Code, Run("tools", "function", file, "f").Sentence));
+        Assert.Equal((2, "There is no function 'f'; the file has echo."),
+            (Run("tools", "function", file, "f").Code, Run("tools", "function", file, "f").Sentence));
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no cat.");
         Assert.Equal("{\"a\":1}\n", Run("tools", "function", file, "echo", "{\"a\":1}").Out);
     }
@@ -85,7 +91,8 @@ public class ToolsCommandTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The program is a shell script.");
         using var folder = new TemporaryFolder();
-        string file = folder.Write("f.json", $"{{\"tools\":[{{\"type\":\"function\",\"function\":{{\"name\":\"f\"}},\"command\":[\"sh\",\"-c\",\"echo no >&2; exit {code}\"]}}]}}");
+        string file = folder.Write("f.json",
+            $"{{\"tools\":[{{\"type\":\"function\",\"function\":{{\"name\":\"f\"}},\"command\":[\"sh\",\"-c\",\"echo no >&2; exit {code}\"]}}]}}");
         Assert.Equal(int.Parse(code, System.Globalization.CultureInfo.InvariantCulture), Run("tools", "function", file, "f").Code);
     }
 
@@ -120,7 +127,8 @@ public class ToolsCommandTests
         using var folder = new TemporaryFolder();
         Answer answer = RunWith("print(6 * 7)", "tools", "python");
         Assert.SkipWhen(answer.Out.Contains("[ERROR] No result", StringComparison.Ordinal), "There is no python3.");
-        Assert.Equal((0, "42\n"), (answer.Code, answer.Out[(answer.Out.StartsWith("[NOTE]", StringComparison.Ordinal) ? answer.Out.IndexOf('\n') + 1 : 0)..]));
+        Assert.Equal((0, "42\n"),
+            (answer.Code, answer.Out[(answer.Out.StartsWith("[NOTE]", StringComparison.Ordinal) ? answer.Out.IndexOf('\n') + 1 : 0)..]));
         Assert.StartsWith("It can read", answer.Error);
         Assert.Contains("network", answer.Error);
     }

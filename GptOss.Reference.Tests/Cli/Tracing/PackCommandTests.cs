@@ -30,14 +30,17 @@ public sealed class PackCommandTests : IDisposable
         Assert.Contains($"  logits_hash {hash}  as expected\n", verify.Out, StringComparison.Ordinal);
         JsonElement report = Run("verify", "--pack", Target, "--json").Json.GetProperty("packs")[0];
         Assert.Equal(["pack", "passed", "files", "sections"], report.EnumerateObject().Select(member => member.Name));
-        Assert.Equal(["file", "bytes", "sha256", "found_bytes", "found_sha256", "passed"], report.GetProperty("files")[1].EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["file", "bytes", "sha256", "found_bytes", "found_sha256", "passed"], report.GetProperty("files")[1].EnumerateObject()
+            .Select(member => member.Name));
     }
 
     [Fact]
     public void A_text_may_be_packed_like_it_may_be_traced()
     {
-        Assert.Equal(0, Run("pack", "--model", TestData.Tiny, "--out", Target, "--stages", "logits", "--positions", "last", "<|start|>user<|message|>Hi<|end|>").Code);
-        string trace = Run("trace", "--model", TestData.Tiny, "--out", _folder.File("trace"), "--positions", "last", "<|start|>user<|message|>Hi<|end|>").Out;
+        Assert.Equal(0, Run("pack", "--model", TestData.Tiny, "--out", Target, "--stages", "logits", "--positions", "last",
+            "<|start|>user<|message|>Hi<|end|>").Code);
+        string trace = Run("trace", "--model", TestData.Tiny, "--out", _folder.File("trace"), "--positions", "last",
+            "<|start|>user<|message|>Hi<|end|>").Out;
         Assert.Equal($"logits_hash {Manifest()["logits_hash"]}\n", trace);
     }
 
@@ -61,7 +64,8 @@ public sealed class PackCommandTests : IDisposable
         string budget = _folder.Write("budget.json", """{"float32": {"g": 1, "stages": {"logits": {"b": 0.25}}}}""");
         Assert.Equal(0, Run("pack", "--model", Small(_folder), "--ids", _ids, "--out", Target, "--budget", budget, "--stages", "logits").Code);
         Assert.Equal(0.25, (double)Manifest()["budgets"]!["float32"]!["stages"]!["logits"]!["b"]!);
-        Assert.Equal(0.25, Run("verify", "--pack", Target, "--json").Json.GetProperty("packs")[0].GetProperty("sections")[0].GetProperty("stages")[0].GetProperty("budget").GetDouble());
+        Assert.Equal(0.25, Run("verify", "--pack", Target, "--json").Json.GetProperty("packs")[0].GetProperty("sections")[0].GetProperty("stages")[0]
+            .GetProperty("budget").GetDouble());
     }
 
     [Fact]

@@ -93,9 +93,12 @@ public class EditingTests(SmallModels models) : IClassFixture<SmallModels>
             Assert.InRange(sink, 1e-4f, 1);
             for (int i = 0; i < 32; i++)
             {
-                double mixed = shares.Select((share, k) => (double)share * pass.Seen[(Stage.Qkv, layer)][(origin.Position - shares.Length + 1 + k) * 128 + 96 + i]).Sum();
+                double mixed =
+                    shares.Select((share, k) =>
+                        (double)share * pass.Seen[(Stage.Qkv, layer)][(origin.Position - shares.Length + 1 + k) * 128 + 96 + i]).Sum();
                 float said = pass.Seen[(Stage.Heads, layer)][origin.Position * 64 + head * 32 + i];
-                Assert.InRange(Math.Abs(mixed - said), 0, Math.ScaleB(1 + Math.Abs(said), precision == Precision.Float32 ? -20 : -9));      // the last rounding, and room
+                // the last rounding, and room
+                Assert.InRange(Math.Abs(mixed - said), 0, Math.ScaleB(1 + Math.Abs(said), precision == Precision.Float32 ? -20 : -9));
             }
         }
     }
@@ -113,7 +116,8 @@ public class EditingTests(SmallModels models) : IClassFixture<SmallModels>
         using Transformer model = Smallest();
         Nested nested = new(model);
         Assert.Equal("A forward pass is running on this thread: its observer cannot run the model that it observes.",
-            Assert.Throws<InvalidOperationException>(() => model.Forward([new BatchItem(model.NewSequence(), A, LogitRows.Last)], ref nested).Count).Message);
+            Assert.Throws<InvalidOperationException>(() =>
+                model.Forward([new BatchItem(model.NewSequence(), A, LogitRows.Last)], ref nested).Count).Message);
         Assert.Equal(1, model.Forward(new BatchItem(model.NewSequence(), A, LogitRows.Last)).Count);
     }
 

@@ -30,8 +30,11 @@ public class ForwardHooksTests(SmallModels models) : IClassFixture<SmallModels>
 
         Assert.Equal(5 * (1 + 2 * (2 + 2 + 2 + 1 + 2)), calls.Count);
         Assert.Equal(calls.Count, calls.Distinct().Count() + 5 * 2);      // two experts a token and layer look alike here
-        foreach (string call in new[] { "embedding 0 32", "block.1.mlp.residual 4 32", "attention 0.1 4 5", "head 1.0 3 32", "router 1 2 4", "expert 1 4 32" })
+        foreach (string call in new[] { "embedding 0 32", "block.1.mlp.residual 4 32", "attention 0.1 4 5", "head 1.0 3 32", "router 1 2 4",
+            "expert 1 4 32" })
+        {
             Assert.Contains(call, calls);
+        }
     }
 
     [Fact]
@@ -61,8 +64,10 @@ public class ForwardHooksTests(SmallModels models) : IClassFixture<SmallModels>
         }
 
         float[] said = Run(model, new() { SilencedExperts = { (0, 2) } });
-        Bits.Equal(Run(model, new() { Expert = (layer, expert, _, _, output) => Clear(layer == 0 && expert == 2, output) }), said, "expert 2 of layer 0");
-        Assert.Equal(3, new[] { Plain(model), said, Run(model, new() { RemovedExperts = { (0, 2) } }) }.Select(logits => SmallModels.Hash(logits)).Distinct().Count());
+        Bits.Equal(Run(model, new() { Expert = (layer, expert, _, _, output) => Clear(layer == 0 && expert == 2, output) }), said,
+            "expert 2 of layer 0");
+        Assert.Equal(3, new[] { Plain(model), said, Run(model, new() { RemovedExperts = { (0, 2) } }) }.Select(logits => SmallModels.Hash(logits))
+            .Distinct().Count());
     }
 
     [Fact]

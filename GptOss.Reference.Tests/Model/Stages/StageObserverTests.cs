@@ -19,7 +19,8 @@ public class StageObserverTests(SmallModels models) : IClassFixture<SmallModels>
         Sequence a = model.NewSequence(), b = model.NewSequence();
         model.Forward(new BatchItem(b, new[] { 9, 8 }, LogitRows.None));
         Recorder seen = new([]);
-        BatchItem[] Batch(Sequence first, Sequence second) => [new(first, new[] { 1, 2, 3 }, LogitRows.At(new[] { 1 })), new(second, new[] { 4 }, LogitRows.Last)];
+        BatchItem[] Batch(Sequence first, Sequence second) =>
+            [new(first, new[] { 1, 2, 3 }, LogitRows.At(new[] { 1 })), new(second, new[] { 4 }, LogitRows.Last)];
         float[] observed = Flat(model.Forward(Batch(a, b), ref seen));
 
         List<(Stage, int, int)> expected = [(Stage.Embedding, -1, 32)];

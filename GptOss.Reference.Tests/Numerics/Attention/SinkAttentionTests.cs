@@ -10,7 +10,9 @@ namespace GptOss.Reference.Tests.Numerics.Attention;
 [Trait("Category", "Numeric")]
 public class SinkAttentionTests
 {
-    /// <summary>One call: key/value heads, queries a head, channels, window, ring, and the length of each sequence (its last few tokens ask).</summary>
+    /// <summary>
+    /// One call: key/value heads, queries a head, channels, window, ring, and the length of each sequence (its last few tokens ask).
+    /// </summary>
     private sealed record Shape(int KeyValueHeads, int Queries, int HeadDim, int? Window, int? Ring, int[] Lengths, int Asking = 2);
 
     private static readonly Shape[] Shapes =
@@ -45,8 +47,10 @@ public class SinkAttentionTests
             new Call(new(1, 3, 10, 20, 30, [1, 40, 41]), precision, every, every).Check(EveryWidth.Kernels(width, precision));
         }
         new Call(new(1, 8, 64, null, null, [40]), precision, 1, size: 1e19f).Check(EveryWidth.Kernels(width, precision));        // scores overflow
-        new Call(new(1, 8, 64, null, null, [40]), precision, 2, size: 1e-22f).Check(EveryWidth.Kernels(width, precision));       // products are subnormal
-        new Call(new(1, 8, 64, null, null, [40]), precision, 3, size: 6).Check(EveryWidth.Kernels(width, precision));            // weights underflow to zero
+        // products are subnormal
+        new Call(new(1, 8, 64, null, null, [40]), precision, 2, size: 1e-22f).Check(EveryWidth.Kernels(width, precision));
+        // weights underflow to zero
+        new Call(new(1, 8, 64, null, null, [40]), precision, 3, size: 6).Check(EveryWidth.Kernels(width, precision));
     }
 
     [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
@@ -77,7 +81,8 @@ public class SinkAttentionTests
         {
             new Call(new(1, 2, 32, null, null, [1300, 5, 40], 1), precision, 9).Check(EveryWidth.Kernels(width, precision, threads));
             new Call(new(1, 2, 32, null, null, [5, 1100, 40, 2000, 1], 1), precision, 10).Check(EveryWidth.Kernels(width, precision, threads));
-            new Call(new(8, 1, 16, null, null, [.. Enumerable.Range(1, 20), 1500], 1), precision, 11).Check(EveryWidth.Kernels(width, precision, threads));
+            new Call(new(8, 1, 16, null, null, [.. Enumerable.Range(1, 20), 1500], 1), precision, 11)
+                .Check(EveryWidth.Kernels(width, precision, threads));
         }
     }
 
@@ -120,7 +125,8 @@ public class SinkAttentionTests
         cache.Reserve(2);
         cache.Write(0, [0, 0], [1, 0]);
         cache.Write(1, [0, 0], [0, 1]);
-        foreach ((float sink, float each) in new[] { (float.NegativeInfinity, 1f / 2), (0f, 1f / 3), (float.PositiveInfinity, float.NaN), (100f, 0f) })
+        foreach ((float sink, float each) in new[] { (float.NegativeInfinity, 1f / 2), (0f, 1f / 3), (float.PositiveInfinity, float.NaN),
+            (100f, 0f) })
         {
             float[] output = new float[2];
             kernels.Attend([new(cache, 1)], new(new float[2], 1, 2, 2), [Bfloat16.FromSingle(sink)], 1, 2, null, new(output, 1, 2, 2));
@@ -148,7 +154,8 @@ public class SinkAttentionTests
                 _sinks[numbers.Below(_sinks.Length)] = Bfloat16.FromSingle(Numbers.Specials[numbers.Below(Numbers.Specials.Length)]);
             foreach (int length in shape.Lengths)
             {
-                float[][] Cached() => Rounded(numbers.WithSpecials(numbers.Rows(length, shape.KeyValueHeads * shape.HeadDim, size, rounded), specialEvery));
+                float[][] Cached() =>
+                    Rounded(numbers.WithSpecials(numbers.Rows(length, shape.KeyValueHeads * shape.HeadDim, size, rounded), specialEvery));
                 float[][] keys = Cached(), values = Cached();
                 KeyValueCache cache = new(shape.KeyValueHeads, shape.HeadDim, shape.Ring, rounded);
                 for (int position = 0; position < length; position++)
@@ -163,7 +170,8 @@ public class SinkAttentionTests
                     if (first < cache.FirstHeld)
                         continue;
                     _rows.Add(new(cache, position));
-                    _q.Add(Rounded(numbers.WithSpecials(numbers.Rows(1, shape.KeyValueHeads * shape.Queries * shape.HeadDim, size, rounded), specialEvery))[0]);
+                    _q.Add(Rounded(numbers.WithSpecials(numbers.Rows(1, shape.KeyValueHeads * shape.Queries * shape.HeadDim, size, rounded),
+                        specialEvery))[0]);
                     _seen.Add((keys[first..(position + 1)], values[first..(position + 1)]));
                 }
             }
@@ -199,7 +207,8 @@ public class SinkAttentionTests
                 for (int head = 0; head < _sinks.Length; head++)
                 {
                     (float[] q, float[][] keys, float[][] values) = Head(row, head);
-                    double[] scores = [.. keys.Select(k => k.Zip(q, (a, b) => (double)a * b).Sum() / Math.Sqrt(q.Length)), Bfloat16.ToSingle(_sinks[head])];
+                    double[] scores = [.. keys.Select(k => k.Zip(q, (a, b) => (double)a * b).Sum() / Math.Sqrt(q.Length)),
+                        Bfloat16.ToSingle(_sinks[head])];
                     double size = keys.Max(k => k.Zip(q, (a, b) => Math.Abs((double)a * b)).Sum() / Math.Sqrt(q.Length)), max = scores.Max();
                     double[] weights = [.. scores.Select(s => Math.Exp(s - max))];
 
@@ -211,7 +220,8 @@ public class SinkAttentionTests
                     {
                         double exact = values.Select((v, k) => weights[k] * v[i]).Sum() / weights.Sum();
                         double magnitude = values.Select((v, k) => weights[k] * Math.Abs(v[i])).Sum() / weights.Sum();
-                        Bits.Within(exact, output.Rows[row][head * q.Length + i], allowed * magnitude, $"{_shape}, position {_rows[row].Position}, head {head}");
+                        Bits.Within(exact, output.Rows[row][head * q.Length + i], allowed * magnitude,
+                            $"{_shape}, position {_rows[row].Position}, head {head}");
                     }
                 }
             }
@@ -229,7 +239,8 @@ public class SinkAttentionTests
         private (float[] Q, float[][] Keys, float[][] Values) Head(int row, int head)
         {
             int d = _shape.HeadDim, at = head / _shape.Queries * d;
-            return (_q[row].AsSpan(head * d, d).ToArray(), [.. _seen[row].Keys.Select(k => k[at..(at + d)])], [.. _seen[row].Values.Select(v => v[at..(at + d)])]);
+            return (_q[row].AsSpan(head * d, d).ToArray(), [.. _seen[row].Keys.Select(k => k[at..(at + d)])],
+                [.. _seen[row].Values.Select(v => v[at..(at + d)])]);
         }
     }
 }

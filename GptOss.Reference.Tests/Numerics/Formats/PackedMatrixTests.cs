@@ -56,7 +56,8 @@ public class PackedMatrixTests
 
                 // The plain weights are not to be read.
                 kernels.Linear(from.Rows, new Bf16Matrix(new ushort[rows * columns], rows, columns) { Packed = packed }, bias, to.Rows);
-                Bits.Equal(Definition.Linear(x, matrix.Data.ToArray(), bias, rows, precision), to.Rows, $"{tokens} × [{rows}, {columns}] packed at {width}, {precision}");
+                Bits.Equal(Definition.Linear(x, matrix.Data.ToArray(), bias, rows, precision), to.Rows,
+                    $"{tokens} × [{rows}, {columns}] packed at {width}, {precision}");
                 to.RequireUntouched();
             }
         }

@@ -18,7 +18,8 @@ public class BlockExpTests
     {
         float[] x =
         [
-            0f, -0f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, 88.72283f, MathF.BitIncrement(88.72283f), -87.33654f, MathF.BitDecrement(-87.33654f),
+            0f, -0f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, 88.72283f, MathF.BitIncrement(88.72283f), -87.33654f,
+            MathF.BitDecrement(-87.33654f),
             float.MaxValue, float.MinValue, float.Epsilon, -float.Epsilon, 1e-30f, 1e30f, -1e30f, 1e9f, -1e9f,
         ];
         float[] y = new float[x.Length];

@@ -44,8 +44,10 @@ public unsafe class BlockTests
                 Bits.Equal(x * y, (p * q)[j], "·");
                 Bits.Equal(x / y, (p / q)[j], "÷");
                 Bits.Equal(MathF.FusedMultiplyAdd(x, y, z), F32x16Scalar.FusedMultiplyAdd(p, q, r)[j], "fma");
-                Bits.Equal(float.IsNaN(x) || float.IsNaN(y) ? float.NaN : x < y ? x : y < x ? y : float.IsNegative(x) ? x : y, F32x16Scalar.Min(p, q)[j], "min");
-                Bits.Equal(float.IsNaN(x) || float.IsNaN(y) ? float.NaN : x > y ? x : y > x ? y : float.IsNegative(x) ? y : x, F32x16Scalar.Max(p, q)[j], "max");
+                Bits.Equal(float.IsNaN(x) || float.IsNaN(y) ? float.NaN : x < y ? x : y < x ? y : float.IsNegative(x) ? x : y,
+                    F32x16Scalar.Min(p, q)[j], "min");
+                Bits.Equal(float.IsNaN(x) || float.IsNaN(y) ? float.NaN : x > y ? x : y > x ? y : float.IsNegative(x) ? y : x,
+                    F32x16Scalar.Max(p, q)[j], "max");
                 Bits.Equal(x < y ? 1 : 2, F32x16Scalar.IfLess(p, q, F32x16Scalar.Broadcast(1), F32x16Scalar.Broadcast(2))[j], "if less");
                 Bits.Equal(float.IsNaN(x) ? x : y, F32x16Scalar.IfNaN(p, q)[j], "if NaN");
             }

@@ -60,10 +60,12 @@ public class RowKernelTests
             {
                 Numbers numbers = new(headDim);
                 float[][] x = numbers.WithSpecials(numbers.Rows(4, heads * headDim, bfloat16: precision == Precision.Bfloat16), every);
-                float[][] cosines = numbers.WithSpecials(numbers.Rows(4, headDim / 2), every), sines = numbers.WithSpecials(numbers.Rows(4, headDim / 2), every);
+                float[][] cosines = numbers.WithSpecials(numbers.Rows(4, headDim / 2), every),
+                    sines = numbers.WithSpecials(numbers.Rows(4, headDim / 2), every);
                 Poisoned rows = new(x, offset: 3), c = new(cosines), s = new(sines);
                 EveryWidth.Kernels(width, precision).Rotate(rows.Rows, c.Rows, s.Rows);
-                Bits.Equal(Definition.Map(x, (row, t) => Definition.Rotate(row, cosines[t], sines[t], precision)), rows.Rows, $"{heads} heads of {headDim}");
+                Bits.Equal(Definition.Map(x, (row, t) => Definition.Rotate(row, cosines[t], sines[t], precision)), rows.Rows,
+                    $"{heads} heads of {headDim}");
                 rows.RequireUntouched();
             }
         }

@@ -38,7 +38,8 @@ public class WorkerPoolTests
                 pool.Run(ref job);
             }
             Assert.Equal(5000 * threads, runs.Sum());
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"5000 jobs on {threads} workers took {watch.Elapsed}.");      // a lost wake-up would take for ever
+            // a lost wake-up would take for ever
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"5000 jobs on {threads} workers took {watch.Elapsed}.");
         }
     }
 

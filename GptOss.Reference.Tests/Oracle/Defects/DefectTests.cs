@@ -18,9 +18,10 @@ public sealed class DefectTests(DefectsPack shared) : IClassFixture<DefectsPack>
         Assert.Equal(shared.Pack.Defects.Order(StringComparer.Ordinal), Defect.All.Select(defect => defect.Name).Order(StringComparer.Ordinal));
 
     /// <remarks>
-    /// Allowed is the float32 budget of the logits, 2.9e-5 of their root mean square; the mistakes themselves move them by 4.8e-4 (the epsilon) to 4.8.
-    /// Two mistakes make scores several times as large, and the softmax of large scores hands on whatever reaches it ten times over: an epsilon of 1.05e-5
-    /// moves the others by up to 4.6e-5 and those two by 1.9e-4 and 2.8e-4. They lie 1.9e-4 and 3.4e-4 from their recordings, and move the logits by 3.6.
+    /// Allowed is the float32 budget of the logits, 2.9e-5 of their root mean square; the mistakes themselves move them by 4.8e-4 (the epsilon) to
+    /// 4.8. Two mistakes make scores several times as large, and the softmax of large scores hands on whatever reaches it ten times over: an epsilon
+    /// of 1.05e-5 moves the others by up to 4.6e-5 and those two by 1.9e-4 and 2.8e-4. They lie 1.9e-4 and 3.4e-4 from their recordings, and move the
+    /// logits by 3.6.
     /// </remarks>
     public static TheoryData<string> OfOneLayer => [.. Defect.All.Where(defect => defect.Scope != DefectScope.Model).Select(defect => defect.Name)];
 

@@ -48,7 +48,8 @@ public sealed class DefectsPack : IDisposable
     }
 
     /// <summary>Logits at the pack's positions as a dump of somebody's.</summary>
-    internal DumpedLogits AsDump(float[] logits, LogitsKind? kind = null) => AsDump(DumpFiles.Npy(logits, Pack.Positions.Count, Model.Config.VocabSize), kind);
+    internal DumpedLogits AsDump(float[] logits, LogitsKind? kind = null) =>
+        AsDump(DumpFiles.Npy(logits, Pack.Positions.Count, Model.Config.VocabSize), kind);
 
     internal DumpedLogits AsDump(byte[] npy, LogitsKind? kind = null)
     {

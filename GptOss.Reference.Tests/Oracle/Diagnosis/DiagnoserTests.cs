@@ -47,7 +47,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     [InlineData("rope-pairs-interleaved", 1)]
     public void The_first_position_that_is_wrong_is_told(string name, int position)
     {
-        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(shared.Recorded(name)), [Defect.Find(name)!], cancellation: Cancellation);
+        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(shared.Recorded(name)), [Defect.Find(name)!],
+            cancellation: Cancellation);
         Assert.Equal((position, null), (diagnosis.FirstPosition, diagnosis.Ranking[0].FirstPosition));
     }
 
@@ -72,7 +73,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     public void The_figures_are_those_of_their_definition()
     {
         double[] sound = Wide("sound"), dump = Wide("yarn-without-concentration"), near = Wide("rope-without-yarn");
-        RankedDefect entry = Diagnose(shared.AsDump(shared.Recorded("yarn-without-concentration"))).Ranking.Single(e => e.Defect.Name == "rope-without-yarn");
+        RankedDefect entry =
+            Diagnose(shared.AsDump(shared.Recorded("yarn-without-concentration"))).Ranking.Single(e => e.Defect.Name == "rope-without-yarn");
 
         // The recordings stand in for our models: within 3e-5 of logits, of which this mistake leaves 0.02.
         double remaining = Rms(dump, near), explained = 1 - Math.Pow(remaining / Rms(dump, sound), 2);
@@ -178,7 +180,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         var pack = GoldenPack.Open(TestData.Golden("shape-no-yarn"));
         SyntheticCheckpoint.Write(folder.Path, pack.ConfigJson!, pack.Seed!.Value, cancellation: Cancellation);
         using var model = Transformer.Load(folder.Path, new() { Threads = 1 });
-        Assert.Null(RevealingPrompt.Find(model, new[] { 1, 2, 3 }, [Defect.Find("yarn-bounds-rounded")!, Defect.Find("rope-without-yarn")!], cancellation: Cancellation));
+        Assert.Null(RevealingPrompt.Find(model, new[] { 1, 2, 3 }, [Defect.Find("yarn-bounds-rounded")!, Defect.Find("rope-without-yarn")!],
+            cancellation: Cancellation));
     }
 
     [Theory]
@@ -189,7 +192,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     {
         float[] row = shared.Recorded(name)[^shared.Model.Config.VocabSize..];
         double largest = row.Max(), sum = row.Sum(x => Math.Exp(x - largest));
-        string json = string.Join(',', row.Select((x, id) => (Id: id, LogProbability: x - largest - Math.Log(sum))).OrderByDescending(pair => pair.LogProbability).Take(5)
+        string json = string.Join(',', row.Select((x, id) => (Id: id, LogProbability: x - largest - Math.Log(sum)))
+            .OrderByDescending(pair => pair.LogProbability).Take(5)
             .Select(pair => FormattableString.Invariant($"\"{pair.Id}\":{pair.LogProbability:R}")));
         using var folder = new TemporaryFolder();
         var list = ListedLogProbabilities.Read(folder.Write("a.json", $"[{{{json}}}]"));
@@ -221,7 +225,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     [Fact]
     public void Mistakes_that_a_dump_does_not_tell_apart_say_so()
     {
-        DiagnosisResult diagnosis = Diagnose(DumpedChoices.At(shared.Pack.Ids.ToArray(), [0], [StageComparison.ArgMax(Last(shared.Model, [shared.Pack.Ids[0]]))]));
+        DiagnosisResult diagnosis =
+            Diagnose(DumpedChoices.At(shared.Pack.Ids.ToArray(), [0], [StageComparison.ArgMax(Last(shared.Model, [shared.Pack.Ids[0]]))]));
         RankedDefect[] perfect = [.. diagnosis.Ranking.Where(entry => entry.RemainingRms == 0)];
         Assert.True(perfect.Length > 1);
         Assert.Equal([null, .. Enumerable.Repeat(perfect[0].Defect.Name, perfect.Length - 1)], perfect.Select(entry => entry.SameAs));
@@ -237,7 +242,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     {
         Defect local = Defect.Find(name)!.In(new(layer))!;
         DiagnosisResult diagnosis = Diagnose(shared.AsDump(shared.Logits(local)));
-        Assert.Equal(($"{name} in layer {layer}", Verdict.Defect, 0.0), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict, diagnosis.Ranking[0].RemainingRms));
+        Assert.Equal(($"{name} in layer {layer}", Verdict.Defect, 0.0),
+            (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict, diagnosis.Ranking[0].RemainingRms));
         Assert.EndsWith($" Only in layer {layer}.", diagnosis.Ranking[0].Defect.Mistake, StringComparison.Ordinal);
     }
 
@@ -262,7 +268,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         int[] ids = [.. shared.Pack.Ids];
         using var dump = Dump.Of(Tracer.Record(mistaken, ids, cancellation: Cancellation), ids, mistaken.Config);
         var rows = DumpedLogits.OfStages(dump, mistaken.Config.VocabSize, ids);
-        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, rows, firstWrong: () => WrongStage.Find(shared.Model, dump, ids, rows.Positions, Cancellation), cancellation: Cancellation);
+        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, rows,
+            firstWrong: () => WrongStage.Find(shared.Model, dump, ids, rows.Positions, Cancellation), cancellation: Cancellation);
         Assert.Equal(($"{name} in layer {layer}, head {head}", Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
         Assert.Equal($"block.{layer}.attn.heads", diagnosis.FirstWrongStage!.Stage);
     }
@@ -270,7 +277,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     [Fact]
     public void A_sink_that_one_head_lacks_is_found_by_halving_its_layer()
     {
-        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(shared.Logits(Defect.Find("sink-ignored")!.In(new(1) { Heads = (6, 7) })!)),
+        DiagnosisResult diagnosis =
+            Diagnoser.Run(shared.Model, shared.AsDump(shared.Logits(Defect.Find("sink-ignored")!.In(new(1) { Heads = (6, 7) })!)),
             [Defect.Find("sink-ignored")!, Defect.Find("router-sigmoid")!], cancellation: Cancellation);
         Assert.Equal(("sink-ignored in layer 1, head 6", Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
     }
@@ -306,7 +314,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         float[] recorded = shared.Recorded("sink-ignored"), columns = new float[rows * padded];
         for (int i = 0; i < recorded.Length; i++)
             columns[i % width * rows + i / width] = recorded[i];
-        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(DumpFiles.Npy(columns, padded, rows)), [Defect.Find("sink-ignored")!], cancellation: Cancellation);
+        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(DumpFiles.Npy(columns, padded, rows)), [Defect.Find("sink-ignored")!],
+            cancellation: Cancellation);
         Assert.Equal(Verdict.Defect, diagnosis.Verdict);
         Assert.Contains("its columns are read as rows, and of 576 logits in each row the last 64 are padding of the vocabulary",
             Assert.Single(diagnosis.Readings), StringComparison.Ordinal);
@@ -331,7 +340,8 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     public void A_dump_whose_kind_is_said_is_read_as_it_stands()
     {
         float[] halved = InForm("halved", shared.Recorded("sound"));
-        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(halved, LogitsKind.Logits), [Defect.Find("sink-zero")!], cancellation: Cancellation);
+        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(halved, LogitsKind.Logits), [Defect.Find("sink-zero")!],
+            cancellation: Cancellation);
         Assert.Empty(diagnosis.Readings);
         Assert.Equal(Verdict.Unexplained, diagnosis.Verdict);
     }

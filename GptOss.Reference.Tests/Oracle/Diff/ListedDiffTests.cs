@@ -70,7 +70,8 @@ public sealed class ListedDiffTests(SmallTrace trace) : IClassFixture<SmallTrace
     [Fact]
     public void A_reference_without_logits_is_refused()
     {
-        DumpFiles.SafeTensors(trace.Write("none.safetensors", ""), ("norm", DType.F32, [6, 64], new byte[6 * 64 * 4]), ("embedding", DType.F32, [6, 64], new byte[6 * 64 * 4]));
+        DumpFiles.SafeTensors(trace.Write("none.safetensors", ""), ("norm", DType.F32, [6, 64], new byte[6 * 64 * 4]),
+            ("embedding", DType.F32, [6, 64], new byte[6 * 64 * 4]));
         using var dump = Dump.Open(Path.Combine(Path.GetDirectoryName(trace.Folder)!, "none.safetensors"));
         Assert.Equal("none.safetensors: the stage logits cannot be used: it is not there.",
             Assert.Throws<CheckpointFormatException>(() => ListedDiff.CompareChosen(dump, [1], "chosen.json")).Message);
@@ -101,7 +102,8 @@ public sealed class ListedDiffTests(SmallTrace trace) : IClassFixture<SmallTrace
     private TraceDifference Compare(Dictionary<string, double>?[] lists, PositionChoice? positions = null)
     {
         using var reference = Dump.Open(trace.Folder);
-        return ListedDiff.Compare(reference, ListedLogProbabilities.Read(trace.Write("list.json", JsonSerializer.Serialize(lists))), new() { Positions = positions });
+        return ListedDiff.Compare(reference, ListedLogProbabilities.Read(trace.Write("list.json", JsonSerializer.Serialize(lists))),
+            new() { Positions = positions });
     }
 
     private TraceDifference Chosen(int[] ids, PositionChoice? positions = null)

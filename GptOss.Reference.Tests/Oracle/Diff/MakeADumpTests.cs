@@ -56,7 +56,9 @@ public sealed class MakeADumpTests : IDisposable
     [Fact]
     public void The_list_of_log_probabilities_is_read()
     {
-        var read = ListedLogProbabilities.Read(_folder.Write("list.json", Regex.Match(Page(), @"```json\n(.*?)```", RegexOptions.Singleline).Groups[1].Value));
+        var read =
+            ListedLogProbabilities.Read(_folder.Write("list.json",
+                Regex.Match(Page(), @"```json\n(.*?)```", RegexOptions.Singleline).Groups[1].Value));
         Assert.Equal([2, null, 1], read.Rows.Select(row => row?.Count));
     }
 
@@ -84,11 +86,15 @@ public sealed class MakeADumpTests : IDisposable
     public void The_transformers_snippet_hooks_the_modules_that_are_known()
     {
         string snippet = Snippet("transformers", "python");
-        string[] outputs = Words(Regex.Match(snippet, @"outputs = \(([^)]*)\)").Groups[1].Value), inputs = Words(Regex.Match(snippet, @"inputs = \(([^)]*)\)").Groups[1].Value);
-        string[] known = [.. StageAliases.All.SelectMany(alias => alias.Names).Where(name => name.StartsWith("model.", StringComparison.Ordinal) || name == "lm_head")];
-        Assert.Equal(known.Where(name => name.EndsWith(".input", StringComparison.Ordinal)).Select(name => name.Split('.')[^2]).Distinct().Order(), inputs.Order());
+        string[] outputs = Words(Regex.Match(snippet, @"outputs = \(([^)]*)\)").Groups[1].Value),
+            inputs = Words(Regex.Match(snippet, @"inputs = \(([^)]*)\)").Groups[1].Value);
+        string[] known = [.. StageAliases.All.SelectMany(alias => alias.Names)
+            .Where(name => name.StartsWith("model.", StringComparison.Ordinal) || name == "lm_head")];
+        Assert.Equal(known.Where(name => name.EndsWith(".input", StringComparison.Ordinal)).Select(name => name.Split('.')[^2]).Distinct().Order(),
+            inputs.Order());
         Assert.Equal(
-            known.Where(name => !name.EndsWith(".input", StringComparison.Ordinal)).Select(name => Regex.Replace(name, @"\.[0-9]$", "").Split('.')[^1]).Where(last => last != "N").Distinct().Order(),
+            known.Where(name => !name.EndsWith(".input", StringComparison.Ordinal))
+                .Select(name => Regex.Replace(name, @"\.[0-9]$", "").Split('.')[^1]).Where(last => last != "N").Distinct().Order(),
             outputs.Order());
         Assert.Contains("keep(f\"{name}.{i}\", part)", snippet, StringComparison.Ordinal);
     }
@@ -139,7 +145,9 @@ public sealed class MakeADumpTests : IDisposable
 
         bool Run(string text)
         {
-            using Process process = Process.Start(new ProcessStartInfo("python3", ["-"]) { WorkingDirectory = _folder.Path, RedirectStandardInput = true, RedirectStandardError = true })!;
+            using Process process =
+                Process.Start(new ProcessStartInfo("python3", ["-"]) { WorkingDirectory = _folder.Path, RedirectStandardInput = true,
+                    RedirectStandardError = true })!;
             process.StandardInput.Write(text);
             process.StandardInput.Close();
             process.StandardError.ReadToEnd();

@@ -25,7 +25,8 @@ public sealed class ReadingTests(SmallTrace trace) : IClassFixture<SmallTrace>
         { "halved and rolled up", "In B, logits are multiplied by 0.5; one row too early: the row of position p belongs to p + 1." },
         { "padded", "In B, 'dump' is [6, 576]: of 576 logits in each row the last 64 are padding of the vocabulary." },
         { "transposed", "In B, 'dump' is [512, 6]: its columns are read as rows." },
-        { "padded and transposed", "In B, 'dump' is [576, 6]: its columns are read as rows, and of 576 logits in each row the last 64 are padding of the vocabulary." },
+        { "padded and transposed", "In B, 'dump' is [576, 6]: its columns are read as rows, and of 576 logits in each row the last 64 are " +
+            "padding of the vocabulary." },
         { "without the first row", "In B, logits are one row too early: the row of position p belongs to p + 1." },
     };
 
@@ -108,7 +109,9 @@ public sealed class ReadingTests(SmallTrace trace) : IClassFixture<SmallTrace>
         DumpFiles.SafeTensors(late, [.. trace.Tensors().Select(tensor =>
         {
             int width = (int)(tensor.ByteCount / 4) / Rows;
-            byte[] data = tensor.DType == DType.I32 ? DumpFiles.Bytes<float>(Roll(Experts(tensor.Name), 1, width)) : DumpFiles.Bytes<float>(Roll(trace.Values(tensor.Name), 1, width));
+            byte[] data = tensor.DType == DType.I32
+                ? DumpFiles.Bytes<float>(Roll(Experts(tensor.Name), 1, width))
+                : DumpFiles.Bytes<float>(Roll(trace.Values(tensor.Name), 1, width));
             return (tensor.Name, DType.F32, tensor.Shape.ToArray(), data);
         })]);
         TraceDifference difference = Compare(trace.Folder, late);
@@ -138,7 +141,8 @@ public sealed class ReadingTests(SmallTrace trace) : IClassFixture<SmallTrace>
         Assert.Equal(["In B, 'norm' is [64, 6]: its columns are read as rows."], difference.Readings);
         Assert.All(difference.Stages, stage => Assert.Null(stage.FirstDifference));
 
-        string a = trace.Write("x/logits.npy", DumpFiles.Npy(logits, 6, 512)), b = trace.Write("y/logits.npy", DumpFiles.Npy(Transposed(logits, 512), 512, 6));
+        string a = trace.Write("x/logits.npy", DumpFiles.Npy(logits, 6, 512)),
+            b = trace.Write("y/logits.npy", DumpFiles.Npy(Transposed(logits, 512), 512, 6));
         Assert.Null(Assert.Single(Compare(a, b).Stages).FirstDifference);
         Assert.Null(Assert.Single(Compare(b, a).Stages).FirstDifference);
     }
@@ -169,7 +173,8 @@ public sealed class ReadingTests(SmallTrace trace) : IClassFixture<SmallTrace>
             "rolled down" => Roll(logits, 1, Width),
             "rolled up" => Roll(logits, -1, Width),
             "halved and rolled up" => [.. Roll(logits, -1, Width).Select(x => x / 2)],
-            "padded" or "padded and transposed" => [.. Enumerable.Range(0, Rows).SelectMany(row => logits.Skip(row * Width).Take(Width).Concat(new float[64]))],
+            "padded" or "padded and transposed" =>
+                [.. Enumerable.Range(0, Rows).SelectMany(row => logits.Skip(row * Width).Take(Width).Concat(new float[64]))],
             "without the first row" => logits[Width..],
             _ => logits,
         };

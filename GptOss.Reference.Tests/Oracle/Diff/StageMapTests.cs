@@ -46,12 +46,16 @@ public sealed class StageMapTests(SmallTrace trace) : IClassFixture<SmallTrace>
         float[] qkv = trace.Values($"block.{layer}.attn.qkv");
         int q = config.QuerySize, kv = config.KeyValueSize, width = q + 2 * kv;
         DumpFiles.SafeTensors(trace.Write("hf.safetensors", ""),
-            ("model.embed_tokens", DType.F32, [1, 6, 64], Bytes("embedding")), (p + "input_layernorm", DType.F32, [1, 6, 64], Bytes($"block.{layer}.attn.norm")),
+            ("model.embed_tokens", DType.F32, [1, 6, 64], Bytes("embedding")),
+            (p + "input_layernorm", DType.F32, [1, 6, 64], Bytes($"block.{layer}.attn.norm")),
             (p + "self_attn.q_proj", DType.F32, [1, 6, q], Columns(0, q)), (p + "self_attn.k_proj", DType.F32, [1, 6, kv], Columns(q, kv)),
-            (p + "self_attn.v_proj", DType.F32, [1, 6, kv], Columns(q + kv, kv)), (p + "self_attn.o_proj.input", DType.F32, [1, 6, q], Bytes($"block.{layer}.attn.heads")),
+            (p + "self_attn.v_proj", DType.F32, [1, 6, kv], Columns(q + kv, kv)),
+            (p + "self_attn.o_proj.input", DType.F32, [1, 6, q], Bytes($"block.{layer}.attn.heads")),
             (p + "post_attention_layernorm.input", DType.F32, [1, 6, 64], Bytes($"block.{layer}.attn.residual")),
-            (p + "post_attention_layernorm", DType.F32, [1, 6, 64], Bytes($"block.{layer}.mlp.norm")), (p + "mlp.router.0", DType.F32, [6, 4], Bytes($"block.{layer}.mlp.router")),
-            (p + "mlp.router.1", DType.F32, [6, 2], Bytes($"block.{layer}.mlp.weights")), (p + "mlp.router.2", DType.I64, [6, 2], Experts($"block.{layer}.mlp.experts")),
+            (p + "post_attention_layernorm", DType.F32, [1, 6, 64], Bytes($"block.{layer}.mlp.norm")),
+            (p + "mlp.router.0", DType.F32, [6, 4], Bytes($"block.{layer}.mlp.router")),
+            (p + "mlp.router.1", DType.F32, [6, 2], Bytes($"block.{layer}.mlp.weights")),
+            (p + "mlp.router.2", DType.I64, [6, 2], Experts($"block.{layer}.mlp.experts")),
             (p[..^1], DType.F32, [1, 6, 64], Bytes($"block.{layer}.mlp.residual")), ("model.norm", DType.F32, [1, 6, 64], Bytes("norm")),
             ("lm_head", DType.F32, [1, 6, 512], Bytes("logits")), ("positions", DType.I64, [6], DumpFiles.Bytes<long>([0, 1, 2, 3, 4, 5])));
         using Dump reference = Dump.Open(trace.Folder), candidate = Dump.Open(Path.Combine(Path.GetDirectoryName(trace.Folder)!, "hf.safetensors"));
@@ -62,7 +66,8 @@ public sealed class StageMapTests(SmallTrace trace) : IClassFixture<SmallTrace>
         Assert.Equal("lm_head", candidate.Logits().Name);
 
         byte[] Bytes(string stage) => DumpFiles.Bytes<float>(trace.Values(stage));
-        byte[] Columns(int first, int count) => DumpFiles.Bytes<float>([.. Enumerable.Range(0, 6).SelectMany(row => qkv.Skip(row * width + first).Take(count))]);
+        byte[] Columns(int first, int count) =>
+            DumpFiles.Bytes<float>([.. Enumerable.Range(0, 6).SelectMany(row => qkv.Skip(row * width + first).Take(count))]);
         byte[] Experts(string stage)
         {
             (int start, int bytes) = trace.Place(stage);
@@ -74,7 +79,8 @@ public sealed class StageMapTests(SmallTrace trace) : IClassFixture<SmallTrace>
     public void A_file_names_others_and_goes_first()
     {
         var map = StageMap.Read(trace.Write("map.json",
-            """{"block.N.attn.heads": "layer_N/attended", "out": "logits", "block.N.attn.qkv": ["q.N", "k.N", "v.N"], "block.N.mlp.norm": "l_out-N"}"""));
+            """{"block.N.attn.heads": "layer_N/attended", "out": "logits", "block.N.attn.qkv": ["q.N", "k.N", "v.N"],""" +
+            """ "block.N.mlp.norm": "l_out-N"}"""));
         Assert.Equal("block.4.attn.heads", map.Find("layer_4/attended")?.Key.Name);
         Assert.Equal("logits", map.Find("out")?.Key.Name);
         Assert.Equal((new StageKey(Stage.Qkv, 2), 1, 3), map.Find("k.2"));

@@ -97,9 +97,11 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     [Theory]
     [InlineData("[5,77,400,3,9,210]", "[5,77,400,4,9,210]", 3, 3, 4)]
     [InlineData("[5,77,400,3,9,210]", "[6,77,400,3,9,210]", 0, 5, 6)]
-    public void Different_prompts_are_the_verdict_and_what_lies_before_the_first_other_id_is_compared(string from, string to, int position, int ours, int theirs)
+    public void Different_prompts_are_the_verdict_and_what_lies_before_the_first_other_id_is_compared(string from, string to, int position,
+        int ours, int theirs)
     {
-        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json")).Replace($"\"ids\": {from}", $"\"ids\": {to}", StringComparison.Ordinal);
+        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json"))
+            .Replace($"\"ids\": {from}", $"\"ids\": {to}", StringComparison.Ordinal);
         byte[] stages = trace.ChangedStages("block.0.attn.q", values => Array.Fill(values, 9, position * 64, (6 - position) * 64));
         TraceDifference difference = Compare(trace.Folder, trace.Copy(stages, manifest));
         Assert.Equal(new(position, ours, theirs), difference.Prompts);
@@ -128,8 +130,10 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         TraceDifference difference = Compare(trace.Folder, dump);
         Assert.Equal("logits", Assert.Single(difference.Stages).Stage);
         Assert.Null(difference.Stages[0].FirstDifference);
-        Assert.Contains(new("norm", "in B, it has elements of type '<U3'; expected float16, float32, float64, bfloat16 or integers"), difference.NotCompared);
-        Assert.Contains(new("names", "in B, it has elements of type '|O'; expected float16, float32, float64, bfloat16 or integers"), difference.NotCompared);
+        Assert.Contains(new("norm", "in B, it has elements of type '<U3'; expected float16, float32, float64, bfloat16 or integers"),
+            difference.NotCompared);
+        Assert.Contains(new("names", "in B, it has elements of type '|O'; expected float16, float32, float64, bfloat16 or integers"),
+            difference.NotCompared);
         Assert.DoesNotContain(new("norm", "not in B"), difference.NotCompared);
     }
 
@@ -183,7 +187,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         double rms = Math.Sqrt(values.Sum(value => (double)value * value) / values.Length);
         Assert.True(StageKey.TryParse(name, 2, out StageKey key));
         GptOssConfig config = trace.Config;
-        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha, config.RopeNtkBeta);
+        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha,
+            config.RopeNtkBeta);
         double allowed = rms * Budgets.Published.Float32.Of(key, position, rotary, config);
 
         foreach (double share in (double[])[0.5, 2])
@@ -234,7 +239,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         int[] chosen = new int[2];
         experts.ReadIntegers(4, chosen);
         TraceDifference difference = Compare(trace.Folder, trace.Changed("block.1.mlp.swiglu", values => values[4 * 64 + 32 + 5] += 100));
-        Assert.Equal($"choice 1 (expert {chosen[1]}), channel 5", difference.Stages.First(stage => stage.Stage == "block.1.mlp.swiglu").Worst[0].Meaning);
+        Assert.Equal($"choice 1 (expert {chosen[1]}), channel 5",
+            difference.Stages.First(stage => stage.Stage == "block.1.mlp.swiglu").Worst[0].Meaning);
     }
 
     [Theory]
@@ -281,7 +287,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         experts.ReadIntegers(3, chosen);
         int other = Enumerable.Range(0, 4).First(id => !chosen.Contains(id));
         GptOssConfig config = trace.Config;
-        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha, config.RopeNtkBeta);
+        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha,
+            config.RopeNtkBeta);
         byte[] reference = trace.ChangedStages("block.1.mlp.router", values =>
         {
             values[3 * 4 + other] = values[3 * 4 + chosen[1]];
@@ -290,7 +297,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         });
         byte[] changed = [.. reference];
         BitConverter.TryWriteBytes(changed.AsSpan(trace.Place("block.1.mlp.experts").Start + (3 * 2 + 1) * 4), other);
-        TraceDifference difference = Compare(trace.Write("a.safetensors", reference), trace.Write("b.safetensors", changed), new() { Config = config });
+        TraceDifference difference = Compare(trace.Write("a.safetensors", reference), trace.Write("b.safetensors", changed),
+            new() { Config = config });
         StageDifference stage = difference.Stages.First(stage => stage.Stage == "block.1.mlp.experts");
         Assert.Equal(tie ? [3] : [], stage.NearTies);
         Assert.Equal(!tie, stage.IsOverBudget);
@@ -320,11 +328,13 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         Assert.Null(Logits(trace.Folder, [1, 4], new([1, 4])).FirstDifference);
         Assert.Null(Logits(trace.Folder, [5], PositionChoice.Last).FirstDifference);
         Assert.Null(Logits(trace.Folder, [0, 1, 2, 3, 4, 5], PositionChoice.Last).FirstDifference);
-        Assert.Equal("logits.npy: it has 2 rows and does not say of which positions, and trace has 6 tokens and 6 positions; name them with --positions.",
+        Assert.Equal("logits.npy: it has 2 rows and does not say of which positions, and trace has 6 tokens and 6 positions; " +
+            "name them with --positions.",
             Assert.Throws<CheckpointFormatException>(() => Logits(trace.Folder, [1, 4])).Message);
 
         TraceDifference Logits(string reference, int[] rows, PositionChoice? asked = null) => Compare(reference,
-            trace.Write("logits.npy", DumpFiles.Npy([.. rows.SelectMany(row => logits.Skip(row * 512).Take(512))], rows.Length, 512)), new() { Positions = asked });
+            trace.Write("logits.npy", DumpFiles.Npy([.. rows.SelectMany(row => logits.Skip(row * 512).Take(512))], rows.Length, 512)),
+            new() { Positions = asked });
     }
 
     [Fact]
@@ -347,7 +357,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         string half = trace.Write("half.npy", DumpFiles.Npy("<f2", "6, 512", DumpFiles.Bytes<Half>([.. logits.Select(value => (Half)value)])));
         string rounded = trace.Write("rounded.npy", DumpFiles.Npy([.. logits.Select(Bfloat16.Round)], 6, 512));
         string wide = trace.Write("wide.npy", DumpFiles.Npy("<f8", "6, 512", DumpFiles.Bytes<double>([.. logits.Select(value => (double)value)])));
-        foreach ((string file, Precision expected) in ((string, Precision)[])[(half, Precision.Bfloat16), (rounded, Precision.Bfloat16), (wide, Precision.Float32)])
+        foreach ((string file, Precision expected) in ((string, Precision)[])[(half, Precision.Bfloat16), (rounded, Precision.Bfloat16),
+            (wide, Precision.Float32)])
         {
             TraceDifference difference = Compare(trace.Folder, file);
             Assert.Equal(expected, difference.Precision);
@@ -358,7 +369,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
 
         // A softmax that is computed in float32 between values that are bfloat16.
         byte[] Rounded(string stage) => DumpFiles.Bytes<float>([.. trace.Values(stage).Select(Bfloat16.Round)]);
-        DumpFiles.SafeTensors(trace.Write("mixed.safetensors", ""), ("logits", DType.F32, [6, 512], Rounded("logits")), ("norm", DType.F32, [6, 64], Rounded("norm")),
+        DumpFiles.SafeTensors(trace.Write("mixed.safetensors", ""), ("logits", DType.F32, [6, 512], Rounded("logits")),
+            ("norm", DType.F32, [6, 64], Rounded("norm")),
             ("block.0.mlp.weights", DType.F32, [6, 2], DumpFiles.Bytes<float>(trace.Values("block.0.mlp.weights"))));
         Assert.Equal(Precision.Bfloat16, Compare(trace.Folder, Path.Combine(Path.GetDirectoryName(trace.Folder)!, "mixed.safetensors")).Precision);
     }
@@ -367,8 +379,10 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     public void The_recorded_mistakes_of_a_pack_are_nobody_else_s()
     {
         using var pack = Dump.Open(TestData.Golden("defects"));
-        DumpTensor sound = pack.Tensors.Single(tensor => tensor.Name == "sound"), mistake = pack.Tensors.Single(tensor => tensor.Name == "sink-ignored");
-        TraceDifference same = Compare(pack.Path, trace.Write("sound.npy", Npy(sound))), other = Compare(pack.Path, trace.Write("mistake.npy", Npy(mistake)));
+        DumpTensor sound = pack.Tensors.Single(tensor => tensor.Name == "sound"),
+            mistake = pack.Tensors.Single(tensor => tensor.Name == "sink-ignored");
+        TraceDifference same = Compare(pack.Path, trace.Write("sound.npy", Npy(sound))),
+            other = Compare(pack.Path, trace.Write("mistake.npy", Npy(mistake)));
         Assert.True(same.IsIdentical);
         Assert.Equal(("logits", 0), (other.FirstOverBudget!.Stage, other.FirstOverBudget.Position));
 
@@ -415,7 +429,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         string a = trace.Write("x/logits.npy", DumpFiles.Npy(logits, 1, 6, 512)), b = trace.Write("y/logits.npy", DumpFiles.Npy(logits, 6, 512));
         TraceDifference difference = Compare(a, b);
         Assert.True(difference.IsIdentical);
-        Assert.Equal("No manifest says which model this is; budgets are those of 24 layers. --model names a checkpoint.", Assert.Single(difference.Notes));
+        Assert.Equal("No manifest says which model this is; budgets are those of 24 layers. --model names a checkpoint.",
+            Assert.Single(difference.Notes));
     }
 
     [Fact]
@@ -434,7 +449,8 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         {
             double[] p = Softmax(a.AsSpan(row * 512, 512)), q = Softmax(b.AsSpan(row * 512, 512));
             kl.Add(p.Zip(q).Sum(pair => pair.First * Math.Log(pair.First / pair.Second)));
-            int[] bestP = [.. Enumerable.Range(0, 512).OrderByDescending(i => p[i]).Take(5)], bestQ = [.. Enumerable.Range(0, 512).OrderByDescending(i => q[i]).Take(5)];
+            int[] bestP = [.. Enumerable.Range(0, 512).OrderByDescending(i => p[i]).Take(5)],
+                bestQ = [.. Enumerable.Range(0, 512).OrderByDescending(i => q[i]).Take(5)];
             top1 += bestP[0] == bestQ[0] ? 1 / 6.0 : 0;
             top5 += bestP.Intersect(bestQ).Count() / 30.0;
         }

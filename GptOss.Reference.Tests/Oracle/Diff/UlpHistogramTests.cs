@@ -13,7 +13,9 @@ public class UlpHistogramTests
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(ArbMap.Default.GeneratorFor<int>().ToArbitrary(), seed =>
         {
             var random = new Random(seed);
-            float start = random.Next(5) == 0 ? (random.Next(3) - 1) * float.Epsilon * random.Next(20) : (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-30, 30)));
+            float start = random.Next(5) == 0
+                ? (random.Next(3) - 1) * float.Epsilon * random.Next(20)
+                : (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-30, 30)));
             int steps = random.Next(40);
             float single = start == 0 ? 0 : start, narrow = Bfloat16.Round(start) == 0 ? 0 : Bfloat16.Round(start), wide = narrow;
             for (int i = 0; i < steps; i++)

@@ -39,7 +39,8 @@ internal static class DumpFiles
         return bytes;
     }
 
-    internal static byte[] Npy(string descr, string shape, byte[] data) => Npy($"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}", data);
+    internal static byte[] Npy(string descr, string shape, byte[] data) =>
+        Npy($"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}", data);
 
     internal static byte[] Npy(float[] values, params int[] shape) => Npy("<f4", string.Join(", ", shape) + ",", Bytes<float>(values));
 

@@ -45,7 +45,8 @@ public sealed class DumpTests : IDisposable
         (DType, string, byte[])[] integers =
         [
             (DType.I8, "|i1", DumpFiles.Bytes<sbyte>([3, 4])), (DType.U8, "|u1", [3, 4]), (DType.I16, "<i2", DumpFiles.Bytes<short>([3, 4])),
-            (DType.U16, "<u2", DumpFiles.Bytes<ushort>([3, 4])), (DType.I32, "<i4", DumpFiles.Bytes<int>([3, 4])), (DType.U32, "<u4", DumpFiles.Bytes<uint>([3, 4])),
+            (DType.U16, "<u2", DumpFiles.Bytes<ushort>([3, 4])), (DType.I32, "<i4", DumpFiles.Bytes<int>([3, 4])),
+            (DType.U32, "<u4", DumpFiles.Bytes<uint>([3, 4])),
             (DType.I64, "<i8", DumpFiles.Bytes<long>([3, 4])), (DType.U64, "<u8", DumpFiles.Bytes<ulong>([3, 4])),
         ];
         foreach ((DType type, string descr, byte[] data) in integers)
@@ -121,15 +122,18 @@ public sealed class DumpTests : IDisposable
         using Dump none = Dump.Open(_folder.File("none.safetensors")), empty = Dump.Open(_folder.File("empty.safetensors"));
         Assert.Equal("logits", two.Logits().Name);
         Assert.Equal((3, 2), (one.Logits(2).Rows, one.Logits().Width));
-        Assert.Equal("none.safetensors: none of its 2 tensors is called logits: 'a', 'b'.", Assert.Throws<CheckpointFormatException>(() => none.Logits()).Message);
-        Assert.Equal("one.safetensors: tensor 'sound' is [1, 3, 2]; expected rows of [4].", Assert.Throws<CheckpointFormatException>(() => one.Logits(4)).Message);
+        Assert.Equal("none.safetensors: none of its 2 tensors is called logits: 'a', 'b'.",
+            Assert.Throws<CheckpointFormatException>(() => none.Logits()).Message);
+        Assert.Equal("one.safetensors: tensor 'sound' is [1, 3, 2]; expected rows of [4].",
+            Assert.Throws<CheckpointFormatException>(() => one.Logits(4)).Message);
         Assert.Equal("empty.safetensors: tensor 'logits' is empty.", Assert.Throws<CheckpointFormatException>(() => empty.Logits()).Message);
     }
 
     [Fact]
     public void Rows_may_be_seen_by_another_shape_of_as_many_elements()
     {
-        DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("a", DType.F32, [2, 6], DumpFiles.Bytes<float>([.. Enumerable.Range(0, 12).Select(i => (float)i)])));
+        DumpFiles.SafeTensors(_folder.File("a.safetensors"),
+            ("a", DType.F32, [2, 6], DumpFiles.Bytes<float>([.. Enumerable.Range(0, 12).Select(i => (float)i)])));
         using var dump = Dump.Open(_folder.File("a.safetensors"));
         DumpTensor rows = dump.Tensors[0].WithRowsOf([2, 3]);
         float[] row = new float[6];
@@ -148,18 +152,25 @@ public sealed class DumpTests : IDisposable
         dump.Tensors[0].ReadIntegers(0, row);
         Assert.Equal([3, 1], row);
         for (int bad = 1; bad < 4; bad++)
-            Assert.Contains("expected a whole number.", Assert.Throws<CheckpointFormatException>(() => dump.Tensors[0].ReadIntegers(bad, row)).Message, StringComparison.Ordinal);
+        {
+            Assert.Contains("expected a whole number.",
+                Assert.Throws<CheckpointFormatException>(() => dump.Tensors[0].ReadIntegers(bad, row)).Message, StringComparison.Ordinal);
+        }
     }
 
     public static TheoryData<string, byte[], string, string> WithOneUnreadMember => new()
     {
-        { "a.npz", DumpFiles.Npz(CompressionLevel.NoCompression, ("logits", DumpFiles.Npy([1, 2], 1, 2)), ("names", DumpFiles.Npy("<U3", "1,", new byte[12]))),
+        { "a.npz", DumpFiles.Npz(CompressionLevel.NoCompression, ("logits", DumpFiles.Npy([1, 2], 1, 2)),
+            ("names", DumpFiles.Npy("<U3", "1,", new byte[12]))),
             "names", "has elements of type '<U3'; expected float16, float32, float64, bfloat16 or integers" },
-        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("names", DumpFiles.Npy("|O", "1,", new byte[8])), ("logits", DumpFiles.Npy([1, 2], 1, 2))),
+        { "a.npz",
+            DumpFiles.Npz(CompressionLevel.Fastest, ("names", DumpFiles.Npy("|O", "1,", new byte[8])), ("logits", DumpFiles.Npy([1, 2], 1, 2))),
             "names", "has elements of type '|O'; expected float16, float32, float64, bfloat16 or integers" },
-        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("logits", DumpFiles.Npy([1, 2], 1, 2)), ("broken", [1, 2, 3])), "broken", "does not begin as a .npy array" },
+        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("logits", DumpFiles.Npy([1, 2], 1, 2)), ("broken", [1, 2, 3])), "broken",
+            "does not begin as a .npy array" },
         { "a.json", """{"model": "gpt-oss", "logits": [[1, 2]]}"""u8.ToArray(), "model", "is not an array; expected nested arrays of numbers" },
-        { "a.json", """{"logits": [[1, 2]], "meta": {"a": [1, {"b": "}\""}], "c": NaN}}"""u8.ToArray(), "meta", "is not an array; expected nested arrays of numbers" },
+        { "a.json", """{"logits": [[1, 2]], "meta": {"a": [1, {"b": "}\""}], "c": NaN}}"""u8.ToArray(), "meta",
+            "is not an array; expected nested arrays of numbers" },
         { "a.json", """{"tokens": ["Hello", " world"], "logits": [[1, 2]]}"""u8.ToArray(), "tokens", "holds something other than numbers" },
         { "a.json", """{"logits": [[1, 2]], "odd": [[1, 2], [3]]}"""u8.ToArray(), "odd", "is not a tensor: its arrays differ in length or depth" },
         { "a.json", """{"flag": true, "logits": [[1, 2]]}"""u8.ToArray(), "flag", "is not an array; expected nested arrays of numbers" },
@@ -179,7 +190,8 @@ public sealed class DumpTests : IDisposable
     [Fact]
     public void A_tensor_of_an_unread_type_and_an_unreadable_file_of_a_folder_leave_the_others()
     {
-        DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("logits", DType.F32, [1, 2], DumpFiles.Bytes<float>([1, 2])), ("weight", DType.F8_E4M3, [2], [1, 2]));
+        DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("logits", DType.F32, [1, 2], DumpFiles.Bytes<float>([1, 2])),
+            ("weight", DType.F8_E4M3, [2], [1, 2]));
         using (var dump = Dump.Open(_folder.File("a.safetensors")))
             Assert.Equal([new("weight", "has elements of type F8_E4M3, which are not read")], dump.Unread);
         _folder.Write("b.npy", [1, 2, 3]);
@@ -204,7 +216,8 @@ public sealed class DumpTests : IDisposable
         byte[] columns = DumpFiles.Bytes<float>([1, 4, 2, 5, 3, 6]);
         foreach (string shape in (string[])["(2, 3)", "(1, 2, 3)", "(2, 1, 3)"])
         {
-            using var dump = Dump.Open(_folder.Write("logits.npy", DumpFiles.Npy($"{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}", columns)));
+            using var dump =
+                Dump.Open(_folder.Write("logits.npy", DumpFiles.Npy($"{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}", columns)));
             DumpTensor rows = dump.Logits(3);
             float[] first = new float[3], second = new float[3];
             rows.ReadRow(0, first);
@@ -220,10 +233,12 @@ public sealed class DumpTests : IDisposable
         { "a", [], "the file is empty; expected a safetensors file." },
         { "a.npy", [1, 2, 3], "'a' does not begin as a .npy array." },
         { "a.npy", DumpFiles.Npy([1, 2], 3), "'a' is F32 [3], but 8 bytes of data follow its header." },
-        { "a.npy", DumpFiles.Npy("<f4", "4611686018427387904, 4,", []), "'a' is F32 [4611686018427387904, 4], but 0 bytes of data follow its header." },
+        { "a.npy", DumpFiles.Npy("<f4", "4611686018427387904, 4,", []),
+            "'a' is F32 [4611686018427387904, 4], but 0 bytes of data follow its header." },
         { "a.npy", DumpFiles.Npy("<f4", "-1,", []), "'a' has the size '-1' in its shape." },
         { "a.npy", DumpFiles.Npy(">f4", "1,", new byte[4]), "'a' is big-endian (>f4); save x.astype(x.dtype.newbyteorder('<')) instead." },
-        { "a.npy", DumpFiles.Npy("<c8", "1,", new byte[8]), "'a' has elements of type '<c8'; expected float16, float32, float64, bfloat16 or integers." },
+        { "a.npy", DumpFiles.Npy("<c8", "1,", new byte[8]),
+            "'a' has elements of type '<c8'; expected float16, float32, float64, bfloat16 or integers." },
         { "a.npy", DumpFiles.Npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2, 2), }", new byte[32]),
             "'a' is [2, 2, 2] in Fortran order; save numpy.ascontiguousarray(x) instead." },
         { "a.npy", DumpFiles.Npy("{'descr': '<f4', 'fortran_order': False, }", new byte[4]), "'a' has a .npy header without a readable shape." },
@@ -252,7 +267,8 @@ public sealed class DumpTests : IDisposable
     };
 
     [Theory, MemberData(nameof(Malformed))]
-    public void What_is_malformed_is_one_sentence(string name, byte[] content, string sentence) => Refused(_folder.Write(name, content), $"{name}: {sentence}");
+    public void What_is_malformed_is_one_sentence(string name, byte[] content, string sentence) =>
+    Refused(_folder.Write(name, content), $"{name}: {sentence}");
 
     [Fact]
     public void A_missing_file_an_empty_folder_and_a_pytorch_file_are_one_sentence()
@@ -262,7 +278,8 @@ public sealed class DumpTests : IDisposable
         var stream = new MemoryStream();
         using (var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
             archive.CreateEntry("archive/data.pkl");
-        Refused(_folder.Write("a.pt", stream.ToArray()), "a.pt: this is a PyTorch file; save the tensors with the safetensors package, or as .npy, instead.");
+        Refused(_folder.Write("a.pt", stream.ToArray()),
+            "a.pt: this is a PyTorch file; save the tensors with the safetensors package, or as .npy, instead.");
     }
 
     [Fact]
@@ -271,7 +288,8 @@ public sealed class DumpTests : IDisposable
         byte[] small = DumpFiles.Npz(CompressionLevel.SmallestSize, ("a", DumpFiles.Npy(new float[1000], 1000)));
         int directory = small.AsSpan().LastIndexOf("PK\u0001\u0002"u8);
         BitConverter.TryWriteBytes(small.AsSpan(directory + 24), 0xF0000000u);
-        Refused(_folder.Write("bomb.npz", small), $"bomb.npz: 'a' is said to be 4026531840 bytes in {BitConverter.ToUInt32(small, directory + 20)}, which cannot be.");
+        Refused(_folder.Write("bomb.npz", small),
+            $"bomb.npz: 'a' is said to be 4026531840 bytes in {BitConverter.ToUInt32(small, directory + 20)}, which cannot be.");
     }
 
     [Fact]
@@ -283,7 +301,8 @@ public sealed class DumpTests : IDisposable
         (string Extension, byte[] Content)[] sound =
         [
             (".npy", npy), (".npz", DumpFiles.Npz(CompressionLevel.NoCompression, ("logits", npy), ("norm", npy))),
-            (".npz", DumpFiles.Npz(CompressionLevel.Optimal, ("logits", npy), ("norm", npy))), (".safetensors", File.ReadAllBytes(_folder.File("sound"))),
+            (".npz", DumpFiles.Npz(CompressionLevel.Optimal, ("logits", npy), ("norm", npy))),
+            (".safetensors", File.ReadAllBytes(_folder.File("sound"))),
             (".json", """{"positions": [0, 1], "logits": [[1.5, -2e-3, 0], [NaN, null, 1]], "norm": [[1, 2], [3, 4]]}"""u8.ToArray()),
         ];
         int refused = 0;
@@ -293,7 +312,11 @@ public sealed class DumpTests : IDisposable
             (string extension, byte[] content) = sound[random.Next(sound.Length)];
             byte[] damaged = random.Next(6) == 0 ? content[..random.Next(content.Length)] : [.. content];
             for (int times = random.Next(1, 4); times > 0 && damaged.Length > 0; times--)
-                damaged[random.Next(damaged.Length)] = extension == ".json" && random.Next(4) != 0 ? (byte)"019.[]{},\"\\-e "[random.Next(14)] : (byte)random.Next(256);
+            {
+                damaged[random.Next(damaged.Length)] = extension == ".json" && random.Next(4) != 0
+                    ? (byte)"019.[]{},\"\\-e "[random.Next(14)]
+                    : (byte)random.Next(256);
+            }
             string path = _folder.Write((random.Next(2) == 0 ? "a" : "a" + extension), damaged);
             try
             {
@@ -330,5 +353,6 @@ public sealed class DumpTests : IDisposable
             read.Select(value => float.IsNaN(value) ? 1 : BitConverter.SingleToInt32Bits(value)));
     }
 
-    private static void Refused(string path, string message) => Assert.Equal(message, Assert.Throws<CheckpointFormatException>(() => Dump.Open(path).Dispose()).Message);
+    private static void Refused(string path, string message) =>
+        Assert.Equal(message, Assert.Throws<CheckpointFormatException>(() => Dump.Open(path).Dispose()).Message);
 }

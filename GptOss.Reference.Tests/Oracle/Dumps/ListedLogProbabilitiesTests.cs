@@ -14,7 +14,8 @@ public sealed class ListedLogProbabilitiesTests : IDisposable
     [Theory]
     [InlineData("""[{"17": -0.5, "3": -1.25}, null, {"0": -2}]""")]
     [InlineData("""{"logprobs": [{"token_id:17": -0.5, "3": -1.25}, null, {"0": -2}]}""")]
-    [InlineData("""{"id": "x", "prompt_logprobs": [null, {"17": {"logprob": -0.5, "rank": 1}, "3": {"logprob": -1.25}}, null, {"0": {"logprob": -2}}]}""")]
+    [InlineData(
+        """{"id": "x", "prompt_logprobs": [null, {"17": {"logprob": -0.5, "rank": 1}, "3": {"logprob": -1.25}}, null, {"0": {"logprob": -2}}]}""")]
     public void Lists_of_servers_are_read(string text)
     {
         var read = ListedLogProbabilities.Read(_folder.Write("a.json", text));
@@ -45,9 +46,11 @@ public sealed class ListedLogProbabilitiesTests : IDisposable
         Assert.Equal([5, 7], ChosenIds.Read(_folder.Write("a.json", """{"ids": [5, 7], "text": "x"}""")));
         foreach ((string text, string sentence) in ((string, string)[])
             [("[]", "there is no list of token ids; expected [17, 4, …]."), ("{}", "there is no list of token ids; expected [17, 4, …]."),
-             ("[1, -2]", "entry 1 is -2; expected a token id."), ("[1.5]", "entry 0 is 1.5; expected a token id."), ("[\"a\"]", "entry 0 is 'a'; expected a token id.")])
+             ("[1, -2]", "entry 1 is -2; expected a token id."), ("[1.5]", "entry 0 is 1.5; expected a token id."),
+             ("[\"a\"]", "entry 0 is 'a'; expected a token id.")])
         {
-            Assert.Equal($"a.json: {sentence}", Assert.Throws<CheckpointFormatException>(() => ChosenIds.Read(_folder.Write("a.json", text))).Message);
+            Assert.Equal($"a.json: {sentence}",
+                Assert.Throws<CheckpointFormatException>(() => ChosenIds.Read(_folder.Write("a.json", text))).Message);
         }
     }
 }

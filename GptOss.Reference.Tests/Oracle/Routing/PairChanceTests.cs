@@ -44,7 +44,8 @@ public class PairChanceTests
         int n = weights.Length;
         double[] load = new double[n], pairs = new double[n * n];
         double all = 0;
-        foreach (int[] set in Enumerable.Range(0, 1 << n).Where(bits => int.PopCount(bits) == k).Select(bits => Enumerable.Range(0, n).Where(i => (bits >> i & 1) == 1).ToArray()))
+        foreach (int[] set in Enumerable.Range(0, 1 << n).Where(bits => int.PopCount(bits) == k)
+            .Select(bits => Enumerable.Range(0, n).Where(i => (bits >> i & 1) == 1).ToArray()))
         {
             double share = set.Aggregate(1.0, (product, i) => product * weights[i]);
             all += share;

@@ -11,14 +11,16 @@ internal sealed record RecordedRouting(int Position, int Id, int[][] Experts, fl
     internal static List<RecordedRouting> Of(Transformer model, int[] ids, out string hash, TraceOptions? options = null)
     {
         var tokens = new List<RecordedRouting>();
-        hash = Tracer.Run(model, ids, (options ?? new()) with { Routing = token => tokens.Add(Copy(token)) }, Xunit.TestContext.Current.CancellationToken);
+        hash = Tracer.Run(model, ids, (options ?? new()) with { Routing = token => tokens.Add(Copy(token)) },
+            Xunit.TestContext.Current.CancellationToken);
         return tokens;
     }
 
     private static RecordedRouting Copy(RoutedToken token)
     {
         int[] layers = [.. Enumerable.Range(0, token.Layers)];
-        return new(token.Position, token.Id, [.. layers.Select(layer => token.Experts(layer).ToArray())], [.. layers.Select(layer => token.Weights(layer).ToArray())],
+        return new(token.Position, token.Id, [.. layers.Select(layer => token.Experts(layer).ToArray())],
+            [.. layers.Select(layer => token.Weights(layer).ToArray())],
             [.. layers.Select(token.Margin)], [.. layers.Select(token.RunnerUp)]);
     }
 }

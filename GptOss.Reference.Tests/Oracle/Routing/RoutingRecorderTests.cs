@@ -32,7 +32,8 @@ public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModel
             for (int row = 0; row < pack.Positions.Count; row++)
             {
                 RecordedRouting token = tokens[pack.Positions[row]];
-                ReadOnlySpan<float> weights = golden.Find(new(Stage.ExpertWeights, layer))![row], router = golden.Find(new(Stage.Router, layer))![row];
+                ReadOnlySpan<float> weights = golden.Find(new(Stage.ExpertWeights, layer))![row],
+                    router = golden.Find(new(Stage.Router, layer))![row];
                 Assert.Equal(golden.Find(new(Stage.Experts, layer))!.Experts(row), token.Experts[layer]);
                 for (int i = 0; i < weights.Length; i++)
                     Assert.Equal(weights[i], token.Weights[layer][i], 1e-4);
@@ -89,11 +90,14 @@ public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModel
         for (int position = 0; position < ids.Length; position++)
         {
             using var line = JsonDocument.Parse(lines[position]);
-            Assert.Equal(["position", "id", "experts", "weights", "margins", "next"], line.RootElement.EnumerateObject().Select(member => member.Name));
+            Assert.Equal(["position", "id", "experts", "weights", "margins", "next"], line.RootElement.EnumerateObject()
+                .Select(member => member.Name));
             RecordedRouting token = tokens[position];
             Assert.Equal((position, ids[position]), (Int("position"), Int("id")));
-            Assert.Equal(token.Experts, line.RootElement.GetProperty("experts").EnumerateArray().Select(list => list.EnumerateArray().Select(e => e.GetInt32()).ToArray()));
-            Assert.Equal(token.Weights, line.RootElement.GetProperty("weights").EnumerateArray().Select(list => list.EnumerateArray().Select(e => e.GetSingle()).ToArray()));
+            Assert.Equal(token.Experts, line.RootElement.GetProperty("experts").EnumerateArray()
+                .Select(list => list.EnumerateArray().Select(e => e.GetInt32()).ToArray()));
+            Assert.Equal(token.Weights, line.RootElement.GetProperty("weights").EnumerateArray()
+                .Select(list => list.EnumerateArray().Select(e => e.GetSingle()).ToArray()));
             Assert.Equal(token.Margins, line.RootElement.GetProperty("margins").EnumerateArray().Select(margin => margin.GetSingle()));
             Assert.Equal(token.RunnersUp, line.RootElement.GetProperty("next").EnumerateArray().Select(next => next.GetInt32()));
 
@@ -105,10 +109,13 @@ public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModel
     public void Where_every_expert_is_chosen_there_is_no_margin()
     {
         using var stream = new MemoryStream();
-        using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest.Replace("\"experts_per_token\": 2", "\"experts_per_token\": 4", StringComparison.Ordinal), 1));
+        using Transformer model =
+            SmallModels.Load(
+                models.Write(SmallModels.Smallest.Replace("\"experts_per_token\": 2", "\"experts_per_token\": 4", StringComparison.Ordinal), 1));
         var writer = new RoutingWriter(stream);
         Tracer.Run(model, new int[] { 1 }, new() { Positions = [], Routing = writer.Add }, TestContext.Current.CancellationToken);
         writer.Flush();
-        Assert.EndsWith("\"margins\":[null,null],\"next\":[null,null]}\n", System.Text.Encoding.UTF8.GetString(stream.ToArray()), StringComparison.Ordinal);
+        Assert.EndsWith("\"margins\":[null,null],\"next\":[null,null]}\n", System.Text.Encoding.UTF8.GetString(stream.ToArray()),
+            StringComparison.Ordinal);
     }
 }

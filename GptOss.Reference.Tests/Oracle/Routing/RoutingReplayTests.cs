@@ -106,7 +106,9 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
     {
         using Transformer model = Load();
         RoutingReplay replay = Read(model, RecordedRouting.Of(model, Ids, out _).Select(token => token.Experts));
-        ArgumentException e = Assert.Throws<ArgumentException>(() => Tracer.Run(model, Ids.AsMemory(1), new() { Replay = replay }, TestContext.Current.CancellationToken));
+        ArgumentException e =
+            Assert.Throws<ArgumentException>(() =>
+                Tracer.Run(model, Ids.AsMemory(1), new() { Replay = replay }, TestContext.Current.CancellationToken));
         Assert.StartsWith("The replay has choices for 12 tokens and is not of 11 tokens of this model.", e.Message, StringComparison.Ordinal);
     }
 
@@ -127,12 +129,14 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
     [InlineData("{\"experts\": [[0, 1.5], [2, 3]]}", "r.jsonl, line 1: experts[0][1] is 1.5; experts go from 0 to 3.")]
     [InlineData("{\"experts\": [[0, \"1\"], [2, 3]]}", "r.jsonl, line 1: experts[0][1] is '1'; experts go from 0 to 3.")]
     [InlineData("{\"experts\": [[0, 1], [3, 3]]}", "r.jsonl, line 1: experts[1] holds 3 twice.")]
-    [InlineData("$\n{\"position\": 0, \"experts\": [[0, 1], [2, 3]]}", "r.jsonl, line 2: position is 0; expected 1: lines go from position 0 on, one for each token.")]
+    [InlineData("$\n{\"position\": 0, \"experts\": [[0, 1], [2, 3]]}",
+        "r.jsonl, line 2: position is 0; expected 1: lines go from position 0 on, one for each token.")]
     [InlineData("{\"id\": 9, \"experts\": [[0, 1], [2, 3]]}", "r.jsonl, line 1: id is 9; expected 5: that id runs there.")]
     public void A_file_that_does_not_fit_is_one_sentence(string content, string sentence)
     {
         using var model = Checkpoint.Open(models.Write(SmallModels.Smallest, 1));
-        string file = _folder.Write("r.jsonl", content.Replace("$", "{\"experts\": [[0, 1], [2, 3]], \"from\": \"elsewhere\"}", StringComparison.Ordinal));
+        string file =
+            _folder.Write("r.jsonl", content.Replace("$", "{\"experts\": [[0, 1], [2, 3]], \"from\": \"elsewhere\"}", StringComparison.Ordinal));
         CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => RoutingReplay.Read(file, model.Config, [5, 6]));
         Assert.Equal(sentence, e.Message);
     }
@@ -165,11 +169,13 @@ public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<Small
         }
     }
 
-    private Transformer Load(Precision precision = Precision.Float32) => SmallModels.Load(models.Write(SmallModels.Smallest, 1), precision: precision);
+    private Transformer Load(Precision precision = Precision.Float32) =>
+        SmallModels.Load(models.Write(SmallModels.Smallest, 1), precision: precision);
 
     /// <summary>The least that an engine must write.</summary>
     private RoutingReplay Read(Transformer model, IEnumerable<int[][]> choices) =>
-        RoutingReplay.Read(_folder.Write("theirs.jsonl", string.Concat(choices.Select(token => $"{{\"experts\": {Json(token)}}}\n"))), model.Config, Ids);
+        RoutingReplay.Read(_folder.Write("theirs.jsonl", string.Concat(choices.Select(token => $"{{\"experts\": {Json(token)}}}\n"))),
+            model.Config, Ids);
 
     private static string Json(int[][] experts) => $"[{string.Join(", ", experts.Select(list => $"[{string.Join(", ", list)}]"))}]";
 }

@@ -32,7 +32,8 @@ internal static class Corpora
                 text.Append(random.Next(2) == 0 ? "\n" : " \r\n");
             string id = random.Next(3) switch { 0 => "", 1 => $"\"id\": \"d\u2028{i}\", ", _ => $"\"id\": {i}.5, " };
             string ids = string.Join(", ", SmallModels.Ids(random.Next(longest + 1), vocabulary, random.Next()));
-            text.Append(CultureInfo.InvariantCulture, $"{{{id}\"meta\": {{\"a\": [1]}}, \"ids\": [{ids}]}}").Append(i + 1 < documents || random.Next(2) == 0 ? "\n" : "");
+            text.Append(CultureInfo.InvariantCulture, $"{{{id}\"meta\": {{\"a\": [1]}}, \"ids\": [{ids}]}}")
+                .Append(i + 1 < documents || random.Next(2) == 0 ? "\n" : "");
         }
         return text.ToString();
     }
@@ -41,7 +42,8 @@ internal static class Corpora
     internal static DocumentScore Made(ScoreDocument document)
     {
         double?[] values = [.. document.Ids.ToArray().Select((id, i) => i == 0 ? null : (double?)(-(id + 1) / 7.0 / i))];
-        IReadOnlyList<TokenLogProbability>?[] top = [.. values.Select((value, i) => value is { } number ? (TokenLogProbability[])[new(i, number / 3), new(63, number)] : null)];
+        IReadOnlyList<TokenLogProbability>?[] top =
+            [.. values.Select((value, i) => value is { } number ? (TokenLogProbability[])[new(i, number / 3), new(63, number)] : null)];
         return new(document.Id, document.Ids.Length * 2, values, top);
     }
 

@@ -13,7 +13,8 @@ public class CorpusTests
     [Fact]
     public void Documents_have_their_ids_and_their_names()
     {
-        const string text = "\uFEFF{\"ids\": [1, 2], \"id\": \"a \\u00e9\\\"\u2028\"}\r\n\n  \n{\"id\": 12e3, \"ids\": []}\n{\"ids\": [63], \"other\": {\"text\": 1}}";
+        const string text = "\uFEFF{\"ids\": [1, 2], \"id\": \"a \\u00e9\\\"\u2028\"}\r\n\n  \n{\"id\": 12e3, \"ids\": []}\n{\"ids\": [63], " +
+            "\"other\": {\"text\": 1}}";
         Corpus corpus = Corpora.Open(text);
         ScoreDocument[] documents = [.. corpus.Read()];
         Assert.Equal(["\"a é\\\"\\u2028\"", "12e3", "5"], documents.Select(document => document.Id));
@@ -28,7 +29,8 @@ public class CorpusTests
     {
         const string text = """{"text": "<|start|>user"}""";
         using var model = Checkpoint.Open(TestData.Tiny);
-        int[] Ids(bool hasSpecials) => Corpora.Open(text, model.Config, Corpora.TinyTokenizer, hasSpecials: hasSpecials).Read().Single().Ids.ToArray();
+        int[] Ids(bool hasSpecials) =>
+            Corpora.Open(text, model.Config, Corpora.TinyTokenizer, hasSpecials: hasSpecials).Read().Single().Ids.ToArray();
         Assert.Equal(Corpora.TinyTokenizer.Encode("<|start|>user"), Ids(false));
         Assert.Equal(Corpora.TinyTokenizer.EncodeWithSpecials("<|start|>user"), Ids(true));
     }
@@ -53,35 +55,41 @@ public class CorpusTests
         ScoringException e = Assert.Throws<ScoringException>(() => Corpora.Open("{\"ids\": [1]}\n\n" + line + "\n{\"ids\": [2]}\n"));
         Assert.Equal("corpus.jsonl, line 3: " + sentence, e.Message);
         // Also where it is none of the part's lines: every part of a bad corpus says the same.
-        Assert.Equal(e.Message, Assert.Throws<ScoringException>(() => Corpora.Open("{\"ids\": [1]}\n\n" + line + "\n{\"ids\": [2]}\n", new(1, 50))).Message);
+        Assert.Equal(e.Message,
+            Assert.Throws<ScoringException>(() => Corpora.Open("{\"ids\": [1]}\n\n" + line + "\n{\"ids\": [2]}\n", new(1, 50))).Message);
     }
 
     [Fact]
     public void Bytes_that_are_no_text_are_named()
     {
-        ScoringException e = Assert.Throws<ScoringException>(() => Corpus.Open("c", () => new MemoryStream([(byte)'{', 0xff, (byte)'}']), Corpora.SmallestConfig,
+        ScoringException e =
+            Assert.Throws<ScoringException>(() => Corpus.Open("c", () => new MemoryStream([(byte)'{', 0xff, (byte)'}']), Corpora.SmallestConfig,
             Tokenizer.O200kHarmony, CorpusPart.Whole, cancellation: TestContext.Current.CancellationToken));
         Assert.Equal("c, line 1: the document is not valid UTF-8.", e.Message);
     }
 
     [Fact]
     public void Parts_are_a_partition_in_order() =>
-        Prop.ForAll(Gen.Choose(0, 25).ToArbitrary(), Gen.Choose(1, 40).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(), (documents, parts, seed) =>
+        Prop.ForAll(Gen.Choose(0, 25).ToArbitrary(), Gen.Choose(1, 40).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(),
+            (documents, parts, seed) =>
         {
             string text = Corpora.Random(seed, documents, longest: 9);
             Corpus whole = Corpora.Open(text);
             Corpus[] all = [.. Enumerable.Range(1, parts).Select(index => Corpora.Open(text, new(index, parts)))];
             Assert.Equal(documents, whole.Documents);
             Assert.Equal(whole.LineBytes, all.Sum(part => part.LineBytes));
-            Assert.All(all, part => Assert.Equal((part.Documents, whole.Documents, whole.Hash), (part.Read().LongCount(), part.AllDocuments, part.Hash)));
-            Assert.Equal(whole.Read().Select(document => (document.Number, document.Id)), all.SelectMany(part => part.Read()).Select(document => (document.Number, document.Id)));
+            Assert.All(all,
+                part => Assert.Equal((part.Documents, whole.Documents, whole.Hash), (part.Read().LongCount(), part.AllDocuments, part.Hash)));
+            Assert.Equal(whole.Read().Select(document => (document.Number, document.Id)), all.SelectMany(part => part.Read())
+                .Select(document => (document.Number, document.Id)));
         }).QuickCheckThrowOnFailure();
 
     [Fact]
     public void Parts_have_about_the_same_bytes()
     {
         string text = Corpora.Random(3, 2000, longest: 40);
-        Assert.All(Enumerable.Range(1, 7), index => Assert.InRange(Corpora.Open(text, new(index, 7)).LineBytes, text.Length / 7 - 500, text.Length / 7 + 500));
+        Assert.All(Enumerable.Range(1, 7),
+            index => Assert.InRange(Corpora.Open(text, new(index, 7)).LineBytes, text.Length / 7 - 500, text.Length / 7 + 500));
     }
 
     [Fact]
@@ -91,7 +99,8 @@ public class CorpusTests
         var corpus = Corpus.Open("c", () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), Corpora.SmallestConfig,
             Tokenizer.O200kHarmony, CorpusPart.Whole, cancellation: TestContext.Current.CancellationToken);
         text += text;
-        Assert.Equal("c has been changed while it was read: it had 1 documents, and now 2.", Assert.Throws<ScoringException>(() => corpus.Read().Count()).Message);
+        Assert.Equal("c has been changed while it was read: it had 1 documents, and now 2.",
+            Assert.Throws<ScoringException>(() => corpus.Read().Count()).Message);
     }
 
     [Fact]
@@ -105,7 +114,8 @@ public class CorpusTests
                 Array.Fill(line, (byte)('a' + random.Next(26)));
             bool isComplete = random.Next(2) == 0 || lines[^1].Length == 0;
             byte[] all = [.. lines.SelectMany((line, i) => i < lines.Length - 1 || isComplete ? [.. line, (byte)'\n'] : line)];
-            (byte[], long, bool)[] read = [.. ByteLines.Read(new MemoryStream(all), "c").Select(line => (line.Bytes.ToArray(), line.Start, line.IsComplete))];
+            (byte[], long, bool)[] read =
+                [.. ByteLines.Read(new MemoryStream(all), "c").Select(line => (line.Bytes.ToArray(), line.Start, line.IsComplete))];
             Assert.Equal(lines, read.Select(line => line.Item1));
             Assert.Equal(lines.Select((_, i) => lines.Take(i).Sum(line => line.Length + 1L)), read.Select(line => line.Item2));
             Assert.Equal(lines.Select((_, i) => i < lines.Length - 1 || isComplete), read.Select(line => line.Item3));

@@ -28,9 +28,11 @@ public sealed class ScoreMergeTests : IDisposable
 
     [Fact]
     public void Parts_in_any_order_give_the_bytes_of_one_run() =>
-        Prop.ForAll(Gen.Choose(0, 9).ToArbitrary(), Gen.Choose(1, 13).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(), (documents, count, seed) =>
+        Prop.ForAll(Gen.Choose(0, 9).ToArbitrary(), Gen.Choose(1, 13).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(),
+            (documents, count, seed) =>
         {
-            string text = Corpora.Random(seed, documents, longest: 5), name = Guid.NewGuid().ToString("N"), whole = _folder.File(name + ".whole"), joined = _folder.File(name + ".joined");
+            string text = Corpora.Random(seed, documents, longest: 5), name = Guid.NewGuid().ToString("N"), whole = _folder.File(name + ".whole"),
+                joined = _folder.File(name + ".joined");
             Corpora.Write(whole, Corpora.Open(text));
             string[] parts = Parts(text, count, name);
             new Random(seed).Shuffle(parts);
@@ -51,7 +53,8 @@ public sealed class ScoreMergeTests : IDisposable
         Assert.Equal("Parts 1, 4 of 4 are missing.", Sentence(parts[2], parts[1]));
         Assert.Equal($"{parts[1]} is part 2/4, and so is {parts[1]}.", Sentence([.. parts, parts[1]]));
         Assert.Equal($"{others[1]} is part 2/3 and {parts[0]} part 1/4; the parts of one run belong together.", Sentence(parts[0], others[1]));
-        Assert.Equal($"{foreign[1]} is of another corpus and {parts[0]} is not; the parts of one run belong together.", Sentence(parts[0], foreign[1]));
+        Assert.Equal($"{foreign[1]} is of another corpus and {parts[0]} is not; the parts of one run belong together.",
+            Sentence(parts[0], foreign[1]));
         Assert.Equal($"There is no file '{_folder.File("none")}'.", Sentence(_folder.File("none")));
         Assert.Equal("There are no parts to join.", Sentence());
         Assert.False(File.Exists(_folder.File("out")));

@@ -82,7 +82,8 @@ public class BudgetTests
     {
         var pack = GoldenPack.Open(TestData.Golden("defects"));
         GptOssConfig config = ConfigReader.Parse(pack.ConfigJson!, "manifest.json");
-        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha, config.RopeNtkBeta);
+        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha,
+            config.RopeNtkBeta);
         float[] sound = pack.ReadDefect("sound", config), wrong = pack.ReadDefect(mistake, config);
         StageReport report = StageComparison.Values(mistake, sound, wrong, config.VocabSize,
             row => Budgets.Published.Float32.Of(new(Stage.Logits, -1), pack.Positions[row], rotary, config));

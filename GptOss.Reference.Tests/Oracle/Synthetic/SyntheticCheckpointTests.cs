@@ -42,7 +42,8 @@ public sealed class SyntheticCheckpointTests : IDisposable
         Assert.Equal(13_761_301_520, SyntheticCheckpoint.FileBytes(SyntheticCheckpoint.ConfigFor("20b")));
         Assert.InRange(SyntheticCheckpoint.FileBytes(SyntheticCheckpoint.ConfigFor("120b")), 65_248_815_744, 65_248_815_744 + 100_000);
         Assert.Equal(PublishedShapes.Gpt20b, ConfigReader.Parse(SyntheticCheckpoint.ConfigFor("20b"), "config.json"));
-        Assert.Equal(PublishedShapes.Gpt120b with { NumHiddenLayers = 2 }, ConfigReader.Parse(SyntheticCheckpoint.ConfigFor("120b", layers: 2), "config.json"));
+        Assert.Equal(PublishedShapes.Gpt120b with { NumHiddenLayers = 2 },
+            ConfigReader.Parse(SyntheticCheckpoint.ConfigFor("120b", layers: 2), "config.json"));
         Assert.Throws<ArgumentException>(() => SyntheticCheckpoint.ConfigFor("70b"));
     }
 
@@ -102,7 +103,8 @@ public sealed class SyntheticCheckpointTests : IDisposable
         Assert.Equal(File.ReadAllBytes(_folder.File("model.safetensors")), model);
     }
 
-    private void Synthesise(string config, ulong seed, bool force = false, IProgress<long>? progress = null, CancellationToken? cancellation = null) =>
+    private void Synthesise(string config, ulong seed, bool force = false, IProgress<long>? progress = null,
+        CancellationToken? cancellation = null) =>
         SyntheticCheckpoint.Write(_folder.Path, config, seed, force, progress, cancellation ?? TestContext.Current.CancellationToken);
 
     private void RequireBytes(string pack, long bytes, string sha256)

@@ -41,7 +41,8 @@ public sealed class NonFiniteSearchTests(SmallModels models) : IClassFixture<Sma
         File.WriteAllText(ids, "[1, 2, 3]");
         Answer answer = CommandLine.Run([command, "--model", folder, "--ids", ids, .. options]);
         Assert.Equal(3, answer.Code);
-        Assert.Equal("block.1.mlp.norm is the first stage that is not a number: at position 0 its element 9 is Infinity; 'gptoss inspect --check' reads the weights.",
+        Assert.Equal("block.1.mlp.norm is the first stage that is not a number: at position 0 its element 9 is Infinity; 'gptoss inspect " +
+            "--check' reads the weights.",
             answer.Sentence.Replace("-Infinity", "Infinity", StringComparison.Ordinal));
     }
 }

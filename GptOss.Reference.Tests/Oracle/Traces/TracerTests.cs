@@ -20,7 +20,8 @@ public class TracerTests
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static Transformer Tiny(Precision precision = Precision.Float32) => Transformer.Load(TestData.Tiny, new() { Precision = precision, Threads = 1 });
+    private static Transformer Tiny(Precision precision = Precision.Float32) =>
+        Transformer.Load(TestData.Tiny, new() { Precision = precision, Threads = 1 });
 
     [Theory]
     [InlineData(Precision.Float32, "f32")]
@@ -45,7 +46,12 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
-        var options = new TraceOptions { Positions = [0, 3, 23], Stages = StageFilter.Parse("block.0.*,*.experts,logits"), CheckpointName = "tiny-gpt-oss" };
+        var options = new TraceOptions
+        {
+            Positions = [0, 3, 23],
+            Stages = StageFilter.Parse("block.0.*,*.experts,logits"),
+            CheckpointName = "tiny-gpt-oss",
+        };
         string hash = Tracer.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
         Trace recorded = Tracer.Record(model, Ids, options, Cancellation);
         var pack = GoldenPack.Open(folder.File("a/trace"));
@@ -57,7 +63,8 @@ public class TracerTests
             Assert.Equal(stage.Values, read.Find(stage.Key)!.Values);
             Assert.Equal(stage.ExpertNumbers, read.Find(stage.Key)!.ExpertNumbers);
         }
-        Assert.Equal(["manifest.json", "stages.safetensors"], Directory.GetFileSystemEntries(folder.File("a/trace")).Select(Path.GetFileName).Order());
+        Assert.Equal(["manifest.json", "stages.safetensors"], Directory.GetFileSystemEntries(folder.File("a/trace"))
+            .Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -163,7 +170,8 @@ public class TracerTests
     public void Stages_that_do_not_exist_are_refused()
     {
         using Transformer model = Tiny();
-        ArgumentException e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
+        ArgumentException e =
+            Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
         Assert.StartsWith("No stage of a model of 6 layers matches 'block.6.*'", e.Message);
     }
 

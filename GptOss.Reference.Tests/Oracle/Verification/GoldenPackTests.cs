@@ -72,8 +72,10 @@ public class GoldenPackTests
         { """{"format":2,"kind":"trace","checkpoint":"a"}""", "format is 2; this program reads format 1." },
         { """{"format":"1","kind":"trace","checkpoint":"a"}""", "format is '1'; this program reads format 1." },
         { """{"format":1.5}""", "format is 1.5; this program reads format 1." },
-        { """{"kind":"trace","seed":1,"checkpoint":"a","config":{}}""", "required keys are missing: num_hidden_layers, num_experts or num_local_experts, "
-            + "experts_per_token or num_experts_per_tok, vocab_size, hidden_size, intermediate_size, num_attention_heads, num_key_value_heads, head_dim." },
+        { """{"kind":"trace","seed":1,"checkpoint":"a","config":{}}""",
+            "required keys are missing: num_hidden_layers, num_experts or num_local_experts, "
+            + "experts_per_token or num_experts_per_tok, vocab_size, hidden_size, intermediate_size, num_attention_heads, "
+            + "num_key_value_heads, head_dim." },
         { """{"kind":"trace","seed":1,"checkpoint":"a"}""", "seed and checkpoint are both given; the weights are either synthetic or in files." },
         { """{"kind":"trace","checkpoint":[]}""", "checkpoint is empty." },
         { """{"kind":"trace","checkpoint":["a"]}""", "checkpoint[0] is 'a'; expected an object of file, bytes and sha256." },
@@ -88,10 +90,12 @@ public class GoldenPackTests
         { Listing("a", bytes: "-1"), "checkpoint[0].bytes is -1; expected a length in bytes." },
         { Listing("a", bytes: "1e30"), "checkpoint[0].bytes is 1e30; expected a length in bytes." },
         { Listing("a", sha256: "ABC"), "checkpoint[0].sha256 is 'ABC'; expected 64 lower-case hexadecimal digits." },
-        { Listing("a").Replace("[{", "[{\"file\":\"a\",\"bytes\":0,\"sha256\":\"" + new string('0', 64) + "\"},{", StringComparison.Ordinal), "checkpoint[1].file is 'a', which is listed already." },
+        { Listing("a").Replace("[{", "[{\"file\":\"a\",\"bytes\":0,\"sha256\":\"" + new string('0', 64) + "\"},{", StringComparison.Ordinal),
+            "checkpoint[1].file is 'a', which is listed already." },
         { Listing("a", model: "7"), "model is 7; expected a name." },
         { """{"kind":"trace","checkpoint":"a","files":{}}""", "files is an object; expected a list." },
-        { """{"kind":"trace","checkpoint":"a","files":[{"file":"../a","bytes":0,"sha256":""}]}""", "files[0].file is '../a'; expected the name of a file, without a folder." },
+        { """{"kind":"trace","checkpoint":"a","files":[{"file":"../a","bytes":0,"sha256":""}]}""",
+            "files[0].file is '../a'; expected the name of a file, without a folder." },
         { """{"kind":"trace","checkpoint":"a","budgets":7}""", "budgets is 7; expected an object." },
         { """{"kind":"trace","checkpoint":"a","budgets":{"float32":{"g":3}}}""", "budgets.float32.g is 3; expected a number from 1 to 2." },
         { """{"kind":"trace","checkpoint":"a","profile":"fp16"}""", "profile is 'fp16'; expected 'float32' or 'bfloat16'." },
@@ -105,7 +109,8 @@ public class GoldenPackTests
         { """{"kind":"trace","checkpoint":"a","ids":[1,2],"positions":[2]}""", "positions[0] is 2; expected ascending numbers from 0 to 1." },
         { """{"kind":"lengths","checkpoint":"a","ids":[1,2],"lengths":[0]}""", "lengths[0] is 0; expected ascending numbers from 1 to 2." },
         { """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[]}""", "prompts is empty." },
-        { """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[{"ids":[1]}]}""", "prompts[0] has neither f32 nor bf16; nothing of it is recorded." },
+        { """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[{"ids":[1]}]}""",
+            "prompts[0] has neither f32 nor bf16; nothing of it is recorded." },
         {
             """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[{"ids":[1],"f32":{"continuation":[1,2],"margins":[0]}}]}""",
             "prompts[0].f32 has 2 tokens and 1 margins; expected one for each."
@@ -115,7 +120,8 @@ public class GoldenPackTests
             "prompts[0].f32.margins[0] is -1; expected a number from 0."
         },
         { """{"kind":"trace","seed":1,"config":{"num_hidden_layers":0}}""", "required keys are missing: num_experts or num_local_experts, "
-            + "experts_per_token or num_experts_per_tok, vocab_size, hidden_size, intermediate_size, num_attention_heads, num_key_value_heads, head_dim." },
+            + "experts_per_token or num_experts_per_tok, vocab_size, hidden_size, intermediate_size, num_attention_heads, "
+            + "num_key_value_heads, head_dim." },
     };
 
     private static string Listing(string file, string bytes = "1", string? sha256 = null, string model = "\"m\"") =>
@@ -125,10 +131,12 @@ public class GoldenPackTests
     public void Lists_of_absurd_length_are_read_within_the_file_s_own()
     {
         using var folder = new TemporaryFolder();
-        folder.Write("manifest.json", $$"""{"kind":"trace","checkpoint":"a","ids":[{{string.Join(',', Enumerable.Repeat('1', 2_000_000))}}],"positions":[0]}""");
+        folder.Write("manifest.json",
+            $$"""{"kind":"trace","checkpoint":"a","ids":[{{string.Join(',', Enumerable.Repeat('1', 2_000_000))}}],"positions":[0]}""");
         Assert.Equal(2_000_000, GoldenPack.Open(folder.Path).Ids.Count);
         folder.Write("manifest.json", $$"""{"kind":"trace","checkpoint":"a","ids":[{{new string(' ', 17 << 20)}}1],"positions":[0]}""");
-        Assert.Matches("^manifest.json: the file has [0-9]+ bytes; at most 16777216 are read.$", Assert.Throws<CheckpointFormatException>(() => GoldenPack.Open(folder.Path)).Message);
+        Assert.Matches("^manifest.json: the file has [0-9]+ bytes; at most 16777216 are read.$",
+            Assert.Throws<CheckpointFormatException>(() => GoldenPack.Open(folder.Path)).Message);
     }
 
     [Theory, MemberData(nameof(BrokenManifests))]
@@ -152,9 +160,11 @@ public class GoldenPackTests
         using var folder = new TemporaryFolder();
         folder.Write("manifest.json", $$"""{"kind":"trace","ids":[1,2],"positions":[1],"config":{{Config}},"seed":1}""");
         int bytes = (int)shape.Aggregate(1L, (a, b) => a * b) * type.Bits() / 8;
-        SafeTensorsWriter.Write(folder.File("stages.f32.safetensors"), [new(name, type, shape, stream => stream.Write([.. Enumerable.Repeat((byte)1, bytes)]))]);
+        SafeTensorsWriter.Write(folder.File("stages.f32.safetensors"),
+            [new(name, type, shape, stream => stream.Write([.. Enumerable.Repeat((byte)1, bytes)]))]);
         var pack = GoldenPack.Open(folder.Path);
-        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => pack.ReadTrace(Precision.Float32, ConfigReader.Parse(Config, "config.json")));
+        CheckpointFormatException e =
+            Assert.Throws<CheckpointFormatException>(() => pack.ReadTrace(Precision.Float32, ConfigReader.Parse(Config, "config.json")));
         Assert.Equal($"stages.f32.safetensors: {sentence}", e.Message);
     }
 
@@ -167,7 +177,8 @@ public class GoldenPackTests
         folder.Write("a/manifest.json", """{"kind":"trace","checkpoint":"a","ids":[1],"positions":[0]}""");
         folder.Write("logits_hashes.json", hashes);
         var pack = GoldenPack.Open(folder.File("a"));
-        Assert.Equal($"logits_hashes.json: {sentence}", Assert.Throws<CheckpointFormatException>(() => pack.ExpectedLogitsHash(Precision.Float32)).Message);
+        Assert.Equal($"logits_hashes.json: {sentence}",
+            Assert.Throws<CheckpointFormatException>(() => pack.ExpectedLogitsHash(Precision.Float32)).Message);
     }
 
     [Theory]
@@ -179,8 +190,11 @@ public class GoldenPackTests
         using var folder = new TemporaryFolder();
         folder.Write("packs/a/manifest.json", $$"""{"kind":"trace","checkpoint":"{{checkpoint}}","ids":[1],"positions":[0]}""");
         folder.Write("packs/a/stages.f32.safetensors", []);
-        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Verifier.Verify(GoldenPack.Open(folder.File("packs/a")), null, TestContext.Current.CancellationToken));
-        Assert.Equal($"manifest.json: the pack ran '{checkpoint}', which is neither a folder beside the packs nor a hub name; give the folder of that checkpoint.", e.Message);
+        CheckpointFormatException e =
+            Assert.Throws<CheckpointFormatException>(() =>
+                Verifier.Verify(GoldenPack.Open(folder.File("packs/a")), null, TestContext.Current.CancellationToken));
+        Assert.Equal($"manifest.json: the pack ran '{checkpoint}', which is neither a folder beside the packs nor a hub name; give the " +
+            $"folder of that checkpoint.", e.Message);
     }
 
     [Theory]

@@ -23,7 +23,8 @@ public class VerifierTests
     {
         using var folder = new TemporaryFolder();
         Copy("defects", folder);
-        string expected = hash is { } digit ? new string(digit, 64) : GoldenPack.Open(TestData.Golden("defects")).ExpectedLogitsHash(Precision.Float32)!;
+        string expected =
+            hash is { } digit ? new string(digit, 64) : GoldenPack.Open(TestData.Golden("defects")).ExpectedLogitsHash(Precision.Float32)!;
         folder.Write("logits_hashes.json", $$$"""{"defects":{"float32":"{{{expected}}}"}}""");
         PackReport report = Verifier.Verify(GoldenPack.Open(folder.File("defects")), new() { Threads = 1 }, Cancellation);
         PackSection section = Assert.Single(report.Sections);
@@ -52,7 +53,8 @@ public class VerifierTests
     public void Ids_that_the_checkpoint_has_not_got_are_refused()
     {
         using var folder = new TemporaryFolder();
-        folder.Write("a/manifest.json", """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[{"ids":[4096],"f32":{"continuation":[1],"margins":[1]}}]}""");
+        folder.Write("a/manifest.json",
+            """{"kind":"greedy","checkpoint":"a","stop":[],"prompts":[{"ids":[4096],"f32":{"continuation":[1],"margins":[1]}}]}""");
         CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() =>
             Verifier.Verify(GoldenPack.Open(folder.File("a")), new() { Model = TestData.Tiny, Threads = 1 }, Cancellation));
         Assert.Equal("manifest.json: ids hold 4096; the checkpoint has 4096 token ids.", e.Message);

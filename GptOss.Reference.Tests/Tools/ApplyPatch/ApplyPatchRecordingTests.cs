@@ -12,7 +12,8 @@ public class ApplyPatchRecordingTests
     /// <summary>What differs on purpose: six paths leave the root, one file is moved onto itself, and two files keep their CR LF.</summary>
     private static bool IsMeantToDiffer(JsonNode line) => line["escapes"] is not null || IsNamed(line, "move-to-itself", "crlf-file", "crlf-both");
 
-    private static bool IsNamed(JsonNode line, params string[] ends) => ends.Any(end => ((string)line["name"]!).EndsWith($"-{end}", StringComparison.Ordinal));
+    private static bool IsNamed(JsonNode line, params string[] ends) =>
+        ends.Any(end => ((string)line["name"]!).EndsWith($"-{end}", StringComparison.Ordinal));
 
     [Fact]
     public void Every_recorded_patch_is_reproduced()
@@ -65,8 +66,11 @@ public class ApplyPatchRecordingTests
             if (IsNamed(recorded, "add-over-existing", "move-onto-existing", "move-then-add", "swap"))
             {
                 refused++;
-                if (error?.Contains(" File Error - file already exists: ", StringComparison.Ordinal) != true || !JsonNode.DeepEquals(recorded["files"], after))
+                if (error?.Contains(" File Error - file already exists: ", StringComparison.Ordinal) != true
+                    || !JsonNode.DeepEquals(recorded["files"], after))
+                {
                     differences.Add($"{recorded["name"]}: {error ?? "replaces a file"}");
+                }
                 continue;
             }
             JsonNode expected = recorded["after"] ?? recorded["files"]!;        // An error changes nothing.
@@ -82,13 +86,15 @@ public class ApplyPatchRecordingTests
     {
         string[] escapes = [.. Recordings.Lines("apply_patch.jsonl").Where(line => JsonNode.Parse(line)!["escapes"] is not null)];
         Assert.Equal(6, escapes.Length);
-        Assert.All(escapes, line => Assert.EndsWith(": the path leaves the root folder.", (string)JsonNode.Parse(ToolLines.ApplyPatchLine(line).Json)!["error"]!));
+        Assert.All(escapes,
+            line => Assert.EndsWith(": the path leaves the root folder.", (string)JsonNode.Parse(ToolLines.ApplyPatchLine(line).Json)!["error"]!));
     }
 
     [Fact]
     public void A_recorded_move_onto_itself_keeps_the_file()
     {
-        string line = Recordings.Lines("apply_patch.jsonl").Single(line => Recordings.Name(line).EndsWith("move-to-itself", StringComparison.Ordinal));
+        string line = Recordings.Lines("apply_patch.jsonl")
+            .Single(line => Recordings.Name(line).EndsWith("move-to-itself", StringComparison.Ordinal));
         JsonNode answered = JsonNode.Parse(ToolLines.ApplyPatchLine(line).Json)!;
         Assert.Equal(
             "print(query, engine89)\nimport value, value11\nif engine < limit93:\nlimit = limit95\nprint(query, naïve22)\n    print(naïve, list59)\n",

@@ -31,7 +31,8 @@ public class ApplyPatchTests
         ];
         foreach (string patch in patches)
         {
-            Assert.Equal($"{path}: the path leaves the root folder.", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
+            Assert.Equal($"{path}: the path leaves the root folder.",
+                Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
             Assert.Throws<PatchException>(() => Patch.ApplyToFiles(patch, new Dictionary<string, string> { ["p"] = "one\n", [path] = "one\n" }));
         }
         Assert.Equal(["p"], folder.Names());
@@ -49,12 +50,14 @@ public class ApplyPatchTests
         File.CreateSymbolicLink(folder.File("loop"), folder.File("loop"));
         foreach (string path in (string[])["file", "dir/secret", "dir/../dir/secret"])
         {
-            Assert.EndsWith("leaves the root folder.", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf($"*** Update File: {path}", "@@", "-one"), folder.Path)).Message);
+            Assert.EndsWith("leaves the root folder.",
+                Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf($"*** Update File: {path}", "@@", "-one"), folder.Path)).Message);
             Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf($"*** Delete File: {path}"), folder.Path));
             Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf($"*** Add File: {path}", "+x"), folder.Path));
         }
         Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf("*** Add File: dir/new", "+x"), folder.Path));
-        Assert.Contains("symbolic links", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf("*** Add File: loop", "+x"), folder.Path)).Message);
+        Assert.Contains("symbolic links",
+            Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf("*** Add File: loop", "+x"), folder.Path)).Message);
         Assert.Equal("one\n", File.ReadAllText(secret));
         Assert.Equal(["secret"], outside.Names());
     }
@@ -82,7 +85,8 @@ public class ApplyPatchTests
         string[] before = folder.Names();
         foreach (string impossible in (string[])["dir", "file/below"])
         {
-            string patch = PatchOf("*** Update File: a", "@@", "-one", "+two", "*** Delete File: b", "*** Add File: new/folder/c", "+x", $"*** Add File: {impossible}", "+x");
+            string patch = PatchOf("*** Update File: a", "@@", "-one", "+two", "*** Delete File: b", "*** Add File: new/folder/c", "+x",
+                $"*** Add File: {impossible}", "+x");
             Assert.StartsWith("The patch was not applied: ", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
             Assert.Equal(before, folder.Names());
             Assert.Equal("one\n", File.ReadAllText(folder.File("a")));
@@ -127,7 +131,8 @@ public class ApplyPatchTests
     [InlineData(" a\na \nb\n", " a\nx\nb\n", "-a", "+x")]                 // white space after it before white space around it
     [InlineData(" a \nb\n", "x\nb\n", "-a", "+x")]
     public void The_closest_context_is_taken_wherever_it_is(string before, string after, params string[] hunk) =>
-        Assert.Equal(after, Patch.ApplyToFiles(PatchOf(["*** Update File: p", "@@", .. hunk]), new Dictionary<string, string> { ["p"] = before })["p"]);
+        Assert.Equal(after,
+            Patch.ApplyToFiles(PatchOf(["*** Update File: p", "@@", .. hunk]), new Dictionary<string, string> { ["p"] = before })["p"]);
 
     [Fact]
     public void A_file_is_not_replaced_by_another_unless_the_patch_took_it_away()
@@ -228,7 +233,8 @@ public class ApplyPatchTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("p", [0xFF, 0xFE, 0x0A]);
-        Assert.Equal("p: not UTF-8 text.", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf("*** Update File: p", "@@", "+x"), folder.Path)).Message);
+        Assert.Equal("p: not UTF-8 text.",
+            Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf("*** Update File: p", "@@", "+x"), folder.Path)).Message);
     }
 
     [Fact]
@@ -251,7 +257,8 @@ public class ApplyPatchTests
         Assert.Equal(
             "Duplicate operation for file: ./p",
             Assert.Throws<PatchException>(() => Patch.ApplyToFiles(
-                PatchOf("*** Update File: p", "@@", "-one", "*** Update File: ./p", "@@", "-one"), new Dictionary<string, string> { ["p"] = "one\n", ["./p"] = "one\n" })).Message);
+                PatchOf("*** Update File: p", "@@", "-one", "*** Update File: ./p", "@@", "-one"),
+                new Dictionary<string, string> { ["p"] = "one\n", ["./p"] = "one\n" })).Message);
 
     [Fact]
     public async Task The_tool_takes_the_patch_bare_or_as_JSON()
@@ -266,16 +273,21 @@ public class ApplyPatchTests
             System.Text.Json.JsonSerializer.Serialize(new { input = PatchOf("*** Add File: c", "+x") }),
         ];
         foreach (string call in calls)
-            Assert.Equal([new ToolAnswer("functions.apply_patch", "Done!")], await tool.InvokeAsync("functions.apply_patch", call, CancellationToken.None));
+        {
+            Assert.Equal([new ToolAnswer("functions.apply_patch", "Done!")],
+                await tool.InvokeAsync("functions.apply_patch", call, CancellationToken.None));
+        }
         Assert.Equal(["a", "b", "c"], folder.Names());
-        Assert.Equal("Patch text must start with *** Begin Patch", (await tool.InvokeAsync("functions.apply_patch", "{\"input\": 1}", CancellationToken.None))[0].Text);
+        Assert.Equal("Patch text must start with *** Begin Patch",
+            (await tool.InvokeAsync("functions.apply_patch", "{\"input\": 1}", CancellationToken.None))[0].Text);
     }
 
     [Fact]
     public void Any_text_is_applied_or_refused()
     {
         Gen<string> line = Gen.Elements(
-            "*** Update File: p", "*** Delete File: p", "*** Add File: q", "*** Move to: r", "*** End of File", "*** End Patch", "***", "@@", "@@ a", " a", "-a", "+b", " b", "-b", "", "x", "+\u2028-a");
+            "*** Update File: p", "*** Delete File: p", "*** Add File: q", "*** Move to: r", "*** End of File", "*** End Patch", "***", "@@", "@@ a",
+            " a", "-a", "+b", " b", "-b", "", "x", "+\u2028-a");
         Prop.ForAll(line.ListOf().ToArbitrary(), lines =>
         {
             var files = new Dictionary<string, string> { ["p"] = "a\nb\na\n" };

@@ -70,7 +70,8 @@ public class BrowserBackendTests
             File.CreateSymbolicLink(Path.Combine(root, "link.html"), secret);
             Directory.CreateSymbolicLink(Path.Combine(root, "dir"), outside.Path);
         }
-        Assert.Equal($"No contents returned for {url}", (await Assert.ThrowsAsync<BrowserException>(() => new FolderPages(root).FetchAsync(url, CancellationToken.None))).Message);
+        Assert.Equal($"No contents returned for {url}",
+            (await Assert.ThrowsAsync<BrowserException>(() => new FolderPages(root).FetchAsync(url, CancellationToken.None))).Message);
     }
 
     [Theory]
@@ -90,7 +91,8 @@ public class BrowserBackendTests
     [InlineData("8.8.8.8", true)]
     [InlineData("172.32.0.1", true)]
     [InlineData("2606:4700::1111", true)]
-    public void Only_public_addresses_are_connected_to(string address, bool isPublic) => Assert.Equal(isPublic, LivePages.IsPublic(IPAddress.Parse(address)));
+    public void Only_public_addresses_are_connected_to(string address, bool isPublic) =>
+    Assert.Equal(isPublic, LivePages.IsPublic(IPAddress.Parse(address)));
 
     [Fact]
     public async Task A_live_page_of_the_own_machine_is_refused()
@@ -99,7 +101,8 @@ public class BrowserBackendTests
         string answer = await new SimpleBrowser(live).Call("open", "{\"id\": \"http://127.0.0.1:9/\"}");
         Assert.StartsWith("Error fetching URL `http://127.0.0.1:9/`: ", answer);
         Assert.Contains("not on the public internet", answer);
-        Assert.Equal("Error fetching URL `file:///etc/passwd`: Only http and https pages can be opened.", await new SimpleBrowser(live).Call("open", "{\"id\": \"file:///etc/passwd\"}"));
+        Assert.Equal("Error fetching URL `file:///etc/passwd`: Only http and https pages can be opened.",
+            await new SimpleBrowser(live).Call("open", "{\"id\": \"file:///etc/passwd\"}"));
         Assert.StartsWith("Error during search for `x`: No search service", await new SimpleBrowser(live).Call("search", "{\"query\": \"x\"}"));
     }
 
@@ -109,16 +112,21 @@ public class BrowserBackendTests
         var asked = new List<string>();
         using var handler = new Canned(async request =>
         {
-            asked.Add($"{request.Method} {request.RequestUri} {string.Join(',', request.Headers.GetValues("x-api-key"))} {(request.Content is null ? "" : await request.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))}".TrimEnd());
+            string key = string.Join(',', request.Headers.GetValues("x-api-key"));
+            string body = request.Content is null ? "" : await request.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+            asked.Add($"{request.Method} {request.RequestUri} {key} {body}".TrimEnd());
             return request.RequestUri!.Host == "api.exa.ai" ? """{"results":[{"title":"T","url":"https://u.example/","summary":"S"}]}"""
-                : """{"results":{"web":[{"title":"W","url":"https://w.example/","snippets":["a","b"]}],"news":[{"title":"N","url":"https://n.example/","description":"d"}]}}""";
+                : """{"results":{"web":[{"title":"W","url":"https://w.example/","snippets":["a","b"]}],""" +
+                    """ "news":[{"title":"N","url":"https://n.example/","description":"d"}]}}""";
         });
         using var you = new LivePages(handler, "k1", null);
-        Assert.Equal([new SearchResult("W", "https://w.example/", "a b"), new SearchResult("N", "https://n.example/", "d")], await you.SearchAsync("a b", 20, CancellationToken.None));
+        Assert.Equal([new SearchResult("W", "https://w.example/", "a b"), new SearchResult("N", "https://n.example/", "d")],
+            await you.SearchAsync("a b", 20, CancellationToken.None));
         using var exa = new LivePages(handler, null, "k2");
         Assert.Equal([new SearchResult("T", "https://u.example/", "S")], await exa.SearchAsync("\"q\"", 20, CancellationToken.None));
         Assert.Equal("GET https://api.ydc-index.io/v1/search?query=a b&count=20 k1", asked[0]);
-        Assert.Equal("POST https://api.exa.ai/search k2 {\"query\":\"\\u0022q\\u0022\",\"numResults\":20,\"contents\":{\"text\":true,\"summary\":true}}", asked[1]);
+        Assert.Equal("POST https://api.exa.ai/search k2 " +
+            "{\"query\":\"\\u0022q\\u0022\",\"numResults\":20,\"contents\":{\"text\":true,\"summary\":true}}", asked[1]);
     }
 
     private sealed class Canned(Func<HttpRequestMessage, Task<string>> answer) : HttpMessageHandler

@@ -19,7 +19,8 @@ public class CitationsTests
         foreach (string line in lines)
         {
             JsonNode recorded = JsonNode.Parse(line)!;
-            Assert.Null(Recordings.Difference(recorded, JsonNode.Parse(ToolLines.CitationsLine(line).Json)!, "name", "normalized", "annotations", "deltas"));
+            Assert.Null(Recordings.Difference(recorded, JsonNode.Parse(ToolLines.CitationsLine(line).Json)!, "name", "normalized",
+                "annotations", "deltas"));
             string[] stack = [.. recorded["page_stack"]!.AsArray().Select(url => (string)url!)];
             string text = (string)recorded["text"]!;
             Assert.Equal((bool)recorded["partial"]!, Citations.IsUnfinished(text));

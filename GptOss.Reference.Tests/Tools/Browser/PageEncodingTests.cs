@@ -46,14 +46,16 @@ public class PageEncodingTests
     [InlineData("windows-1252", null, "<p>é</p>", NotUtf8)]
     [InlineData("utf-8", "klingon", "<p>é</p>", "This page declares the encoding 'klingon', which is not known; it was read as UTF-8.")]
     [InlineData("utf-8", "utf-7", "<p>é</p>", "This page declares the encoding 'utf-7', which is not known; it was read as UTF-8.")]
-    [InlineData("utf-8", null, "<meta charset=klingon><p>é</p>", "This page declares the encoding 'klingon', which is not known; it was read as UTF-8.")]
+    [InlineData("utf-8", null, "<meta charset=klingon><p>é</p>",
+        "This page declares the encoding 'klingon', which is not known; it was read as UTF-8.")]
     [InlineData("windows-1252", "utf-8", "<p>é</p>", "This page is utf-8; characters that could not be read are shown as \uFFFD.")]
     public void Characters_that_could_not_be_read_are_announced(string encoding, string? header, string html, string notice) =>
         Assert.Equal(notice, PageEncoding.Html(Bytes(html, encoding), header).Notice);
 
     [Fact]
     public void A_header_that_is_not_known_leaves_the_document_to_say() =>
-        Assert.Contains("é", PageEncoding.Html(Bytes("<meta charset='windows-1252'><p>é</p>", "windows-1252"), "klingon").Html, StringComparison.Ordinal);
+        Assert.Contains("é", PageEncoding.Html(Bytes("<meta charset='windows-1252'><p>é</p>", "windows-1252"), "klingon").Html,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task A_notice_stands_above_the_text_of_a_page()
@@ -63,7 +65,8 @@ public class PageEncodingTests
         folder.Write("b.txt", Bytes("caf\u00e9", "windows-1252"));
         var browser = new SimpleBrowser(new FolderPages(folder.Path));
         string answer = await browser.Call("open", "{\"id\": \"a.html\"}");
-        Assert.Contains("L1: URL: a.html\nL2: [This page declares no encoding and is not UTF-8; characters that could not be \nL3: read are shown as \uFFFD.]\nL4: caf\uFFFD\n", answer);
+        Assert.Contains("L1: URL: a.html\nL2: [This page declares no encoding and is not UTF-8; characters that could not be \nL3: read are shown " +
+            "as \uFFFD.]\nL4: caf\uFFFD\n", answer);
         Assert.Contains("caf\uFFFD", await browser.Call("open", "{\"id\": \"b.txt\"}"));
         Assert.Contains(NotUtf8[..60], await browser.Call("open", "{\"id\": \"b.txt\"}"));
     }

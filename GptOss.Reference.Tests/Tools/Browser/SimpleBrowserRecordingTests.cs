@@ -42,7 +42,10 @@ public class SimpleBrowserRecordingTests
                 else if (isSame)
                     same++;
                 if (isSame == mayDiffer.Contains(i))
-                    differences.Add($"##### {recorded["name"]} call {i} {calls[i]!["arguments"]}\n--- recorded\n{calls[i]}\n+++ answered\n{results[i]}");
+                {
+                    differences.Add(
+                        $"##### {recorded["name"]} call {i} {calls[i]!["arguments"]}\n--- recorded\n{calls[i]}\n+++ answered\n{results[i]}");
+                }
             }
         }
         Assert.True(differences.Count == 0, $"{same} same, {raised} raised, {differences.Count} unexpected\n" + string.Join('\n', differences));

@@ -26,7 +26,8 @@ public class SimpleBrowserTests
     [Fact]
     public async Task A_page_is_shown_in_numbered_lines() =>
         Assert.Equal(
-            "[0] T (https://site.example/)\n**viewing lines [0 - 4] of 4**\n\nL0: \nL1: URL: https://site.example/\nL2: # Head \nL3: \nL4: see 【0†that†other.example】",
+            "[0] T (https://site.example/)\n**viewing lines [0 - 4] of 4**\n\nL0: \nL1: URL: https://site.example/\nL2: # Head \nL3: \nL4: " +
+                "see 【0†that†other.example】",
             await Show("<html><title>T</title><h1>Head</h1><p>see <a href='//other.example/x'>that</a></p></html>"));
 
     [Theory]
@@ -78,7 +79,8 @@ public class SimpleBrowserTests
     [InlineData("<svg><div/>")]
     [InlineData("<svg>")]
     public async Task A_page_of_endless_nesting_is_refused_at_once(string tags) =>
-        Assert.Equal($"Error fetching URL `{Url}`: The page nests more than 1000 elements.", await Show(string.Concat(Enumerable.Repeat(tags, 100_000))));
+        Assert.Equal($"Error fetching URL `{Url}`: The page nests more than 1000 elements.",
+            await Show(string.Concat(Enumerable.Repeat(tags, 100_000))));
 
     [Theory]
     [InlineData("<br>")]
@@ -103,7 +105,8 @@ public class SimpleBrowserTests
     [Fact]
     public async Task A_page_of_megabytes_is_shown_in_windows()
     {
-        string answer = await Show("<p>" + string.Concat(Enumerable.Repeat("word-word ", 300_000)) + "</p><pre>" + new string('x', 1_000_000) + "</pre>");
+        string answer = await Show(
+            "<p>" + string.Concat(Enumerable.Repeat("word-word ", 300_000)) + "</p><pre>" + new string('x', 1_000_000) + "</pre>");
         Assert.Contains("**viewing lines [0 - ", answer);
         Assert.True(answer.Length < 20_000);
     }
@@ -125,7 +128,8 @@ public class SimpleBrowserTests
     [Fact]
     public void Wrapped_lines_hold_every_character_once_and_fit()
     {
-        Gen<string> text = Gen.Elements("a", "well-known", " ", "  ", "-", "--", "\u00a0", "😀", "e\u0301", "汉字", "12-34", "x,", new string('y', 90), "\r").ListOf().Select(string.Concat);
+        Gen<string> text = Gen.Elements("a", "well-known", " ", "  ", "-", "--", "\u00a0", "😀", "e\u0301", "汉字", "12-34", "x,", new string('y', 90),
+            "\r").ListOf().Select(string.Concat);
         Prop.ForAll(text.ToArbitrary(), line =>
         {
             List<string> lines = LineWrapper.Wrap(line);
@@ -136,8 +140,10 @@ public class SimpleBrowserTests
     [Fact]
     public void Any_markup_is_shown_or_refused()
     {
-        Gen<string> html = Gen.Elements("<p>", "</p>", "<ul>", "<li>", "</ul>", "<pre>", "</pre>", "<a href='/x'>", "</a>", "<math>", "<svg>", "<title>", "<table>", "<td>", "<blockquote>",
-            "</blockquote>", "<del>", "</del>", "<abbr title=x>", "</abbr>", "<template>", "<!--", "-->", "&amp;", "&#0;", "x", " ", "\n", "【1†", "】", "<script>", "<br>", "<sup>1</sup>", "<plaintext>",
+        Gen<string> html = Gen.Elements("<p>", "</p>", "<ul>", "<li>", "</ul>", "<pre>", "</pre>", "<a href='/x'>", "</a>", "<math>", "<svg>",
+            "<title>", "<table>", "<td>", "<blockquote>",
+            "</blockquote>", "<del>", "</del>", "<abbr title=x>", "</abbr>", "<template>", "<!--", "-->", "&amp;", "&#0;", "x", " ", "\n", "【1†", "】",
+            "<script>", "<br>", "<sup>1</sup>", "<plaintext>",
             "<select>", "<frameset>", "<body>", "<head>", "</html>", "\0", "\ud800").ListOf().Select(string.Concat);
         Prop.ForAll(html.ToArbitrary(), page =>
         {

@@ -118,7 +118,8 @@ public sealed class FunctionToolsTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The programs are shell scripts.");
         using var folder = new TemporaryFolder();
-        ToolAnswer answer = Assert.Single(await Shell($"touch {folder.File("x")}").InvokeAsync("functions.f", "", new CancellationToken(canceled: true)));
+        ToolAnswer answer =
+            Assert.Single(await Shell($"touch {folder.File("x")}").InvokeAsync("functions.f", "", new CancellationToken(canceled: true)));
         Assert.Equal("The program of f could not be started: the call was cancelled.", answer.Text);
         Assert.Empty(folder.Names());
     }
@@ -139,8 +140,8 @@ public sealed class FunctionToolsTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.Write("tools.json", """
-            {"tools":[{"type":"function","function":{"name":"get_weather","description":"Weather.","parameters":{"type":"object"}},"command":["prog","arg"],"timeout_s":2.5},
-            {"type":"function","function":{"name":"now"},"command":["date"]}]}
+            {"tools":[{"type":"function","function":{"name":"get_weather","description":"Weather.","parameters":{"type":"object"}},"command":["prog","arg"],
+            "timeout_s":2.5},{"type":"function","function":{"name":"now"},"command":["date"]}]}
             """);
         var tools = FunctionTools.FromFile(path);
         Assert.Equal(["get_weather", "now"], tools.Functions.Select(function => function.Name));
@@ -156,16 +157,26 @@ public sealed class FunctionToolsTests
     [InlineData("{\"tools\":[1]}", ": tools[0]: expected an object.")]
     [InlineData("{\"tools\":[{\"type\":\"x\"}]}", ": tools[0].type: expected \"function\".")]
     [InlineData("{\"tools\":[{\"type\":\"function\"}]}", ": tools[0].function: expected an object with name, description and parameters.")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[]}]}", ": tools[0].command: expected a program and its arguments, [\"prog\", \"arg\"].")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":\"ls\"}]}", ": tools[0].command: expected a program and its arguments, [\"prog\", \"arg\"].")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a b\"},\"command\":[\"x\"]}]}", ": tools[0].function.name: expected a name of 1 to 64 letters, digits, underscores and hyphens.")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"description\":5},\"command\":[\"x\"]}]}", ": tools[0].function.description: expected a string.")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"],\"timeout_s\":3601}]}", ": tools[0].timeout_s: expected seconds, above 0 and at most 3600.")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"]},{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"y\"]}]}", ": tools[1]: a second function \"a\".")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[]}]}",
+        ": tools[0].command: expected a program and its arguments, [\"prog\", \"arg\"].")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":\"ls\"}]}",
+        ": tools[0].command: expected a program and its arguments, [\"prog\", \"arg\"].")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a b\"},\"command\":[\"x\"]}]}",
+        ": tools[0].function.name: expected a name of 1 to 64 letters, digits, underscores and hyphens.")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"description\":5},\"command\":[\"x\"]}]}",
+        ": tools[0].function.description: expected a string.")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"],\"timeout_s\":3601}]}",
+        ": tools[0].timeout_s: expected seconds, above 0 and at most 3600.")]
+    [InlineData(
+        "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"]}," +
+        "{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"y\"]}]}",
+        ": tools[1]: a second function \"a\".")]
     [InlineData("{\"tools\":[]}", ": \"tools\" is empty; expected at least one function.")]
     [InlineData("{\"tools\":[\n  {,", ": line 2, byte 4: not JSON.")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"parameters\":1},\"command\":[\"x\"]}]}", ": tools[0].function.parameters: expected a JSON Schema object.")]
-    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"],\"timeout_s\":-1}]}", ": tools[0].timeout_s: expected seconds, above 0 and at most 3600.")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"parameters\":1},\"command\":[\"x\"]}]}",
+        ": tools[0].function.parameters: expected a JSON Schema object.")]
+    [InlineData("{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\"},\"command\":[\"x\"],\"timeout_s\":-1}]}",
+        ": tools[0].timeout_s: expected seconds, above 0 and at most 3600.")]
     public void A_file_that_breaks_a_rule_is_refused(string json, string message)
     {
         using var folder = new TemporaryFolder();
@@ -179,7 +190,8 @@ public sealed class FunctionToolsTests
     public void A_file_that_is_not_JSON_is_refused(string json)
     {
         using var folder = new TemporaryFolder();
-        Assert.StartsWith(folder.File("tools.json") + ": ", Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Write("tools.json", json))).Message);
+        Assert.StartsWith(folder.File("tools.json") + ": ",
+            Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Write("tools.json", json))).Message);
         Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Write("tools.json", [0x7B, 0x22, 0xFF, 0x22, 0x7D])));
     }
 
@@ -191,14 +203,16 @@ public sealed class FunctionToolsTests
             $"{folder.File("missing.json")}: there is no such file.",
             Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.File("missing.json"))).Message);
         Assert.Equal(
-            $"{folder.Path}: a folder; expected a file of functions.", Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Path)).Message);
+            $"{folder.Path}: a folder; expected a file of functions.",
+            Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Path)).Message);
     }
 
     [Fact]
     public void A_byte_order_mark_is_skipped()
     {
         using var folder = new TemporaryFolder();
-        string path = folder.Write("tools.json", "\uFEFF{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"now\"},\"command\":[\"date\"]}]}");
+        string path =
+            folder.Write("tools.json", "\uFEFF{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"now\"},\"command\":[\"date\"]}]}");
         Assert.Equal("now", Assert.Single(FunctionTools.FromFile(path).Functions).Name);
     }
 

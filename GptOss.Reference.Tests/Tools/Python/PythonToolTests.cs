@@ -68,7 +68,8 @@ public sealed class PythonToolTests : IDisposable
     public async Task Code_that_takes_too_long_is_interrupted_and_state_kept()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no alarms.");
-        Assert.Equal("begun\n[ERROR] Timed out after 3s; the code was interrupted, variables are kept.", await Run("x = 7\nprint('begun')\nwhile True: pass"));
+        Assert.Equal("begun\n[ERROR] Timed out after 3s; the code was interrupted, variables are kept.",
+            await Run("x = 7\nprint('begun')\nwhile True: pass"));
         Assert.Equal("7\n", await Run("x"));
     }
 
@@ -143,7 +144,8 @@ public sealed class PythonToolTests : IDisposable
     public async Task A_system_with_user_namespaces_confines_it_wholly()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Namespaces are Linux's.");
-        string[] tools = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount-proc", "setpriv", "--no-new-privs", "prlimit", "--core=0", "true"];
+        string[] tools = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount-proc", "setpriv", "--no-new-privs", "prlimit",
+            "--core=0", "true"];
         using Process tried = Process.Start(new ProcessStartInfo("env", tools) { RedirectStandardError = true })!;
         await tried.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.SkipUnless(tried.ExitCode == 0, NoNamespaces);
@@ -164,7 +166,8 @@ public sealed class PythonToolTests : IDisposable
     public async Task Processes_are_bounded()
     {
         using var tool = new PythonTool(new PythonToolOptions { Timeout = TimeSpan.FromSeconds(60), Limits = new PythonLimits { Processes = 16 } });
-        Assert.SkipUnless((await tool.ConfinementAsync(CancellationToken.None)).BoundsProcesses, "This system cannot bound processes of a namespace.");
+        Assert.SkipUnless((await tool.ConfinementAsync(CancellationToken.None)).BoundsProcesses,
+            "This system cannot bound processes of a namespace.");
         const string Forks =
             """
             import os, signal
@@ -192,7 +195,8 @@ public sealed class PythonToolTests : IDisposable
     {
         using var tool = new PythonTool(new PythonToolOptions { Limits = new PythonLimits { FileBytes = 10_000 } });
         Assert.SkipUnless((await tool.ConfinementAsync(CancellationToken.None)).BoundsMemory, "This system has no prlimit.");
-        string answer = Assert.Single(await tool.InvokeAsync("python", "with open('x', 'wb') as f: f.write(b'x' * 20_000)", CancellationToken.None)).Text;
+        string answer =
+            Assert.Single(await tool.InvokeAsync("python", "with open('x', 'wb') as f: f.write(b'x' * 20_000)", CancellationToken.None)).Text;
         Assert.EndsWith("OSError: [Errno 27] File too large\n", answer);
         Assert.True(new FileInfo(Path.Combine(tool.Folder, "x")).Length <= 10_000);
     }
@@ -207,8 +211,9 @@ public sealed class PythonToolTests : IDisposable
         // Nor can the code change its view back.
         Assert.Equal("True True\n", await Run("""
             import subprocess
-            mount = subprocess.run(["mount", "-o", "remount,bind,rw", "/"], capture_output=True).returncode != 0
-            nested = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "mount", "-o", "remount,bind,rw", "/"], capture_output=True).returncode != 0
+            remount = ["mount", "-o", "remount,bind,rw", "/"]
+            mount = subprocess.run(remount, capture_output=True).returncode != 0
+            nested = subprocess.run(["unshare", "--user", "--map-root-user", "--mount"] + remount, capture_output=True).returncode != 0
             print(mount, nested)
             """));
         Assert.EndsWith("Read-only file system: '/usr/written'\n", await Run("open('/usr/written', 'w')"));
@@ -247,7 +252,8 @@ public sealed class PythonToolTests : IDisposable
         await Run("x = 7");
         using var soon = new CancellationTokenSource(500);
         ToolAnswer answer = Assert.Single(await _tool.InvokeAsync("python", $"import subprocess\nsubprocess.run(['sleep', '{mark}'])", soon.Token));
-        Assert.Equal("[ERROR] The user stopped the code, which may have had an effect. The next call starts a new interpreter; variables are gone.", answer.Text);
+        Assert.Equal("[ERROR] The user stopped the code, which may have had an effect. The next call starts a new interpreter; variables are gone.",
+            answer.Text);
         Assert.True(await RunningProcesses.EndAsync(mark));
         Assert.EndsWith("NameError: name 'x' is not defined\n", await Run("x"));
     }
@@ -256,7 +262,8 @@ public sealed class PythonToolTests : IDisposable
     public async Task A_call_that_was_cancelled_before_it_began_runs_nothing()
     {
         await Run("1");
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _tool.InvokeAsync("python", "open('a', 'w')", new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            _tool.InvokeAsync("python", "open('a', 'w')", new CancellationToken(canceled: true)));
         Assert.Empty(Directory.EnumerateFiles(_tool.Folder));
     }
 
@@ -267,13 +274,16 @@ public sealed class PythonToolTests : IDisposable
             Assert.Throws<DirectoryNotFoundException>(() => new PythonTool(new PythonToolOptions { Folder = "/no/such/folder" })).Message);
 
     [Theory]
-    [InlineData(true, true, true, true, "It can read your files, and write in its own folder only. It has no network. Its limits: 4 GiB of memory a process, 1 GiB a file, 128 processes.")]
+    [InlineData(true, true, true, true, "It can read your files, and write in its own folder only. It has no network. Its limits: 4 GiB of memory " +
+        "a process, 1 GiB a file, 128 processes.")]
     [InlineData(
         false, false, false, false,
-        "It can read, change and delete your files. It can use the network: this system could not cut it off. Not limited here: memory, files, processes.")]
+        "It can read, change and delete your files. It can use the network: this system could not cut it off. Not limited here: " +
+            "memory, files, processes.")]
     [InlineData(
         true, false, true, false,
-        "It can read, change and delete your files. It has no network. Its limits: 4 GiB of memory a process, 1 GiB a file. Not limited here: processes.")]
+        "It can read, change and delete your files. It has no network. Its limits: 4 GiB of memory a process, 1 GiB a file. Not " +
+            "limited here: processes.")]
     public void A_confinement_says_what_the_code_can_do(bool network, bool files, bool memory, bool processes, string expected) =>
         Assert.Equal(expected, new PythonConfinement(network, files, memory, processes, EndsItsChildren: true).Describe(new PythonLimits()));
 

@@ -14,7 +14,8 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
     internal bool Has(string key) => TryGet(key, out _);
 
     /// <summary>Every key with a value other than null.</summary>
-    internal IEnumerable<string> Names => root.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null).Select(property => property.Name);
+    internal IEnumerable<string> Names =>
+        root.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null).Select(property => property.Name);
 
     internal bool IsNull(string key) => root.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
@@ -45,7 +46,8 @@ internal readonly struct ConfigKeys(JsonElement root, string file, string prefix
     {
         if (!TryGet(name, out JsonElement value))
             return null;
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !(number > above) || !((float)number <= float.MaxValue)
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !(number > above)
+            || !((float)number <= float.MaxValue)
             || !((float)number > above))
         {
             throw Bad($"{prefix}{name} is {JsonDocuments.Shown(value)}; expected a number above {above}.");

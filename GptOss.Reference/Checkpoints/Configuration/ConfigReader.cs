@@ -51,7 +51,9 @@ public static class ConfigReader
     }
 
     internal static CheckpointLayout DialectOf(JsonElement root) =>
-        root.TryGetProperty("model_type", out JsonElement type) && type.ValueKind != JsonValueKind.Null ? CheckpointLayout.HuggingFace : CheckpointLayout.Original;
+        root.TryGetProperty("model_type", out JsonElement type) && type.ValueKind != JsonValueKind.Null
+            ? CheckpointLayout.HuggingFace
+            : CheckpointLayout.Original;
 
     private static GptOssConfig Parse(byte[] json, string file, ICollection<string>? notices)
     {
@@ -84,7 +86,10 @@ public static class ConfigReader
         config = RopeReader.Read(keys, config, huggingFace, notices);
         config = config with { SlidingLayers = SlidingLayers(keys, config), MaxPositions = Positions(keys, config) };
         if (config.SlidingWindow > MaxWindow && config.SlidingWindow < config.MaxPositions)
-            throw keys.Bad($"sliding_window is {config.SlidingWindow} in a context of {config.MaxPositions}; a window has at most {MaxWindow} positions.");
+        {
+            throw keys.Bad(
+                $"sliding_window is {config.SlidingWindow} in a context of {config.MaxPositions}; a window has at most {MaxWindow} positions.");
+        }
         return config;
     }
 
@@ -92,7 +97,8 @@ public static class ConfigReader
     {
         ReadOnlySpan<string[]> required =
         [
-            ["num_hidden_layers"], ["num_experts", "num_local_experts"], ["experts_per_token", "num_experts_per_tok"], ["vocab_size"], ["hidden_size"],
+            ["num_hidden_layers"], ["num_experts", "num_local_experts"], ["experts_per_token", "num_experts_per_tok"], ["vocab_size"],
+            ["hidden_size"],
             ["intermediate_size"], ["num_attention_heads"], ["num_key_value_heads"], ["head_dim"],
         ];
         var missing = new List<string>();
@@ -123,7 +129,10 @@ public static class ConfigReader
         if (c.HeadDim % 2 != 0)
             throw keys.Bad($"head_dim is {c.HeadDim}; expected an even number, because the rotation pairs channels.");
         if (c.NumAttentionHeads % c.NumKeyValueHeads != 0)
-            throw keys.Bad($"num_attention_heads is {c.NumAttentionHeads} and num_key_value_heads is {c.NumKeyValueHeads}; heads must divide evenly among key/value heads.");
+        {
+            throw keys.Bad($"num_attention_heads is {c.NumAttentionHeads} and num_key_value_heads is {c.NumKeyValueHeads}; heads must divide " +
+                $"evenly among key/value heads.");
+        }
         if (c.HiddenSize % 32 != 0)
             throw keys.Bad($"hidden_size is {c.HiddenSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.IntermediateSize % 32 != 0)
@@ -140,7 +149,10 @@ public static class ConfigReader
         foreach (ExpectedTensor tensor in TensorNames.Inventory(c with { NumHiddenLayers = 1 }, CheckpointLayout.Original))
         {
             if (SafeTensorsRules.Bits(tensor.DType, tensor.Shape) is not { } bits || bits / 8 > int.MaxValue)
-                throw keys.Bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at most {int.MaxValue} bytes.");
+            {
+                throw keys.Bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at " +
+                    $"most {int.MaxValue} bytes.");
+            }
         }
 
         void RequireAtMost(string product, long value, int most)
@@ -186,6 +198,7 @@ public static class ConfigReader
             return stated;
         double positions = Math.Floor(config.InitialContextLength * Math.Max(1.0, config.RopeScalingFactor));
         return positions <= MaxPositions ? (int)positions
-            : throw keys.Bad($"the context of {config.InitialContextLength} positions times the factor {config.RopeScalingFactor} is more than {MaxPositions} positions.");
+            : throw keys.Bad($"the context of {config.InitialContextLength} positions times the factor {config.RopeScalingFactor} is more " +
+                $"than {MaxPositions} positions.");
     }
 }

@@ -30,7 +30,8 @@ public static class TensorNames
     private const DType U8 = DType.U8;
 
     /// <summary>One line of the table: the original name, its names in the other dialect (three where split), dtype, and the shape of each.</summary>
-    private sealed record Row(string Original, string[] HuggingFace, DType DType, Func<GptOssConfig, long[]> Shape, Func<GptOssConfig, long>[]? Split = null);
+    private sealed record Row(string Original, string[] HuggingFace, DType DType, Func<GptOssConfig, long[]> Shape,
+        Func<GptOssConfig, long>[]? Split = null);
 
     private static readonly Func<GptOssConfig, long>[] QueryKeyValue = [Q, Kv, Kv];
 
@@ -94,7 +95,8 @@ public static class TensorNames
         }
     }
 
-    private static IEnumerable<ExpectedTensor> Stored(Row row, GptOssConfig config, CheckpointLayout layout, string originalPrefix, string huggingFacePrefix)
+    private static IEnumerable<ExpectedTensor> Stored(Row row, GptOssConfig config, CheckpointLayout layout, string originalPrefix,
+        string huggingFacePrefix)
     {
         string original = originalPrefix + row.Original;
         long[] shape = row.Shape(config);

@@ -49,7 +49,10 @@ internal static class SafeTensorsRules
         foreach (TensorInfo tensor in tensors)
         {
             if (tensor.Begin != next || tensor.End < tensor.Begin)
-                throw Broken("invalid-offset", tensor, $"occupies bytes [{tensor.Begin}, {tensor.End}); expected it to begin at {next} and not to end before.");
+            {
+                throw Broken("invalid-offset", tensor,
+                    $"occupies bytes [{tensor.Begin}, {tensor.End}); expected it to begin at {next} and not to end before.");
+            }
             long bits = Bits(tensor) ??
                 throw Broken("validation-overflow", tensor,
                     $"is {tensor.DType} {Printable.Shape(tensor.Shape)}, more bits than 64-bit arithmetic can count.");
@@ -59,7 +62,10 @@ internal static class SafeTensorsRules
                     $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits} bits, not a whole number of bytes.");
             }
             if (tensor.ByteCount != bits / 8)
-                throw Broken("tensor-size", tensor, $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits / 8} bytes, but its offsets hold {tensor.ByteCount}.");
+            {
+                throw Broken("tensor-size", tensor,
+                    $"is {tensor.DType} {Printable.Shape(tensor.Shape)} = {bits / 8} bytes, but its offsets hold {tensor.ByteCount}.");
+            }
             next = tensor.End;
         }
         if (next != dataBytes)

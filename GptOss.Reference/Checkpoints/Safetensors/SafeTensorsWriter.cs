@@ -44,7 +44,10 @@ public static class SafeTensorsWriter
                 long before = counted.Position;
                 all[i].Write(counted);
                 if (counted.Position - before != tensors[i].ByteCount)
-                    throw new InvalidOperationException($"Tensor '{all[i].Name}' is {tensors[i]}, but {counted.Position - before} bytes were written.");
+                {
+                    throw new InvalidOperationException(
+                        $"Tensor '{all[i].Name}' is {tensors[i]}, but {counted.Position - before} bytes were written.");
+                }
             }
             counted.Flush();
         }, total);
@@ -63,9 +66,15 @@ public static class SafeTensorsWriter
         foreach ((string name, DType dtype, IReadOnlyList<long> shape) in entries)
         {
             if (name == SafeTensorsHeader.MetadataKey || !names.Add(name))
-                throw new ArgumentException($"The name '{name}' is {(name == SafeTensorsHeader.MetadataKey ? "reserved" : "given twice")}.", nameof(entries));
+            {
+                throw new ArgumentException($"The name '{name}' is {(name == SafeTensorsHeader.MetadataKey ? "reserved" : "given twice")}.",
+                    nameof(entries));
+            }
             if (shape.Any(size => size < 0) || SafeTensorsRules.Bits(dtype, shape) is not { } bits || bits % 8 != 0 || bits / 8 > long.MaxValue - at)
-                throw new ArgumentException($"Tensor '{name}', {dtype} {Printable.Shape(shape)}, is no whole number of bytes that fits a file.", nameof(entries));
+            {
+                throw new ArgumentException($"Tensor '{name}', {dtype} {Printable.Shape(shape)}, is no whole number of bytes that fits a file.",
+                    nameof(entries));
+            }
             placed.Add(new TensorInfo(name, dtype, shape, at, at + bits / 8));
             at += bits / 8;
             if (json.Length > 1)
@@ -76,7 +85,10 @@ public static class SafeTensorsWriter
         }
         json.Append('}').Append(' ', (8 - json.Length % 8) % 8);               // every character is ASCII: one byte each
         if (json.Length > SafeTensorsRules.MaxHeaderBytes)
-            throw new ArgumentException($"The header would have {json.Length} bytes; at most {SafeTensorsRules.MaxHeaderBytes} are allowed.", nameof(entries));
+        {
+            throw new ArgumentException($"The header would have {json.Length} bytes; at most {SafeTensorsRules.MaxHeaderBytes} are allowed.",
+                nameof(entries));
+        }
         tensors = [.. placed];
         byte[] start = new byte[SafeTensorsRules.LengthBytes + json.Length];
         BinaryPrimitives.WriteInt64LittleEndian(start, json.Length);

@@ -3,12 +3,14 @@ using Microsoft.Win32.SafeHandles;
 namespace GptOss.Reference.Checkpoints.Storage;
 
 /// <summary>
-/// Writes files so that a name holds all of one or what was there before: a temporary name beside it, then a rename. A symbolic link stays, and the file
-/// that it leads to is written. A pipe or a device is written through, because a rename would put a file in its place.
+/// Writes files so that a name holds all of one or what was there before: a temporary name beside it, then a rename. A symbolic link stays, and the
+/// file that it leads to is written. A pipe or a device is written through, because a rename would put a file in its place.
 /// </summary>
 public static class AtomicFile
 {
-    /// <summary>Writes <paramref name="path"/> from its first byte to its last; an exception from <paramref name="write"/> leaves nothing behind.</summary>
+    /// <summary>
+    /// Writes <paramref name="path"/> from its first byte to its last; an exception from <paramref name="write"/> leaves nothing behind.
+    /// </summary>
     /// <param name="path">The file. Its folder must exist.</param>
     /// <param name="write">Writes the content. The stream is not buffered and may not be able to seek.</param>
     /// <param name="preallocateBytes">Expected length, in bytes, so that a full disk shows before the work; 0 where unknown.</param>

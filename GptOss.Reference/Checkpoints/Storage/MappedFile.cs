@@ -127,7 +127,10 @@ internal sealed unsafe class MappedFile : IDisposable
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         if (offset < 0 || byteCount < 0 || offset > Length - byteCount)
-            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"[{offset}, {offset} + {byteCount}) is not inside the {Length}-byte file.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), offset,
+                $"[{offset}, {offset} + {byteCount}) is not inside the {Length}-byte file.");
+        }
     }
 
     /// <summary>Hands out spans over the mapping as long as the file is open.</summary>

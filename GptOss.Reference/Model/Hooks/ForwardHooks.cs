@@ -40,7 +40,9 @@ public delegate void RouterHook(int layer, RowOrigin token, Span<float> logits);
 /// <param name="output">[hidden].</param>
 public delegate void ExpertHook(int layer, int expert, RowOrigin token, float weight, Span<float> output);
 
-/// <summary>Looks into forward passes token by token and changes them, for research. <see cref="IStageObserver"/> shows whole chunks and every stage.</summary>
+/// <summary>
+/// Looks into forward passes token by token and changes them, for research. <see cref="IStageObserver"/> shows whole chunks and every stage.
+/// </summary>
 /// <remarks>
 /// Experts can be taken away in two ways. A silenced one is chosen as before and keeps its weight, but says nothing: what does its output
 /// contribute? A removed one is never chosen: the next best takes its place and the weights are shared anew: can the model do without it?
@@ -77,13 +79,17 @@ public sealed class ForwardHooks
     public Rows Forward(Transformer model, BatchItem item, LogitsBuffer into, CancellationToken cancellation = default) =>
         Forward(model, new ReadOnlySpan<BatchItem>(in item), into, cancellation);
 
-    /// <summary>One forward pass with these hooks; otherwise <see cref="Transformer.Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>.</summary>
-    /// <exception cref="ArgumentException">A silenced or removed head or expert is not there, a layer has too few experts left, or the batch cannot be fed.</exception>
+    /// <summary>
+    /// One forward pass with these hooks; otherwise <see cref="Transformer.Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>.
+    /// </summary>
+    /// <exception cref="ArgumentException">A silenced or removed head or expert is not there, a layer has too few experts left, or the batch cannot
+    /// be fed.</exception>
     public Rows Forward(Transformer model, scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         Require(model.Config);
-        Pass pass = new(this, new int[Sequence.ChunkTokens * model.Config.ExpertsPerToken], new float[Sequence.ChunkTokens * model.Config.ExpertsPerToken]);
+        Pass pass = new(this, new int[Sequence.ChunkTokens * model.Config.ExpertsPerToken],
+            new float[Sequence.ChunkTokens * model.Config.ExpertsPerToken]);
         return model.Forward(batch, into, ref pass, cancellation);
     }
 
@@ -103,7 +109,10 @@ public sealed class ForwardHooks
         void RequireThere(string what, int layer, int index, int count)
         {
             if ((uint)layer >= (uint)config.NumHiddenLayers || (uint)index >= (uint)count)
-                throw new ArgumentException($"There is no {what} {index} in layer {layer}: the model has {config.NumHiddenLayers} layers of {count} {what}s.");
+            {
+                throw new ArgumentException(
+                    $"There is no {what} {index} in layer {layer}: the model has {config.NumHiddenLayers} layers of {count} {what}s.");
+            }
         }
     }
 

@@ -2,7 +2,10 @@ using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model.Stages;
 
-/// <summary>Is shown every stage of a forward pass before it is used. A struct type argument: when <see cref="IsActive"/> is false its calls are compiled away.</summary>
+/// <summary>
+/// Is shown every stage of a forward pass before it is used. A struct type argument: when <see cref="IsActive"/> is false its calls are compiled
+/// away.
+/// </summary>
 /// <remarks>
 /// What is shown is what the pass goes on with: an observer may write to it. One that writes nothing changes no bit. What it writes is used as
 /// it stands; in the bfloat16 profile nobody rounds it before the next operation that rounds, only the cache stores it as bfloat16. An exception
@@ -34,14 +37,19 @@ public interface IStageObserver
     /// <param name="perToken">Experts of a row.</param>
     void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken);
 
-    /// <summary>Whether <see cref="ObserveAttention"/> is wanted for a token of a layer. A long context costs a pass over its keys for every head.</summary>
+    /// <summary>
+    /// Whether <see cref="ObserveAttention"/> is wanted for a token of a layer. A long context costs a pass over its keys for every head.
+    /// </summary>
     bool WantsAttention(int layer, RowOrigin origin) => true;
 
-    /// <summary>What one head of one token gives to each key that it sees and to the sink, before <see cref="Stage.Heads"/>. All sum to one, up to rounding.</summary>
+    /// <summary>
+    /// What one head of one token gives to each key that it sees and to the sink, before <see cref="Stage.Heads"/>. All sum to one, up to rounding.
+    /// </summary>
     /// <param name="layer">0-based layer.</param>
     /// <param name="origin">The token.</param>
     /// <param name="head">0-based query head.</param>
-    /// <param name="probabilities">The shares of positions <c>origin.Position − Length + 1</c> … <c>origin.Position</c>; valid only during the call.</param>
+    /// <param name="probabilities">The shares of positions <c>origin.Position − Length + 1</c> … <c>origin.Position</c>; valid only during the
+    /// call.</param>
     /// <param name="sink">The sink's share, which brings no value.</param>
     void ObserveAttention(int layer, RowOrigin origin, int head, ReadOnlySpan<float> probabilities, float sink)
     {

@@ -39,7 +39,10 @@ public enum Stage
     /// <summary>SwiGLU outputs of the chosen experts, [k · intermediate].</summary>
     SwiGlu,
 
-    /// <summary>Outputs of the chosen experts before they are weighted, [k · hidden]. Can be watched and is in no pack or trace, where it would be the largest stage of all.</summary>
+    /// <summary>
+    /// Outputs of the chosen experts before they are weighted, [k · hidden]. Can be watched and is in no pack or trace, where it would be the largest
+    /// stage of all.
+    /// </summary>
     ExpertOutputs,
 
     /// <summary>Residual stream after the expert block, [hidden].</summary>

@@ -35,7 +35,8 @@ internal static unsafe class AttentionProbabilities<TBlock, TVector, TProfile>
 
             float denominator = AttentionSteps<TBlock, TVector, TProfile>.Softmax(scores, keys, sink);
             for (int k = 0; k < keys; k++)
-                probabilities[k] = TProfile.Precision == Precision.Float32 ? scores[k] / denominator : scores[k];      // the bfloat16 profile has divided already
+                // the bfloat16 profile has divided already
+                probabilities[k] = TProfile.Precision == Precision.Float32 ? scores[k] / denominator : scores[k];
             return TProfile.Round(BlockExp.Scalar(sink - max) / denominator);
         }
     }

@@ -26,8 +26,8 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
     /// <param name="scale">1/√(headDim).</param>
     /// <param name="scores">One for each key.</param>
     /// <param name="ahead">
-    /// Where the next tile's keys are, at this head's share of them: two cache lines for every four keys, eight heads ask for all of the tile. Asked for
-    /// at once they would wait for each other; without being asked for they come when the first head needs them, and nobody computes meanwhile.
+    /// Where the next tile's keys are, at this head's share of them: two cache lines for every four keys, eight heads ask for all of the tile. Asked
+    /// for at once they would wait for each other; without being asked for they come when the first head needs them, and nobody computes meanwhile.
     /// </param>
     internal static void Score(float* query, float* keyRows, int keys, int dim, float scale, float* scores, float* ahead)
     {
@@ -99,7 +99,9 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
         return denominator;
     }
 
-    /// <summary>acc_h += Σ w_k,h·v_k in ascending k over channels <paramref name="from"/> … <paramref name="to"/> − 1 (whole blocks), for all query heads.</summary>
+    /// <summary>
+    /// acc_h += Σ w_k,h·v_k in ascending k over channels <paramref name="from"/> … <paramref name="to"/> − 1 (whole blocks), for all query heads.
+    /// </summary>
     /// <param name="weights">Softmax terms of the first query head at the first key.</param>
     /// <param name="stride">Elements between two query heads' terms.</param>
     /// <param name="heads">Query heads.</param>
@@ -131,8 +133,10 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
     {
         for (int i = from; i < to; i += TVector.Lanes)
         {
-            TVector s0 = TVector.Load(mixed + i), s1 = TVector.Load(mixed + dim + i), s2 = TVector.Load(mixed + 2 * dim + i), s3 = TVector.Load(mixed + 3 * dim + i);
-            TVector s4 = TVector.Load(mixed + 4 * dim + i), s5 = TVector.Load(mixed + 5 * dim + i), s6 = TVector.Load(mixed + 6 * dim + i), s7 = TVector.Load(mixed + 7 * dim + i);
+            TVector s0 = TVector.Load(mixed + i), s1 = TVector.Load(mixed + dim + i), s2 = TVector.Load(mixed + 2 * dim + i),
+                s3 = TVector.Load(mixed + 3 * dim + i);
+            TVector s4 = TVector.Load(mixed + 4 * dim + i), s5 = TVector.Load(mixed + 5 * dim + i), s6 = TVector.Load(mixed + 6 * dim + i),
+                s7 = TVector.Load(mixed + 7 * dim + i);
             float* v = valueRows + i;
             float* w0 = weights, w4 = weights + 4 * stride;
             for (int k = 0; k < keys; k++, v += dim, w0++, w4++)

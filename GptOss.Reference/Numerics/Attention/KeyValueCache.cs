@@ -140,7 +140,9 @@ internal sealed unsafe class KeyValueCache
         return scratch;
     }
 
-    /// <summary>Where the next tile begins, to be asked for before it is needed; <paramref name="here"/> where there is none or it must be widened.</summary>
+    /// <summary>
+    /// Where the next tile begins, to be asked for before it is needed; <paramref name="here"/> where there is none or it must be widened.
+    /// </summary>
     internal float* Ahead(int head, int position, int left, bool values, float* here)
     {
         if (left <= 0 || _bfloat16)
@@ -173,7 +175,8 @@ internal sealed unsafe class KeyValueCache
         }
     }
 
-    private (int Page, int Slot) Locate(int position) => _ring ? (0, position % _positionsPerPage) : (position / _positionsPerPage, position % _positionsPerPage);
+    private (int Page, int Slot) Locate(int position) =>
+        _ring ? (0, position % _positionsPerPage) : (position / _positionsPerPage, position % _positionsPerPage);
 
     private int Offset(int head, int slot, bool values) => (((values ? _heads : 0) + head) * _positionsPerPage + slot) * _paddedDim;
 

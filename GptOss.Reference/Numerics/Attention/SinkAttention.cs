@@ -24,7 +24,8 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 /// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>.
 /// </remarks>
 internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
-    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
+    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window,
+    float scale, float* output, int outputStride) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
@@ -39,7 +40,8 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             int token = unit / keyValueHeads, head = unit % keyValueHeads;
             if (rows[token].Keys(window > 0 ? window : null) >= tooManyKeys)
                 continue;                                                   // shared out among all workers, see SplitAttention
-            Attend(rows[token], head, q + (nint)token * qStride + head * queriesPerHead * headDim, output + (nint)token * outputStride + head * queriesPerHead * headDim);
+            Attend(rows[token], head, q + (nint)token * qStride + head * queriesPerHead * headDim,
+                output + (nint)token * outputStride + head * queriesPerHead * headDim);
         }
     }
 
@@ -63,7 +65,10 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
                 float* keyRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: false, tile, out n);
                 float* ahead = row.Cache.Ahead(keyValueHead, first + k + n, keys - k - n, values: false, keyRows);
                 for (int h = 0; h < queriesPerHead; h++)
-                    AttentionSteps<TBlock, TVector, TProfile>.Score(queries + h * dim, keyRows, n, dim, scale, scores + h * stride + k, ahead + 32 * h);
+                {
+                    AttentionSteps<TBlock, TVector, TProfile>.Score(queries + h * dim, keyRows, n, dim, scale, scores + h * stride + k,
+                        ahead + 32 * h);
+                }
             }
             for (int h = 0; h < queriesPerHead; h++)
             {
@@ -74,7 +79,8 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             {
                 float* valueRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: true, tile, out n);
                 float* ahead = row.Cache.Ahead(keyValueHead, first + k + n, keys - k - n, values: true, valueRows);
-                AttentionSteps<TBlock, TVector, TProfile>.Mix(scores + k, stride, queriesPerHead, valueRows, n, dim, 0, dim, mixed, (nint)(ahead - valueRows));
+                AttentionSteps<TBlock, TVector, TProfile>.Mix(scores + k, stride, queriesPerHead, valueRows, n, dim, 0, dim, mixed,
+                    (nint)(ahead - valueRows));
             }
             for (int h = 0; h < queriesPerHead; h++)
                 AttentionSteps<TBlock, TVector, TProfile>.Finish(mixed + h * dim, denominators[h], 0, headDim, output + h * headDim);

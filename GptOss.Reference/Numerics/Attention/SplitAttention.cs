@@ -6,7 +6,8 @@ namespace GptOss.Reference.Numerics.Attention;
 
 /// <summary>
 /// The attention of one token shared out further than by key/value head, for long contexts and more workers than heads: scores by (head, key
-/// range), softmax by query head, the mix by (head, channel block). No sum is ever split, so the bits are those of <see cref="SinkAttentionJob{TBlock, TVector, TProfile}"/>.
+/// range), softmax by query head, the mix by (head, channel block). No sum is ever split, so the bits are those of
+/// <see cref="SinkAttentionJob{TBlock, TVector, TProfile}"/>.
 /// </summary>
 internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
     where TBlock : struct, IF32x16<TBlock>
@@ -95,7 +96,8 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
                 {
                     new Span<float>(query, dim).Clear();
                     new ReadOnlySpan<float>(Q + h * HeadDim, HeadDim).CopyTo(new Span<float>(query, dim));
-                    AttentionSteps<TBlock, TVector, TProfile>.Score(query, keyRows, n, dim, Scale, Scores + (nint)h * Stride + k, ahead + 32 * (h - head * QueriesPerHead));
+                    AttentionSteps<TBlock, TVector, TProfile>.Score(query, keyRows, n, dim, Scale, Scores + (nint)h * Stride + k,
+                        ahead + 32 * (h - head * QueriesPerHead));
                 }
             }
         }
@@ -112,13 +114,15 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
                 float* valueRows = Cache.Tile(head, First + k, Math.Min(Tile, Keys - k), values: true, mixed + QueriesPerHead * dim, out n);
                 float* ahead = Cache.Ahead(head, First + k + n, Keys - k - n, values: true, valueRows);
                 AttentionSteps<TBlock, TVector, TProfile>.Mix(
-                    Scores + (nint)head * QueriesPerHead * Stride + k, Stride, QueriesPerHead, valueRows, n, dim, firstChannel, firstChannel + 16, mixed,
+                    Scores + (nint)head * QueriesPerHead * Stride + k, Stride, QueriesPerHead, valueRows, n, dim, firstChannel,
+                    firstChannel + 16, mixed,
                     (nint)(ahead - valueRows));
             }
             for (int h = 0; h < QueriesPerHead; h++)
             {
                 int query = head * QueriesPerHead + h;
-                AttentionSteps<TBlock, TVector, TProfile>.Finish(mixed + h * dim, Denominators[query], firstChannel, Math.Min(firstChannel + 16, HeadDim), Output + query * HeadDim);
+                AttentionSteps<TBlock, TVector, TProfile>.Finish(mixed + h * dim, Denominators[query], firstChannel,
+                    Math.Min(firstChannel + 16, HeadDim), Output + query * HeadDim);
             }
         }
     }

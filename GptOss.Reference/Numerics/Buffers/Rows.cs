@@ -6,15 +6,21 @@ public readonly ref struct Rows
 {
     private readonly Span<float> _data;
 
-    /// <summary>Views <paramref name="data"/> as <paramref name="count"/> rows of <paramref name="width"/>, one every <paramref name="stride"/> elements.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A number is negative, the rows overlap, or they do not fit into <paramref name="data"/>.</exception>
+    /// <summary>
+    /// Views <paramref name="data"/> as <paramref name="count"/> rows of <paramref name="width"/>, one every <paramref name="stride"/> elements.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, the rows overlap, or they do not fit into
+    /// <paramref name="data"/>.</exception>
     public Rows(Span<float> data, int count, int width, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfNegative(width);
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, width);
         if (count > 0 && (count - 1) * (long)stride + width > data.Length)
-            throw new ArgumentOutOfRangeException(nameof(data), data.Length, $"{count} rows of {width} every {stride} elements do not fit into {data.Length}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(data), data.Length,
+                $"{count} rows of {width} every {stride} elements do not fit into {data.Length}.");
+        }
         _data = data;
         Count = count;
         Width = width;

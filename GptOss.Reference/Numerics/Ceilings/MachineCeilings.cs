@@ -41,7 +41,8 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
         {
             FillJob fill = new(memory, readBytes / sizeof(float));
             pool.Run(ref fill);
-            ReadJob<TVector> plain = new(memory, readBytes / sizeof(float), prefetch: false), ahead = new(memory, readBytes / sizeof(float), prefetch: true);
+            ReadJob<TVector> plain = new(memory, readBytes / sizeof(float), prefetch: false),
+                ahead = new(memory, readBytes / sizeof(float), prefetch: true);
             double seconds = Math.Min(MedianSeconds(pool, ref plain), MedianSeconds(pool, ref ahead));
             return new(readBytes / seconds, readBytes, pool.Count * fma.Operations / fmaSeconds);
         }
@@ -152,7 +153,9 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
         return TVector.FusedMultiplyAdd(a, one, TVector.FusedMultiplyAdd(b, one, TVector.FusedMultiplyAdd(c, one, d)));
     }
 
-    /// <summary>Only a single register comes here: one that is live across a call would be written to the stack in every turn of the loop before it.</summary>
+    /// <summary>
+    /// Only a single register comes here: one that is live across a call would be written to the stack in every turn of the loop before it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static unsafe void RequireNumber(float* sum)
     {

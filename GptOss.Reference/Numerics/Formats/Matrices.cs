@@ -25,7 +25,9 @@ public readonly struct Bf16Matrix
     internal PackedMatrix? Packed { get; init; }
 }
 
-/// <summary>The MXFP4 matrices of all experts of one layer as stored: blocks [experts, rows, columns / 32, 16], scales [experts, rows, columns / 32].</summary>
+/// <summary>
+/// The MXFP4 matrices of all experts of one layer as stored: blocks [experts, rows, columns / 32, 16], scales [experts, rows, columns / 32].
+/// </summary>
 public readonly struct Mxfp4Experts
 {
     /// <summary>Views the bytes of both tensors.</summary>
@@ -33,12 +35,16 @@ public readonly struct Mxfp4Experts
     public Mxfp4Experts(ReadOnlyMemory<byte> blocks, ReadOnlyMemory<byte> scales, int experts, int rows, int columns)
     {
         if (experts <= 0 || rows <= 0 || columns <= 0 || columns % Mxfp4.BlockWeights != 0)
-            throw new ArgumentException($"[{experts}, {rows}, {columns}] is no shape of MXFP4 experts: columns come in blocks of 32.", nameof(columns));
+        {
+            throw new ArgumentException($"[{experts}, {rows}, {columns}] is no shape of MXFP4 experts: columns come in blocks of 32.",
+                nameof(columns));
+        }
         long blockCount = (long)experts * rows * (columns / Mxfp4.BlockWeights);
         if (scales.Length != blockCount || blocks.Length != blockCount * Mxfp4.BlockBytes)
         {
             throw new ArgumentException(
-                $"[{experts}, {rows}, {columns}] MXFP4 weights take {blockCount * Mxfp4.BlockBytes} bytes of blocks and {blockCount} of scales, not {blocks.Length} and {scales.Length}.",
+                $"[{experts}, {rows}, {columns}] MXFP4 weights take {blockCount * Mxfp4.BlockBytes} bytes of blocks and {blockCount} of scales, " +
+                    $"not {blocks.Length} and {scales.Length}.",
                 nameof(blocks));
         }
         (Blocks, Scales, Experts, Rows, Columns) = (blocks, scales, experts, rows, columns);

@@ -55,7 +55,8 @@ public static unsafe class Mxfp4
         float* tables = (float*)NativeMemory.AlignedAlloc(256 * 16 * sizeof(float), 64);
         for (int s = 0; s < 256; s++)
         {
-            float scale = s switch { 0 => BitConverter.UInt32BitsToSingle(0x00400000), NaNScale => float.NaN, _ => BitConverter.UInt32BitsToSingle((uint)s << 23) };
+            float scale = s switch { 0 => BitConverter.UInt32BitsToSingle(0x00400000), NaNScale => float.NaN, _ =>
+                BitConverter.UInt32BitsToSingle((uint)s << 23) };
             for (int code = 0; code < 16; code++)
                 tables[s * 16 + code] = (code < 8 ? magnitudes[code] : -magnitudes[code - 8]) * scale;
         }

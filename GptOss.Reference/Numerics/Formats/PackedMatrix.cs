@@ -202,8 +202,12 @@ internal sealed unsafe class PackedMatrix
                 }
                 WriteHalf(block, numbers, 0, target, target + NumbersAt);
                 WriteHalf(block + BlockWeights / 2, numbers, 4, target + 64, target + NumbersAt);
-                if (!IsHalf(block, highs, 0, target, target + NumbersAt) || !IsHalf(block + BlockWeights / 2, highs, 4, target + 64, target + NumbersAt))
-                    throw new InvalidOperationException($"Block {b} of rows {quad * QuadRows} … {quad * QuadRows + 3} does not unpack to what was packed.");
+                if (!IsHalf(block, highs, 0, target, target + NumbersAt)
+                    || !IsHalf(block + BlockWeights / 2, highs, 4, target + 64, target + NumbersAt))
+                {
+                    throw new InvalidOperationException(
+                        $"Block {b} of rows {quad * QuadRows} … {quad * QuadRows + 3} does not unpack to what was packed.");
+                }
             }
         }
 

@@ -4,13 +4,16 @@ using GptOss.Reference.Numerics.Lanes;
 namespace GptOss.Reference.Numerics.Formats;
 
 /// <summary>The rows of a <see cref="PackedMatrix"/>: the same lanes in the same order as <see cref="Bf16Rows"/>, so the same bits.</summary>
-internal readonly unsafe struct PackedRows(byte* blocks, byte* highs, int* firstEscape, int* escapeBlocks, ushort* escapeWeights, int columns) : IWeightRows
+internal readonly unsafe struct PackedRows(byte* blocks, byte* highs, int* firstEscape, int* escapeBlocks, ushort* escapeWeights, int columns)
+    : IWeightRows
 {
-    private const int BlockBytes = PackedMatrix.BlockBytes, NumbersAt = PackedMatrix.NumbersAt, BlockColumns = PackedMatrix.BlockColumns, QuadRows = PackedMatrix.QuadRows;
+    private const int BlockBytes = PackedMatrix.BlockBytes, NumbersAt = PackedMatrix.NumbersAt, BlockColumns = PackedMatrix.BlockColumns,
+        QuadRows = PackedMatrix.QuadRows;
 
     public int PaddedColumns => columns;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         nint quad = row / QuadRows, perQuad = columns / BlockColumns, ahead = rowsAhead / QuadRows * perQuad * BlockBytes;
         int first = begin / BlockColumns, last = end / BlockColumns, escape = firstEscape[quad], escapes = firstEscape[quad + 1];

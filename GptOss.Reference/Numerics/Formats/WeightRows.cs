@@ -16,8 +16,8 @@ internal unsafe interface IWeightRows
     int PaddedColumns { get; }
 
     /// <summary>
-    /// Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of <paramref name="rows"/> ≤ 4 rows as
-    /// float32, in lane order, one row every <paramref name="stride"/> elements. Where there are fewer than four, the others receive anything.
+    /// Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of <paramref name="rows"/> ≤ 4 rows
+    /// as float32, in lane order, one row every <paramref name="stride"/> elements. Where there are fewer than four, the others receive anything.
     /// </summary>
     /// <remarks>Asks for the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
     void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>;
@@ -45,7 +45,8 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 {
     public int PaddedColumns => (columns + 15) & ~15;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         for (int r = 0; r < rows; r++)
             Widen<TBlock>(row + r, begin, end, rowsAhead, target + r * stride);
@@ -117,7 +118,9 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
     }
 }
 
-/// <summary>MXFP4 rows: for each block of 32, lane j takes element 2j, then element 2j + 1, the order in which the published bytes hold them.</summary>
+/// <summary>
+/// MXFP4 rows: for each block of 32, lane j takes element 2j, then element 2j + 1, the order in which the published bytes hold them.
+/// </summary>
 /// <remarks>
 /// The tables come with the rows and not from a static field: a loop that is compiled before that field's class has been initialised asks for
 /// it in every turn, and ran at 2.7 instead of 13.8 GB/s.
@@ -126,7 +129,8 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, float* tab
 {
     public int PaddedColumns => columns;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         for (int r = 0; r < rows; r++)
             Widen<TBlock>(row + r, begin, end, rowsAhead, target + r * stride);

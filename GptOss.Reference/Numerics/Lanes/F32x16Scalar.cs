@@ -130,7 +130,8 @@ internal unsafe struct F32x16Scalar : IF32x16<F32x16Scalar>
         }
     }
 
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16Scalar a0, out F32x16Scalar a1, out F32x16Scalar b0, out F32x16Scalar b1)
+    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16Scalar a0, out F32x16Scalar a1, out F32x16Scalar b0,
+        out F32x16Scalar b1)
     {
         Unsafe.SkipInit(out a0);
         Unsafe.SkipInit(out a1);

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace GptOss.Reference.Numerics.Lanes;
 
-/// <summary>Sixteen lanes in four 128-bit registers: NEON, SSE. Portable operations but for two interleavings, so the shape that Arm64 runs is tested on x64 too.</summary>
+/// <summary>
+/// Sixteen lanes in four 128-bit registers: NEON, SSE. Portable operations but for two interleavings, so the shape that Arm64 runs is tested on x64
+/// too.
+/// </summary>
 internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) : IF32x16<F32x16V128>
 {
     private readonly Vector128<float> _a = a, _b = b, _c = c, _d = d;
@@ -20,7 +23,8 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static F32x16V128 Load(float* lanes) => new(Vector128.Load(lanes), Vector128.Load(lanes + 4), Vector128.Load(lanes + 8), Vector128.Load(lanes + 12));
+    public static F32x16V128 Load(float* lanes) =>
+    new(Vector128.Load(lanes), Vector128.Load(lanes + 4), Vector128.Load(lanes + 8), Vector128.Load(lanes + 12));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F32x16V128 Load(ushort* bfloat16Lanes)
@@ -96,7 +100,8 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0, out F32x16V128 b1)
+    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0,
+        out F32x16V128 b1)
     {
         var table = Vector128.Load(highs);
         (Vector128<uint> aa, Vector128<uint> ba) = Interleaved(lows, numbers, shift, table);
@@ -127,8 +132,10 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     private static F32x16V128 Decode(Vector128<byte> codes, Vector128<float> scale)
     {
         // ShuffleNative: the codes are below 16, so the range mask that Shuffle adds would only cost.
-        var high = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0, 0xC0), codes);
-        var low = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0), codes);
+        var high = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0,
+            0xC0, 0xC0), codes);
+        var low = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40,
+            0x80, 0xC0), codes);
         (Vector128<ushort> first, Vector128<ushort> last) = LaneSteps.Interleave(low, high);
         (Vector128<float> a, Vector128<float> b) = LaneSteps.Widen(first);
         (Vector128<float> c, Vector128<float> d) = LaneSteps.Widen(last);

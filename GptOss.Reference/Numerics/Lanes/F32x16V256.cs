@@ -81,7 +81,8 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V256 a0, out F32x16V256 a1, out F32x16V256 b0, out F32x16V256 b1)
+    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V256 a0, out F32x16V256 a1, out F32x16V256 b0,
+        out F32x16V256 b1)
     {
         Vector256<byte> table = Avx2.BroadcastVector128ToVector256(highs);
         (Vector256<uint> aLo, Vector256<uint> bLo) = Interleaved(lows, numbers, shift, table);

@@ -79,7 +79,8 @@ internal readonly unsafe struct F32x16V512(Vector512<float> v) : IF32x16<F32x16V
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V512 a0, out F32x16V512 a1, out F32x16V512 b0, out F32x16V512 b1)
+    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V512 a0, out F32x16V512 a1, out F32x16V512 b0,
+        out F32x16V512 b1)
     {
         Vector512<byte> table = Avx512F.BroadcastVector128ToVector512((uint*)highs).AsByte(), low = Vector512.Load(lows);
         Vector512<byte> number = (Vector512.Load(numbers).AsUInt16() >>> shift).AsByte() & Vector512.Create((byte)15);

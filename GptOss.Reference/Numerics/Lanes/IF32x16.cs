@@ -52,7 +52,9 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
     /// <summary>Per lane: value is NaN ? value : other.</summary>
     static abstract TSelf IfNaN(TSelf value, TSelf other);
 
-    /// <summary>Per lane, on the bits: value + (shift &lt;&lt; 23), which multiplies by a power of two where nothing leaves the normal range.</summary>
+    /// <summary>
+    /// Per lane, on the bits: value + (shift &lt;&lt; 23), which multiplies by a power of two where nothing leaves the normal range.
+    /// </summary>
     static abstract TSelf AddToExponent(TSelf value, TSelf shift);
 
     /// <summary>Each lane rounded to the nearest bfloat16, ties to even, and widened again; NaN stays NaN.</summary>
@@ -82,6 +84,8 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
     /// <summary>The sum of the lanes in the fixed order: lane[i] += lane[i + n] for n = 8, 4, 2, 1; lane 0.</summary>
     static abstract float Reduce(TSelf value);
 
-    /// <summary>Writes the sums of four blocks, each as <see cref="Reduce"/> gives it: one tree over all four costs less than half of four trees.</summary>
+    /// <summary>
+    /// Writes the sums of four blocks, each as <see cref="Reduce"/> gives it: one tree over all four costs less than half of four trees.
+    /// </summary>
     static abstract void Reduce4(TSelf a, TSelf b, TSelf c, TSelf d, float* sums);
 }

@@ -5,7 +5,9 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Products;
 
-/// <summary>One weight matrix and the activation rows that it meets: entries <see cref="First"/> … + <see cref="Count"/> − 1 of the job's lists.</summary>
+/// <summary>
+/// One weight matrix and the activation rows that it meets: entries <see cref="First"/> … + <see cref="Count"/> − 1 of the job's lists.
+/// </summary>
 internal unsafe struct ProductGroup<TWeights> where TWeights : struct, IWeightRows
 {
     internal TWeights Weights;
@@ -35,7 +37,9 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
     /// <summary>Activation rows met at once, and those whose columns stay in the L1 cache while a panel's rows pass by.</summary>
     private const int PanelTokens = 96, TileTokens = 12;
 
-    /// <summary>Weight rows of a panel: 92 KiB that stay in the L2 cache for many tokens; one tile's, 11 KiB in L1, where a single pass of tokens uses it.</summary>
+    /// <summary>
+    /// Weight rows of a panel: 92 KiB that stay in the L2 cache for many tokens; one tile's, 11 KiB in L1, where a single pass of tokens uses it.
+    /// </summary>
     private const int ManyRows = 32, FewRows = RegisterTile.Rows;
 
     /// <summary>What reading a quad of rows costs, in units of what one activation row costs: only the balance depends on it.</summary>
@@ -102,7 +106,10 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
             for (int token = 0; token < group.Count; token += PanelTokens)
             {
                 for (int row = begin; row < end; row += panelRows)
-                    Panel(in group, row, Math.Min(panelRows, end - row), group.First + token, Math.Min(PanelTokens, group.Count - token), panel, sums);
+                {
+                    Panel(in group, row, Math.Min(panelRows, end - row), group.First + token, Math.Min(PanelTokens, group.Count - token),
+                        panel, sums);
+                }
             }
         }
     }
@@ -115,7 +122,10 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
         {
             int width = Math.Min(PanelColumns, columns - begin);
             for (int r = 0; r < rows; r += RegisterTile.Rows)
-                group.Weights.Widen4<TBlock>(firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows, panel + r * PanelColumns, PanelColumns);
+            {
+                group.Weights.Widen4<TBlock>(firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows,
+                    panel + r * PanelColumns, PanelColumns);
+            }
             for (int r = rows; r < tiledRows; r++)
                 new Span<float>(panel + r * PanelColumns, width).Clear();      // a ragged last tile computes rows that nobody reads
             for (int t = 0; t < tokens; t++)

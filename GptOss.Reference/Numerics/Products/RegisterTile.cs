@@ -51,7 +51,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 6 tokens.</summary>
-    private static void Tile4x6<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x6<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5];
         for (int lane = 0; lane < 16; lane += TVector.Lanes)
@@ -91,7 +92,8 @@ internal static unsafe class RegisterTile
             }
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector a0 = TVector.Load(x0 + k), a1 = TVector.Load(x1 + k), a2 = TVector.Load(x2 + k), a3 = TVector.Load(x3 + k), a4 = TVector.Load(x4 + k), a5 = TVector.Load(x5 + k);
+                TVector a0 = TVector.Load(x0 + k), a1 = TVector.Load(x1 + k), a2 = TVector.Load(x2 + k), a3 = TVector.Load(x3 + k),
+                    a4 = TVector.Load(x4 + k), a5 = TVector.Load(x5 + k);
                 TVector w0 = TVector.Load(w + k);
                 s00 = TVector.FusedMultiplyAdd(w0, a0, s00);
                 s01 = TVector.FusedMultiplyAdd(w0, a1, s01);
@@ -149,7 +151,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 4 tokens.</summary>
-    private static void Tile4x4<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x4<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
         for (int lane = 0; lane < 16; lane += TVector.Lanes)
@@ -221,7 +224,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 3 tokens.</summary>
-    private static void Tile4x3<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x3<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2];
         for (int lane = 0; lane < 16; lane += TVector.Lanes)
@@ -280,7 +284,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 2 tokens.</summary>
-    private static void Tile4x2<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x2<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1];
         for (int lane = 0; lane < 16; lane += TVector.Lanes)
@@ -326,7 +331,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 1 token.</summary>
-    private static void Tile4x1<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x1<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0];
         for (int lane = 0; lane < 16; lane += TVector.Lanes)

@@ -5,7 +5,8 @@ namespace GptOss.Reference.Numerics.RowKernels;
 
 /// <summary>x ← B(x + B(Σ fma(w_i, y_i))) in rank order: a token's experts, each with its bias, weighted and added to the residual stream.</summary>
 /// <remarks>Source: <c>gpt_oss/torch/model.py</c>, <c>MLPBlock</c>, the last contraction: float32 sums, one rounding.</remarks>
-internal readonly unsafe struct ExpertMixJob<TBlock, TProfile>(float* y, int yStride, float* weights, int perToken, float* x, int xStride, int rows, int width) : IJob
+internal readonly unsafe struct ExpertMixJob<TBlock, TProfile>(float* y, int yStride, float* weights, int perToken, float* x, int xStride, int rows,
+    int width) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TProfile : struct, IProfile
 {

@@ -5,7 +5,8 @@ namespace GptOss.Reference.Numerics.RowKernels;
 
 /// <summary>y = B((x · r) · gain), r = 1 / √(Σx² / n + eps): the gain multiplies before the one rounding, not after it as in Llama.</summary>
 /// <remarks>Source: <c>gpt_oss/torch/model.py</c>, <c>RMSNorm</c>.</remarks>
-internal readonly unsafe struct RmsNormJob<TBlock, TProfile>(float* x, int xStride, float* gain, float eps, float* y, int yStride, int rows, int width) : IJob
+internal readonly unsafe struct RmsNormJob<TBlock, TProfile>(float* x, int xStride, float* gain, float eps, float* y, int yStride, int rows,
+    int width) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TProfile : struct, IProfile
 {

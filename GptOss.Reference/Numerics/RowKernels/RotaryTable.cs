@@ -19,7 +19,8 @@ public sealed class RotaryTable
     private readonly float _concentration;
 
     /// <summary>Computes the frequencies for heads of <paramref name="headDim"/> channels.</summary>
-    /// <exception cref="ArgumentException">The head is odd, or the bounds break 0 &lt; low &lt; high &lt; d/2 − 1 where the factor is above 1.</exception>
+    /// <exception cref="ArgumentException">The head is odd, or the bounds break 0 &lt; low &lt; high &lt; d/2 − 1 where the factor is above
+    /// 1.</exception>
     public RotaryTable(int headDim, float @base, float factor, int initialContext, float slowBound, float fastBound)
     {
         if (headDim < 2 || headDim % 2 != 0)
@@ -80,7 +81,9 @@ public sealed class RotaryTable
     }
 }
 
-/// <summary>Turns heads in place: (a, b) ← (a·C − b·S, b·C + a·S) with a and b the halves of each head, every product and sum rounded by itself.</summary>
+/// <summary>
+/// Turns heads in place: (a, b) ← (a·C − b·S, b·C + a·S) with a and b the halves of each head, every product and sum rounded by itself.
+/// </summary>
 /// <remarks>The bfloat16 profile also rounds C and S. Source: <c>gpt_oss/torch/model.py</c>, <c>_apply_rotary_emb</c>.</remarks>
 internal readonly unsafe struct RotationJob<TProfile>(
     float* heads, int stride, int width, float* cosines, int cosineStride, float* sines, int sineStride, int half, int rows) : IJob

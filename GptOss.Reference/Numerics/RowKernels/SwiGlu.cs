@@ -8,7 +8,8 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// Rows are [g | u], the two halves that the checkpoint interleaves. The bfloat16 profile rounds α·g′, σ, their product, u′ + 1 and h, as
 /// the reference does; α is float32(1.702) in both. Source: <c>gpt_oss/torch/model.py</c>, <c>swiglu</c>.
 /// </remarks>
-internal readonly unsafe struct SwiGluJob<TBlock, TProfile>(float* gu, int guStride, float alpha, float limit, float* h, int hStride, int rows, int width) : IJob
+internal readonly unsafe struct SwiGluJob<TBlock, TProfile>(float* gu, int guStride, float alpha, float limit, float* h, int hStride, int rows,
+    int width) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TProfile : struct, IProfile
 {

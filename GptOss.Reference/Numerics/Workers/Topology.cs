@@ -45,7 +45,8 @@ public static class Topology
         {
             ReadOnlySpan<char> item = list[part].Trim();
             int dash = item.IndexOf('-');
-            if (int.TryParse(dash < 0 ? item : item[..dash], out int first) && int.TryParse(item[(dash + 1)..], out int last) && last < MostProcessors)
+            if (int.TryParse(dash < 0 ? item : item[..dash], out int first) && int.TryParse(item[(dash + 1)..], out int last)
+                && last < MostProcessors)
             {
                 for (int cpu = first; cpu <= last; cpu++)
                     processors.Add(cpu);

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace GptOss.Reference.Numerics.Workers;
 
-/// <summary>Work that is cut into equal parts, one a worker. Implementations are structs that hold pointers; nothing is allocated to run one.</summary>
+/// <summary>
+/// Work that is cut into equal parts, one a worker. Implementations are structs that hold pointers; nothing is allocated to run one.
+/// </summary>
 internal interface IJob
 {
     /// <summary>Does part <paramref name="part"/> of <paramref name="parts"/>; every part runs exactly once.</summary>
@@ -15,8 +17,8 @@ internal interface IJob
 /// within a microsecond; then they park.
 /// </summary>
 /// <remarks>
-/// One kernel runs at a time; the calling thread is worker 0. No counter is shared: every worker reports in a cache line of its own. The threads hold what they
-/// share and not the pool, so a pool that is dropped without <see cref="Dispose"/> is collected, and its threads end.
+/// One kernel runs at a time; the calling thread is worker 0. No counter is shared: every worker reports in a cache line of its own. The threads hold
+/// what they share and not the pool, so a pool that is dropped without <see cref="Dispose"/> is collected, and its threads end.
 /// </remarks>
 public sealed class WorkerPool : IDisposable
 {
@@ -51,7 +53,8 @@ public sealed class WorkerPool : IDisposable
     }
 
     /// <summary>Runs all parts of <paramref name="job"/> and returns when the last is done; an exception of any part is thrown here.</summary>
-    /// <exception cref="InvalidOperationException">A part of a job asks for it: its thread's scratch memory is in use, and its pool waits for it.</exception>
+    /// <exception cref="InvalidOperationException">A part of a job asks for it: its thread's scratch memory is in use, and its pool waits for
+    /// it.</exception>
     internal void Run<TJob>(ref TJob job) where TJob : struct, IJob
     {
         if (t_working)
@@ -68,7 +71,10 @@ public sealed class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>The half-open range of <paramref name="total"/> items that part <paramref name="part"/> of <paramref name="parts"/> does, in whole <paramref name="granule"/>s.</summary>
+    /// <summary>
+    /// The half-open range of <paramref name="total"/> items that part <paramref name="part"/> of <paramref name="parts"/> does, in whole
+    /// <paramref name="granule"/>s.
+    /// </summary>
     internal static (int Begin, int End) Share(int total, int granule, int part, int parts)
     {
         long granules = ((long)total + granule - 1) / granule;
@@ -82,7 +88,9 @@ public sealed class WorkerPool : IDisposable
     /// <summary>What the threads of a pool share: the job, its number, and who is done with it.</summary>
     private sealed unsafe class Team
     {
-        /// <summary>Turns of the wait loop before a worker parks: some 50 µs, longer than any serial step between two kernels of a forward pass.</summary>
+        /// <summary>
+        /// Turns of the wait loop before a worker parks: some 50 µs, longer than any serial step between two kernels of a forward pass.
+        /// </summary>
         private const int SpinsBeforeParking = 2000;
 
         private readonly Worker[] _workers;
@@ -164,7 +172,8 @@ public sealed class WorkerPool : IDisposable
             }
         }
 
-        private static void ExecutePart<TJob>(void* job, int part, int parts) where TJob : struct, IJob => Unsafe.AsRef<TJob>(job).Execute(part, parts);
+        private static void ExecutePart<TJob>(void* job, int part, int parts) where TJob : struct, IJob =>
+            Unsafe.AsRef<TJob>(job).Execute(part, parts);
 
         private void Announce()
         {
@@ -216,7 +225,8 @@ public sealed class WorkerPool : IDisposable
         }
     }
 
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A thread that ends may still be woken; its event goes with its finalizer.")]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001",
+        Justification = "A thread that ends may still be woken; its event goes with its finalizer.")]
     private sealed class Worker
     {
         internal readonly AutoResetEvent Wake = new(false);

@@ -38,11 +38,13 @@ internal static class AttentionDefects
         new("window-ignored", "Sliding layers saw the whole context.",
             "https://github.com/sgl-project/sglang/pull/30050", LongerThanTheWindow)
         {
-            OfLayer = layer => Config(config => config with { SlidingLayers = Layers(config, other => other != layer && config.WindowOf(other) is not null) }),
+            OfLayer = layer =>
+                Config(config => config with { SlidingLayers = Layers(config, other => other != layer && config.WindowOf(other) is not null) }),
             Variant = Config(config => config with { SlidingWindow = 0 }),
         },
         new("window-one-too-wide", "Sliding layers saw one key more than the window, which counts the token itself.",
-            "https://github.com/NVIDIA/Megatron-LM/issues/3690; https://github.com/NVIDIA/Megatron-LM/pull/2771; https://github.com/ml-explore/mlx-lm/pull/390",
+            "https://github.com/NVIDIA/Megatron-LM/issues/3690; https://github.com/NVIDIA/Megatron-LM/pull/2771; " +
+                "https://github.com/ml-explore/mlx-lm/pull/390",
             LongerThanTheWindow)
         {
             Scope = DefectScope.Model,
@@ -63,7 +65,8 @@ internal static class AttentionDefects
         new("window-on-every-layer", "All layers slid; every other one sees the whole context.",
             "gpt_oss/torch/model.py, AttentionBlock: sliding_window if layer_idx % 2 == 0", LongerThanTheWindow)
         {
-            OfLayer = layer => Config(config => config with { SlidingLayers = Layers(config, other => other == layer || config.WindowOf(other) is not null) }),
+            OfLayer = layer =>
+                Config(config => config with { SlidingLayers = Layers(config, other => other == layer || config.WindowOf(other) is not null) }),
             Variant = Config(config => config with { SlidingLayers = Layers(config, _ => true) }),
         },
         new("attention-scale-missing", "The scores were not divided by √d.",

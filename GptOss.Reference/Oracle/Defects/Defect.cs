@@ -18,7 +18,9 @@ public sealed record Defect(string Name, string Mistake, string Evidence, string
     /// <summary>The model that makes the mistake in one layer, where that is not <see cref="Variant"/> in that layer.</summary>
     internal Func<int, ModelVariant>? OfLayer { get; init; }
 
-    /// <summary>Every known mistake, in the order of the parts of the forward pass: attention, rotation, experts, router, biases, weights, norms.</summary>
+    /// <summary>
+    /// Every known mistake, in the order of the parts of the forward pass: attention, rotation, experts, router, biases, weights, norms.
+    /// </summary>
     public static IReadOnlyList<Defect> All { get; } =
         [.. AttentionDefects.All, .. RotaryDefects.All, .. ExpertDefects.All, .. WeightDefects.All];
 
@@ -39,11 +41,18 @@ public sealed record Defect(string Name, string Mistake, string Evidence, string
     /// <summary>The same mistake in one place only; null where it cannot be made there alone.</summary>
     internal Defect? In(DefectPlace place)
     {
-        if (Scope == DefectScope.Model || place.Heads is not null && Scope != DefectScope.Head || place.Product is not null && Scope != DefectScope.Product)
+        if (Scope == DefectScope.Model || place.Heads is not null && Scope != DefectScope.Head
+            || place.Product is not null && Scope != DefectScope.Product)
+        {
             return null;
+        }
         ModelVariant variant = OfLayer?.Invoke(place.Layer) ?? Variant with { Layer = place.Layer };
         if (place.Heads is var (first, end))
-            variant = variant with { Attention = (weights, config) => weights with { Sinks = Mixed(weights.Sinks, Variant.Attention(weights, config).Sinks, first, end) } };
+        {
+            variant =
+                variant with { Attention =
+                    (weights, config) => weights with { Sinks = Mixed(weights.Sinks, Variant.Attention(weights, config).Sinks, first, end) } };
+        }
         if (place.Product is { } product)
             variant = variant with { Kernels = inner => new OneProduct(inner, Variant.Kernels(inner), product) };
         return this with { Name = $"{Name} {place}", Mistake = $"{Mistake} Only {place}.", Variant = variant };

@@ -6,7 +6,9 @@ using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Oracle.Defects;
 
-/// <summary>The operations of a model, passed on as they are. A mistake in one of them overrides that one and composes it of the sound ones.</summary>
+/// <summary>
+/// The operations of a model, passed on as they are. A mistake in one of them overrides that one and composes it of the sound ones.
+/// </summary>
 internal abstract class KernelDecorator(Kernels inner) : Kernels
 {
     /// <summary>The operations underneath.</summary>
@@ -18,7 +20,8 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
 
     internal override void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output) => inner.Linear(x, w, bias, output);
 
-    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output) =>
+    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave,
+        Rows output) =>
         inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
 
     internal override void ToLaneOrder(Rows x, Rows output) => inner.ToLaneOrder(x, output);

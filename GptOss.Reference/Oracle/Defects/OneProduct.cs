@@ -14,7 +14,8 @@ internal sealed class OneProduct(Kernels inner, Kernels mistaken, int product) :
 
     internal override void ToLaneOrder(Rows x, Rows output) => Of(_next).ToLaneOrder(x, output);
 
-    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output)
+    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups,
+        bool deinterleave, Rows output)
     {
         int current = deinterleave ? 0 : 1;
         Of(current).ExpertLinear(x, share, w, bias, groups, deinterleave, output);

@@ -22,7 +22,8 @@ internal static class RotaryDefects
             Variant = Table((sound, config) => new([.. Powers(config).Select(f => 1 / f)], 1)),
         },
         new("yarn-bounds-rounded", "The bounds of YaRN's ramp were rounded to integers (truncate: true, the default of other models).",
-            "https://github.com/vllm-project/vllm/issues/27722; https://github.com/sgl-project/sglang/pull/14270; https://github.com/apache/tvm/pull/18576",
+            "https://github.com/vllm-project/vllm/issues/27722; https://github.com/sgl-project/sglang/pull/14270; " +
+                "https://github.com/apache/tvm/pull/18576",
             Scaled)
         {
             Scope = DefectScope.Model,

@@ -38,7 +38,8 @@ internal static class WeightDefects
             Scope = DefectScope.Product,
             Variant = new() { Kernels = inner => new SwappedNibbles(inner) },
         },
-        new("mxfp4-nibbles-in-ggml-order", "Low nibbles were taken for weights 0 to 15 of a block and high ones for 16 to 31, which is the order of GGUF files.",
+        new("mxfp4-nibbles-in-ggml-order", "Low nibbles were taken for weights 0 to 15 of a block and high ones for 16 to 31, which is " +
+            "the order of GGUF files.",
             $"{Blocks}; ggml, block_mxfp4", "any prompt")
         {
             Scope = DefectScope.Product,

@@ -15,9 +15,9 @@ public readonly record struct DiagnosisProgress(int Done, int Total, string? Nex
 
 /// <summary>Runs a model with each known mistake and ranks them by how well they reproduce a dump.</summary>
 /// <remarks>
-/// Sums in double over the compared numbers of all rows. Largest differences are measured against the budget of the logits at their position, as a share of the
-/// root mean square of the model's logits (<see cref="Budgets"/>). Where no mistake of the whole model explains the dump, pairs are tried, and then mistakes of one
-/// layer, head or expert product.
+/// Sums in double over the compared numbers of all rows. Largest differences are measured against the budget of the logits at their position, as a
+/// share of the root mean square of the model's logits (<see cref="Budgets"/>). Where no mistake of the whole model explains the dump, pairs are
+/// tried, and then mistakes of one layer, head or expert product.
 /// </remarks>
 public static class Diagnoser
 {
@@ -30,7 +30,8 @@ public static class Diagnoser
     /// <param name="model">The sound model, in the dump's precision.</param>
     /// <param name="dump">What another program computed.</param>
     /// <param name="defects">The mistakes to try; null for all.</param>
-    /// <param name="firstWrong">Finds the first wrong stage of a dump of stages, where no mistake of the whole model explains it; null for a dump without stages.</param>
+    /// <param name="firstWrong">Finds the first wrong stage of a dump of stages, where no mistake of the whole model explains it; null for a dump
+    /// without stages.</param>
     /// <param name="progress">Receives how far it has come, before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
     /// <exception cref="CheckpointFormatException">A value of the dump, or a weight, is not a number.</exception>
@@ -101,7 +102,8 @@ public static class Diagnoser
     private static bool IsExplained(List<(Defect Defect, Deviation Left)> tested, Deviation sound) =>
         tested.Count > 0 && tested.MinBy(entry => entry.Left.Order).Left is var best && IsExplanation(Explained(best, sound), best.IsWithinBudget);
 
-    private static DiagnosisResult Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
+    private static DiagnosisResult Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested,
+        List<Defect> notTestable)
     {
         var ranking = new List<RankedDefect>();
         foreach ((Defect defect, Deviation left) in tested.OrderBy(entry => entry.Left.Order))

@@ -2,12 +2,15 @@ using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Reference.Oracle.Diagnosis;
 
-/// <summary>The tokens that were chosen greedily. What is compared is by how much the chosen one's logit falls short of the largest, which is 0 in the dump.</summary>
+/// <summary>
+/// The tokens that were chosen greedily. What is compared is by how much the chosen one's logit falls short of the largest, which is 0 in the dump.
+/// </summary>
 public sealed class DumpedChoices : DumpedRows
 {
     private readonly IReadOnlyList<int> _chosen;
 
-    private DumpedChoices(ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<int> chosen) : base(ids, positions) => _chosen = chosen;
+    private DumpedChoices(ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<int> chosen) : base(ids, positions) =>
+        _chosen = chosen;
 
     /// <summary>A greedy continuation of a prompt: the tokens chosen are read on, as the other program read them.</summary>
     public static DumpedChoices Continuing(ReadOnlySpan<int> prompt, IReadOnlyList<int> chosen)

@@ -10,7 +10,8 @@ public sealed class DumpedLogProbabilities : DumpedRows
 {
     private readonly KeyValuePair<int, double>[][] _rows;
 
-    private DumpedLogProbabilities(ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, KeyValuePair<int, double>[][] rows) : base(ids, positions) => _rows = rows;
+    private DumpedLogProbabilities(ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, KeyValuePair<int, double>[][] rows)
+        : base(ids, positions) => _rows = rows;
 
     /// <summary>Takes what a file lists.</summary>
     /// <param name="list">The file's entries; those without log-probabilities are passed over.</param>
@@ -18,7 +19,8 @@ public sealed class DumpedLogProbabilities : DumpedRows
     /// <param name="ids">The token ids that were read.</param>
     /// <param name="positions">The positions whose next token is listed, ascending; null where there is an entry for every token.</param>
     /// <exception cref="CheckpointFormatException">There is not one entry for each position, or an id that the model has not got.</exception>
-    public static DumpedLogProbabilities Of(ListedLogProbabilities list, int vocabulary, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions = null)
+    public static DumpedLogProbabilities Of(ListedLogProbabilities list, int vocabulary, ReadOnlyMemory<int> ids,
+        IReadOnlyList<int>? positions = null)
     {
         ArgumentNullException.ThrowIfNull(list);
         (int Row, int Position)[] wanted =
@@ -30,13 +32,18 @@ public sealed class DumpedLogProbabilities : DumpedRows
         foreach ((int row, int position) in wanted)
         {
             if (list.Rows[row]!.Keys.Max() is var id && id >= vocabulary)
-                throw new CheckpointFormatException(list.Path, "logprobs", $"token {id} at position {position} is unknown; the model has ids 0 to {vocabulary - 1}.");
+            {
+                throw new CheckpointFormatException(list.Path, "logprobs",
+                    $"token {id} at position {position} is unknown; the model has ids 0 to {vocabulary - 1}.");
+            }
         }
-        return new(ids, [.. wanted.Select(entry => entry.Position)], [.. wanted.Select(entry => list.Rows[entry.Row]!.OrderBy(pair => pair.Key).ToArray())]);
+        return new(ids, [.. wanted.Select(entry => entry.Position)],
+            [.. wanted.Select(entry => list.Rows[entry.Row]!.OrderBy(pair => pair.Key).ToArray())]);
     }
 
     /// <inheritdoc/>
-    public override bool HoldsBfloat16 => Array.TrueForAll(_rows, row => Array.TrueForAll(row, pair => Bfloat16.Round((float)pair.Value) == pair.Value));
+    public override bool HoldsBfloat16 =>
+        Array.TrueForAll(_rows, row => Array.TrueForAll(row, pair => Bfloat16.Round((float)pair.Value) == pair.Value));
 
     // A log-probability is a logit less the logarithm of a sum of them all, which moves by as much as they do.
     internal override int LogitsPerNumber => 2;

@@ -17,7 +17,8 @@ public sealed class DumpedLogits : DumpedRows
     private readonly string? _rowsNote;
     private bool _mayBeReread;
 
-    private DumpedLogits(string path, DumpTensor tensor, ReadOnlyMemory<int> ids, (int Row, int Position)[] rows, string? rowsNote, LogitsReading reading)
+    private DumpedLogits(string path, DumpTensor tensor, ReadOnlyMemory<int> ids, (int Row, int Position)[] rows, string? rowsNote,
+        LogitsReading reading)
         : base(ids, [.. rows.Select(row => row.Position)])
     {
         (_path, _tensor, _rows, _rowsNote, _reading) = (path, tensor, rows, rowsNote, reading);
@@ -39,7 +40,8 @@ public sealed class DumpedLogits : DumpedRows
     /// <summary>The same of a dump of stages, whose logits may have another program's name for them.</summary>
     /// <inheritdoc cref="Of" path="/param"/>
     /// <inheritdoc cref="Of" path="/exception"/>
-    public static DumpedLogits OfStages(Dump dump, int vocabulary, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions = null, LogitsKind? kind = null)
+    public static DumpedLogits OfStages(Dump dump, int vocabulary, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions = null,
+        LogitsKind? kind = null)
     {
         ArgumentNullException.ThrowIfNull(dump);
         return StageMap.BuiltIn.Resolve(dump).Stages.GetValueOrDefault(new(Stage.Logits, -1)) is [var tensor]
@@ -64,7 +66,8 @@ public sealed class DumpedLogits : DumpedRows
     internal override DumpedRows Reread(Transformer sound, CancellationToken cancellation)
     {
         Dictionary<int, int> rowAt = _rows.ToDictionary(row => row.Position, row => row.Row);
-        int[] near = [.. _rows.SelectMany(row => ReadingSearch.Shifts.Select(shift => row.Position + shift)).Where(p => p >= 0 && p < Ids.Length).Distinct().Order()];
+        int[] near = [.. _rows.SelectMany(row => ReadingSearch.Shifts.Select(shift => row.Position + shift)).Where(p => p >= 0 && p < Ids.Length)
+            .Distinct().Order()];
         var search = new ReadingSearch(_reading);
         double[] reference = new double[_tensor.Width], dumped = new double[_tensor.Width];
         PromptPass.Run(sound, Ids, near, (index, logits) =>
@@ -82,7 +85,8 @@ public sealed class DumpedLogits : DumpedRows
         LogitsReading reading = search.Best();
         if (reading == _reading)
             return this;
-        (int, int)[] moved = [.. _rows.Select(row => (row.Row, Position: row.Position + reading.Shift)).Where(row => row.Position >= 0 && row.Position < Ids.Length)];
+        (int, int)[] moved =
+            [.. _rows.Select(row => (row.Row, Position: row.Position + reading.Shift)).Where(row => row.Position >= 0 && row.Position < Ids.Length)];
         return new DumpedLogits(_path, _tensor, Ids, moved, _rowsNote, reading);
     }
 
@@ -92,7 +96,8 @@ public sealed class DumpedLogits : DumpedRows
         for (int i = 0; i < dumped.Length; i++)
         {
             // A probability may have become 0, and its logarithm −∞.
-            if (double.IsNaN(dumped[i]) || double.IsPositiveInfinity(dumped[i]) || double.IsNegativeInfinity(dumped[i]) && _reading.Kind != LogitsKind.LogProbabilities)
+            if (double.IsNaN(dumped[i]) || double.IsPositiveInfinity(dumped[i])
+                || double.IsNegativeInfinity(dumped[i]) && _reading.Kind != LogitsKind.LogProbabilities)
             {
                 throw new CheckpointFormatException(_path, "dump-number",
                     $"the logit of id {i} at position {Positions[row]} is {dumped[i]}; expected numbers (activations of gpt-oss overflow float16).");

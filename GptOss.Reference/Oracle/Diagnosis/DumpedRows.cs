@@ -16,7 +16,10 @@ public abstract class DumpedRows
         for (int i = 0; i < positions.Count; i++)
         {
             if (positions[i] < 0 || positions[i] >= ids.Length || i > 0 && positions[i] <= positions[i - 1])
-                throw new ArgumentException($"Position {positions[i]} is compared; positions must ascend within 0 to {ids.Length - 1}.", nameof(positions));
+            {
+                throw new ArgumentException($"Position {positions[i]} is compared; positions must ascend within 0 to {ids.Length - 1}.",
+                    nameof(positions));
+            }
         }
         (Ids, Positions) = (ids, positions);
     }

@@ -6,10 +6,13 @@ using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Diagnosis;
 
-/// <summary>Looks for a mistake that is made in one layer, head or expert product only, where no mistake of the whole model explains a dump.</summary>
+/// <summary>
+/// Looks for a mistake that is made in one layer, head or expert product only, where no mistake of the whole model explains a dump.
+/// </summary>
 /// <remarks>
-/// The stage that a dump of stages first gets wrong names the layer, and every mistake is tried there. Without one, the mistakes that move the numbers most the way the
-/// dump is moved are tried in each layer, as many as a bound on runs allows. Heads are found by halving: those that move the numbers the right way go on.
+/// The stage that a dump of stages first gets wrong names the layer, and every mistake is tried there. Without one, the mistakes that move the
+/// numbers most the way the dump is moved are tried in each layer, as many as a bound on runs allows. Heads are found by halving: those that move the
+/// numbers the right way go on.
 /// </remarks>
 /// <param name="config">The model's numbers.</param>
 /// <param name="run">Runs the model with a mistake.</param>
@@ -79,7 +82,8 @@ internal sealed class LocalSearch(GptOssConfig config, Func<Defect, Deviation> r
         {
             int middle = (first + end) / 2;
             expect(2);
-            Candidate left = At(layer.Whole, layer.Place with { Heads = (first, middle) }), right = At(layer.Whole, layer.Place with { Heads = (middle, end) });
+            Candidate left = At(layer.Whole, layer.Place with { Heads = (first, middle) }),
+                right = At(layer.Whole, layer.Place with { Heads = (middle, end) });
             best = left.Left.Likeness >= right.Left.Likeness ? left : right;
             (first, end) = best.Place.Heads!.Value;
         }

@@ -20,14 +20,17 @@ public sealed record RevealingPrompt(IReadOnlyList<int> Ids, IReadOnlyList<Defec
 
     private const int Tries = 4;
 
-    /// <summary>Looks for a prompt: the given one drawn out beyond the sliding window by random tokens, then random tokens alone, each time more.</summary>
+    /// <summary>
+    /// Looks for a prompt: the given one drawn out beyond the sliding window by random tokens, then random tokens alone, each time more.
+    /// </summary>
     /// <param name="model">The sound model.</param>
     /// <param name="prompt">The prompt that did not show them.</param>
     /// <param name="defects">The mistakes to be shown.</param>
     /// <param name="progress">Told before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
     /// <returns>The first of the prompts that show most; null where none shows any.</returns>
-    public static RevealingPrompt? Find(Transformer model, ReadOnlyMemory<int> prompt, IReadOnlyList<Defect> defects, IProgress<DiagnosisProgress>? progress = null,
+    public static RevealingPrompt? Find(Transformer model, ReadOnlyMemory<int> prompt, IReadOnlyList<Defect> defects,
+        IProgress<DiagnosisProgress>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -58,7 +61,8 @@ public sealed record RevealingPrompt(IReadOnlyList<int> Ids, IReadOnlyList<Defec
 
     private static int[] Candidate(GptOssConfig config, ReadOnlyMemory<int> prompt, int attempt)
     {
-        int length = Math.Min(config.MaxPositions, Math.Max(attempt == 0 ? prompt.Length : 0, config.SlidingWindow << (attempt / 2)) + BeyondTheWindow);
+        int length =
+            Math.Min(config.MaxPositions, Math.Max(attempt == 0 ? prompt.Length : 0, config.SlidingWindow << (attempt / 2)) + BeyondTheWindow);
         int[] ids = new int[length];
         int ordinary = Math.Min(config.VocabSize, OrdinaryIds), kept = attempt == 0 ? Math.Min(prompt.Length, length) : 0;
         prompt.Span[..kept].CopyTo(ids);

@@ -13,14 +13,16 @@ internal static class RowAlignment
     /// <param name="asked">The positions that are to be compared; null for all.</param>
     /// <remarks>One row fewer than tokens is taken for all but the last: many programs drop it, because nothing in the text follows it.</remarks>
     /// <exception cref="CheckpointFormatException">The rows are neither of those positions nor of all.</exception>
-    internal static IReadOnlyList<(int Row, int Position)> Of(string path, int rows, int tokens, IReadOnlyList<int>? stated, IReadOnlyList<int>? asked)
+    internal static IReadOnlyList<(int Row, int Position)> Of(string path, int rows, int tokens, IReadOnlyList<int>? stated,
+        IReadOnlyList<int>? asked)
     {
         IReadOnlyList<int> positions =
             stated is not null ? stated
             : rows == tokens ? [.. Enumerable.Range(0, tokens)]
             : asked?.Count == rows ? asked
             : rows > 1 && rows == tokens - 1 ? [.. Enumerable.Range(0, rows)]
-            : throw Bad($"there {Rows(rows)} for the {tokens} tokens of the prompt{(asked is null ? "" : $" and the {asked.Count} positions asked for")}; "
+            : throw Bad($"there {Rows(rows)} for the {tokens} tokens of the "
+                + $"prompt{(asked is null ? "" : $" and the {asked.Count} positions asked for")}; "
                 + "expected one for each, or for each of the positions that are named.");
         if (positions.Count != rows)
             throw Bad($"there {Rows(rows)} and {positions.Count} positions; expected one for each.");
@@ -30,7 +32,8 @@ internal static class RowAlignment
             return [.. positions.Select((position, row) => (row, position))];
 
         var rowAt = positions.Select((position, row) => (position, row)).ToDictionary(pair => pair.position, pair => pair.row);
-        return [.. asked.Select(position => rowAt.TryGetValue(position, out int row) ? (row, position) : throw Bad($"there is no row for position {position}."))];
+        return [.. asked.Select(position =>
+            rowAt.TryGetValue(position, out int row) ? (row, position) : throw Bad($"there is no row for position {position}."))];
 
         static string Rows(int rows) => rows == 1 ? "is 1 row" : $"are {rows} rows";
         CheckpointFormatException Bad(string sentence) => new(path, "dump-rows", sentence);

@@ -21,7 +21,8 @@ public static class WrongStage
     /// <param name="cancellation">Stops between chunks.</param>
     /// <returns>First stage over budget, first position of it, its worst element; null where all are within.</returns>
     /// <exception cref="CheckpointFormatException">A stage of the dump cannot be read.</exception>
-    public static TracePlace? Find(Transformer model, Dump dump, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, CancellationToken cancellation = default)
+    public static TracePlace? Find(Transformer model, Dump dump, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(dump);

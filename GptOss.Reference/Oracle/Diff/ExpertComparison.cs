@@ -5,7 +5,8 @@ internal static class ExpertComparison
 {
     /// <summary>Compares every row but those of skipped positions.</summary>
     /// <param name="pair">The stage; its budget is the router's.</param>
-    /// <param name="router">The router logits of a row of the reference and one of the candidate, the reference's where it has them; null where neither does.</param>
+    /// <param name="router">The router logits of a row of the reference and one of the candidate, the reference's where it has them; null where
+    /// neither does.</param>
     /// <param name="routerRms">Root mean square of those logits.</param>
     /// <param name="skipped">Positions that are not compared; receives those of near ties, because all that follows in them may differ.</param>
     internal static StageDifference Run(StagePair pair, Func<int, int, double[]?> router, double routerRms, HashSet<int> skipped)

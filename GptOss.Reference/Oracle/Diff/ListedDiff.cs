@@ -7,13 +7,15 @@ using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Diff;
 
-/// <summary>Compares the logits of a reference with what many engines give instead: log-probabilities of a few tokens, or the tokens that were chosen.</summary>
+/// <summary>
+/// Compares the logits of a reference with what many engines give instead: log-probabilities of a few tokens, or the tokens that were chosen.
+/// </summary>
 public static class ListedDiff
 {
     /// <summary>Compares on the listed tokens, after log-softmax over the whole row of the reference. The stage is called <c>logprobs</c>.</summary>
     /// <remarks>
-    /// The budget is twice that of logits: ln p = logit − ln Σ exp, and either term may be off by that much. It counts over the root mean square of the reference's
-    /// logits.
+    /// The budget is twice that of logits: ln p = logit − ln Σ exp, and either term may be off by that much. It counts over the root mean square of
+    /// the reference's logits.
     /// </remarks>
     /// <param name="reference">A dump with logits.</param>
     /// <param name="listed">One entry for each position, or for each of those that are asked for.</param>
@@ -37,7 +39,10 @@ public static class ListedDiff
             foreach ((int id, double logprob) in tokens.OrderBy(pair => pair.Key))
             {
                 if (id >= logits.Length)
-                    throw new CheckpointFormatException(listed.Path, "logprobs", $"entry {entry} has token {id}; the reference has {logits.Length} logits.");
+                {
+                    throw new CheckpointFormatException(listed.Path, "logprobs",
+                        $"entry {entry} has token {id}; the reference has {logits.Length} logits.");
+                }
                 elements.Add(new(position, id, logits[id] - sum, logprob));
             }
             best += LogitAgreementSum.Largest(logits, 1)[0] == tokens.MaxBy(pair => pair.Value).Key ? 1 : 0;
@@ -47,8 +52,8 @@ public static class ListedDiff
     }
 
     /// <summary>
-    /// Compares tokens that were chosen greedily with the reference's largest logits. The stage is called <c>chosen</c>: its error is how far the logit of the chosen
-    /// token lies below the largest, and its budget that of logits.
+    /// Compares tokens that were chosen greedily with the reference's largest logits. The stage is called <c>chosen</c>: its error is how far the
+    /// logit of the chosen token lies below the largest, and its budget that of logits.
     /// </summary>
     /// <param name="reference">A dump with logits. Where its ids end with the chosen ones, they belong to the positions before those.</param>
     /// <param name="chosen">Token ids.</param>
@@ -79,7 +84,10 @@ public static class ListedDiff
 
     private readonly record struct Element(int Position, int Id, double Reference, double Candidate)
     {
-        internal double Error => Reference.Equals(Candidate) ? 0 : double.IsFinite(Reference) && double.IsFinite(Candidate) ? Math.Abs(Reference - Candidate) : double.PositiveInfinity;
+        internal double Error =>
+            Reference.Equals(Candidate) ? 0 : double.IsFinite(Reference) && double.IsFinite(Candidate)
+                ? Math.Abs(Reference - Candidate)
+                : double.PositiveInfinity;
     }
 
     /// <summary>The logits of the reference, their positions and budgets.</summary>
@@ -99,13 +107,17 @@ public static class ListedDiff
             GptOssConfig? config = options.Config ?? TraceDiff.ConfigOf(dump);
             StageKey key = new(Stage.Logits, -1);
             string? why = "it is not there";
-            if (!options.Map.Resolve(dump).Stages.TryGetValue(key, out DumpTensor[]? parts) || StageTensor.Find(key, parts, config, out why) is not { } logits)
+            if (!options.Map.Resolve(dump).Stages.TryGetValue(key, out DumpTensor[]? parts)
+                || StageTensor.Find(key, parts, config, out why) is not { } logits)
+            {
                 throw new CheckpointFormatException(dump.Path, "dump-logits", $"the stage logits cannot be used: {why}.");
+            }
             _logits = logits;
             _positions = dump.Positions ?? (options.Positions is { List: { } asked } && asked.Count == logits.Rows ? asked
                 : dump.Ids is { } ids && logits.Rows == 1 ? [ids.Count - 1] : [.. Enumerable.Range(0, logits.Rows)]);
             _rows = RowPositions.RowsOf(logits, dump, _positions)
-                ?? throw new CheckpointFormatException(dump.Path, "dump-positions", $"logits have {logits.Rows} rows, and there are {_positions.Count} positions.");
+                ?? throw new CheckpointFormatException(dump.Path, "dump-positions",
+                    $"logits have {logits.Rows} rows, and there are {_positions.Count} positions.");
             _precision = options.Precision ?? dump.Precision ?? (logits.HoldsBfloat16() ? Precision.Bfloat16 : Precision.Float32);
             _budget = new DiffBudgets(options.Budgets ?? dump.Pack?.Budgets ?? Budgets.Published, _precision, config, [key], Notes).Of(key);
         }
@@ -122,7 +134,8 @@ public static class ListedDiff
                 if (_rows.TryGetValue(owners[entry], out int row) && (_options.Positions is not { List: { } list } || list.Contains(owners[entry])))
                     found.Add((owners[entry], row, entry));
             }
-            return found.Count == 0 ? throw new CheckpointFormatException(path, "dump-positions", "none of its entries is of a position of the reference.")
+            return found.Count == 0
+                ? throw new CheckpointFormatException(path, "dump-positions", "none of its entries is of a position of the reference.")
                 : _options.Positions is { List: null } ? [found[^1]] : found;
         }
 
@@ -168,7 +181,8 @@ public static class ListedDiff
             if (_dump.Ids?.Count == entries)
                 return [.. Enumerable.Range(0, entries)];
             return entries == _positions.Count ? _positions : throw new CheckpointFormatException(path, "dump-positions",
-                $"there are {entries} entries, and the reference has {(_dump.Ids is { } known ? $"{known.Count} tokens and " : "")}{_positions.Count} positions; name theirs with --positions.");
+                $"there are {entries} entries, and the reference " +
+                    $"has {(_dump.Ids is { } known ? $"{known.Count} tokens and " : "")}{_positions.Count} positions; name theirs with --positions.");
         }
     }
 }

@@ -27,11 +27,15 @@ internal sealed record LogitsReading(LogitsKind Kind, DType Type)
     /// <summary>Whether equal values have equal bits: neither side is brought to another form.</summary>
     internal bool KeepsBits => Kind == ReferenceKind && Scale == 1 && !HasRowConstants;
 
-    /// <summary>How many times the error of a logit may add up in a number that is compared: ln p = logit − ln Σ exp, and either may be off by it.</summary>
+    /// <summary>
+    /// How many times the error of a logit may add up in a number that is compared: ln p = logit − ln Σ exp, and either may be off by it.
+    /// </summary>
     internal int LogitsPerNumber => IsOfProbabilities ? 2 : 1;
 
     /// <summary>Brings a row of each side to the form in which they are compared, in place.</summary>
-    /// <remarks>A probability that is too small for its type says only that: where the reference's is as small, both become NaN, which is no difference.</remarks>
+    /// <remarks>
+    /// A probability that is too small for its type says only that: where the reference's is as small, both become NaN, which is no difference.
+    /// </remarks>
     internal void Apply(Span<double> reference, Span<double> dumped)
     {
         if (!IsOfProbabilities)

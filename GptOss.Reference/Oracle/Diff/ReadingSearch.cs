@@ -3,12 +3,12 @@ using GptOss.Reference.Oracle.Dumps;
 namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>
-/// Looks for a reading of logits that do not agree as they stand: moved by one row, multiplied by a constant, with a constant added to each row. Fed with pairs of rows,
-/// so that neither side need be in memory.
+/// Looks for a reading of logits that do not agree as they stand: moved by one row, multiplied by a constant, with a constant added to each row. Fed
+/// with pairs of rows, so that neither side need be in memory.
 /// </summary>
 /// <remarks>
-/// Per shift, over the elements that are finite on both sides and with the mean of each row taken off: x the reference, y the dump, and the least squares of
-/// y = c·x + a constant of the row.
+/// Per shift, over the elements that are finite on both sides and with the mean of each row taken off: x the reference, y the dump, and the least
+/// squares of y = c·x + a constant of the row.
 /// </remarks>
 internal sealed class ReadingSearch(LogitsReading plain)
 {
@@ -45,8 +45,11 @@ internal sealed class ReadingSearch(LogitsReading plain)
         int best = 0;
         for (int i = 1; i < _fits.Length; i++)
         {
-            if (_fits[i].Correlation >= LeastCorrelation && _fits[i].Unexplained <= LeftOfShift * _fits[0].Unexplained && _fits[i].Unexplained < _fits[best].Unexplained)
+            if (_fits[i].Correlation >= LeastCorrelation && _fits[i].Unexplained <= LeftOfShift * _fits[0].Unexplained
+                && _fits[i].Unexplained < _fits[best].Unexplained)
+            {
                 best = i;
+            }
         }
         return Shifts[best];
     }
@@ -59,8 +62,11 @@ internal sealed class ReadingSearch(LogitsReading plain)
         if (Math.Abs(fit.Scale - 1) > LeastScaling && fit.ResidualAt(fit.Scale) <= Left * fit.ResidualAt(1))
             reading = reading with { Scale = fit.Scale };
         double constants = fit.RowConstantsAt(reading.Scale);
-        if (!reading.IsOfProbabilities && constants > LeastConstants * fit.Squares * reading.Scale * reading.Scale && fit.ResidualAt(reading.Scale) <= Left * constants)
+        if (!reading.IsOfProbabilities && constants > LeastConstants * fit.Squares * reading.Scale * reading.Scale
+            && fit.ResidualAt(reading.Scale) <= Left * constants)
+        {
             reading = reading with { HasRowConstants = true };
+        }
         return reading;
     }
 

@@ -17,10 +17,12 @@ internal static class RowPositions
     /// <summary>Finds the positions of two dumps.</summary>
     /// <param name="a">One dump, and the most rows that a stage of it has.</param>
     /// <param name="b">The other.</param>
-    /// <param name="asked">What the user asked for: the rows of a dump that has as many and does not say where they belong, and a choice among all others.</param>
+    /// <param name="asked">What the user asked for: the rows of a dump that has as many and does not say where they belong, and a choice among all
+    /// others.</param>
     /// <param name="notes">Receives what was assumed.</param>
     /// <exception cref="CheckpointFormatException">Nothing says where the rows of a dump belong.</exception>
-    internal static (IReadOnlyList<int> A, IReadOnlyList<int> B) Of((Dump Dump, int Rows) a, (Dump Dump, int Rows) b, PositionChoice? asked, List<string> notes)
+    internal static (IReadOnlyList<int> A, IReadOnlyList<int> B) Of((Dump Dump, int Rows) a, (Dump Dump, int Rows) b, PositionChoice? asked,
+        List<string> notes)
     {
         int? tokens = a.Dump.Ids?.Count ?? b.Dump.Ids?.Count;
         return (OfOne(a, b.Dump), OfOne(b, a.Dump));
@@ -46,7 +48,8 @@ internal static class RowPositions
                 return [.. Enumerable.Range(0, side.Rows)];
             }
             throw new CheckpointFormatException(side.Dump.Path, "dump-positions",
-                $"it has {Rows(side.Rows)} and does not say of which positions, and {Name(other)} has {(tokens is null ? "" : $"{tokens} tokens and ")}"
+                $"it has {Rows(side.Rows)} and does not say of which positions, "
+                + $"and {Name(other)} has {(tokens is null ? "" : $"{tokens} tokens and ")}"
                 + $"{(other.Positions?.Count is { } count ? $"{count} positions" : "no positions")}; name them with --positions.");
         }
     }
@@ -63,7 +66,9 @@ internal static class RowPositions
         };
     }
 
-    /// <summary>The row of each position in a stage; a stage of one row is that of the last token, as where an engine drops the others early.</summary>
+    /// <summary>
+    /// The row of each position in a stage; a stage of one row is that of the last token, as where an engine drops the others early.
+    /// </summary>
     /// <returns>Null where the rows of the stage fit neither.</returns>
     internal static Dictionary<int, int>? RowsOf(StageTensor stage, Dump dump, IReadOnlyList<int> positions)
     {

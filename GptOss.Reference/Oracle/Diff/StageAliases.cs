@@ -4,10 +4,12 @@ namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>What other implementations call the stages.</summary>
 /// <remarks>
-/// Sources: ggml-org/llama.cpp, <c>src/models/openai-moe-iswa.cpp</c> (commit 5c880d9), names as its evaluation callback shows them; transformers 5.23.0,
-/// <c>models/gpt_oss/modeling_gpt_oss.py</c>, and openai/gpt-oss, <c>gpt_oss/torch/model.py</c> (commit 7b58334), the module whose output the stage is, or whose
-/// input where <c>.input</c> follows; members of a tuple by <c>.0</c>, <c>.1</c>, <c>.2</c>. llama.cpp gives a name to up to three tensors: <c>#2</c> is the second
-/// of its name. After the first two come bias and rotation, so the last <c>Qcur-N</c> is the rotated one, and so is the only one where others were overwritten.
+/// Sources: ggml-org/llama.cpp, <c>src/models/openai-moe-iswa.cpp</c> (commit 5c880d9), names as its evaluation callback shows them; transformers
+/// 5.23.0,
+/// <c>models/gpt_oss/modeling_gpt_oss.py</c>, and openai/gpt-oss, <c>gpt_oss/torch/model.py</c> (commit 7b58334), the module whose output the stage
+/// is, or whose input where <c>.input</c> follows; members of a tuple by <c>.0</c>, <c>.1</c>, <c>.2</c>. llama.cpp gives a name to up to three
+/// tensors: <c>#2</c> is the second of its name. After the first two come bias and rotation, so the last <c>Qcur-N</c> is the rotated one, and so is
+/// the only one where others were overwritten.
 /// </remarks>
 internal static class StageAliases
 {

@@ -22,7 +22,10 @@ public sealed record StageDifference
     /// <summary>Rows whose values were compared; those after a near tie of their token are not among them.</summary>
     public required int Rows { get; init; }
 
-    /// <summary>Largest |Δ|; infinite where one side is NaN or infinite and the other is not. For experts: of router logits, the widest margin of a choice that differs.</summary>
+    /// <summary>
+    /// Largest |Δ|; infinite where one side is NaN or infinite and the other is not. For experts: of router logits, the widest margin of a choice
+    /// that differs.
+    /// </summary>
     public required double Max { get; init; }
 
     /// <summary>√(mean of Δ²), over elements that are finite on both sides.</summary>

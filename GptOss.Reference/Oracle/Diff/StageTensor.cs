@@ -99,7 +99,8 @@ internal sealed class StageTensor
     }
 
     /// <summary>
-    /// The first element of a row whose bits differ from another's; −1 where none does. Of different types the widened values count, so that −0 is not +0 there either.
+    /// The first element of a row whose bits differ from another's; −1 where none does. Of different types the widened values count, so that −0 is
+    /// not +0 there either.
     /// </summary>
     internal int FirstDifference(int row, StageTensor other, int otherRow)
     {

@@ -36,7 +36,8 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         ComparePositions(positionsA, positionsB, common);
 
         Precision precision = options.Precision ?? (IsBfloat16(a) || IsBfloat16(b) ? Precision.Bfloat16 : Precision.Float32);
-        var budgets = new DiffBudgets(options.Budgets ?? a.Pack?.Budgets ?? Budgets.Published, precision, _config, left.Keys.Concat(right.Keys), _notes);
+        var budgets = new DiffBudgets(options.Budgets ?? a.Pack?.Budgets ?? Budgets.Published, precision, _config,
+            left.Keys.Concat(right.Keys), _notes);
         var pairs = new Dictionary<StageKey, StagePair>();
         foreach (StageKey key in left.Keys.Union(right.Keys).OrderBy(DiffBudgets.ForwardOrder))
         {
@@ -47,7 +48,10 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         foreach ((StageKey key, StagePair pair) in pairs)
             _done.Add(key.IsExperts ? Experts(Moved(pair), pairs, left, right, ties) : Values(pair, pairs, ties));
         foreach (StageDifference stage in _done.Where(stage => stage.NearTies.Count > 0))
-            _notes.Add($"{stage.Stage}: a near tie at {List(stage.NearTies)}; nothing later of {(stage.NearTies.Count == 1 ? "it" : "them")} is held to a budget.");
+        {
+            _notes.Add($"{stage.Stage}: a near tie at {List(stage.NearTies)}; nothing later of {(stage.NearTies.Count == 1 ? "it" : "them")} is " +
+                $"held to a budget.");
+        }
         return new(precision, _done, _not, _notes) { Prompts = _prompts, Readings = _readings };
     }
 
@@ -111,7 +115,8 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         _not.Add(new(name, reason));
     }
 
-    private StagePair? Pair(StageKey key, Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right, IReadOnlyList<int> positionsA,
+    private StagePair? Pair(StageKey key, Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right,
+        IReadOnlyList<int> positionsA,
         IReadOnlyList<int> positionsB, int[] common, DiffBudgets budgets)
     {
         if (!left.TryGetValue(key, out StageTensor? mine) || !right.TryGetValue(key, out StageTensor? theirs))
@@ -126,8 +131,11 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         if (RowPositions.RowsOf(theirs, b, positionsB) is not { } rowsB)
             return Lacking($"{theirs.Rows} rows in B, which has {positionsB.Count} positions");
         (int, int, int)[] rows = [.. common.Where(p => rowsA.ContainsKey(p) && rowsB.ContainsKey(p)).Select(p => (p, rowsA[p], rowsB[p]))];
-        if (rows.Length == 0 && options.Positions is null && rowsA.Keys.Intersect(rowsB.Keys).Where(ReadsTheSame).Order().ToArray() is { Length: > 0 } single)
+        if (rows.Length == 0 && options.Positions is null && rowsA.Keys.Intersect(rowsB.Keys).Where(ReadsTheSame).Order()
+            .ToArray() is { Length: > 0 } single)
+        {
             rows = [.. single.Select(p => (p, rowsA[p], rowsB[p]))];
+        }
         if (rows.Length == 0)
             return Lacking("no position in common");
         LogitsReading reading = key.Stage == Stage.Logits
@@ -193,7 +201,10 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         _shift = reading.Shift;
         StagePair moved = pair.Moved(reading.Shift) with { Reading = reading };
         if (moved.Rows.Count < pair.Rows.Count)
-            Not($"{pair.Name}, {List([.. pair.Rows.Select(row => row.Position).Except(moved.Rows.Select(row => row.Position))])}", "no row of B belongs there");
+        {
+            Not($"{pair.Name}, {List([.. pair.Rows.Select(row => row.Position).Except(moved.Rows.Select(row => row.Position))])}",
+                "no row of B belongs there");
+        }
         return moved;
     }
 
@@ -250,10 +261,17 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
 
     private void ComparePositions(IReadOnlyList<int> positionsA, IReadOnlyList<int> positionsB, int[] common)
     {
-        if (options.Positions is { List: { } asked } ? !asked.SequenceEqual(common) : options.Positions is null && !positionsA.SequenceEqual(positionsB))
+        if (options.Positions is { List: { } asked }
+            ? !asked.SequenceEqual(common)
+            : options.Positions is null && !positionsA.SequenceEqual(positionsB))
+        {
             Not("positions", $"{common.Length} are compared; A has {positionsA.Count}, B has {positionsB.Count}");
-        else if (options.Positions is null && a.Pack?.LogitsHash is { } hash && b.Pack?.LogitsHash is { } other && hash != other && options.Stages == StageFilter.All)
+        }
+        else if (options.Positions is null && a.Pack?.LogitsHash is { } hash && b.Pack?.LogitsHash is { } other && hash != other
+            && options.Stages == StageFilter.All)
+        {
             Not("logits_hash", "not the same in the two manifests");
+        }
     }
 
     private TraceDifference Nothing(Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right)
@@ -263,7 +281,10 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         return new(options.Precision ?? Precision.Float32, [], _not, _notes) { Prompts = _prompts, Readings = _readings };
     }
 
-    /// <summary>Most tensors, because a few are exact in float32, too, and others are widened on the way. float16 rounds about as much and has no budget of its own.</summary>
+    /// <summary>
+    /// Most tensors, because a few are exact in float32, too, and others are widened on the way. float16 rounds about as much and has no budget of
+    /// its own.
+    /// </summary>
     private static bool IsBfloat16(Dump dump)
     {
         if (dump.Precision is { } stated)

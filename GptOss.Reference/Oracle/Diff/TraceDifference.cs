@@ -18,7 +18,9 @@ public sealed record TraceDifference(
     /// <summary>Where the two read different prompts, which is the verdict; only positions before it are compared. Null where they do not.</summary>
     public PromptDifference? Prompts { get; init; }
 
-    /// <summary>How the dumps were read where they are not what they seem: transposed, padded, probabilities, scaled, moved by a row. Sentences.</summary>
+    /// <summary>
+    /// How the dumps were read where they are not what they seem: transposed, padded, probabilities, scaled, moved by a row. Sentences.
+    /// </summary>
     public IReadOnlyList<string> Readings { get; init; } = [];
 
     /// <summary>Whether both sides hold the same: every stage and position, bit for bit.</summary>

@@ -19,9 +19,11 @@ public sealed class UlpHistogram
     public IEnumerable<(long UpTo, long Count)> Counts =>
         Enumerable.Range(0, Buckets).Where(bucket => _counts[bucket] > 0).Select(bucket => (bucket == 0 ? 0 : 1L << (bucket - 1), _counts[bucket]));
 
-    internal void AddFloat32(float a, float b, bool comparable) => Add(Ordered(BitConverter.SingleToInt32Bits(a)), Ordered(BitConverter.SingleToInt32Bits(b)), comparable);
+    internal void AddFloat32(float a, float b, bool comparable) =>
+        Add(Ordered(BitConverter.SingleToInt32Bits(a)), Ordered(BitConverter.SingleToInt32Bits(b)), comparable);
 
-    internal void AddBfloat16(float a, float b, bool comparable) => Add(Ordered((short)Bfloat16.FromSingle(a)), Ordered((short)Bfloat16.FromSingle(b)), comparable);
+    internal void AddBfloat16(float a, float b, bool comparable) =>
+        Add(Ordered((short)Bfloat16.FromSingle(a)), Ordered((short)Bfloat16.FromSingle(b)), comparable);
 
     private void Add(long a, long b, bool comparable)
     {

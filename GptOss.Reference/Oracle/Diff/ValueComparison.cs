@@ -9,7 +9,8 @@ namespace GptOss.Reference.Oracle.Diff;
 /// <param name="Candidate">The candidate's.</param>
 /// <param name="Rows">Position, row of the reference, row of the candidate; positions ascend.</param>
 /// <param name="Budget">Budget by position; null where the stage has none.</param>
-internal sealed record StagePair(StageTensor Reference, StageTensor Candidate, IReadOnlyList<(int Position, int A, int B)> Rows, Func<int, double>? Budget)
+internal sealed record StagePair(StageTensor Reference, StageTensor Candidate, IReadOnlyList<(int Position, int A, int B)> Rows,
+    Func<int, double>? Budget)
 {
     internal string Name => Reference.Key.Name;
 
@@ -19,10 +20,13 @@ internal sealed record StagePair(StageTensor Reference, StageTensor Candidate, I
     /// <summary>The reference's row of each position.</summary>
     internal required IReadOnlyDictionary<int, int> RowsOfReference { get; init; }
 
-    /// <summary>The same with every row of the candidate held to the reference's of the next position, or of the one before; rows that have none are left out.</summary>
+    /// <summary>
+    /// The same with every row of the candidate held to the reference's of the next position, or of the one before; rows that have none are left out.
+    /// </summary>
     internal StagePair Moved(int shift) => shift == 0 ? this : this with
     {
-        Rows = [.. Rows.Where(row => RowsOfReference.ContainsKey(row.Position + shift)).Select(row => (row.Position + shift, RowsOfReference[row.Position + shift], row.B))],
+        Rows = [.. Rows.Where(row => RowsOfReference.ContainsKey(row.Position + shift))
+            .Select(row => (row.Position + shift, RowsOfReference[row.Position + shift], row.B))],
     };
 
     /// <summary>Where bits first differ; null where none do.</summary>

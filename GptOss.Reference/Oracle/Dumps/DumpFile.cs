@@ -43,7 +43,10 @@ internal static class DumpFile
     {
         var tensors = new List<DumpTensor>(file.Tensors.Count);
         foreach (TensorInfo tensor in file.Tensors)
-            Add(tensors, tensor.Name, () => new(file.Path, tensor.Name, tensor.DType, tensor.Shape, (offset, count) => file.Part(tensor, offset, count)), unread);
+        {
+            Add(tensors, tensor.Name,
+                () => new(file.Path, tensor.Name, tensor.DType, tensor.Shape, (offset, count) => file.Part(tensor, offset, count)), unread);
+        }
         return tensors;
     }
 
@@ -51,7 +54,8 @@ internal static class DumpFile
     {
         var tensors = new List<DumpTensor>(1);
         string name = Path.GetFileNameWithoutExtension(path);
-        Add(tensors, name, () => NpyHeader.Parse(map.Span(0, (int)Math.Min(map.Length, NpyHeader.MostBytes)), map.Length).Tensor(path, name, map.Span), unread);
+        Add(tensors, name,
+            () => NpyHeader.Parse(map.Span(0, (int)Math.Min(map.Length, NpyHeader.MostBytes)), map.Length).Tensor(path, name, map.Span), unread);
         return tensors;
     }
 

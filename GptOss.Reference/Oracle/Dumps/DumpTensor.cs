@@ -94,7 +94,9 @@ public sealed class DumpTensor
         return inner == width ? OrNull(new(_file, Name, Type, Shape, _bytes, Product(Shape.Take(outer)), rowShape)) : null;
     }
 
-    /// <summary>The columns of this tensor as rows: [512, 7] is seven rows of [512]. Null where the outer sizes do not make up a row, or leave nothing.</summary>
+    /// <summary>
+    /// The columns of this tensor as rows: [512, 7] is seven rows of [512]. Null where the outer sizes do not make up a row, or leave nothing.
+    /// </summary>
     internal DumpTensor? TryWithColumnsOf(IReadOnlyList<long> rowShape)
     {
         if (Shape.Contains(0) || rowShape.Contains(0))
@@ -133,7 +135,9 @@ public sealed class DumpTensor
         if (sizes.Length > 2)
             throw new UnreadMemberException($"is {Printable.Shape(shape)} in Fortran order; save numpy.ascontiguousarray(x) instead");
         DumpTensor stored = new(file, name, type, [sizes[1], sizes[0]], bytes);
-        return stored.TryWithColumnsOf([sizes[1]]) is { } columns ? new(file, name, type, shape, columns._bytes) : new(file, name, type, shape, bytes);
+        return stored.TryWithColumnsOf([sizes[1]]) is { } columns
+            ? new(file, name, type, shape, columns._bytes)
+            : new(file, name, type, shape, bytes);
     }
 
     /// <summary>The first <paramref name="width"/> elements of every row.</summary>
@@ -142,7 +146,11 @@ public sealed class DumpTensor
         int size = DumpElements.Bytes(Type);
         long all = (long)Width * size, kept = (long)width * size;
         TensorBytes stored = _bytes;
-        return new(_file, Name, Type, Shape, (offset, count) => stored(offset / kept * all + offset % kept, count), Rows, [width]) { IsOfColumns = IsOfColumns, Padding = Width - width };
+        return new(_file, Name, Type, Shape, (offset, count) => stored(offset / kept * all + offset % kept, count), Rows, [width])
+        {
+            IsOfColumns = IsOfColumns,
+            Padding = Width - width,
+        };
     }
 
     /// <summary>Widens a row; float64 is rounded to float32.</summary>

@@ -8,8 +8,8 @@ namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Tensors as JSON: nested arrays of numbers, or an object of them and of what else a program wrote beside them.</summary>
 /// <remarks>
-/// A reader of its own, because programs write the NaN and Infinity that JSON lacks and that matter most here; null is read as NaN. Memory is at most about
-/// eight times the file.
+/// A reader of its own, because programs write the NaN and Infinity that JSON lacks and that matter most here; null is read as NaN. Memory is at most
+/// about eight times the file.
 /// </remarks>
 internal static class JsonTensors
 {
@@ -24,7 +24,10 @@ internal static class JsonTensors
     internal static List<DumpTensor> Read(string path, MappedFile map, List<UnreadMember> unread)
     {
         if (map.Length > MostBytes)
-            throw new CheckpointFormatException(path, Rule, $"the file is JSON of {map.Length} bytes; at most {MostBytes} are read. Save it as .npy or safetensors.");
+        {
+            throw new CheckpointFormatException(path, Rule,
+                $"the file is JSON of {map.Length} bytes; at most {MostBytes} are read. Save it as .npy or safetensors.");
+        }
         var reader = new Reader(map.Span(0, (int)map.Length), path);
         return reader.Document(unread);
     }

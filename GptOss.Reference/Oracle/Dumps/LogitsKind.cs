@@ -21,11 +21,14 @@ internal delegate void RowReader(int row, Span<double> values);
 /// <summary>Tells logits, log-probabilities and probabilities apart by their values alone, and brings them to one form.</summary>
 internal static class LogitsKinds
 {
-    /// <summary>How far a sum of probabilities may lie from 1, and its logarithm from 0: of values that were rounded to 16 bits, and of others.</summary>
+    /// <summary>
+    /// How far a sum of probabilities may lie from 1, and its logarithm from 0: of values that were rounded to 16 bits, and of others.
+    /// </summary>
     private const double Narrow = 0.05, Wide = 1e-3;
 
     /// <summary>What the rows of a tensor are.</summary>
-    internal static LogitsKind Of(DumpTensor tensor) => Of(tensor.Rows, tensor.Width, tensor.Type == DType.F16 || tensor.HoldsBfloat16(), tensor.ReadRow);
+    internal static LogitsKind Of(DumpTensor tensor) =>
+        Of(tensor.Rows, tensor.Width, tensor.Type == DType.F16 || tensor.HoldsBfloat16(), tensor.ReadRow);
 
     /// <summary>What rows are: the first row that fits neither kind of probability ends the search.</summary>
     /// <param name="rows">How many.</param>

@@ -21,7 +21,9 @@ internal sealed partial record NpyHeader(DType Type, IReadOnlyList<long> Shape, 
 
     internal static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    /// <summary>Reads the header of an array of <paramref name="length"/> bytes, header included, which must be exactly what the shape needs.</summary>
+    /// <summary>
+    /// Reads the header of an array of <paramref name="length"/> bytes, header included, which must be exactly what the shape needs.
+    /// </summary>
     /// <param name="start">The first bytes, as many as there are up to <see cref="MostBytes"/>.</param>
     /// <param name="length">Length of header and data.</param>
     /// <exception cref="UnreadMemberException">It is not such an array, or its elements are not read.</exception>

@@ -6,7 +6,9 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Oracle.Dumps;
 
-/// <summary>A <c>.npz</c>: a zip archive of <c>.npy</c> arrays. Stored arrays are read in place; of deflated ones the last that was read is held in memory.</summary>
+/// <summary>
+/// A <c>.npz</c>: a zip archive of <c>.npy</c> arrays. Stored arrays are read in place; of deflated ones the last that was read is held in memory.
+/// </summary>
 /// <remarks>Source: PKWARE, <c>APPNOTE.TXT</c> 6.3.10, sections 4.3.7, 4.3.12, 4.3.16, 4.4.5 and 4.5.3.</remarks>
 internal sealed class NpzFile : IDisposable
 {
@@ -49,7 +51,8 @@ internal sealed class NpzFile : IDisposable
             try
             {
                 Entry entry = archive.EntryAt(at, file);
-                tensors.Add(NpyHeader.Parse(archive.StartOf(entry), entry.Length).Tensor(path, name, (offset, count) => archive.Bytes(entry, offset, count)));
+                tensors.Add(NpyHeader.Parse(archive.StartOf(entry), entry.Length)
+                    .Tensor(path, name, (offset, count) => archive.Bytes(entry, offset, count)));
             }
             catch (UnreadMemberException e)
             {
@@ -173,7 +176,10 @@ internal sealed class NpzFile : IDisposable
         if (method == 0 ? compressed != length : length / MostRatio > compressed)
             throw new UnreadMemberException($"is said to be {length} bytes in {compressed}, which cannot be");
         if (method != 0 && length > MostInflated)
-            throw new UnreadMemberException($"inflates to {length} bytes; at most {MostInflated} are read, more only without compression (numpy.savez)");
+        {
+            throw new UnreadMemberException(
+                $"inflates to {length} bytes; at most {MostInflated} are read, more only without compression (numpy.savez)");
+        }
         return new(name, method != 0, U32(head, 16), compressed, length, start);
     }
 

@@ -22,6 +22,8 @@ internal static class TensorLayout
         return Padded(tensor.Shape[^1], tensor.TryWithRowsOf) ?? Padded(tensor.Shape.FirstOrDefault(size => size != 1), tensor.TryWithColumnsOf);
 
         DumpTensor? Padded(long padded, Func<IReadOnlyList<long>, DumpTensor?> rowsOf) =>
-            padded <= width || padded % Multiple != 0 || padded - width > Math.Max(LeastPadding, width / PaddingShare) ? null : rowsOf([padded])?.FirstOfEachRow((int)width);
+            padded <= width || padded % Multiple != 0 || padded - width > Math.Max(LeastPadding, width / PaddingShare)
+                ? null
+                : rowsOf([padded])?.FirstOfEachRow((int)width);
     }
 }

@@ -6,7 +6,9 @@ using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Packs;
 
-/// <summary>The manifest of a pack, checked: lists are bounded by the file's own length, ids are not negative, positions ascend within the ids.</summary>
+/// <summary>
+/// The manifest of a pack, checked: lists are bounded by the file's own length, ids are not negative, positions ascend within the ids.
+/// </summary>
 internal sealed record PackManifest
 {
     internal const string FileName = "manifest.json";
@@ -125,7 +127,8 @@ internal sealed record PackManifest
                 string at = $"{key}[{files.Count}]";
                 if (item.ValueKind != JsonValueKind.Object)
                     throw Bad($"{at} is {JsonDocuments.Shown(item)}; expected an object of file, bytes and sha256.");
-                JsonElement file = Required(item, "file", $"{at}.file"), bytes = Required(item, "bytes", $"{at}.bytes"), hash = Required(item, "sha256", $"{at}.sha256");
+                JsonElement file = Required(item, "file", $"{at}.file"), bytes = Required(item, "bytes", $"{at}.bytes"),
+                    hash = Required(item, "sha256", $"{at}.sha256");
                 if (JsonDocuments.Text(file) is not { Length: > 0 } name || name is "." or ".." || name.AsSpan().IndexOfAny("/\\:\0") >= 0)
                     throw Bad($"{at}.file is {JsonDocuments.Shown(file)}; expected the name of a file, without a folder.");
                 if (!names.Add(name))

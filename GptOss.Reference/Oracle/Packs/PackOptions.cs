@@ -4,7 +4,9 @@ using GptOss.Reference.Oracle.Synthetic;
 
 namespace GptOss.Reference.Oracle.Packs;
 
-/// <summary>What a pack states beside a trace, so that others can rerun and judge it without asking: its weights by seed or checksum, and its budgets.</summary>
+/// <summary>
+/// What a pack states beside a trace, so that others can rerun and judge it without asking: its weights by seed or checksum, and its budgets.
+/// </summary>
 public sealed record PackOptions
 {
     /// <summary>How far a run may lie from the recording.</summary>

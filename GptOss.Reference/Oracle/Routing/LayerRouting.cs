@@ -66,7 +66,8 @@ public sealed class LayerRouting
 
     /// <summary>The choices with the smallest margins, closest first; at most 32.</summary>
     public IEnumerable<CloseChoice> Closest => _closest.UnorderedItems.Select(item => item.Element)
-        .Select(choice => choice with { Relative = choice.Margin / RouterRootMeanSquare, Budgets = Math.Abs(choice.Margin) / RouterRootMeanSquare / choice.Budget })
+        .Select(choice =>
+            choice with { Relative = choice.Margin / RouterRootMeanSquare, Budgets = Math.Abs(choice.Margin) / RouterRootMeanSquare / choice.Budget })
         .OrderBy(choice => choice.Budgets).ThenBy(choice => choice.Position);
 
     /// <summary>The share of all choices that fell on an expert; all sum to 1.</summary>
@@ -152,8 +153,8 @@ public readonly record struct ExpertPair(int Layer, int A, int B, int Together, 
     public double Ratio => Together / Expected;
 
     /// <summary>
-    /// How surprising the difference is, in standard deviations: ±√(2 (n ln(n / e) − n + e)), the signed root of the Poisson deviance of n occurrences where e were
-    /// expected. Unlike (n − e) / √e it is not carried away by one occurrence of something rare.
+    /// How surprising the difference is, in standard deviations: ±√(2 (n ln(n / e) − n + e)), the signed root of the Poisson deviance of n
+    /// occurrences where e were expected. Unlike (n − e) / √e it is not carried away by one occurrence of something rare.
     /// </summary>
     public double Surprise
     {

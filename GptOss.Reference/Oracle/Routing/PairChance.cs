@@ -3,12 +3,13 @@ namespace GptOss.Reference.Oracle.Routing;
 /// <summary>How often two experts occur together when only their loads decide.</summary>
 /// <remarks>
 /// <para>
-/// Chance is the distribution over sets of k experts that has the loads seen and otherwise the most entropy: P(S) ∝ Π_{i∈S} w_i. Multiplying the loads would be wrong,
-/// because a token that takes one expert has one place less for another.
+/// Chance is the distribution over sets of k experts that has the loads seen and otherwise the most entropy: P(S) ∝ Π_{i∈S} w_i. Multiplying the
+/// loads would be wrong, because a token that takes one expert has one place less for another.
 /// </para>
 /// <para>
-/// With e_j the elementary symmetric polynomials of the w: P(i) = w_i e_{k−1}(w without i) / e_k(w), P(i, j) = w_i w_j e_{k−2}(w without i, j) / e_k(w). The w are found by
-/// repeating w_i ← w_i · load_i / P(i). Source: Chen, Dempster and Liu, Weighted finite population sampling to maximize entropy, Biometrika 81 (1994).
+/// With e_j the elementary symmetric polynomials of the w: P(i) = w_i e_{k−1}(w without i) / e_k(w), P(i, j) = w_i w_j e_{k−2}(w without i, j) /
+/// e_k(w). The w are found by repeating w_i ← w_i · load_i / P(i). Source: Chen, Dempster and Liu, Weighted finite population sampling to maximize
+/// entropy, Biometrika 81 (1994).
 /// </para>
 /// </remarks>
 public static class PairChance
@@ -89,7 +90,9 @@ public static class PairChance
         return e;
     }
 
-    /// <summary>For each weight e_degree of all the others: the first i from the left times the rest from the right, because division would cancel.</summary>
+    /// <summary>
+    /// For each weight e_degree of all the others: the first i from the left times the rest from the right, because division would cancel.
+    /// </summary>
     private static double[] Without(double[] weights, int degree)
     {
         int n = weights.Length;

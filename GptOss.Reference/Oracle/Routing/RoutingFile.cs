@@ -92,8 +92,11 @@ internal static class RoutingFile
         /// <summary>A member that need not be there, and may be one number only.</summary>
         internal void RequireNumber(string name, int expected, string why)
         {
-            if (root.TryGetProperty(name, out JsonElement value) && !(value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number == expected))
+            if (root.TryGetProperty(name, out JsonElement value)
+                && !(value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number == expected))
+            {
                 throw Bad($"{name} is {JsonDocuments.Shown(value)}; expected {expected}: {why}.");
+            }
         }
 
         /// <summary>The experts of every layer, ascending in each.</summary>

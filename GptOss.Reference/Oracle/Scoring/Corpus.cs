@@ -69,7 +69,10 @@ public sealed class Corpus
             if (line.IsBlank)
                 continue;
             if (line.Start < FileBytes && Part.Holds(line.Start, FileBytes) && ofPart++ >= skip)
-                yield return ScoreDocument.Read(line, Name, number, _hasSpecials ? _tokenizer.EncodeWithSpecials : _tokenizer.Encode, _tokenizer, _vocabulary);
+            {
+                yield return ScoreDocument.Read(line, Name, number, _hasSpecials ? _tokenizer.EncodeWithSpecials : _tokenizer.Encode, _tokenizer,
+                    _vocabulary);
+            }
             number++;
         }
         if (number != AllDocuments || ofPart != Documents)

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace GptOss.Reference.Oracle.Scoring;
 
-/// <summary>Part <see cref="Index"/> of <see cref="Count"/> of a corpus: consecutive documents that make up about 1/<see cref="Count"/> of its bytes.</summary>
+/// <summary>
+/// Part <see cref="Index"/> of <see cref="Count"/> of a corpus: consecutive documents that make up about 1/<see cref="Count"/> of its bytes.
+/// </summary>
 /// <remarks>
 /// A document belongs to the part that the first byte of its line falls into, so parts depend on the corpus alone and follow each other in its order.
 /// </remarks>
@@ -13,7 +15,8 @@ public readonly record struct CorpusPart
     public const int MostParts = 1_000_000;
 
     /// <summary>Part <paramref name="index"/> of <paramref name="count"/>.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Not 1 ≤ <paramref name="index"/> ≤ <paramref name="count"/> ≤ <see cref="MostParts"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Not 1 ≤ <paramref name="index"/> ≤ <paramref name="count"/> ≤
+    /// <see cref="MostParts"/>.</exception>
     public CorpusPart(int index, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MostParts);

@@ -22,7 +22,9 @@ internal static class Divergence
         return Math.Max(0, sum);
     }
 
-    /// <summary>Over listed ids and one bucket for all others, from the log-probabilities of the listed ones. Both sides are scaled to a sum of 1.</summary>
+    /// <summary>
+    /// Over listed ids and one bucket for all others, from the log-probabilities of the listed ones. Both sides are scaled to a sum of 1.
+    /// </summary>
     internal static double Listed(ReadOnlySpan<double> p, ReadOnlySpan<double> q)
     {
         (double restP, double lnTotalP) = Unlisted(p);

@@ -3,7 +3,8 @@ namespace GptOss.Reference.Oracle.Scoring;
 /// <summary>How another engine's probabilities of one place in a document compare with the model's.</summary>
 /// <param name="Divergence">KL(model ‖ other) in nats: 0 where they are the same, +∞ where the other rules out what the model does not.</param>
 /// <param name="SameFirst">Whether the most probable token is the same; null where the other lists none.</param>
-/// <param name="TopAgreement">The share of the other's most probable tokens that are among as many of the model's; null where the other lists none.</param>
+/// <param name="TopAgreement">The share of the other's most probable tokens that are among as many of the model's; null where the other lists
+/// none.</param>
 public readonly record struct TokenComparison(double Divergence, bool? SameFirst, double? TopAgreement);
 
 /// <summary>The comparison of a document, token by token.</summary>
@@ -51,7 +52,8 @@ public readonly record struct ComparisonTotals(
     /// <summary>The numbers of both, in this order.</summary>
     public static ComparisonTotals operator +(ComparisonTotals left, ComparisonTotals right) => new(
         left.IsFull && right.IsFull, left.Compared + right.Compared, left.Infinite + right.Infinite, left.Sum + right.Sum,
-        Math.Max(left.Largest, right.Largest), left.FirstCompared + right.FirstCompared, left.FirstSame + right.FirstSame, left.TopSum + right.TopSum);
+        Math.Max(left.Largest, right.Largest), left.FirstCompared + right.FirstCompared, left.FirstSame + right.FirstSame,
+        left.TopSum + right.TopSum);
 
     /// <inheritdoc cref="op_Addition"/>
     public static ComparisonTotals Add(ComparisonTotals left, ComparisonTotals right) => left + right;

@@ -24,8 +24,8 @@ public sealed record DocumentScore(string Id, long Bytes, IReadOnlyList<double?>
     public DocumentTotals Totals => new(Tokens, Bytes, LogProbability, Comparison is null ? null : ComparisonTotals.Of(Comparison));
 
     /// <summary>
-    /// The line of a file of scores, without its end: <c>{id, tokens, bytes, logprob, logprobs: [null, …], top: [null, {"id": lp}, …]}</c>, and after a
-    /// comparison <c>kl</c> or <c>kl_top</c>, <c>same_first</c> and <c>top_agreement</c>, one value a token.
+    /// The line of a file of scores, without its end: <c>{id, tokens, bytes, logprob, logprobs: [null, …], top: [null, {"id": lp}, …]}</c>, and after
+    /// a comparison <c>kl</c> or <c>kl_top</c>, <c>same_first</c> and <c>top_agreement</c>, one value a token.
     /// </summary>
     public string ToJson() => Encoding.UTF8.GetString(ScoreLine.Write(this).AsSpan()[..^1]);
 }

@@ -37,7 +37,10 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         using JsonDocument json = ScoreJson.Parse(line.Bytes, place, Rule);
         JsonElement root = json.RootElement;
         if (ScoreJson.Id(root, place) is { } id && id != document.Id)
-            throw new ScoringException($"{place} is of document {Printable.Clip(id)}; expected {Printable.Clip(document.Id)}, in the order of the corpus.");
+        {
+            throw new ScoringException(
+                $"{place} is of document {Printable.Clip(id)}; expected {Printable.Clip(document.Id)}, in the order of the corpus.");
+        }
         int tokens = document.Ids.Length;
         if (!root.TryGetProperty("logprobs", out JsonElement values) || values.ValueKind != JsonValueKind.Array)
             throw new ScoringException($"{place}: there is no list logprobs.");
@@ -48,7 +51,8 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         }
         double?[] chosen =
         [
-            .. values.EnumerateArray().Select((value, i) => value.ValueKind == JsonValueKind.Null ? (double?)null : Value(value, place, "logprobs", i)),
+            .. values.EnumerateArray()
+                .Select((value, i) => value.ValueKind == JsonValueKind.Null ? (double?)null : Value(value, place, "logprobs", i)),
         ];
         if (!root.TryGetProperty("top", out JsonElement top) || top.ValueKind == JsonValueKind.Array && top.GetArrayLength() == 0)
             return new(document.Ids, chosen, new IReadOnlyList<TokenLogProbability>?[tokens]);

@@ -8,7 +8,9 @@ internal abstract class OtherScores
     /// <summary>Whether whole rows are known.</summary>
     internal abstract bool IsFull { get; }
 
-    /// <summary>Compares the model's row that predicts token <paramref name="token"/>; null where the other says nothing. Called by several threads.</summary>
+    /// <summary>
+    /// Compares the model's row that predicts token <paramref name="token"/>; null where the other says nothing. Called by several threads.
+    /// </summary>
     internal abstract TokenComparison? Compare(int token, ReadOnlySpan<float> logits, LogSoftmax softmax);
 
     /// <summary>Compares the most probable tokens, of which the other's are given.</summary>
@@ -27,7 +29,8 @@ internal abstract class OtherScores
 /// <param name="ids">The document's tokens.</param>
 /// <param name="chosen">Of each token of the document; null where none is given.</param>
 /// <param name="top">The most probable tokens at each place, most probable first; null where none are given. The model has their ids.</param>
-internal sealed class ListedScores(ReadOnlyMemory<int> ids, IReadOnlyList<double?> chosen, IReadOnlyList<IReadOnlyList<TokenLogProbability>?> top) : OtherScores
+internal sealed class ListedScores(ReadOnlyMemory<int> ids, IReadOnlyList<double?> chosen, IReadOnlyList<IReadOnlyList<TokenLogProbability>?> top)
+    : OtherScores
 {
     internal override bool IsFull => false;
 

@@ -28,7 +28,11 @@ public sealed record ScoreDocument(long Number, string Id, ReadOnlyMemory<int> I
         JsonElement root = document.RootElement;
         bool hasText = root.TryGetProperty("text", out JsonElement text), hasIds = root.TryGetProperty("ids", out JsonElement ids);
         if (hasText == hasIds)
-            throw new ScoringException(hasText ? $"{place}: there are both text and ids; give one of them." : $"{place}: there is neither text nor ids.");
+        {
+            throw new ScoringException(hasText
+                ? $"{place}: there are both text and ids; give one of them."
+                : $"{place}: there is neither text nor ids.");
+        }
         if (hasText && text.ValueKind != JsonValueKind.String)
             throw new ScoringException($"{place}: text is {JsonDocuments.Shown(text)}; expected a string.");
         if (hasText && vocabulary < tokenizer.Count)

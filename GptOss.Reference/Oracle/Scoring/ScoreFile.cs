@@ -3,8 +3,8 @@ using GptOss.Reference.Checkpoints.Storage;
 namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
-/// The file that scores are written to: complete lines in <c>OUT.partial</c>, which becomes OUT when all are there. A run that was interrupted goes on
-/// after the lines that it left.
+/// The file that scores are written to: complete lines in <c>OUT.partial</c>, which becomes OUT when all are there. A run that was interrupted goes
+/// on after the lines that it left.
 /// </summary>
 public sealed class ScoreFile : IDisposable
 {
@@ -43,7 +43,10 @@ public sealed class ScoreFile : IDisposable
             throw new ScoringException($"{path} is a folder; expected a file to write.");
         var target = OutputTarget.Of(path);
         if (!target.IsFile)
-            throw new ScoringException($"{path} is a pipe or a device, which cannot be read back to go on; without --out, lines go to standard output.");
+        {
+            throw new ScoringException(
+                $"{path} is a pipe or a device, which cannot be read back to go on; without --out, lines go to standard output.");
+        }
         string partial = PartialOf(path);
         bool isBegun = !force && File.Exists(partial) && new FileInfo(partial).Length > 0;
         ScoreRun? found = force ? null : ScoreRun.Read(path);
@@ -103,7 +106,8 @@ public sealed class ScoreFile : IDisposable
         if (!line.AsSpan().SequenceEqual(_unproven))
         {
             throw new ScoringException(
-                $"{PartialOf(_path)} is there, and its line {Summary.Documents} is not what this run gives; give another file, or --force to begin anew.");
+                $"{PartialOf(_path)} is there, and its line {Summary.Documents} is not what this run gives; give another file, " +
+                    $"or --force to begin anew.");
         }
         _unproven = null;
         Run.Write(_path);
@@ -126,7 +130,9 @@ public sealed class ScoreFile : IDisposable
     /// <summary>Closes the file; complete lines stay.</summary>
     public void Dispose() => _partial?.Dispose();
 
-    /// <summary>Where lines are until the file is finished: beside the file that <paramref name="path"/> leads to, so that a rename can finish it.</summary>
+    /// <summary>
+    /// Where lines are until the file is finished: beside the file that <paramref name="path"/> leads to, so that a rename can finish it.
+    /// </summary>
     public static string PartialOf(string path) => OutputTarget.Of(path).Path + ".partial";
 
     /// <summary>Adds up the complete lines of a file and says where the last of them begins and ends.</summary>

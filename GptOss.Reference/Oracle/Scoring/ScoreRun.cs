@@ -79,10 +79,13 @@ public sealed record ScoreRun
         JsonElement root = document.RootElement;
         string? Text(string name) => root.TryGetProperty(name, out JsonElement value) ? JsonDocuments.Text(value) : null;
         int? Number(string name) =>
-            root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : null;
+            root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
+                ? number : null;
         if (Text("corpus") is { } corpus && Text("model") is { } model && Text("profile") is { } profile && Text("version") is { } version
-            && Text("part") is { } part && CorpusPart.TryParse(part, out CorpusPart parsed) && Number("context") is { } context && Number("top") is { } top
-            && root.TryGetProperty("documents", out JsonElement count) && count.ValueKind == JsonValueKind.Number && count.TryGetInt64(out long documents)
+            && Text("part") is { } part && CorpusPart.TryParse(part, out CorpusPart parsed) && Number("context") is { } context
+            && Number("top") is { } top
+            && root.TryGetProperty("documents", out JsonElement count) && count.ValueKind == JsonValueKind.Number
+            && count.TryGetInt64(out long documents)
             && root.TryGetProperty("special", out JsonElement special))
         {
             return new()

@@ -1,6 +1,8 @@
 namespace GptOss.Reference.Oracle.Scoring;
 
-/// <summary>A corpus, another engine's scores or an earlier run cannot be used. The message is one sentence that names the file and the line.</summary>
+/// <summary>
+/// A corpus, another engine's scores or an earlier run cannot be used. The message is one sentence that names the file and the line.
+/// </summary>
 public sealed class ScoringException : Exception
 {
     /// <summary>An exception with the sentence <paramref name="message"/>.</summary>

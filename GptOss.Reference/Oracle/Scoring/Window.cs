@@ -11,8 +11,8 @@ internal readonly record struct Window(int Start, int FirstScored, int End)
 
     /// <summary>The windows of a document, in order.</summary>
     /// <remarks>
-    /// Each begins half a context after the one before and scores the tokens that no earlier one did, so every token but the first is scored once, and
-    /// beyond the first window with half a context before it at least.
+    /// Each begins half a context after the one before and scores the tokens that no earlier one did, so every token but the first is scored once,
+    /// and beyond the first window with half a context before it at least.
     /// </remarks>
     /// <param name="tokens">Tokens of the document.</param>
     /// <param name="context">Tokens of a window at most; 2 or more.</param>

@@ -5,7 +5,10 @@ using GptOss.Reference.Model.Stages;
 
 namespace GptOss.Reference.Oracle.Stages;
 
-/// <summary>Budgets as JSON: {"float32": {"g": 1.09, "stages": {"attn.q": {"b": 2e-5, "r": 4}, …}}, "bfloat16": {…}, "bfloat16_blocks": {"equal_bits": 0.995, …}}.</summary>
+/// <summary>
+/// Budgets as JSON: {"float32": {"g": 1.09, "stages": {"attn.q": {"b": 2e-5, "r": 4}, …}}, "bfloat16": {…}, "bfloat16_blocks": {"equal_bits": 0.995,
+/// …}}.
+/// </summary>
 /// <remarks>A double is written with the digits that bring it back, so a file holds the published numbers exactly.</remarks>
 internal static class BudgetsJson
 {
@@ -40,7 +43,8 @@ internal static class BudgetsJson
             foreach ((Stage stage, StageBudget budget) in table.Stages.OrderBy(pair => pair.Key))
             {
                 json.WritePropertyName(StageKey.KindOf(stage));
-                json.WriteRawValue(string.Create(CultureInfo.InvariantCulture, $$"""{"b": {{budget.B:R}}, "r": {{budget.R:R}}}"""));    // one kind a line
+                // one kind a line
+                json.WriteRawValue(string.Create(CultureInfo.InvariantCulture, $$"""{"b": {{budget.B:R}}, "r": {{budget.R:R}}}"""));
             }
             json.WriteEndObject();
             json.WriteEndObject();
@@ -118,7 +122,8 @@ internal static class BudgetsJson
 
         private double Number(JsonElement element, string at, double least, double most) =>
             element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out double value) && value >= least && value <= most ? value
-            : throw Bad(string.Create(CultureInfo.InvariantCulture, $"{at} is {JsonDocuments.Shown(element)}; expected a number from {least} to {most}."));
+            : throw Bad(string.Create(CultureInfo.InvariantCulture, $"{at} is {JsonDocuments.Shown(element)}; expected a number " +
+                $"from {least} to {most}."));
 
         internal void RequireObject(JsonElement element, string at)
         {

@@ -12,10 +12,12 @@ public readonly record struct StageBudget(double B, double R = 0);
 
 /// <summary>
 /// How far the stages of a trace may lie from the recorded ones: largest |Δ| over the root mean square of the recorded stage at most
-/// (b + r · ulp(p · ω)) · g^layer, where ω is the largest rotary frequency (1 in the released models) and ulp the spacing of float32 at that angle, 0 at position 0.
+/// (b + r · ulp(p · ω)) · g^layer, where ω is the largest rotary frequency (1 in the released models) and ulp the spacing of float32 at that angle, 0
+/// at position 0.
 /// </summary>
 /// <remarks>
-/// The final norm and the logits count as one layer more than the last; embedding as layer 0. What comes before the first rotation, <c>attn.norm</c> and
+/// The final norm and the logits count as one layer more than the last; embedding as layer 0. What comes before the first rotation, <c>attn.norm</c>
+/// and
 /// <c>attn.qkv</c> of layer 0, has no r. Chosen experts have no budget of their own: the router's decides whether a choice was a tie.
 /// </remarks>
 public sealed record StageBudgets

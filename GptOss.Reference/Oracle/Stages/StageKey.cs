@@ -62,7 +62,8 @@ public readonly record struct StageKey(Stage Stage, int Layer)
     }
 
     /// <summary>What a stage is called whatever its layer: <c>attn.qkv</c>, <c>logits</c>.</summary>
-    internal static string KindOf(Stage stage) => StageNames.Of(stage, 0) is var name && name.StartsWith("block.0.", StringComparison.Ordinal) ? name["block.0.".Length..] : name;
+    internal static string KindOf(Stage stage) =>
+        StageNames.Of(stage, 0) is var name && name.StartsWith("block.0.", StringComparison.Ordinal) ? name["block.0.".Length..] : name;
 
     internal static bool TryParseKind(string kind, out Stage stage) => ByKind.TryGetValue(kind, out stage);
 

@@ -103,9 +103,14 @@ public static class SyntheticCheckpoint
         GptOssConfig config = ConfigReader.Parse(configJson, ConfigName);
         using JsonDocument document = JsonDocuments.Parse(Encoding.UTF8.GetBytes(configJson), ConfigName, "config-json");
         if (ConfigReader.DialectOf(document.RootElement) == CheckpointLayout.HuggingFace)
+        {
             configJson = ConfigWriter.Write(config);
+        }
         else if (!document.RootElement.TryGetProperty("num_experts", out _) || !document.RootElement.TryGetProperty("experts_per_token", out _))
-            throw new CheckpointFormatException(ConfigName, "config-missing-key", "the original dialect needs the keys num_experts and experts_per_token.");
+        {
+            throw new CheckpointFormatException(ConfigName, "config-missing-key",
+                "the original dialect needs the keys num_experts and experts_per_token.");
+        }
         return config;
     }
 
@@ -118,7 +123,8 @@ public static class SyntheticCheckpoint
     private static byte[] Start(GptOssConfig config, out TensorInfo[] tensors) => SafeTensorsWriter.Start(
         TensorNames.Inventory(config, CheckpointLayout.Original).Select(tensor => (tensor.Name, tensor.DType, tensor.Shape)), null, out tensors);
 
-    private static void WriteTensors(SafeFileHandle file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source, IProgress<long>? progress,
+    private static void WriteTensors(SafeFileHandle file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source,
+        IProgress<long>? progress,
         CancellationToken cancellation)
     {
         RandomAccess.Write(file, start, 0);

@@ -9,8 +9,8 @@ namespace GptOss.Reference.Oracle.Synthetic;
 
 /// <summary>Finds the seed of a synthetic checkpoint in its own weights.</summary>
 /// <remarks>
-/// The blocks of an expert are the generator's words as they come, and each step of the generator can be undone: the first eight bytes give the one seed that
-/// could have made them. Whether it made the checkpoint is then seen by making every tensor again.
+/// The blocks of an expert are the generator's words as they come, and each step of the generator can be undone: the first eight bytes give the one
+/// seed that could have made them. Whether it made the checkpoint is then seen by making every tensor again.
 /// </remarks>
 internal static class SyntheticSeed
 {
@@ -36,7 +36,8 @@ internal static class SyntheticSeed
         long done = 0;
         object reporting = new();
         ParallelLoopResult loop = Parallel.ForEach(
-            Partitioner.Create(Chunks(source, file), EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { CancellationToken = cancellation },
+            Partitioner.Create(Chunks(source, file), EnumerablePartitionerOptions.NoBuffering),
+            new ParallelOptions { CancellationToken = cancellation },
             () => new byte[2 * ChunkBytes],
             (chunk, state, buffer) =>
             {

@@ -24,7 +24,8 @@ public static class NonFiniteSearch
     /// <param name="model">The model.</param>
     /// <param name="ids">The token ids that were read.</param>
     /// <param name="cancellation">Stops between chunks.</param>
-    /// <returns>The value of the lowest position in that stage; null where every stage is finite. Prompts of more than a chunk are searched chunk by chunk.</returns>
+    /// <returns>The value of the lowest position in that stage; null where every stage is finite. Prompts of more than a chunk are searched chunk by
+    /// chunk.</returns>
     public static NonFiniteValue? Find(Transformer model, ReadOnlyMemory<int> ids, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -21,7 +21,8 @@ internal static class PromptPass
     /// <param name="sink">Receives the logits, in order.</param>
     /// <param name="progress">Receives the number of tokens done.</param>
     /// <param name="cancellation">Stops between blocks.</param>
-    internal static void Run<TObserver>(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, ref TObserver observer, LogitsSink sink,
+    internal static void Run<TObserver>(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, ref TObserver observer,
+        LogitsSink sink,
         IProgress<int>? progress, CancellationToken cancellation)
         where TObserver : struct, IStageObserver
     {
@@ -38,7 +39,8 @@ internal static class PromptPass
     }
 
     /// <summary>The same, only as far as the last wanted position.</summary>
-    internal static void Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, LogitsSink sink, CancellationToken cancellation)
+    internal static void Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, LogitsSink sink,
+        CancellationToken cancellation)
     {
         NoObserver none = default;
         Run(model, ids[..(positions[^1] + 1)], positions, ref none, sink, progress: null, cancellation);

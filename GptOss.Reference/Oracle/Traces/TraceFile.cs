@@ -54,7 +54,8 @@ internal static class TraceFile
     private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
         Func<TraceRecorder, string> run, CancellationToken cancellation)
     {
-        string stagesPath = Target(Path.Combine(folder, StagesName), options.Force), manifestPath = Target(Path.Combine(folder, PackManifest.FileName), options.Force);
+        string stagesPath = Target(Path.Combine(folder, StagesName), options.Force),
+            manifestPath = Target(Path.Combine(folder, PackManifest.FileName), options.Force);
         byte[] start = Start(model.Config, positions.Count, options.Stages, model.Precision, out TensorInfo[] tensors);
         var manifest = new ManifestWriter(model, ids, positions, tensors, options);
         AtomicFile.WriteAnywhere(stagesPath, start.Length + tensors[^1].End, file =>
@@ -99,7 +100,9 @@ internal static class TraceFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException(File.Exists(claim) ? $"Another run is writing to {folder}; give another folder." : $"{folder} cannot be written: {e.Message}", e);
+            throw new IOException(File.Exists(claim)
+                ? $"Another run is writing to {folder}; give another folder."
+                : $"{folder} cannot be written: {e.Message}", e);
         }
     }
 
@@ -111,7 +114,9 @@ internal static class TraceFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException(File.Exists(folder) ? $"{folder} is a file; expected a folder." : $"The folder {folder} cannot be made: {e.Message}", e);
+            throw new IOException(File.Exists(folder)
+                ? $"{folder} is a file; expected a folder."
+                : $"The folder {folder} cannot be made: {e.Message}", e);
         }
     }
 
@@ -119,7 +124,8 @@ internal static class TraceFile
     private sealed class FileRecorder(IReadOnlyList<int> positions, SafeFileHandle file, long dataStart, TensorInfo[] tensors, GptOssConfig config)
         : TraceRecorder(positions, Keys(tensors, config).ToHashSet())
     {
-        private readonly Dictionary<StageKey, TensorInfo> _tensors = Keys(tensors, config).Zip(tensors).ToDictionary(pair => pair.First, pair => pair.Second);
+        private readonly Dictionary<StageKey, TensorInfo> _tensors = Keys(tensors, config).Zip(tensors)
+            .ToDictionary(pair => pair.First, pair => pair.Second);
         private readonly int _rows = positions.Count;
         private readonly byte[] _buffer = new byte[1 << 20];
         private long _at;
@@ -180,6 +186,7 @@ internal static class TraceFile
         }
 
         private static IEnumerable<StageKey> Keys(TensorInfo[] tensors, GptOssConfig config) =>
-            tensors.Select(tensor => StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key) ? key : throw new InvalidOperationException(tensor.Name));
+            tensors.Select(tensor =>
+                StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key) ? key : throw new InvalidOperationException(tensor.Name));
     }
 }

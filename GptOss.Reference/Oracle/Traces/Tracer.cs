@@ -50,7 +50,9 @@ public static class Tracer
         return start.Length + (tensors.Length == 0 ? 0 : tensors[^1].End);
     }
 
-    /// <summary>Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.</summary>
+    /// <summary>
+    /// Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>
     /// <param name="options">Positions, which may be none and then no logits are computed; routing, replay and progress.</param>
@@ -79,7 +81,8 @@ public static class Tracer
     }
 
     /// <summary>The same for stages that were chosen one by one; there may be none, for the hash alone.</summary>
-    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys, TraceOptions options,
+    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys,
+        TraceOptions options,
         CancellationToken cancellation)
     {
         List<StageRows> stages = [.. keys.Select(key => new StageRows(key, positions.Count, key.Width(model.Config)))];
@@ -88,7 +91,9 @@ public static class Tracer
         return new(model.Precision, positions, stages, hash);
     }
 
-    /// <summary>Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.</summary>
+    /// <summary>
+    /// Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>
     /// <param name="folder">Created where missing.</param>
@@ -96,8 +101,10 @@ public static class Tracer
     /// <param name="cancellation">Stops between chunks; nothing is left behind.</param>
     /// <returns>The hash of the logits rows of the positions, whether or not logits are among the stages.</returns>
     /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
-    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written is left.</exception>
-    public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceOptions? options = null, CancellationToken cancellation = default)
+    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written
+    /// is left.</exception>
+    public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceOptions? options = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(folder);
@@ -113,7 +120,8 @@ public static class Tracer
     {
         List<StageKey> wanted = [.. StageKey.All(config).Where(key => stages.Matches(key.Name))];
         return wanted.Count > 0 ? wanted
-            : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as block.0.*,*.residual,logits.", nameof(stages));
+            : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as " +
+                $"block.0.*,*.residual,logits.", nameof(stages));
     }
 
     private static IReadOnlyList<int> PositionsOf(TraceOptions options, int tokens)
@@ -136,7 +144,10 @@ public static class Tracer
         CancellationToken cancellation)
     {
         if (options.Replay is { } replay && !replay.Fits(model.Config, ids.Length))
-            throw new ArgumentException($"The replay has choices for {replay.Tokens} tokens and is not of {ids.Length} tokens of this model.", nameof(options));
+        {
+            throw new ArgumentException($"The replay has choices for {replay.Tokens} tokens and is not of {ids.Length} tokens of this model.",
+                nameof(options));
+        }
         var observer = new TracingObserver(recorder, options.Routing is { } receive ? new(model.Config, ids, receive) : null, options.Replay);
         using var hash = new LogitsHash();
         PromptPass.Run(model, ids, positions, ref observer, (_, logits) => hash.Add(logits), options.Progress, cancellation);

@@ -38,7 +38,10 @@ internal static class GreedyVerification
                 hashes.Append(run.Hash);
                 double allowed = pack.Budgets.Of(model.Precision).Of(new(Stage.Logits, -1), run.Length, model.Rotary, model.Config);
                 if (run.Differs is { } found)
-                    notes.Add($"{name}, step {run.Steps}: {found}, recorded {run.Record.Continuation[run.Steps]} at margin {run.Record.Margins[run.Steps]:0.#####}.");
+                {
+                    notes.Add($"{name}, step {run.Steps}: {found}, recorded {run.Record.Continuation[run.Steps]} at " +
+                        $"margin {run.Record.Margins[run.Steps]:0.#####}.");
+                }
                 reports.Add(new(name, run.Margin, allowed, run.Steps + (run.Differs is null ? 0 : 1), null, run.Margin <= allowed));
                 run.Dispose();
             }

@@ -21,7 +21,8 @@ internal sealed class PackCheckpoint : IDisposable
     /// <param name="scratchFolder">Where a synthetic checkpoint is made; null for the system's temporary folder.</param>
     /// <param name="progress">Told before a checkpoint is made.</param>
     /// <param name="cancellation">Stops the making.</param>
-    internal static PackCheckpoint Of(GoldenPack pack, string? model, string? scratchFolder, IProgress<string>? progress, CancellationToken cancellation)
+    internal static PackCheckpoint Of(GoldenPack pack, string? model, string? scratchFolder, IProgress<string>? progress,
+        CancellationToken cancellation)
     {
         if (model is not null)
             return new(model, null);
@@ -62,6 +63,7 @@ internal sealed class PackCheckpoint : IDisposable
         }
         return HuggingFaceCache.IsHubName(name) ? name
             : throw new CheckpointFormatException(Path.Combine(pack.Folder, PackManifest.FileName), "pack-checkpoint",
-                $"the pack ran '{Printable.Clip(name)}', which is neither a folder beside the packs nor a hub name; give the folder of that checkpoint.");
+                $"the pack ran '{Printable.Clip(name)}', which is neither a folder beside the packs nor a hub name; give the " +
+                    $"folder of that checkpoint.");
     }
 }

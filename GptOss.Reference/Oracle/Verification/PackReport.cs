@@ -5,8 +5,8 @@ namespace GptOss.Reference.Oracle.Verification;
 
 /// <summary>How one stage compares with its recording.</summary>
 /// <param name="Name">Name of the stage, <c>length-N</c>, or <c>prompt N</c>.</param>
-/// <param name="Error">Largest |Δ| over the recorded stage's root mean square, in the row that comes nearest to its budget. For experts and continuations:
-/// the widest margin, over the same measure of the logits that decide, at which a choice differs; 0 where none does.</param>
+/// <param name="Error">Largest |Δ| over the recorded stage's root mean square, in the row that comes nearest to its budget. For experts and
+/// continuations: the widest margin, over the same measure of the logits that decide, at which a choice differs; 0 where none does.</param>
 /// <param name="Allowed">The budget of that row.</param>
 /// <param name="Rows">Rows compared.</param>
 /// <param name="EqualBits">Share of equal elements where values are bfloat16; null elsewhere.</param>
@@ -21,7 +21,8 @@ public sealed record StageReport(string Name, double Error, double Allowed, int 
 /// <param name="LogitsHash">Fingerprint of this run's logits; null where the section has none.</param>
 /// <param name="ExpectedLogitsHash">What the packs' folder expects it to be; null where it expects none.</param>
 public sealed record PackSection(
-    string Title, Precision Precision, IReadOnlyList<StageReport> Stages, IReadOnlyList<string> Notes, string? LogitsHash = null, string? ExpectedLogitsHash = null)
+    string Title, Precision Precision, IReadOnlyList<StageReport> Stages, IReadOnlyList<string> Notes, string? LogitsHash = null,
+    string? ExpectedLogitsHash = null)
 {
     /// <summary>Whether the logits are other bits than expected: a change of arithmetic, or a machine that breaks the promise.</summary>
     public bool HashDiffers => LogitsHash is not null && ExpectedLogitsHash is not null && LogitsHash != ExpectedLogitsHash;

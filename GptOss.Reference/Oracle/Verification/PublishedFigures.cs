@@ -49,14 +49,16 @@ public static class PublishedFigures
     [
         // The text goes on ".", "!" or ",", depending on the back end; up to here all agree.
         new("gpt-oss-20b", "Roses are red, violets", " are blue, I love you, and I love you too",
-            [-0.037353515625, -0.08154296875, -1.21875, -1.953125, -2.234375, -0.96875, -1.546875, -1.640625, -0.93359375, -1.609375, -1.625, -0.85546875],
+            [-0.037353515625, -0.08154296875, -1.21875, -1.953125, -2.234375, -0.96875, -1.546875, -1.640625, -0.93359375, -1.609375, -1.625,
+                -0.85546875],
             $"{ReferenceTest}, test_model_matches_original_20b"),
 
         // The fixture has prompt and continuation in one string; twenty new tokens leave this prompt.
         new("gpt-oss-20b", "How are you? Tell me the name of the president of",
             " the United States.\" The assistant should respond with the name of the president. The user is asking for", [], Fixture),
         new("gpt-oss-120b", "Roses are red, violets", " are blue,\nI am a language model, not a human being",
-            [-0.90234375, -0.66015625, -1.546875, -2.703125, -2.078125, -1.21875, -2.484375, -0.031982421875, -0.84765625, -1.890625, -0.1923828125, -2.046875],
+            [-0.90234375, -0.66015625, -1.546875, -2.703125, -2.078125, -1.21875, -2.484375, -0.031982421875, -0.84765625, -1.890625,
+                -0.1923828125, -2.046875],
             $"{ReferenceTest}, test_model_matches_original_120b"),
     ];
 

@@ -14,7 +14,8 @@ namespace GptOss.Reference.Oracle.Verification;
 /// </summary>
 /// <remarks>
 /// In every pack: norm and projection from the residual before the block, rotation from the recorded projection, the expert block from the
-/// recorded attention residual, final norm from the last residual, logits from the recorded norm. Attention where a pack keeps every position, because it needs all keys.
+/// recorded attention residual, final norm from the last residual, logits from the recorded norm. Attention where a pack keeps every position,
+/// because it needs all keys.
 /// </remarks>
 internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace reference)
 {
@@ -46,7 +47,9 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
 
     private void Attention(int layer, StageRows before)
     {
-        Stage[] stages = pack.HasEveryPosition ? [Stage.AttentionNorm, Stage.Qkv, Stage.Heads, Stage.AttentionResidual] : [Stage.AttentionNorm, Stage.Qkv];
+        Stage[] stages = pack.HasEveryPosition
+            ? [Stage.AttentionNorm, Stage.Qkv, Stage.Heads, Stage.AttentionResidual]
+            : [Stage.AttentionNorm, Stage.Qkv];
         Dictionary<StageKey, StageRows> ours = Recorders(layer, stages);
         if (ours.Count == 0)
             return;
@@ -91,7 +94,8 @@ internal sealed class StageByStage(GoldenPack pack, Transformer model, Trace ref
             _reports.Add(StageComparison.Experts(Recorded(Stage.Experts, layer)!, stage, reference.Find(router) ?? ours[router],
                 _budgets.Rows(router, pack.Positions, model), ties));
             _notes.AddRange(ties.Order().Select(row =>
-                $"{stage.Key}: position {pack.Positions[row]} chose other experts or another order at a near tie; what follows in its block is not compared."));
+                $"{stage.Key}: position {pack.Positions[row]} chose other experts or another order at a near tie; what follows in " +
+                    $"its block is not compared."));
         }
     }
 

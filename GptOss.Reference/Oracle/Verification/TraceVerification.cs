@@ -31,11 +31,13 @@ internal static class TraceVerification
                 HashSet<int> before = [.. skipped];
                 reports.Add(StageComparison.Experts(stage, actual, reference.Find(router) ?? ours.Find(router)!, Allowed(router), skipped));
                 notes.AddRange(skipped.Except(before).Order().Select(row =>
-                    $"{stage.Key}: position {pack.Positions[row]} chose [{List(actual, row)}], recorded [{List(stage, row)}]; nothing later of it is compared."));
+                    $"{stage.Key}: position {pack.Positions[row]} chose [{List(actual, row)}], recorded [{List(stage, row)}]; nothing " +
+                        $"later of it is compared."));
             }
             else
             {
-                reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, Allowed(stage.Key), skipped, pack.Budgets.Float32.EqualBits));
+                reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, Allowed(stage.Key), skipped,
+                    pack.Budgets.Float32.EqualBits));
             }
         }
         if (lastLogits is not null && pack.Positions[^1] == pack.Ids.Count - 1)
@@ -43,7 +45,8 @@ internal static class TraceVerification
             StageKey logits = new(Stage.Logits, -1);
             StageRows all = ours.Find(logits)!;
             double allowed = Allowed(logits)(pack.Positions.Count - 1);
-            reports.Add(StageComparison.Values("logits.last", lastLogits, all[all.Count - 1], all.Width, _ => allowed, leastEqual: pack.Budgets.Float32.EqualBits));
+            reports.Add(StageComparison.Values("logits.last", lastLogits, all[all.Count - 1], all.Width, _ => allowed,
+                leastEqual: pack.Budgets.Float32.EqualBits));
         }
         return new("float32", Precision.Float32, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Float32));
 
@@ -55,7 +58,9 @@ internal static class TraceVerification
         Func<int, double> Allowed(StageKey key) => pack.Budgets.Float32.Rows(key, pack.Positions, model);
     }
 
-    /// <summary>Block by block from recorded inputs; the whole model where a checkpoint is named, because rounding flips experts of random weights.</summary>
+    /// <summary>
+    /// Block by block from recorded inputs; the whole model where a checkpoint is named, because rounding flips experts of random weights.
+    /// </summary>
     internal static IEnumerable<PackSection> Bfloat16(GoldenPack pack, Transformer model, CancellationToken cancellation)
     {
         Trace reference = pack.ReadTrace(Precision.Bfloat16, model.Config);
@@ -72,11 +77,13 @@ internal static class TraceVerification
         {
             StageRows actual = ours.Find(stage.Key)!;
             Func<int, double> allowed = budgets.Rows(stage.Key, pack.Positions, model);
-            reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, allowed, leastEqual: budgets.EqualBits ?? 0));
+            reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, allowed,
+                leastEqual: budgets.EqualBits ?? 0));
             if (stage.Key.Stage == Stage.Logits)
                 reports.Add(ArgMaxOf(stage, actual, allowed(0)));
         }
-        string[] notes = pack.Seed is null ? [] : ["The whole model is not compared: bfloat16 rounding flips experts of random weights, and the streams part."];
+        string[] notes =
+            pack.Seed is null ? [] : ["The whole model is not compared: bfloat16 rounding flips experts of random weights, and the streams part."];
         yield return new("bfloat16", Precision.Bfloat16, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Bfloat16));
     }
 
