@@ -95,7 +95,7 @@ internal sealed class ChatCommand
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
         using var model = Transformer.Load(checkpoint, modelOptions with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
 

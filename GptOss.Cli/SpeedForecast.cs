@@ -57,7 +57,7 @@ internal static class SpeedForecast
         const double assumed = 1e9;
         try
         {
-            FileInfo? largest = new DirectoryInfo(checkpoint.Folder).EnumerateFiles("*.safetensors").MaxBy(file => file.Length);
+            FileInfo? largest = checkpoint.FilePaths.Select(path => new FileInfo(path)).MaxBy(file => file.Length);
             if (largest is not { Length: > 2L * ProbeBytes })
                 return assumed;
             byte[] buffer = new byte[1 << 20];

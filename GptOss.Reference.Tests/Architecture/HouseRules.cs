@@ -28,8 +28,8 @@ internal static partial class HouseRules
     internal static readonly IReadOnlyDictionary<string, string[]> MayName = new Dictionary<string, string[]>
     {
         ["Numerics"] = [],
-        ["Checkpoints"] = ["Numerics"],
         ["Tokens"] = [],
+        ["Checkpoints"] = ["Numerics", "Tokens"],
         ["Model"] = ["Checkpoints", "Numerics"],
         ["Cuda"] = ["Checkpoints", "Numerics", "Model"],
         ["Generation"] = ["Checkpoints", "Numerics", "Tokens", "Model"],

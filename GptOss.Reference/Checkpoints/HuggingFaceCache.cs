@@ -69,7 +69,7 @@ public static class HuggingFaceCache
         return Directory.Exists(snapshot) ? snapshot : null;
     }
 
-    private static bool IsPlain(string text) =>
+    internal static bool IsPlain(string text) =>
         text.Length is > 0 and <= 128 && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
         && !text.Contains("..", StringComparison.Ordinal);
 }

@@ -57,7 +57,7 @@ public sealed partial class Transformer : IDisposable
         _rotary = variant.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
         _norm = variant.FinalNorm(weights.Norm);
         _attention = [.. weights.Attention.Select((w, layer) => new AttentionBlock(variant.Attention(w, c), c, layer, _kernels))];
-        _experts = [.. weights.Experts.Select((w, layer) => new ExpertBlock(variant.Experts(w, c), c, checkpoint, layer, _kernels))];
+        _experts = [.. weights.Experts.Select((w, layer) => new ExpertBlock(variant.Experts(w, c), c, layer, _kernels))];
         _chunk = new(c.HeadDim);
     }
 
@@ -265,14 +265,8 @@ public sealed partial class Transformer : IDisposable
 
     private void Embed(Rows x)
     {
-        ReadOnlySpan<ushort> embedding = _weights.Embedding.Data.Span;
         for (int row = 0; row < x.Count; row++)
-        {
-            ReadOnlySpan<ushort> source = embedding.Slice(_chunk.Tokens[row] * x.Width, x.Width);
-            Span<float> target = x[row];
-            for (int i = 0; i < source.Length; i++)
-                target[i] = Bfloat16.ToSingle(source[i]);
-        }
+            _weights.Embedding.Decode(_chunk.Tokens[row], x[row]);
     }
 
     /// <summary>Refuses what cannot be fed, before anything is changed; counts the logits rows.</summary>

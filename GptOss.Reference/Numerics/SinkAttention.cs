@@ -20,7 +20,7 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 /// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>.
 /// </remarks>
 internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
-    QueryRow[] rows, int count, float* q, int qStride, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
+    QueryRow[] rows, int count, float* q, int qStride, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
@@ -61,7 +61,7 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             }
             for (int h = 0; h < queriesPerHead; h++)
             {
-                float sink = Bfloat16.ToSingle(sinks[keyValueHead * queriesPerHead + h]);
+                float sink = sinks[keyValueHead * queriesPerHead + h];
                 denominators[h] = AttentionSteps<TBlock, TVector, TProfile>.Softmax(scores + h * stride, keys, sink);
             }
             for (int k = 0, n; k < keys; k += n)

@@ -81,7 +81,7 @@ public static class PublishedFigures
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(figure);
         Sequence sequence = model.NewSequence();
-        return Check(figure, Tokenizer.ForCheckpoint(model.Checkpoint.Folder), ids =>
+        return Check(figure, model.Checkpoint.Tokenizer, ids =>
         {
             cancellation.ThrowIfCancellationRequested();
             return model.Forward(new BatchItem(sequence, ids, LogitRows.Last))[0].ToArray();

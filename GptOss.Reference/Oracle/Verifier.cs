@@ -82,7 +82,7 @@ public static class Verifier
         };
 
     private static string? PathOf(Checkpoint checkpoint, string name) =>
-        checkpoint.Files.Select(file => file.Path).FirstOrDefault(path => Path.GetFileName(path) == name);
+        checkpoint.FilePaths.FirstOrDefault(path => Path.GetFileName(path) == name);
 
     private static void RequireShape(GoldenPack pack, Transformer model)
     {

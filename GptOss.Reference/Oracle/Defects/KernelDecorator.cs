@@ -12,22 +12,20 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
 
     internal override Precision Precision => inner.Precision;
 
-    internal override void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output) => inner.Linear(x, w, bias, output);
+    internal override void Linear(Rows x, Weights w, StoredVector bias, Rows output) => inner.Linear(x, w, bias, output);
 
-    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output) =>
+    internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output) =>
         inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
-
-    internal override void ToLaneOrder(Rows x, Rows output) => inner.ToLaneOrder(x, output);
 
     internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output) => inner.RmsNorm(x, gain, eps, output);
 
     internal override void Rotate(Rows heads, Rows cosines, Rows sines) => inner.Rotate(heads, cosines, sines);
 
-    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
+    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
         inner.Attend(rows, q, sinks, keyValueHeads, headDim, window, output);
 
     /// <summary>Nobody looks into a mistaken model's attention, and it would have to be mistaken here too.</summary>
-    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
+    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float sink, Span<float> probabilities) =>
         throw new NotSupportedException("Attention is shown of the sound model only.");
 
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights) => inner.Route(logits, k, experts, weights);
