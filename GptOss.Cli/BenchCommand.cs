@@ -39,7 +39,12 @@ internal sealed class BenchCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation };
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Pack = parsed.GetValue(_pack),
+            Cancellation = terminal.Cancellation,
+        };
         int prompt = parsed.GetValue(_prompt), tokens = parsed.GetValue(_tokens), repeat = parsed.GetValue(_repeat);
         int context = parsed.GetValue(_context) ?? prompt;
         if (prompt == 0 && tokens == 0)
@@ -50,7 +55,7 @@ internal sealed class BenchCommand
 
         // The ceilings go first: their memory is given back before the weights want theirs.
         MachineCeilings ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
-        using var model = Transformer.Load(ModelChoice.Open(folder, parsed.GetValue(_preload), terminal), modelOptions);
+        using var model = Transformer.Load(ModelChoice.Open(folder, terminal), modelOptions);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
             throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");
         var runs = new BenchRuns(model, terminal.Cancellation);

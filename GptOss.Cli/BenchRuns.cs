@@ -27,6 +27,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
 {
     private readonly GptOssConfig _config = model.Config;
     private readonly Sampler _sampler = new();
+    private readonly LogitsBuffer _logits = new();
 
     internal List<BenchRun> Runs { get; } = [];
 
@@ -83,8 +84,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
             long start = Stopwatch.GetTimestamp();
             for (int i = 0; i < tokens; i++)
             {
-                cancellation.ThrowIfCancellationRequested();
-                token[0] = Choose(model.Forward(new BatchItem(sequence, token, LogitRows.Last))[0]);
+                token[0] = Choose(model.Forward(new BatchItem(sequence, token, LogitRows.Last), _logits, cancellation)[0]);
             }
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             Sample();
@@ -97,11 +97,10 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
     {
         for (int at = 0; at < ids.Length; at += Sequence.ChunkTokens)
         {
-            cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(Sequence.ChunkTokens, ids.Length - at);
             if (at + count == ids.Length)
-                return model.Forward(new BatchItem(sequence, ids.AsMemory(at, count), LogitRows.Last))[0];
-            model.Forward(new BatchItem(sequence, ids.AsMemory(at, count), LogitRows.None));
+                return model.Forward(new BatchItem(sequence, ids.AsMemory(at, count), LogitRows.Last), _logits, cancellation)[0];
+            model.Forward(new BatchItem(sequence, ids.AsMemory(at, count), LogitRows.None), _logits, cancellation);
         }
         throw new ArgumentException("There are no ids.", nameof(ids));
     }

@@ -90,11 +90,11 @@ internal sealed class ChatCommand
     private int Run(ParseResult parsed, Terminal terminal)
     {
         ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
-        using var tools = new ChatTools(parsed.GetValue(_tools)!);
+        using var tools = new ChatTools(parsed.GetValue(_tools)!, terminal);
         string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
-        using var model = Transformer.Load(checkpoint, modelOptions with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
+        using var model = Transformer.Load(checkpoint, modelOptions with { Preload = parsed.GetValue(_preload), Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
@@ -139,8 +139,6 @@ internal sealed class ChatCommand
                 throw new UsageException($"--context is {context}; the model's context holds {most}.");
             if (SpeedForecast.Of(checkpoint, context, precision) is { } warning)
                 terminal.Error.WriteLine(warning);
-            if (parsed.GetValue(_preload))
-                checkpoint.Preload(cancellation: terminal.Cancellation);
             return context;
         }
         catch

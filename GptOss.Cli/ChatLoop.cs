@@ -110,7 +110,7 @@ internal sealed class ChatLoop(
                 break;
             case "save":
                 ConversationFile.Save(File(command, rest), conversation.Messages);
-                view.Say($"Saved {Count(conversation.Turns, "turn")} to {rest}.");
+                view.Say($"Saved {Text.Count(conversation.Turns, "turn")} to {rest}.");
                 break;
             case "load":
                 Load(File(command, rest));
@@ -169,7 +169,7 @@ internal sealed class ChatLoop(
             System = stored.System ?? conversation.Options.System,
             Instructions = stored.Instructions,
         };
-        view.Say($"Loaded {Count(conversation.Turns, "turn")} from {path}, effort {ChatCommand.Word(conversation)}.");
+        view.Say($"Loaded {Text.Count(conversation.Turns, "turn")} from {path}, effort {ChatCommand.Word(conversation)}.");
         string[] missing = [.. stored.DeclaredTools.Except(tools.On.SelectMany(tool => tool.Declaration.Recipients))];
         if (missing.Length > 0)
             view.Say($"It was led with tools that are not on here: {string.Join(", ", missing)}.");
@@ -182,7 +182,7 @@ internal sealed class ChatLoop(
         int used = conversation.PromptTokens, context = conversation.Options.Context;
         string forgotten = conversation.ForgottenTurns > 0 ? $", of which the {conversation.ForgottenTurns} oldest are not shown to the model" : "";
         view.Say(string.Create(CultureInfo.InvariantCulture, $"{used:N0} of {context:N0} tokens ({100.0 * used / context:F1} %) in ")
-            + $"{Count(conversation.Turns, "turn")}{forgotten}; cache {Text.Short(conversation.CacheBytes)}.");
+            + $"{Text.Count(conversation.Turns, "turn")}{forgotten}; cache {Text.Short(conversation.CacheBytes)}.");
     }
 
     private static T Word<T>(string command, string word, (string Word, T Value)[] words)
@@ -196,8 +196,6 @@ internal sealed class ChatLoop(
     }
 
     private static string File(string command, string path) => path.Length > 0 ? path : throw new UsageException($"Expected /{command} FILE.");
-
-    private static string Count(int count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}{(count == 1 ? "" : "s")}");
 
     private static string Clip(string text)
     {

@@ -1,6 +1,8 @@
-using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli;
 
@@ -12,11 +14,13 @@ internal sealed class ChatTools : IDisposable
     private readonly List<(string Name, ITool Tool)> _all = [];
     private readonly HashSet<string> _off = [];
     private readonly List<IDisposable> _owned = [];
+    private readonly Terminal _terminal;
 
     /// <summary>Makes them; nothing runs yet.</summary>
-    /// <exception cref="UsageException">A word is no tool, or lacks what it needs.</exception>
-    internal ChatTools(IEnumerable<string> lists)
+    /// <exception cref="UsageException">A word is not a tool, or lacks what it needs.</exception>
+    internal ChatTools(IEnumerable<string> lists, Terminal terminal)
     {
+        _terminal = terminal;
         try
         {
             foreach (string word in lists.SelectMany(list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
@@ -87,32 +91,13 @@ internal sealed class ChatTools : IDisposable
     {
         if (Directory.Exists(value))
             return new FolderPages(value);
+        if (value == "-")
+            throw new UsageException("--tools browser=-: pages cannot come from standard input, which the chat reads.");
         if (value != "live")
-            return ToolsCommand.Saved(value);
+            return ToolsCommand.Saved(value, _terminal);
         var pages = new LivePages(Environment.GetEnvironmentVariable("YDC_API_KEY"), Environment.GetEnvironmentVariable("EXA_API_KEY"));
         if (pages is IDisposable connections)
             _owned.Add(connections);
         return pages;
-    }
-}
-
-/// <summary>Asks before the model's first Python code runs.</summary>
-internal sealed class PythonPermission(Terminal terminal, ChatView view, ChatInput input, bool isGiven)
-{
-    private bool _isGiven = isGiven;
-
-    /// <summary>Whether a call may run.</summary>
-    internal bool Allow(ITool tool, Message call)
-    {
-        if (_isGiven || tool is not PythonTool)
-            return true;
-        if (terminal.IsInputRedirected)
-        {
-            view.Say("The model's Python was not run: nobody can be asked. --yes allows it.");
-            return false;
-        }
-        view.Say("The model wants to run this code on your machine, where it can read your files.");
-        string? answer = input.Question("Run it, and its Python from now on? [y/N] ");
-        return _isGiven = answer?.Trim().ToLowerInvariant() is "y" or "yes";
     }
 }

@@ -4,7 +4,7 @@ using System.Text;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
-using GptOss.Reference.Tools;
+using GptOss.Tools.Browser;
 
 namespace GptOss.Cli;
 

@@ -50,6 +50,7 @@ internal sealed class DiagnoseCommand
     private readonly Option<Precision?> _profile = Arguments.Profile(
         "Where values are rounded: float32 nowhere; bfloat16 where the published reference does. Without it, bfloat16 where the dump holds nothing else.");
 
+    private readonly Option<LogitsKind?> _as = ReadAsOption.Create();
     private readonly Option<string?> _defects = new("--defects")
     {
         Description = "The mistakes to try, as sink-ignored,window-ignored. Without it, all.",
@@ -71,7 +72,7 @@ internal sealed class DiagnoseCommand
         var command = new Command("diagnose", "Says which known porting mistake explains the logits of another program.")
         {
             options._logits, options._trace, options._logprobs, options._chosen, options._ids, options._positions, options._model, options._profile,
-            options._defects, options._suggest, options._threads, options._width, options._json,
+            options._as, options._defects, options._suggest, options._threads, options._width, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -82,6 +83,9 @@ internal sealed class DiagnoseCommand
         string? logits = parsed.GetValue(_logits), trace = parsed.GetValue(_trace), logprobs = parsed.GetValue(_logprobs), chosen = parsed.GetValue(_chosen);
         if (new[] { logits, trace, logprobs, chosen }.Count(file => file is not null) != 1)
             throw new UsageException("Give one of --logits, --trace, --logprobs and --chosen.");
+        LogitsKind? kind = parsed.GetValue(_as);
+        if (kind is not null && (logprobs ?? chosen) is not null)
+            throw new UsageException("--as says what the logits of --logits or --trace are.");
         IReadOnlyList<Defect> defects = Defects(parsed.GetValue(_defects));
         Precision? profile = parsed.GetValue(_profile);
         _ = Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads));      // refuses before anything is read
@@ -92,10 +96,12 @@ internal sealed class DiagnoseCommand
         using Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal);
         PromptLimits.Require(checkpoint.Config, ids);
         int vocabulary = checkpoint.Config.VocabSize;
-        DumpedRows rows = logits is not null ? DumpedLogits.Of(dump!, vocabulary, ids, positions)
-            : trace is not null ? DumpedLogits.OfStages(dump!, vocabulary, ids, positions)
+        DumpedRows rows = logits is not null ? DumpedLogits.Of(dump!, vocabulary, ids, positions, kind)
+            : trace is not null ? DumpedLogits.OfStages(dump!, vocabulary, ids, positions, kind)
             : logprobs is not null ? DumpedLogProbabilities.Of(ListedLogProbabilities.Read(logprobs), vocabulary, ids, positions)
             : Choices(chosen!, ids, positions, checkpoint.Config);
+        foreach (UnreadMember member in dump?.Unread ?? [])
+            terminal.Error.WriteLine($"Not read: {TextInput.Quoted(member.Name)} {member.Reason}.");
         profile ??= ProfileOf(rows, terminal);
 
         using var model = Transformer.Load(checkpoint, Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads)));

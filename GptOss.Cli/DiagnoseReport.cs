@@ -25,6 +25,9 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
     internal string ToText()
     {
         var text = new StringBuilder();
+        foreach (string reading in Diagnosis.Readings)
+            text.Append($"Reading: {reading}.\n");
+        text.Append(Diagnosis.Readings.Count > 0 ? "\n" : "");
         text.Append(Cli.Text.Table(
         [
             ["model", "explained", "rms left", "× budget", "first at"],
@@ -56,6 +59,10 @@ internal sealed record DiagnoseReport(Diagnosis Diagnosis)
         WriteNumber(json, "difference_rms", Diagnosis.DifferenceRms);
         WriteNumber(json, "times_budget", Diagnosis.OverBudget);
         WritePosition(json, Diagnosis.FirstPosition);
+        json.WriteStartArray("readings");
+        foreach (string reading in Diagnosis.Readings)
+            json.WriteStringValue(reading);
+        json.WriteEndArray();
         json.WriteStartArray("ranking");
         foreach (RankedDefect entry in Diagnosis.Ranking)
         {

@@ -64,6 +64,7 @@ internal sealed class DiffCommand
     private readonly Option<Precision?> _profile = Arguments.Profile(
         "Whose budgets count. Without it: bfloat16 where the tensors of one side hold only bfloat16 values or float16, else float32.");
 
+    private readonly Option<LogitsKind?> _as = ReadAsOption.Create();
     private readonly Option<bool> _exact = new("--exact") { Description = "Exit code 1 also where the two are not the same, bit for bit." };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
 
@@ -73,7 +74,7 @@ internal sealed class DiffCommand
         var command = new Command("diff", "Compares two traces or dumps stage by stage and says where B first leaves A, the reference.")
         {
             options._reference, options._candidate, options._logprobs, options._chosen, options._map, options._positions, options._stages, options._budget,
-            options._model, options._profile, options._exact, options._json,
+            options._model, options._profile, options._as, options._exact, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -84,6 +85,8 @@ internal sealed class DiffCommand
         string? candidate = parsed.GetValue(_candidate), logprobs = parsed.GetValue(_logprobs), chosen = parsed.GetValue(_chosen);
         if (new[] { candidate, logprobs, chosen }.Count(given => given is not null) != 1)
             throw new UsageException("Give the reference A and one thing to compare with it: B, --logprobs or --chosen.");
+        if (candidate is null && parsed.GetValue(_as) is not null)
+            throw new UsageException("--as says what the logits of B are; --logprobs and --chosen say it themselves.");
         Precision? profile = parsed.GetValue(_profile);
         var options = new DiffOptions
         {
@@ -92,6 +95,7 @@ internal sealed class DiffCommand
             Map = parsed.GetValue(_map) is { } map ? StageMap.Read(map) : StageMap.BuiltIn,
             Stages = TraceCommand.Stages(parsed.GetValue(_stages)),
             Positions = Positions(parsed.GetValue(_positions)),
+            As = parsed.GetValue(_as),
         };
         using Dump reference = Dump.Open(parsed.GetValue(_reference)!, profile);
         using Dump? other = candidate is null ? null : Dump.Open(candidate, profile ?? reference.Precision);

@@ -5,7 +5,7 @@ using GptOss.Reference.Oracle;
 
 namespace GptOss.Cli;
 
-/// <summary>The object that <c>diff --json</c> prints. JSON has no infinity: a number that is none is null.</summary>
+/// <summary>The object that <c>diff --json</c> prints. JSON has no infinity: NaN and infinities are null.</summary>
 internal static class DiffJson
 {
     internal static string Of(TraceDifference difference) => GenerateJson.Write(json =>
@@ -14,6 +14,18 @@ internal static class DiffJson
         json.WriteBoolean("identical", difference.IsIdentical);
         WritePlace(json, "first_difference", difference.FirstDifference);
         WritePlace(json, "first_over_budget", difference.FirstOverBudget);
+        if (difference.Prompts is { } prompts)
+        {
+            json.WriteStartObject("different_prompts");
+            json.WriteNumber("position", prompts.Position);
+            json.WriteNumber("a", prompts.Reference);
+            json.WriteNumber("b", prompts.Candidate);
+            json.WriteEndObject();
+        }
+        json.WriteStartArray("readings");
+        foreach (string reading in difference.Readings)
+            json.WriteStringValue(reading);
+        json.WriteEndArray();
         json.WriteString("profile", difference.Precision == Precision.Bfloat16 ? "bfloat16" : "float32");
         json.WriteStartArray("stages");
         foreach (StageDifference stage in difference.Stages)

@@ -11,6 +11,12 @@ internal static class DiffText
 
     internal static void Print(TraceDifference difference, Terminal terminal)
     {
+        if (difference.Prompts is { } prompts)
+            terminal.Out.WriteLine(Paint($"DIFFERENT PROMPTS: {Verdict(prompts)}", terminal));
+        foreach (string reading in difference.Readings)
+            terminal.Out.WriteLine($"Reading: {reading}");
+        if (difference.Prompts is not null || difference.Readings.Count > 0)
+            terminal.Out.WriteLine();
         if (difference.Stages.Count > 0)
         {
             terminal.Out.Write(Paint(Text.Table(
@@ -40,8 +46,12 @@ internal static class DiffText
         StageDifference? shown = difference.Stages.FirstOrDefault(stage => stage.IsOverBudget) ?? difference.Stages.MaxBy(stage => stage.Budget > 0 ? stage.Relative / stage.Budget : 0);
         if (shown is { Worst.Count: > 0 })
             PrintNear(shown, terminal);
-        terminal.Out.WriteLine(Paint(Conclusion(difference), terminal));
+        if (difference.Prompts is null || difference.Stages.Count > 0)
+            terminal.Out.WriteLine(Paint((difference.Prompts is { } other ? $"Before position {other.Position}: " : "") + Conclusion(difference), terminal));
     }
+
+    private static string Verdict(PromptDifference prompts) => $"at position {prompts.Position} A has token {prompts.Reference} and B token {prompts.Candidate}, "
+        + (prompts.Position == 0 ? "so nothing else is compared." : "so only the positions before it are compared.");
 
     private static void PrintNear(StageDifference stage, Terminal terminal)
     {

@@ -4,7 +4,9 @@ using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Oracle;
 using GptOss.Reference.Tokens;
-using GptOss.Reference.Tools;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
 
 namespace GptOss.Cli;
 

@@ -35,7 +35,9 @@ internal sealed class GenerateCommand
     private readonly Option<ReasoningEffort?> _effort = Arguments.Word("--effort", "How long the model is asked to think; medium if not given.",
         ("low", ReasoningEffort.Low), ("medium", ReasoningEffort.Medium), ("high", ReasoningEffort.High));
 
-    private readonly Option<int> _maxTokens = Arguments.Number("--max-tokens", "The most new tokens.", 1, int.MaxValue, 512);
+    private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
+        "The most new tokens; to the end of the context if not given.", 1, int.MaxValue);
+
     private readonly Option<double> _temperature = Arguments.Number("--temperature",
         "Divides the logits; 0 takes the most probable token.", 0, 1e6, 0.0);
 
@@ -86,13 +88,21 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with { Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation };
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Pack = parsed.GetValue(_pack),
+            Cancellation = terminal.Cancellation,
+        };
         string[] stops = parsed.GetValue(_stop)!;
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");
+        string? asItIs = parsed.GetValue(_raw) ? "--raw" : parsed.GetValue(_ids) is not null ? "--ids" : null;
+        if (asItIs is not null && Array.Find((Option[])[_effort, _date], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+            throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
         (string? text, int[]? ids) = Prompt(parsed, terminal);
 
-        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), parsed.GetValue(_preload), terminal), modelOptions);
+        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         ids ??= Encode(text!, parsed, model, tokenizer);
         var options = new GenerationOptions
@@ -105,12 +115,13 @@ internal sealed class GenerateCommand
                 TopP = parsed.GetValue(_topP),
                 MinP = parsed.GetValue(_minP),
             },
-            MaxTokens = parsed.GetValue(_maxTokens),
+            MaxTokens = parsed.GetValue(_maxTokens) ?? int.MaxValue,
             StopTokens = StopTokens.For(model, tokenizer),
             StopTexts = stops,
             TopLogProbabilities = parsed.GetValue(_logProbabilities),
         };
 
+        int? most = parsed.GetValue(_maxTokens);
         Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
         var progress = new PromptProgress(terminal, ids.Length);
         GenerationResult result = new Generator(model, tokenizer)
@@ -126,6 +137,8 @@ internal sealed class GenerateCommand
             terminal.Out.WriteLine(GenerateJson.Of(result, ids.Length, tokenizer));
         }
         terminal.Out.Flush();
+        if (result.FinishReason == FinishReason.Length)
+            terminal.Error.WriteLine(CutSentence(result.Ids.Count, most, model.Config.MaxPositions, answer));
         ReportSpeed(result, terminal.Error);
         return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Cancelled : ExitCodes.Ok;
     }
@@ -173,6 +186,17 @@ internal sealed class GenerateCommand
         }
     }
 
+    /// <summary>That the answer was cut, where, and how to get the rest.</summary>
+    private static string CutSentence(int tokens, int? most, int context, Answer? answer)
+    {
+        string where = answer is not { IsFinal: { } isFinal } ? ""
+            : isFinal ? ", in the final answer" : ", before the final answer began; --json shows everything that was written";
+        string count = Text.Count(tokens, "token");
+        return tokens == most
+            ? $"Cut after {count} by --max-tokens{where}; a larger number, or none, gives the rest."
+            : string.Create(CultureInfo.InvariantCulture, $"Cut after {count}, because the model's context of {context:N0} tokens is full{where}.");
+    }
+
     private static void ReportLogProbabilities(GenerationResult result, Tokenizer tokenizer, TextWriter error)
     {
         if (result.LogProbabilities is null)
@@ -185,8 +209,11 @@ internal sealed class GenerateCommand
 
     private static void ReportSpeed(GenerationResult result, TextWriter error)
     {
-        static string Speed(int tokens, int steps, TimeSpan time) => string.Create(CultureInfo.InvariantCulture,
-            $"{tokens} tokens in {time.TotalSeconds:F2} s ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
+        static string Speed(int tokens, int steps, TimeSpan time)
+        {
+            string all = string.Create(CultureInfo.InvariantCulture, $"{Text.Count(tokens, "token")} in {time.TotalSeconds:F2} s");
+            return steps == 0 ? all : all + string.Create(CultureInfo.InvariantCulture, $" ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
+        }
         int steps = Math.Max(0, result.Ids.Count - 1);             // the first token comes out of the prompt
         string cancelled = result.FinishReason == FinishReason.Cancelled ? ", cancelled" : "";
         error.WriteLine($"Prompt: {Speed(result.PromptTokens, result.PromptTokens, result.PrefillTime)}; "
@@ -197,7 +224,10 @@ internal sealed class GenerateCommand
     private sealed class Answer(Terminal terminal, FinalChannel? final, string[] stops)
     {
         private readonly StopText _stop = new(stops);
-        private bool _endsLine;
+        private bool _endsLine, _isEmpty = true;
+
+        /// <summary>Whether the final channel has begun; null where everything is shown.</summary>
+        internal bool? IsFinal => final?.HasBegun;
 
         internal void Show(GeneratedToken token)
         {
@@ -207,11 +237,22 @@ internal sealed class GenerateCommand
 
         internal void End(GenerationResult result)
         {
-            Write(final is null ? result.Rest
-                : final.HasBegun ? _stop.Append(final.Flush()) + _stop.Flush()
-                : result.Text);
-            if (!_endsLine)
+            Write(final is null ? result.Rest : OfFinal(final, result));
+            if (!_endsLine && !(_isEmpty && result.FinishReason == FinishReason.Length))
                 terminal.Out.WriteLine();
+        }
+
+        // What was cut before the final answer is a chain of thought and no answer; what ended by itself without one may be a call.
+        private string OfFinal(FinalChannel channel, GenerationResult result)
+        {
+            string rest = channel.Flush();
+            if (channel.HasBegun)
+                return _stop.Append(rest) + _stop.Flush();
+            if (result.FinishReason == FinishReason.Length)
+                return "";
+            if (result.FinishReason == FinishReason.Stop)
+                terminal.Error.WriteLine("The model ended without a final answer; this is everything that it wrote.");
+            return result.Text;
         }
 
         private void Write(string text)
@@ -220,7 +261,7 @@ internal sealed class GenerateCommand
                 return;
             terminal.Out.Write(text);
             terminal.Out.Flush();
-            _endsLine = text.EndsWith('\n');
+            (_endsLine, _isEmpty) = (text.EndsWith('\n'), false);
         }
     }
 

@@ -25,7 +25,7 @@ internal static class ModelChoice
     {
         if (asked is not null)
             return asked;
-        if (IsDownloaded(RealName))
+        if (IsDownloaded(RealName, terminal))
         {
             terminal.Error.WriteLine($"Using {RealName} from the Hugging Face cache.");
             return RealName;
@@ -60,37 +60,24 @@ internal static class ModelChoice
         Description = "Packs the dense weights without loss first: decode reads about a sixth less, for some seconds and, with the 20b, 1.9 GB of memory.",
     };
 
-    /// <summary>Opens a checkpoint and copies its weights where that is asked for.</summary>
-    internal static Checkpoint Open(string model, bool preload, Terminal terminal)
-    {
-        Checkpoint checkpoint = Open(model, terminal);
-        try
-        {
-            if (preload)
-                checkpoint.Preload(cancellation: terminal.Cancellation);
-            return checkpoint;
-        }
-        catch
-        {
-            checkpoint.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Whether the Hugging Face cache holds weights of a model.</summary>
-    internal static bool IsDownloaded(string hubName)
+    /// <summary>Whether the Hugging Face cache holds a model; standard error says what a download that was begun still lacks.</summary>
+    internal static bool IsDownloaded(string hubName, Terminal terminal)
     {
         try
         {
-            if (HuggingFaceCache.Find(hubName) is not { } snapshot)
-                return false;
-            CheckpointFolder.Resolve(snapshot);
-            return true;
+            if (HuggingFaceCache.Find(hubName) is not null)
+            {
+                CheckpointFolder.Resolve(hubName);
+                return true;
+            }
+            if (HuggingFaceCache.IsBegun(hubName))
+                terminal.Error.WriteLine($"A download of {hubName} into the Hugging Face cache was begun and has no file yet; finish it: {Download}");
         }
-        catch (CheckpointFormatException)
+        catch (CheckpointFormatException e)
         {
-            return false;                              // begun and not finished; naming it with --model says what is missing
+            terminal.Error.WriteLine(e.Message);
         }
+        return false;
     }
 
     /// <summary>A folder that comes with the program: beside it, or in <c>testdata/</c> of the repository it was built in.</summary>

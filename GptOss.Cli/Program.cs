@@ -15,27 +15,10 @@ internal static class Program
     /// <summary>The whole program on given streams.</summary>
     internal static int Run(string[] args, Terminal terminal) => ErrorBoundary.Run(terminal, () =>
     {
-        var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
-        {
-            ChatCommand.Create(terminal),
-            DiagnoseCommand.Create(terminal),
-            DiffCommand.Create(terminal),
-            ExplainCommand.Create(terminal),
-            GenerateCommand.Create(terminal),
-            HarmonyCommand.Create(terminal),
-            InspectCommand.Create(terminal),
-            TraceCommand.CreatePack(terminal),
-            ScoreCommand.Create(terminal),
-            SynthCommand.Create(terminal),
-            TokensCommand.Create(terminal),
-            ToolsCommand.Create(terminal),
-            TraceCommand.Create(terminal),
-            VerifyCommand.Create(terminal),
-            BenchCommand.Create(terminal),
-        };
         // A prompt may begin with @, and -ab is no -a -b.
         var parsing = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
-        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, parsing);
+        ParseResult parsed = Root(terminal).Parse(args.Length == 0 ? ["--help"] : args, parsing);
+        Mistyped.Refuse(args, parsed);
         if (parsed.Action is ParseErrorAction)
             throw new UsageException(parsed.Errors[0].Message);
         return parsed.Invoke(new InvocationConfiguration
@@ -46,4 +29,24 @@ internal static class Program
             ProcessTerminationTimeout = null,
         });
     });
+
+    /// <summary>Every command.</summary>
+    internal static RootCommand Root(Terminal terminal) => new("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
+    {
+        ChatCommand.Create(terminal),
+        DiagnoseCommand.Create(terminal),
+        DiffCommand.Create(terminal),
+        ExplainCommand.Create(terminal),
+        GenerateCommand.Create(terminal),
+        HarmonyCommand.Create(terminal),
+        InspectCommand.Create(terminal),
+        TraceCommand.CreatePack(terminal),
+        ScoreCommand.Create(terminal),
+        SynthCommand.Create(terminal),
+        TokensCommand.Create(terminal),
+        ToolsCommand.Create(terminal),
+        TraceCommand.Create(terminal),
+        VerifyCommand.Create(terminal),
+        BenchCommand.Create(terminal),
+    };
 }

@@ -70,11 +70,15 @@ internal sealed class ScoreCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Cancellation = terminal.Cancellation,
+        };
         (CorpusPart part, string? source) = Part(parsed.GetValue(_part), terminal);
         (string name, Func<Stream> open) = Input(parsed.GetValue(_corpus), terminal);
         using var model = Transformer.Load(
-            ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), parsed.GetValue(_preload), terminal), modelOptions);
+            ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
         int? context = parsed.GetValue(_context);
         if (context > model.Config.MaxPositions)
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
@@ -109,7 +113,7 @@ internal sealed class ScoreCommand
         if (file.IsComplete)
             terminal.Error.WriteLine($"{target} is finished already.");
         else if (file.Summary.Documents > 0)
-            terminal.Error.WriteLine($"Going on after {file.Summary.Documents} of {corpus.Documents} documents in {target}.partial.");
+            terminal.Error.WriteLine($"Going on after {file.Summary.Documents} of {corpus.Documents} documents in {ScoreFile.PartialOf(target)}.");
         try
         {
             Write(scorer, corpus, file, progress, terminal.Cancellation);
@@ -118,7 +122,7 @@ internal sealed class ScoreCommand
         {
             progress.End();
             terminal.Error.WriteLine(
-                $"Stopped after {file.Summary.Documents} of {corpus.Documents} documents, which {target}.partial keeps; the same command goes on from there.");
+                $"Stopped after {file.Summary.Documents} of {corpus.Documents} documents, which {ScoreFile.PartialOf(target)} keeps; the same command goes on from there.");
             return ExitCodes.Cancelled;
         }
         Report(file.Summary, part, json, terminal.Out);

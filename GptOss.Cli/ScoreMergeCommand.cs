@@ -1,4 +1,5 @@
 using System.CommandLine;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Oracle;
 
 namespace GptOss.Cli;
@@ -31,7 +32,7 @@ internal sealed class ScoreMergeCommand
     {
         string target = parsed.GetValue(_out)!;
         bool force = parsed.GetValue(_force);
-        if (!force && File.Exists(target))
+        if (!force && OutputTarget.Of(target).Replaces)
             throw new UsageException($"{target} exists; give another file, or --force to replace it.");
         ScoreSummary summary = ScoreMerge.Join(target, parsed.GetValue(_parts)!, force, terminal.Cancellation);
         ScoreCommand.Report(summary, CorpusPart.Whole, parsed.GetValue(_json), terminal.Out);

@@ -13,7 +13,7 @@ internal static class SynthCommand
     {
         var shape = new Option<string>("--shape")
         {
-            Description = "20b, 120b, or a configuration file in the original dialect.",
+            Description = "20b, 120b, or a configuration file, OpenAI's or transformers'.",
             HelpName = "20b|120b|FILE",
             Required = true,
         };
@@ -75,7 +75,7 @@ internal static class SynthCommand
         foreach (string name in (string[])["model.safetensors", "config.json"])
         {
             string target = Path.Combine(folder, name);
-            if (!force && Path.Exists(target))
+            if (!force && OutputTarget.Of(target).Replaces)
                 throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
         }
         terminal.Error.WriteLine($"Writing {Text.Bytes(bytes)} to {folder}.");

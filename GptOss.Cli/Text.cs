@@ -10,6 +10,9 @@ internal static class Text
     internal static string Bytes(long bytes) =>
         bytes < 1024 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{bytes:N0} bytes ({Short(bytes)})");
 
+    /// <summary>1 token, 1,204 tokens.</summary>
+    internal static string Count(long count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}{(count == 1 ? "" : "s")}");
+
     /// <summary>12.8 GiB.</summary>
     internal static string Short(long bytes)
     {
@@ -24,8 +27,10 @@ internal static class Text
         return unit == 0 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{value:F1} {units[unit]}");
     }
 
-    /// <summary>20.91B: billions, as the model card writes them.</summary>
-    internal static string Billions(long count) => string.Create(CultureInfo.InvariantCulture, $"{count / 1e9:F2}B");
+    /// <summary>20.91B: billions, as the model card writes them; 4.19M, and 650, where there are fewer.</summary>
+    internal static string Billions(long count) => count >= 100_000_000 ? string.Create(CultureInfo.InvariantCulture, $"{count / 1e9:F2}B")
+        : count >= 100_000 ? string.Create(CultureInfo.InvariantCulture, $"{count / 1e6:F2}M")
+        : count.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>Lines of cells in columns, two spaces apart.</summary>
     /// <param name="rows">Lines, each with its cells; headings are a line like any other.</param>

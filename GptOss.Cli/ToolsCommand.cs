@@ -1,6 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
-using GptOss.Reference.Tools;
+using GptOss.Reference.Harmony;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
+using GptOss.Tools.Lines;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli;
 
@@ -9,10 +14,10 @@ internal static class ToolsCommand
 {
     internal static Command Create(Terminal terminal) => new("tools", "Runs one of the published tools, without a model.")
     {
-        Patch(terminal), Browser(terminal), Citations(terminal), Function(terminal), Python(terminal),
+        CreatePatch(terminal), CreateBrowser(terminal), CreateCitations(terminal), CreateFunction(terminal), CreatePython(terminal),
     };
 
-    private static Command Patch(Terminal terminal)
+    private static Command CreatePatch(Terminal terminal)
     {
         Argument<string?> file = FileArgument("A patch (*** Begin Patch …)");
         var root = new Option<string>("--root")
@@ -28,8 +33,8 @@ internal static class ToolsCommand
             using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             if (parsed.GetValue(jsonl))
                 return Lines(reader, terminal, ToolLines.ApplyPatchLine);
-            IReadOnlyList<string> changed = ApplyPatch.ToFolder(reader.ReadToEnd(), parsed.GetValue(root)!);
-            terminal.Out.WriteLine(ApplyPatch.Done);
+            IReadOnlyList<string> changed = Patch.ApplyToFolder(reader.ReadToEnd(), parsed.GetValue(root)!);
+            terminal.Out.WriteLine(Patch.Done);
             foreach (string path in changed)
                 terminal.Error.WriteLine(path);
             return ExitCodes.Ok;
@@ -37,7 +42,7 @@ internal static class ToolsCommand
         return command;
     }
 
-    private static Command Browser(Terminal terminal)
+    private static Command CreateBrowser(Terminal terminal)
     {
         Argument<string?> file = FileArgument("Calls, one a line: search QUERY, open URL, open ID, open (to scroll), find PATTERN, or a function and its arguments as JSON");
         var pages = new Option<string?>("--pages")
@@ -53,15 +58,20 @@ internal static class ToolsCommand
         var command = new Command("browser", "Runs browser calls and shows what a model would be shown.") { file, pages, live, jsonl };
         command.SetAction(parsed =>
         {
-            using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             if (parsed.GetValue(jsonl))
-                return Lines(reader, terminal, ToolLines.BrowserLine);
+            {
+                using TextReader recorded = TextInput.Open(parsed.GetValue(file), terminal);
+                return Lines(recorded, terminal, ToolLines.BrowserLine);
+            }
             string? from = parsed.GetValue(pages);
             if (from is null == !parsed.GetValue(live))
                 throw new UsageException("The browser needs one source of pages: --pages or --live.");
+            if (from is "-" && parsed.GetValue(file) is null or "-")
+                throw new UsageException("Pages and calls cannot both come from standard input; give one of them in a file.");
+            using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             IBrowserBackend backend = from is null
                 ? new LivePages(Environment.GetEnvironmentVariable("YDC_API_KEY"), Environment.GetEnvironmentVariable("EXA_API_KEY"))
-                : Directory.Exists(from) ? new FolderPages(from) : Saved(from);
+                : Directory.Exists(from) ? new FolderPages(from) : Saved(from, terminal);
             using var connections = backend as IDisposable;
             var browser = new SimpleBrowser(backend);
             foreach (string line in JsonLines.Lines(reader))
@@ -77,7 +87,7 @@ internal static class ToolsCommand
         return command;
     }
 
-    private static Command Citations(Terminal terminal)
+    private static Command CreateCitations(Terminal terminal)
     {
         Argument<string?> file = FileArgument("An answer");
         var pages = new Option<string[]>("--page")
@@ -92,18 +102,18 @@ internal static class ToolsCommand
             using TextReader reader = TextInput.Open(parsed.GetValue(file), terminal);
             if (parsed.GetValue(jsonl))
                 return Lines(reader, terminal, ToolLines.CitationsLine);
-            terminal.Out.Write(GptOss.Reference.Tools.Citations.Normalize(reader.ReadToEnd(), parsed.GetValue(pages) ?? []).Text);
+            terminal.Out.Write(Citations.Normalize(reader.ReadToEnd(), parsed.GetValue(pages) ?? []).Text);
             return ExitCodes.Ok;
         });
         return command;
     }
 
-    private static Command Function(Terminal terminal)
+    private static Command CreateFunction(Terminal terminal)
     {
         var file = new Argument<string>("file") { Description = "The functions: {\"tools\":[{\"type\":\"function\",\"function\":{…},\"command\":[\"prog\",\"arg\"],\"timeout_s\":30}]}." };
         var name = new Argument<string?>("name") { Description = "The function to call; without it, they are listed.", Arity = ArgumentArity.ZeroOrOne };
         var arguments = new Argument<string?>("arguments") { Description = "Its arguments, as JSON; without them, {}.", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command("function", "Calls a function of a functions file: runs its program.") { file, name, arguments };
+        var command = new Command("function", "Calls a function of a functions file: runs its program and exits with its code.") { file, name, arguments };
         command.SetAction(parsed =>
         {
             FunctionTools tools = FunctionTools.FromFile(parsed.GetValue(file)!);
@@ -114,12 +124,15 @@ internal static class ToolsCommand
             }
             if (tools.Functions.All(function => function.Name != called))
                 throw new UsageException($"There is no function '{called}'; the file has {Arguments.List(tools.Functions.Select(function => function.Name))}.");
-            return Show(terminal, tools, "functions." + called, parsed.GetValue(arguments) ?? "{}");
+            FunctionResult result = tools.CallAsync(called, parsed.GetValue(arguments) ?? "{}", terminal.Cancellation).GetAwaiter().GetResult();
+            Show(terminal, result.Answer);
+            terminal.Cancellation.ThrowIfCancellationRequested();
+            return result.ExitCode ?? ExitCodes.BadInput;
         });
         return command;
     }
 
-    private static Command Python(Terminal terminal)
+    private static Command CreatePython(Terminal terminal)
     {
         var files = new Argument<string[]>("file")
         {
@@ -131,27 +144,25 @@ internal static class ToolsCommand
         command.SetAction(parsed =>
         {
             using var tool = new PythonTool(new PythonToolOptions { Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)) });
+            PythonConfinement confinement = tool.ConfinementAsync(terminal.Cancellation).GetAwaiter().GetResult();
+            terminal.Error.WriteLine(confinement.Describe(tool.Limits));
             foreach (string? file in parsed.GetValue(files) is { Length: > 0 } given ? given : (string?[])[null])
             {
                 using TextReader reader = TextInput.Open(file, terminal);
-                Show(terminal, tool, "python", reader.ReadToEnd());
+                foreach (ToolAnswer answer in tool.InvokeAsync("python", reader.ReadToEnd(), terminal.Cancellation).GetAwaiter().GetResult())
+                    Show(terminal, answer.Text);
+                terminal.Cancellation.ThrowIfCancellationRequested();
             }
-            if (!tool.HasNoNetwork)
-                terminal.Error.WriteLine("This platform did not deny the code the network.");
             return ExitCodes.Ok;
         });
         return command;
     }
 
-    private static int Show(Terminal terminal, ITool tool, string recipient, string content)
+    private static void Show(Terminal terminal, string answer)
     {
-        foreach (ToolAnswer answer in tool.InvokeAsync(recipient, content, terminal.Cancellation).GetAwaiter().GetResult())
-        {
-            terminal.Out.Write(answer.Text);
-            if (!answer.Text.EndsWith('\n'))
-                terminal.Out.WriteLine();
-        }
-        return ExitCodes.Ok;
+        terminal.Out.Write(answer);
+        if (!answer.EndsWith('\n'))
+            terminal.Out.WriteLine();
     }
 
     private static int Lines(TextReader reader, Terminal terminal, Func<string, ToolLines.Answer> answer)
@@ -179,17 +190,17 @@ internal static class ToolsCommand
     }
 
     /// <summary>A saved set of pages: <c>{"pages": {url: html}, "results": …}</c>.</summary>
-    internal static SavedPages Saved(string path)
+    internal static SavedPages Saved(string path, Terminal terminal)
     {
-        using TextReader reader = TextInput.Open(path, null!);
-        using JsonDocument document = JsonDocument.Parse(reader.ReadToEnd());
+        using TextReader reader = TextInput.Open(path, terminal);
         try
         {
+            using JsonDocument document = JsonDocument.Parse(reader.ReadToEnd());
             return ToolLines.Saved(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InputException($"{path}: {e.Message}");
+            throw new InputException($"{(path == "-" ? "standard input" : path)}: {e.Message}");
         }
     }
 

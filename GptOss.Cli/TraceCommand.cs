@@ -134,7 +134,7 @@ internal sealed class TraceCommand(bool isPack)
             var writer = new RoutingWriter(file);
             hash = Trace(options with { Routing = writer.Add });
             writer.Flush();
-        });
+        }, replace: options.Force);
         return hash;
     }
 
@@ -143,9 +143,9 @@ internal sealed class TraceCommand(bool isPack)
         if (folder is null && routing is null)
             throw new UsageException("Give --out, --routing or both, for what is traced.");
         string[] stages = folder is null ? [] : [Path.Combine(folder, "stages.safetensors"), Path.Combine(folder, "manifest.json")];
-        if (Array.Find(stages, target => !force && Path.Exists(target)) is { } there)
+        if (Array.Find(stages, target => !force && OutputTarget.Of(target).Replaces) is { } there)
             throw new UsageException($"{there} exists; give another folder, or --force to replace it.");
-        if (routing is not null && !force && Path.Exists(routing))
+        if (routing is not null && !force && OutputTarget.Of(routing).Replaces)
             throw new UsageException($"{routing} exists; give another name, or --force to replace it.");
     }
 

@@ -154,7 +154,7 @@ internal sealed class VerifyCommand
     /// <summary>The weights that figures have been published about: those that were named, or the 20b if it has been downloaded.</summary>
     private static Checkpoint? ReleasedWeights(string? model, Terminal terminal)
     {
-        if (model is null && !ModelChoice.IsDownloaded(ModelChoice.RealName))
+        if (model is null && !ModelChoice.IsDownloaded(ModelChoice.RealName, terminal))
             return null;
         Checkpoint checkpoint = ModelChoice.Open(model ?? ModelChoice.RealName, terminal);
         if (PublishedFigures.For(checkpoint.Config).Count > 0)

@@ -1,3 +1,4 @@
+#pragma warning disable xUnit1051 // The samples are those of the page, to the letter.
 using System.Text.RegularExpressions;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
@@ -24,6 +25,7 @@ public partial class HooksPageTests
 
         int[] norway = Prompt("Norway", "<|channel|>final<|message|>The capital of Norway is");     // the next token is " O", then "s" and "lo"
         int last = norway.Length - 1;
+        LogitsBuffer logits = new();                                                                 // ours; every pass fills it anew
 
         float[] lens = new float[model.Config.VocabSize];
         ForwardHooks watching = new()
@@ -37,12 +39,12 @@ public partial class HooksPageTests
                 Console.WriteLine($"after layer {layer}: '{tokenizer.DecodeUtf8([best.Id])}' {Math.Exp(best.LogProbability):0.000}");
             },
         };
-        watching.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.Last));
+        watching.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.Last), logits);
         Shown(0);
 
         double[,] sinks = new double[model.Config.NumHiddenLayers, model.Config.NumAttentionHeads];
         ForwardHooks weighing = new() { Attention = (layer, head, token, probabilities, sink) => sinks[layer, head] += sink / norway.Length };
-        weighing.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.None));
+        weighing.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.None), logits);
         for (int layer = 0; layer < model.Config.NumHiddenLayers; layer++)
             Console.WriteLine($"layer {layer}: {sinks[layer, 0]:0.000} {sinks[layer, 1]:0.000} {sinks[layer, 2]:0.000} {sinks[layer, 3]:0.000}");
         Shown(1);
@@ -51,7 +53,7 @@ public partial class HooksPageTests
         int first = Prompt("Norway", "").Length;
         double Loss(ForwardHooks hooks)
         {
-            Rows logits = hooks.Forward(model, new BatchItem(model.NewSequence(), answered, LogitRows.All));
+            hooks.Forward(model, new BatchItem(model.NewSequence(), answered, LogitRows.All), logits);
             double sum = 0;
             for (int position = first; position < answered.Length; position++)
                 sum -= LogProbabilities.Of(logits[position - 1], answered[position], top: 0).Chosen.LogProbability;
@@ -81,7 +83,7 @@ public partial class HooksPageTests
                     kept.Add((layer, token.Position), x.ToArray());
             },
         };
-        keeping.Forward(model, new BatchItem(model.NewSequence(), japan, LogitRows.None));
+        keeping.Forward(model, new BatchItem(model.NewSequence(), japan, LogitRows.None), logits);
 
         double Tokyo(int patchedLayer, params int[] positions)
         {
@@ -93,7 +95,7 @@ public partial class HooksPageTests
                         kept[(layer, token.Position)].CopyTo(x);
                 },
             };
-            return Probability(patching.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.Last))[0], " T");
+            return Probability(patching.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.Last), logits)[0], " T");
         }
 
         for (int layer = 0; layer < model.Config.NumHiddenLayers; layer++)

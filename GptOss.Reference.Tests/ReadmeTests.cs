@@ -1,3 +1,4 @@
+#pragma warning disable xUnit1051 // The samples are those of the page, to the letter.
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
@@ -20,7 +21,8 @@ public class ReadmeTests
         int[] prompt = PublishedPrompt.Build(tokenizer, "What is the capital of Norway?", date: new DateOnly(2026, 11, 24));
 
         Sequence sequence = model.NewSequence();
-        Rows logits = model.Forward(new BatchItem(sequence, prompt, LogitRows.Last));      // [1, vocabulary]
+        LogitsBuffer logits = new();                                                          // yours: no one else writes to it
+        model.Forward(new BatchItem(sequence, prompt, LogitRows.Last), logits);               // logits[0][id] is that token's logit
 
         Assert.Equal((1, model.Config.VocabSize), (logits.Count, logits.Width));
         GenerationOptions options = new() { StopTokens = StopTokens.For(model, tokenizer), MaxTokens = 64 };

@@ -63,10 +63,10 @@ internal sealed class TokenPass
     {
         var pass = new TokenPass(model, name, tokenizer, ids, position);
         Sequence sequence = model.NewSequence();
-        CancellingObserver cancelling = new(cancellation);
-        model.Forward([new(sequence, ids.AsMemory(0, position), LogitRows.None)], ref cancelling);
+        LogitsBuffer logits = new();
+        model.Forward(new BatchItem(sequence, ids.AsMemory(0, position), LogitRows.None), logits, cancellation);
         var watcher = new Watcher(pass);
-        Rows logits = model.Forward([new BatchItem(sequence, ids.AsMemory(position, 1), LogitRows.Last)], ref watcher);
+        model.Forward([new BatchItem(sequence, ids.AsMemory(position, 1), LogitRows.Last)], logits, ref watcher, cancellation);
         pass.Next = LogProbabilities.Of(logits[0], 0, TopNext).Top;
         pass.Look();
         return pass;

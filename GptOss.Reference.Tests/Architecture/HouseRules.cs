@@ -35,8 +35,7 @@ internal static partial class HouseRules
         ["Generation"] = ["Checkpoints", "Numerics", "Tokens", "Model"],
         ["Oracle"] = ["Checkpoints", "Numerics", "Tokens", "Model", "Generation"],
         ["Harmony"] = ["Checkpoints", "Numerics", "Tokens", "Model", "Generation"],
-        ["Tools"] = ["Checkpoints", "Numerics", "Tokens", "Model", "Generation", "Harmony"],
-        ["Chat"] = ["Checkpoints", "Numerics", "Tokens", "Model", "Generation", "Harmony", "Tools"],
+        ["Chat"] = ["Checkpoints", "Numerics", "Tokens", "Model", "Generation", "Harmony"],
     };
 
     /// <summary>Folders whose results must have the same bits everywhere.</summary>
@@ -149,7 +148,7 @@ internal static partial class HouseRules
 
     private static bool InLibrary(SourceFile file) => file.Project == Library && file.Path.EndsWith(".cs", StringComparison.Ordinal);
 
-    private static bool IsProduct(SourceFile file) => file.Project is Library or "GptOss.Cli" && file.Path.EndsWith(".cs", StringComparison.Ordinal);
+    private static bool IsProduct(SourceFile file) => file.Project is Library or ToolsProject or "GptOss.Cli" && file.Path.EndsWith(".cs", StringComparison.Ordinal);
 
     [GeneratedRegex(@"^\s*namespace\s+(?<name>[\w.]+)", RegexOptions.Multiline)]
     private static partial Regex NamespacePattern();

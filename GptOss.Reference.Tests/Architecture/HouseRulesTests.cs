@@ -26,6 +26,8 @@ public class HouseRulesTests
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
         [nameof(HouseRules.FolderPages)] = HouseRules.FolderPages,
         [nameof(HouseRules.MachinePaths)] = HouseRules.MachinePaths,
+        [nameof(HouseRules.ToolFolders)] = HouseRules.ToolFolders,
+        [nameof(HouseRules.ToolBorders)] = HouseRules.ToolBorders,
     };
 
     [Theory, MemberData(nameof(Rules))]
@@ -143,6 +145,23 @@ public class HouseRulesTests
     [InlineData("the #workers/ folder", 0)]
     public void A_path_of_one_machine_is_found(string text, int findings) =>
         Assert.Equal(findings, HouseRules.MachinePaths([new SourceFile("docs/a.md", text.Replace('#', '/'))]).Count());
+
+    [Theory]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools.Browser; using GptOss.Tools.Strings; using GptOss.Reference.Harmony;", 0)]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools.Browser; using GptOss.Tools.Python;", 1)]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools;", 1)]
+    [InlineData("A.cs", "namespace GptOss.Tools;", 1)]
+    public void A_tool_that_knows_another_or_lies_outside_its_folder_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.ToolFolders([new SourceFile($"{HouseRules.ToolsProject}/{path}", text)]).Count());
+
+    [Theory]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<PackageReference Include=\"AngleSharp\" />", 1)]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<ProjectReference Include=\"..\\GptOss.Tools\\GptOss.Tools.csproj\" />", 1)]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<InternalsVisibleTo Include=\"GptOss.Tools\" />", 0)]
+    [InlineData("GptOss.Cli/GptOss.Cli.csproj", "<PackageReference Include=\"AngleSharp\" />", 1)]
+    [InlineData("GptOss.Cli/GptOss.Cli.csproj", "<ProjectReference Include=\"..\\GptOss.Tools\\GptOss.Tools.csproj\" />", 0)]
+    public void A_library_that_knows_tools_or_html_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.ToolBorders([new SourceFile(path, text)]).Count());
 
     private static SourceFile InLibrary(string path, string text) => new($"{HouseRules.Library}/{path}", text);
 

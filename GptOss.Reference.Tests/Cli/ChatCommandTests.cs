@@ -148,6 +148,7 @@ public class ChatCommandTests
     [InlineData("python=3", "--tools has 'python=3'; expected python.")]
     [InlineData("python,python", "--tools names python twice.")]
     [InlineData("apply_patch=nowhere", "--tools apply_patch: there is no folder 'nowhere'.")]
+    [InlineData("browser=-", "--tools browser=-: pages cannot come from standard input, which the chat reads.")]
     public void Tools_that_cannot_be_are_wrong_usage(string tools, string expected)
     {
         Answer answer = RunWith("", [.. Asked, "--tools", tools]);

@@ -95,6 +95,17 @@ public sealed class CommandTests : IDisposable
         Assert.NotEqual("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
     }
 
+    [Theory]
+    [InlineData(null, 6)]
+    [InlineData("2", 2)]
+    public void Synth_takes_the_configuration_of_transformers_too(string? layers, int expected)
+    {
+        string[] fewer = layers is null ? [] : ["--layers", layers];
+        Assert.Equal(0, Run(["synth", "--shape", Path.Combine(TestData.Tiny, "config.json"), "--out", _folder.File("out"), .. fewer]).Code);
+        JsonElement config = Run("inspect", "--model", _folder.File("out"), "--json").Json.GetProperty("config");
+        Assert.Equal((expected, 128), (config.GetProperty("num_hidden_layers").GetInt32(), config.GetProperty("hidden_size").GetInt32()));
+    }
+
     [Fact]
     public void Synth_takes_another_number_of_layers()
     {

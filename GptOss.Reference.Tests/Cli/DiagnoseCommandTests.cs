@@ -37,6 +37,20 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
     }
 
     [Fact]
+    public void Log_probabilities_and_unread_members_are_said_before_the_ranking()
+    {
+        double[] row = [.. files.Recorded("sink-zero")[^512..].Select(x => (double)x)];
+        double sum = Math.Log(row.Sum(Math.Exp));
+        string last = files.Folder.Write("logprobs.json", $$"""{"model": "theirs", "logits": {{JsonSerializer.Serialize(row.Select(x => x - sum))}}}""");
+        Answer answer = files.Diagnose("--logits", last, "--positions", "last", "--defects", "sink-zero");
+        Assert.StartsWith("Reading: its logits are log-probabilities (ln softmax).\n\nmodel", answer.Out, StringComparison.Ordinal);
+        Assert.Contains("sink-zero explains 100.00 % of the difference", answer.Out, StringComparison.Ordinal);
+        Assert.StartsWith("Not read: \"model\" is not an array; expected nested arrays of numbers.\n", answer.Error, StringComparison.Ordinal);
+        Assert.Equal("unexplained", files.Diagnose("--logits", last, "--positions", "last", "--defects", "sink-zero", "--as", "logits", "--json")
+            .Json.GetProperty("verdict").GetString());
+    }
+
+    [Fact]
     public void A_sound_dump_of_the_last_position_is_answered_with_0()
     {
         float[] all = files.Recorded("sound");
@@ -86,6 +100,7 @@ public sealed class DiagnoseCommandTests(DiagnoseCommandTests.Files files) : ICl
         { 2, "Give one of --logits, --trace, --logprobs and --chosen.", [] },
         { 2, "Give one of --logits, --trace, --logprobs and --chosen.", ["--logits", "a", "--chosen", "b"] },
         { 2, "Give the prompt with --ids: the dump does not hold it.", ["--logits", "one.npy"] },
+        { 2, "--as says what the logits of --logits or --trace are.", ["--chosen", "ids.json", "--as", "logits"] },
         { 2, "--positions holds 64; positions go from 0 to 63.", ["--logits", "one.npy", "--ids", "ids.json", "--positions", "64"] },
         { 3, "one.npy: there is 1 row for the 64 tokens of the prompt; expected one for each, or for each of the positions that are named.", ["--logits", "one.npy", "--ids", "ids.json"] },
         { 3, "narrow.npy: tensor 'narrow' is [511]; expected rows of [512].", ["--logits", "narrow.npy", "--ids", "ids.json", "--positions", "last"] },

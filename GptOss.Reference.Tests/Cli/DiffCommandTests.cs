@@ -70,6 +70,36 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
     }
 
     [Fact]
+    public void Different_prompts_are_said_first_and_no_stage_is_blamed()
+    {
+        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json")).Replace("[5,77,400,3,", "[5,77,400,4,", StringComparison.Ordinal);
+        string other = trace.Copy(trace.ChangedStages("logits", values => Array.Clear(values, 3 * 512, 3 * 512)), manifest);
+        Answer answer = CommandLine.Run("diff", trace.Folder, other);
+        Assert.Equal(ExitCodes.Differs, answer.Code);
+        string[] lines = answer.Out.TrimEnd('\n').Split('\n');
+        Assert.Equal("DIFFERENT PROMPTS: at position 3 A has token 3 and B token 4, so only the positions before it are compared.", lines[0]);
+        Assert.Equal("Before position 3: Within the float32 budget, and what was compared is the same, bit for bit.", lines[^1]);
+        JsonElement json = CommandLine.Run("diff", trace.Folder, other, "--json").Json;
+        Assert.Equal((3, 3, 4), (json.GetProperty("different_prompts").GetProperty("position").GetInt32(), json.GetProperty("different_prompts").GetProperty("a").GetInt32(),
+            json.GetProperty("different_prompts").GetProperty("b").GetInt32()));
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("first_over_budget").ValueKind);
+    }
+
+    [Fact]
+    public void Another_form_is_said_and_may_be_forced()
+    {
+        float[] logits = trace.Values("logits");
+        float[] normalised = [.. logits.Chunk(512).SelectMany(row => row.Select(x => (float)(x - Math.Log(row.Sum(y => Math.Exp(y))))))];
+        string dump = trace.Write("normalised.npy", DumpFiles.Npy(normalised, 6, 512));
+        Answer answer = CommandLine.Run("diff", trace.Folder, dump);
+        Assert.Equal(ExitCodes.Ok, answer.Code);
+        Assert.StartsWith("Reading: In B, logits are log-probabilities (ln softmax).\n\n", answer.Out, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Differs, CommandLine.Run("diff", trace.Folder, dump, "--as", "logits").Code);
+        Assert.Equal("In B, logits are log-probabilities (ln softmax).",
+            Assert.Single(CommandLine.Run("diff", trace.Folder, dump, "--as", "logprobs", "--json").Json.GetProperty("readings").EnumerateArray()).GetString());
+    }
+
+    [Fact]
     public void Lists_and_choices_are_compared_and_maps_read()
     {
         float[] logits = trace.Values("logits");
@@ -100,6 +130,8 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
     [Theory]
     [InlineData(ExitCodes.WrongUsage, "Give the reference A and one thing to compare with it: B, --logprobs or --chosen.", "{trace}")]
     [InlineData(ExitCodes.WrongUsage, "Give the reference A and one thing to compare with it: B, --logprobs or --chosen.", "{trace}", "{trace}", "--chosen", "x")]
+    [InlineData(ExitCodes.WrongUsage, "--as is 'softmax'; expected logits, logprobs or probabilities.", "{trace}", "{trace}", "--as", "softmax")]
+    [InlineData(ExitCodes.WrongUsage, "--as says what the logits of B are; --logprobs and --chosen say it themselves.", "{trace}", "--chosen", "x", "--as", "logits")]
     [InlineData(ExitCodes.WrongUsage, "--positions holds 'x'; expected positions such as 0,5,9, or last.", "{trace}", "{trace}", "--positions", "x")]
     [InlineData(ExitCodes.WrongUsage, "'a,,b' holds an empty stage name; give names such as block.0.*,*.residual,logits.", "{trace}", "{trace}", "--stages", "a,,b")]
     [InlineData(ExitCodes.BadInput, "none.npy: no such file at none.npy.", "{trace}", "none.npy")]

@@ -76,9 +76,33 @@ public class GenerateCommandTests
         Assert.Equal("<|channel|>final<|message|>The capital of Norway is Oslo.\n", answer.Out);
     }
 
+    [Theory]
+    [InlineData(1, "", "Cut after 1 token by --max-tokens, before the final answer began; --json shows everything that was written; a larger number, or none, gives the rest.")]
+    [InlineData(12, "", "Cut after 12 tokens by --max-tokens, before the final answer began; --json shows everything that was written; a larger number, or none, gives the rest.")]
+    [InlineData(33, "The capital of Norway is Os", "Cut after 33 tokens by --max-tokens, in the final answer; a larger number, or none, gives the rest.")]
+    public void A_cut_answer_says_where_and_prints_what_the_final_channel_has(int tokens, string printed, string sentence)
+    {
+        Answer answer = Run([.. Asked, Question, "--max-tokens", $"{tokens}"]);
+        Assert.Equal((0, printed + (printed.Length > 0 ? "\n" : "")), (answer.Code, answer.Out));
+        Assert.Equal(sentence, answer.Error.Split('\n')[^3]);
+    }
+
     [Fact]
-    public void Everything_is_printed_where_there_is_no_final_channel() =>
-        Assert.Equal(Run([.. Asked, Question, "--json", "--max-tokens", "2"]).Json.GetProperty("text").GetString() + "\n", Run([.. Asked, Question, "--max-tokens", "2"]).Out);
+    public void Without_a_limit_a_text_goes_on_to_the_end_of_the_context()
+    {
+        using var folder = new TemporaryFolder();
+        Answer answer = Run("generate", "--model", Small(folder), "--ids", folder.Write("ids.json", "[1, 2]"), "--json");
+        Assert.Equal(15, answer.Json.GetProperty("ids").GetArrayLength());
+        Assert.Contains("Cut after 15 tokens, because the model's context of 16 tokens is full.\n", answer.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_answer_that_ends_without_a_final_message_is_printed_whole_and_that_is_said()
+    {
+        Answer answer = Run([.. Asked, Question, "--stop", "<|message|>"]);
+        Assert.Contains("The model ended without a final answer; this is everything that it wrote.\n", answer.Error, StringComparison.Ordinal);
+        Assert.Equal("<|channel|>analysis\n", answer.Out);
+    }
 
     [Fact]
     public void A_stop_text_cuts_the_answer() => Assert.Equal("The capital of \n", Run([.. Asked, Question, "--stop", "Norway is"]).Out);
@@ -86,7 +110,7 @@ public class GenerateCommandTests
     [Fact]
     public void A_seed_gives_the_same_text_again()
     {
-        string[] sampled = [.. Asked, Question, "--raw", "--temperature", "3", "--top-k", "50", "--top-p", "0.9", "--min-p", "0.01", "--max-tokens", "20", "--seed"];
+        string[] sampled = ["generate", "--model", TestData.Tiny, Question, "--raw", "--temperature", "3", "--top-k", "50", "--top-p", "0.9", "--min-p", "0.01", "--max-tokens", "20", "--seed"];
         Assert.Equal(Run([.. sampled, "5"]).Out, Run([.. sampled, "5"]).Out);
         Assert.NotEqual(Run([.. sampled, "5"]).Out, Run([.. sampled, "18446744073709551615"]).Out);
     }
@@ -107,6 +131,9 @@ public class GenerateCommandTests
     [InlineData("--logprobs is '-1'; expected a number from 0 to 1000.", "a", "--logprobs", "-1")]
     [InlineData("--width is '64'; expected scalar, 128, 256 or 512.", "a", "--width", "64")]
     [InlineData("--profile is 'float16'; expected float32 or bfloat16.", "a", "--profile", "float16")]
+    [InlineData("--raw and --effort exclude each other; what is taken as it is gets no system message.", "a", "--raw", "--effort", "low")]
+    [InlineData("--ids and --effort exclude each other; what is taken as it is gets no system message.", "--ids", "x", "--effort", "low")]
+    [InlineData("--raw and --date exclude each other; what is taken as it is gets no system message.", "a", "--raw", "--date", "2025-06-28")]
     [InlineData("--stop is empty; every text contains nothing.", "a", "--stop", "")]
     public void Wrong_usage_is_one_sentence_and_exit_code_2(string sentence, params string[] args)
     {
@@ -174,6 +201,28 @@ public class GenerateCommandTests
         Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--ids", folder.Write("ids.json", "[1]"), "--max-tokens", "1", "--json");
         Assert.StartsWith("Using openai/gpt-oss-20b from the Hugging Face cache.", answer.Error, StringComparison.Ordinal);
         Assert.Equal(1, answer.Json.GetProperty("ids").GetArrayLength());
+    }
+
+    [Fact]
+    public void A_download_that_is_not_finished_is_said_before_the_toy_answers()
+    {
+        using var folder = new TemporaryFolder();
+        string First() => RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--max-tokens", "1", Question).Error.Split('\n')[0].TrimEnd();
+        folder.Write("models--openai--gpt-oss-20b/refs/main", "abc\n");
+        Assert.Equal("A download of openai/gpt-oss-20b into the Hugging Face cache was begun and has no file yet; finish it: "
+            + """hf download openai/gpt-oss-20b --include "original/*" """.TrimEnd(), First());
+        folder.Write("models--openai--gpt-oss-20b/snapshots/abc/original/config.json", "{}");
+        Assert.StartsWith("gpt-oss-20b: the snapshot in the Hugging Face cache lacks original/*.safetensors; finish it with 'hf download openai/gpt-oss-20b'", First(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_downloaded_model_is_found_by_its_name_without_the_owner()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("models--openai--gpt-oss-20b/refs/main", "abc\n");
+        Small(folder, "models--openai--gpt-oss-20b/snapshots/abc/original");
+        Answer answer = RunProcess(new Dictionary<string, string> { ["HF_HUB_CACHE"] = folder.Path }, "generate", "--model", "gpt-oss-20b", "--ids", folder.Write("ids.json", "[1]"), "--json");
+        Assert.Equal(0, answer.Code);
     }
 
     [Fact]

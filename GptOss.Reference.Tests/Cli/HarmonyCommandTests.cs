@@ -78,8 +78,12 @@ public class HarmonyCommandTests
     public void Parsing_says_what_it_repaired_and_strict_refuses()
     {
         Answer answer = RunWith("<|channel|>final so be\tit", "harmony", "parse");
-        Assert.Equal("Token 5: cut-header \"so be\\tit\"\n", answer.Error);
-        Assert.Contains("\"text\":\"so be it\"", answer.Out, StringComparison.Ordinal);
+        Assert.Equal("Token 5: cut-header\n", answer.Error);
+        Assert.Contains("\"text\":\"so be\\tit\"", answer.Out, StringComparison.Ordinal);
+        answer = RunWith("<|channel|>final??<|message|>ok", "harmony", "parse");
+        Assert.Equal("", answer.Error);
+        answer = RunWith("<|channel|>commentary\t2?<|channel|>final<|message|>ok", "harmony", "parse");
+        Assert.Equal("Token 8: malformed-header \"commentary 2?\"\n", answer.Error);
         Assert.Equal(new(3, "", "The tokens end inside a message's header.\n"), RunWith("<|channel|>final", "harmony", "parse", "--mode", "strict"));
         Assert.Equal(new(3, "", "conversation has no messages.\n"), RunWith("{}", "harmony", "render"));
         Assert.Equal(new(3, "", "Word 2 is \"x\"; expected a token id.\n"), RunWith("1 x", "harmony", "parse", "--ids"));

@@ -77,4 +77,60 @@ public class ToolsCommandTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no cat.");
         Assert.Equal("{\"a\":1}\n", Run("tools", "function", file, "echo", "{\"a\":1}").Out);
     }
+
+    [Theory]
+    [InlineData("7")]
+    [InlineData("0")]
+    public void A_function_s_exit_code_is_passed_on(string code)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The program is a shell script.");
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("f.json", $"{{\"tools\":[{{\"type\":\"function\",\"function\":{{\"name\":\"f\"}},\"command\":[\"sh\",\"-c\",\"echo no >&2; exit {code}\"]}}]}}");
+        Assert.Equal(int.Parse(code, System.Globalization.CultureInfo.InvariantCulture), Run("tools", "function", file, "f").Code);
+    }
+
+    [Fact]
+    public void A_function_whose_program_is_missing_is_bad_input()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("f.json", "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"},\"command\":[\"/no/such\"]}]}");
+        Answer answer = Run("tools", "function", file, "f");
+        Assert.Equal((3, "The program of f could not be started: there is no program '/no/such' that can be executed.\n"), (answer.Code, answer.Out));
+    }
+
+    [Fact]
+    public void Saved_pages_may_come_from_standard_input_if_the_calls_do_not()
+    {
+        using var folder = new TemporaryFolder();
+        string calls = folder.Write("calls", "open https://a.example/\n");
+        Answer answer = RunWith("{\"pages\": {\"https://a.example/\": \"<p>hello</p>\"}}", "tools", "browser", "--pages", "-", calls);
+        Assert.Equal((0, ""), (answer.Code, answer.Error));
+        Assert.Contains("hello", answer.Out);
+        Assert.Equal(
+            (2, "Pages and calls cannot both come from standard input; give one of them in a file."),
+            (RunWith("{}", "tools", "browser", "--pages", "-").Code, RunWith("{}", "tools", "browser", "--pages", "-", "-").Sentence));
+        Answer bad = RunWith("[", "tools", "browser", "--pages", "-", calls);
+        Assert.Equal(3, bad.Code);
+        Assert.StartsWith("standard input: ", bad.Sentence);
+    }
+
+    [Fact]
+    public void Python_says_what_it_can_do_before_it_runs()
+    {
+        using var folder = new TemporaryFolder();
+        Answer answer = RunWith("print(6 * 7)", "tools", "python");
+        Assert.SkipWhen(answer.Out.Contains("[ERROR] No result", StringComparison.Ordinal), "There is no python3.");
+        Assert.Equal((0, "42\n"), (answer.Code, answer.Out[(answer.Out.StartsWith("[NOTE]", StringComparison.Ordinal) ? answer.Out.IndexOf('\n') + 1 : 0)..]));
+        Assert.StartsWith("It can read", answer.Error);
+        Assert.Contains("network", answer.Error);
+    }
+
+    [Fact]
+    public void A_folder_for_temporary_files_that_is_missing_is_named()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has other variables.");
+        Answer answer = RunProcess(new Dictionary<string, string> { ["TMPDIR"] = "/no/such/folder" }, "tools", "python", "/dev/null");
+        Assert.Equal(3, answer.Code);
+        Assert.StartsWith("/no/such/folder/: temporary files cannot be kept there; set TMPDIR to a folder that can be written.", answer.Sentence);
+    }
 }

@@ -170,18 +170,6 @@ public sealed class GeneratorTests : IDisposable
         Assert.Equal("The logit of id 0 is not a number; no token can be chosen from such a row.", e.Message);
     }
 
-    [Fact]
-    public void Stop_tokens_come_from_the_generation_config_or_by_name()
-    {
-        Assert.Equal([4079, 4076, 4089], StopTokens.For(_model, _tokenizer));
-        Assert.Equal([4079, 4076, 4089], StopTokens.For(Path.Combine(TestData.Tiny, "original"), _tokenizer, 4096));
-        using var folder = new TemporaryFolder();
-        Assert.Equal([200002, 199999, 200012], StopTokens.For(folder.Path, Tokenizer.O200kHarmony, 201_088));
-        Assert.Empty(StopTokens.For(folder.Path, Tokenizer.O200kHarmony, 512));
-        folder.Write("generation_config.json", """{"eos_token_id": [3, 9000]}""");
-        Assert.Equal([3], StopTokens.For(folder.Path, Tokenizer.O200kHarmony, 512));
-    }
-
     private static Transformer Synthetic(TemporaryFolder folder)
     {
         SyntheticCheckpoint.Write(folder.Path, SmallShapes.SixteenPositions, seed: 1, cancellation: TestContext.Current.CancellationToken);

@@ -68,6 +68,17 @@ public class SinkAttentionTests
         }
     }
 
+    [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
+    public void A_batch_of_long_and_short_contexts_has_the_same_bits_in_any_order(RegisterWidth width, Precision precision)
+    {
+        foreach (int threads in Workers.Counts)
+        {
+            new Call(new(1, 2, 32, null, null, [1300, 5, 40], 1), precision, 9).Check(EveryWidth.Kernels(width, precision, threads));
+            new Call(new(1, 2, 32, null, null, [5, 1100, 40, 2000, 1], 1), precision, 10).Check(EveryWidth.Kernels(width, precision, threads));
+            new Call(new(8, 1, 16, null, null, [.. Enumerable.Range(1, 20), 1500], 1), precision, 11).Check(EveryWidth.Kernels(width, precision, threads));
+        }
+    }
+
     [Fact]
     public void Attention_is_as_close_to_the_truth_as_its_roundings_allow()
     {

@@ -95,6 +95,26 @@ public class WorkerPoolTests
         Assert.Throws<ObjectDisposedException>(() => Run(parked, new Counting(new int[64])));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_job_that_runs_another_is_refused_whichever_part_asks_and_the_pools_go_on(int threads)
+    {
+        using WorkerPool pool = new(threads), other = new(2);
+        for (int part = 0; part < threads; part++)
+        {
+            foreach (WorkerPool inner in new[] { pool, other })
+            {
+                Assert.Equal("A job cannot run another job: one part of it would wait for all of them.",
+                    Assert.Throws<InvalidOperationException>(() => Nest(pool, inner, part)).Message);
+            }
+        }
+        int[] runs = new int[64];
+        Run(pool, new Counting(runs));
+        Run(other, new Counting(runs));
+        Assert.Equal(threads + 2, runs.Sum());
+    }
+
     [Fact]
     public void The_number_of_threads_is_checked()
     {
@@ -126,6 +146,21 @@ public class WorkerPoolTests
     }
 
     private static void Run(WorkerPool pool, Counting job) => pool.Run(ref job);
+
+    private static void Nest(WorkerPool outer, WorkerPool inner, int part)
+    {
+        Nesting job = new(inner, part);
+        outer.Run(ref job);
+    }
+
+    private readonly struct Nesting(WorkerPool inner, int asking) : IJob
+    {
+        public void Execute(int part, int parts)
+        {
+            if (part == asking)
+                WorkerPoolTests.Run(inner, new Counting(new int[64]));
+        }
+    }
 
     private readonly struct Counting(int[] runs, int failing = -1) : IJob
     {

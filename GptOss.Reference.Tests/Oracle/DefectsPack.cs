@@ -40,12 +40,13 @@ public sealed class DefectsPack : IDisposable
     }
 
     /// <summary>Logits at the pack's positions as a dump of somebody's.</summary>
-    internal DumpedLogits AsDump(float[] logits)
+    internal DumpedLogits AsDump(float[] logits, LogitsKind? kind = null) => AsDump(DumpFiles.Npy(logits, Pack.Positions.Count, Model.Config.VocabSize), kind);
+
+    internal DumpedLogits AsDump(byte[] npy, LogitsKind? kind = null)
     {
-        string path = _folder.Write($"{Guid.NewGuid():N}.npy", DumpFiles.Npy(logits, Pack.Positions.Count, Model.Config.VocabSize));
-        var dump = Dump.Open(path);
+        var dump = Dump.Open(_folder.Write($"{Guid.NewGuid():N}.npy", npy));
         _dumps.Add(dump);
-        return DumpedLogits.Of(dump, Model.Config.VocabSize, Pack.Ids.ToArray(), Pack.Positions);
+        return DumpedLogits.Of(dump, Model.Config.VocabSize, Pack.Ids.ToArray(), Pack.Positions, kind);
     }
 
     internal float[] Recorded(string name) => Pack.ReadDefect(name, Model.Config);

@@ -100,6 +100,34 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         Assert.InRange(diagnosis.Ranking[0].Explained, double.NegativeInfinity, 0.1);
     }
 
+    /// <remarks>D = S + t·(M − S), so that the mistake M explains 1 − ((1 − t) / t)² of the dump D.</remarks>
+    [Theory]
+    [InlineData(0.8f, 0.9375, Verdict.Defect)]
+    [InlineData(0.6f, 0.5556, Verdict.Unexplained)]
+    [InlineData(0.4f, -1.25, Verdict.Unexplained)]
+    public void A_mistake_that_leaves_more_than_the_budget_has_to_explain_nine_tenths(float share, double explained, Verdict verdict)
+    {
+        float[] sound = shared.Recorded("sound"), mistaken = shared.Recorded("sink-zero");
+        DumpedLogits dump = shared.AsDump([.. sound.Zip(mistaken, (s, m) => s + share * (m - s))]);
+        Diagnosis diagnosis = Diagnoser.Run(shared.Model, dump, [Defect.Find("sink-zero")!], cancellation: Cancellation);
+        Assert.Equal(explained, diagnosis.Ranking[0].Explained, 1e-3);
+        Assert.Equal((verdict, false), (diagnosis.Verdict, diagnosis.Ranking[0].IsWithinBudget));
+    }
+
+    [Fact]
+    public void A_mistake_that_leaves_no_more_than_the_budget_has_to_explain_half()
+    {
+        Defect defect = Defect.Find("rmsnorm-epsilon-1e-6")!;
+        float[] sound = shared.Logits(defect with { Variant = ModelVariant.Sound }), mistaken = shared.Logits(defect);
+        Func<int, double> budget = Budgets.Published.Float32.Rows(new(Stage.Logits, -1), shared.Pack.Positions, shared.Model);
+        int width = shared.Model.Config.VocabSize;
+        double rms = Math.Sqrt(mistaken.Average(x => (double)x * x));
+        DumpedLogits dump = shared.AsDump([.. mistaken.Select((m, i) => m + (float)(0.9 * rms * budget(i / width)) * MathF.Sign(sound[i] - m))]);
+        Diagnosis diagnosis = Diagnoser.Run(shared.Model, dump, [defect], cancellation: Cancellation);
+        Assert.InRange(diagnosis.Ranking[0].Explained, 0.5, 0.9);
+        Assert.Equal((Verdict.Defect, true), (diagnosis.Verdict, diagnosis.Ranking[0].IsWithinBudget));
+    }
+
     [Fact]
     public void A_bfloat16_recording_of_trained_weights_is_sound()
     {
@@ -189,6 +217,91 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
         Assert.True(perfect.Length > 1);
         Assert.Equal([null, .. Enumerable.Repeat(perfect[0].Defect.Name, perfect.Length - 1)], perfect.Select(entry => entry.SameAs));
     }
+
+    [Theory]
+    [InlineData("log-softmax", "its logits are log-probabilities (ln softmax)")]
+    [InlineData("softmax", "its logits are probabilities (softmax)")]
+    [InlineData("halved", "its logits are multiplied by 0.5")]
+    [InlineData("largest taken off", "its logits are off by a constant in each row, which changes no probability")]
+    public void A_form_of_the_sound_logits_is_sound_and_said(string form, string reading)
+    {
+        Diagnosis diagnosis = Diagnose(shared.AsDump(InForm(form, shared.Recorded("sound"))));
+        Assert.Equal([reading], diagnosis.Readings);
+        Assert.Equal(Verdict.Sound, diagnosis.Verdict);
+    }
+
+    [Theory]
+    [InlineData("log-softmax", "sink-zero")]
+    [InlineData("softmax", "mxfp4-nibbles-swapped")]
+    [InlineData("log-softmax", "rope-without-yarn")]
+    public void A_mistake_is_named_from_log_probabilities_and_probabilities(string form, string name)
+    {
+        Diagnosis diagnosis = Diagnose(shared.AsDump(InForm(form, shared.Recorded(name))));
+        Assert.Equal((name, Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
+        Assert.InRange(diagnosis.Ranking[0].Explained, 0.998, 1);
+        Assert.StartsWith("its logits are ", Assert.Single(diagnosis.Readings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Padded_columns_of_a_mistake_are_read_and_said()
+    {
+        int rows = shared.Pack.Positions.Count, width = shared.Model.Config.VocabSize, padded = width + 64;
+        float[] recorded = shared.Recorded("sink-ignored"), columns = new float[rows * padded];
+        for (int i = 0; i < recorded.Length; i++)
+            columns[i % width * rows + i / width] = recorded[i];
+        Diagnosis diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(DumpFiles.Npy(columns, padded, rows)), [Defect.Find("sink-ignored")!], cancellation: Cancellation);
+        Assert.Equal(Verdict.Defect, diagnosis.Verdict);
+        Assert.Contains("its columns are read as rows, and of 576 logits in each row the last 64 are padding of the vocabulary",
+            Assert.Single(diagnosis.Readings), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, "its logits are one row too early: the row of position p belongs to p + 1")]
+    [InlineData(-1, "its logits are one row too late: the row of position p belongs to p − 1")]
+    public void Rows_of_the_next_position_or_of_the_one_before_are_sound_and_said(int shift, string reading)
+    {
+        int[] positions = [.. shared.Pack.Positions.Select(p => p + shift).Where(p => p >= 0 && p < shared.Pack.Ids.Count)];
+        List<float> rows = [.. new float[shared.Pack.Positions[0] + shift < 0 ? shared.Model.Config.VocabSize : 0]];
+        PromptPass.Run(shared.Model, shared.Pack.Ids.ToArray(), positions, (_, logits) => rows.AddRange(logits), Cancellation);
+        while (rows.Count < shared.Pack.Positions.Count * shared.Model.Config.VocabSize)
+            rows.Add(0);
+        Diagnosis diagnosis = Diagnoser.Run(shared.Model, shared.AsDump([.. rows]), [Defect.Find("sink-zero")!], cancellation: Cancellation);
+        Assert.Equal([reading], diagnosis.Readings);
+        Assert.Equal((Verdict.Sound, 0.0), (diagnosis.Verdict, diagnosis.DifferenceRms));
+    }
+
+    [Fact]
+    public void A_dump_whose_kind_is_said_is_read_as_it_stands()
+    {
+        float[] halved = InForm("halved", shared.Recorded("sound"));
+        Diagnosis diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(halved, LogitsKind.Logits), [Defect.Find("sink-zero")!], cancellation: Cancellation);
+        Assert.Empty(diagnosis.Readings);
+        Assert.Equal(Verdict.Unexplained, diagnosis.Verdict);
+    }
+
+    /// <remarks>Otherwise a reading would hide a mistake.</remarks>
+    [Fact]
+    public void No_recorded_mistake_is_taken_for_another_form_of_the_sound_logits() =>
+        Assert.All(shared.Pack.Defects, name =>
+        {
+            DumpedLogits dump = shared.AsDump(shared.Recorded(name));
+            Assert.Same(dump, dump.Reread(shared.Model, Cancellation));
+        });
+
+    private float[] InForm(string form, float[] logits) =>
+    [
+        .. logits.Chunk(shared.Model.Config.VocabSize).SelectMany(row =>
+        {
+            double sum = Math.Log(row.Sum(x => Math.Exp(x)));
+            return row.Select(x => form switch
+            {
+                "log-softmax" => (float)(x - sum),
+                "softmax" => (float)Math.Exp(x - sum),
+                "halved" => x / 2,
+                _ => x - row.Max(),
+            });
+        }),
+    ];
 
     private static float[] Last(Transformer model, IReadOnlyList<int> ids)
     {

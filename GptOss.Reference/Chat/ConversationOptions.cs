@@ -1,6 +1,5 @@
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 
 namespace GptOss.Reference.Chat;
 
@@ -23,13 +22,29 @@ public sealed record ConversationOptions
     public SamplingOptions Sampling { get; init; } = new() { Temperature = 1 };
 
     /// <summary>Tokens that prompt and answer may take together; at most the model's.</summary>
-    public int Context { get; init; } = 8192;
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int Context
+    {
+        get;
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(Context), value, "The context has at least 1 token.");
+    } = 8192;
 
     /// <summary>The most tokens that the model writes without a pause for a tool; null for what the context leaves.</summary>
-    public int? MaxTokens { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int? MaxTokens
+    {
+        get;
+        init => field = value is null or >= 1 ? value
+            : throw new ArgumentOutOfRangeException(nameof(MaxTokens), value, "The model writes at least 1 token, or null for what the context leaves.");
+    }
 
     /// <summary>The most calls of one turn.</summary>
-    public int MaxCalls { get; init; } = 64;
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public int MaxCalls
+    {
+        get;
+        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(MaxCalls), value, "The number of calls is at least 0.");
+    } = 64;
 
     /// <summary>Which analysis of earlier turns is left out.</summary>
     public DroppedAnalysis Drop { get; init; } = DroppedAnalysis.Finished;

@@ -15,6 +15,7 @@ internal sealed class PromptCache(Transformer model, Tokenizer tokenizer)
     private readonly Generator _generator = new(model, tokenizer);
     private readonly Sequence _sequence = model.NewSequence();
     private readonly List<int> _fed = [];
+    private readonly LogitsBuffer _unread = new();
 
     /// <summary>Ids whose keys and values are held.</summary>
     internal IReadOnlyList<int> Fed => _fed;
@@ -36,13 +37,12 @@ internal sealed class PromptCache(Transformer model, Tokenizer tokenizer)
         long begin = Stopwatch.GetTimestamp();
         int reused = GoBack(prompt);
         read(reused, reused);
-        CancellingObserver cancelling = new(cancellation);
         while (_fed.Count < prompt.Length - 1)
         {
             Memory<int> chunk = prompt.AsMemory(_fed.Count, Math.Min(Sequence.ChunkTokens, prompt.Length - 1 - _fed.Count));
             try
             {
-                model.Forward([new(_sequence, chunk, LogitRows.None)], ref cancelling);
+                model.Forward(new BatchItem(_sequence, chunk, LogitRows.None), _unread, cancellation);
             }
             catch (OperationCanceledException)
             {

@@ -52,24 +52,6 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="TokenizerFormatException">A <c>tokenizer.json</c> is there and breaks a rule.</exception>
     public Tokenizer Tokenizer => _tokenizer.Value;
 
-    /// <summary>
-    /// Ids that end a turn by the checkpoint's word: <c>eos_token_id</c> of <c>generation_config.json</c>, which for a folder named <c>original</c> may be
-    /// in its parent, or of a GGUF file's metadata. Empty where nothing is said.
-    /// </summary>
-    /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
-    public IReadOnlyList<int> EndIds
-    {
-        get
-        {
-            if (_source is GgufSource gguf)
-                return gguf.EndIds;
-            GenerationConfig? config = GenerationConfig.Find(Folder);
-            if (config is null && new DirectoryInfo(Folder) is { Name: "original", Parent: { } parent })
-                config = GenerationConfig.Find(parent.FullName);
-            return config?.EosTokenIds ?? [];
-        }
-    }
-
     /// <summary>Whose names and conventions the files follow, for people.</summary>
     public string Dialect => _source is GgufSource gguf ? $"GGUF, {gguf.Dialect}" : Layout == CheckpointLayout.Original ? "original layout" : "Hugging Face layout";
 
@@ -127,7 +109,7 @@ public sealed class Checkpoint : IDisposable
     /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
     /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
     /// <exception cref="InsufficientMemoryException">The weights are larger than the memory that this process may use.</exception>
-    public void Preload(IProgress<long>? progress = null, CancellationToken cancellation = default)
+    internal void Preload(IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (_source.FileBytes > available)
@@ -148,6 +130,21 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Part of the bytes of one of <see cref="Tensors"/>.</summary>
     internal ReadOnlySpan<byte> Part(StoredTensor tensor, long offset, int count) => _source.Part(tensor, offset, count);
+
+    /// <summary>
+    /// The ids that <c>eos_token_id</c> lists: of <c>generation_config.json</c>, which for a folder named <c>original</c> may be in its parent, or of a GGUF
+    /// file's metadata. Empty where none is given.
+    /// </summary>
+    /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
+    public IReadOnlyList<int> EosTokenIds()
+    {
+        if (_source is GgufSource gguf)
+            return gguf.EndIds;
+        GenerationConfig? config = GenerationConfig.Find(Folder);
+        if (config is null && new DirectoryInfo(Folder) is { Name: "original", Parent: { } parent })
+            config = GenerationConfig.Find(parent.FullName);
+        return config?.EosTokenIds ?? [];
+    }
 
     /// <summary>Unmaps every file. Views throw from here on.</summary>
     public void Dispose() => _source.Dispose();

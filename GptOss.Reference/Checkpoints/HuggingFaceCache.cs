@@ -18,6 +18,13 @@ public static class HuggingFaceCache
     /// <exception cref="CheckpointFormatException">The cache's reference is not a revision.</exception>
     public static string? Find(string hubName) => Find(hubName, Folder);
 
+    /// <summary>Whether the cache has a folder for a model, with or without files in it: <c>hf download</c> makes it first.</summary>
+    public static bool IsBegun(string hubName)
+    {
+        ArgumentNullException.ThrowIfNull(hubName);
+        return IsHubName(hubName) && Directory.Exists(ModelFolder(hubName, Folder));
+    }
+
     /// <summary>owner/name, each of letters, digits, '-', '_' and '.', not beginning with a dot.</summary>
     internal static bool IsHubName(string text)
     {
@@ -57,7 +64,7 @@ public static class HuggingFaceCache
     {
         if (FullName(asked, cache) is not { } hubName)
             return null;
-        string model = Path.Combine(cache, "models--" + hubName.Replace("/", "--", StringComparison.Ordinal));
+        string model = ModelFolder(hubName, cache);
         string reference = Path.Combine(model, "refs", "main");
         if (!File.Exists(reference))
             return null;
@@ -68,6 +75,9 @@ public static class HuggingFaceCache
         string snapshot = Path.Combine(model, "snapshots", revision);
         return Directory.Exists(snapshot) ? snapshot : null;
     }
+
+    private static string ModelFolder(string hubName, string cache) =>
+        Path.Combine(cache, "models--" + hubName.Replace("/", "--", StringComparison.Ordinal));
 
     internal static bool IsPlain(string text) =>
         text.Length is > 0 and <= 128 && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace GptOss.Reference.Checkpoints;
 
@@ -82,13 +83,14 @@ public static class SyntheticCheckpoint
         string model = Path.Combine(folder, ModelName), configFile = Path.Combine(folder, ConfigName);
         foreach (string target in (ReadOnlySpan<string>)[model, configFile])
         {
-            if (!force && Path.Exists(target))
+            if (!force && OutputTarget.Of(target).Replaces)
                 throw new IOException($"{target} exists; give another folder, or force its replacement.");
         }
         RequireSpace(folder, total);
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(model, file => WriteTensors(file, start, tensors, new SyntheticTensor.Source(config, seed), progress, cancellation), total);
-        AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)));
+        var source = new SyntheticTensor.Source(config, seed);
+        AtomicFile.WriteAnywhere(model, total, file => WriteTensors(file, start, tensors, source, progress, cancellation), force);
+        AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)), replace: force);
     }
 
     /// <summary>Reads the configuration, and puts it into the original dialect where it is in the other.</summary>
@@ -112,10 +114,10 @@ public static class SyntheticCheckpoint
     private static byte[] Start(GptOssConfig config, out TensorInfo[] tensors) => SafeTensorsWriter.Start(
         TensorNames.Inventory(config, CheckpointLayout.Original).Select(tensor => (tensor.Name, tensor.DType, tensor.Shape)), null, out tensors);
 
-    private static void WriteTensors(FileStream file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source, IProgress<long>? progress,
+    private static void WriteTensors(SafeFileHandle file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source, IProgress<long>? progress,
         CancellationToken cancellation)
     {
-        RandomAccess.Write(file.SafeFileHandle, start, 0);
+        RandomAccess.Write(file, start, 0);
         long written = start.Length;
         object reporting = new();
         var options = new ParallelOptions
@@ -132,7 +134,7 @@ public static class SyntheticCheckpoint
                 {
                     Span<byte> bytes = buffer.AsSpan(0, chunk.Bytes);
                     chunk.Tensor.Fill(chunk.Position, bytes);
-                    RandomAccess.Write(file.SafeFileHandle, bytes, chunk.FileOffset);
+                    RandomAccess.Write(file, bytes, chunk.FileOffset);
                     if (progress is not null)
                     {
                         lock (reporting)

@@ -7,17 +7,41 @@ public sealed record GenerationOptions
     public SamplingOptions Sampling { get; init; }
 
     /// <summary>The most new tokens, a stop token included; the context may end earlier.</summary>
-    public int MaxTokens { get; init; } = 512;
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int MaxTokens
+    {
+        get;
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(MaxTokens), value, "A continuation has at least 1 token.");
+    } = 512;
 
     /// <summary>Ids that end the continuation; see <see cref="Generation.StopTokens"/>. The stop token is part of the ids, not of the text.</summary>
-    public IReadOnlyCollection<int> StopTokens { get; init; } = [];
+    public IReadOnlyCollection<int> StopTokens
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(StopTokens));
+    } = [];
 
     /// <summary>
     /// Texts that end the continuation as soon as the decoded text, special tokens by name, contains one. The text is cut before it; the ids keep
     /// the tokens that spelled it.
     /// </summary>
-    public IReadOnlyList<string> StopTexts { get; init; } = [];
+    /// <exception cref="ArgumentOutOfRangeException">One is empty, and so in every text.</exception>
+    public IReadOnlyList<string> StopTexts
+    {
+        get;
+        init
+        {
+            StopText.Require(value, nameof(StopTexts));
+            field = value;
+        }
+    } = [];
 
     /// <summary>How many of the most probable tokens to report at each step, beside the chosen one; null reports no log-probabilities.</summary>
-    public int? TopLogProbabilities { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public int? TopLogProbabilities
+    {
+        get;
+        init => field = value is null or >= 0 ? value
+            : throw new ArgumentOutOfRangeException(nameof(TopLogProbabilities), value, "The number of most probable tokens is at least 0, or null for no log-probabilities.");
+    }
 }

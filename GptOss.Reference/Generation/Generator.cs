@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Generation;
@@ -37,14 +36,13 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
         ArgumentNullException.ThrowIfNull(options);
         PromptLimits.Require(model.Config, prompt.Span, sequence.Length);
         using var answer = new Answer(tokenizer, options, tokenChosen);
-        Rows logits = default;
-        CancellingObserver cancelling = new(cancellation);
+        var logits = new LogitsBuffer();
         for (int read = 0; read < prompt.Length;)
         {
             ReadOnlyMemory<int> chunk = prompt.Slice(read, Math.Min(Sequence.ChunkTokens, prompt.Length - read));
             try
             {
-                logits = model.Forward([new(sequence, chunk, read + chunk.Length == prompt.Length ? LogitRows.Last : LogitRows.None)], ref cancelling);
+                model.Forward(new BatchItem(sequence, chunk, read + chunk.Length == prompt.Length ? LogitRows.Last : LogitRows.None), logits, cancellation);
             }
             catch (OperationCanceledException)
             {
@@ -65,7 +63,14 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
             fed[0] = sampler.Choose(logits[0], options.Sampling, sequence.Length);
             if (answer.Add(fed[0], logits[0])) return answer.End(FinishReason.Stop, prompt.Length);
             if (answer.Count >= most) return answer.End(FinishReason.Length, prompt.Length);
-            logits = model.Forward(new BatchItem(sequence, fed, LogitRows.Last));
+            try
+            {
+                model.Forward(new BatchItem(sequence, fed, LogitRows.Last), logits, cancellation);
+            }
+            catch (OperationCanceledException)
+            {
+                return answer.End(FinishReason.Cancelled, prompt.Length);
+            }
         }
     }
 

@@ -7,34 +7,37 @@ namespace GptOss.Reference.Generation;
 /// <summary>The ids that end a turn.</summary>
 public static class StopTokens
 {
+    private const string EndOfMessage = "<|end|>";
     private static readonly string[] Names = ["<|return|>", "<|endoftext|>", "<|call|>"];
 
-    /// <summary>
-    /// <c>eos_token_id</c> of the checkpoint's <c>generation_config.json</c>, which for a folder named <c>original</c> may stand in its parent;
-    /// where none is given, the ids of <c>&lt;|return|&gt;</c>, <c>&lt;|endoftext|&gt;</c> and <c>&lt;|call|&gt;</c>. Only ids that the
-    /// model can choose.
-    /// </summary>
-    /// <param name="model">The model, whose checkpoint folder and vocabulary are looked at.</param>
-    /// <param name="tokenizer">The checkpoint's tokenizer.</param>
-    /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
+    /// <summary>The stop tokens of a model; see <see cref="For(Checkpoint, Tokenizer)"/>.</summary>
+    /// <exception cref="CheckpointFormatException">The checkpoint's generation configuration is unusable.</exception>
     public static IReadOnlyList<int> For(Transformer model, Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return For(model.Checkpoint.Folder, tokenizer, model.Config.VocabSize);
+        return For(model.Checkpoint, tokenizer);
     }
 
-    /// <summary>The same for a checkpoint folder with <paramref name="vocabulary"/> rows.</summary>
-    /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
-    public static IReadOnlyList<int> For(string folder, Tokenizer tokenizer, int vocabulary)
+    /// <summary>
+    /// The ids of <c>&lt;|return|&gt;</c>, <c>&lt;|endoftext|&gt;</c> and <c>&lt;|call|&gt;</c>, and those that the checkpoint's <c>eos_token_id</c> adds; only ids that
+    /// the model can choose.
+    /// </summary>
+    /// <remarks>
+    /// Fine-tunes ship incomplete lists. Without <c>&lt;|call|&gt;</c> a model invents what its tools answer; with <c>&lt;|end|&gt;</c>, which only ends a message, it
+    /// stops after its analysis. So the first three are always in, and <c>&lt;|end|&gt;</c> never is.
+    /// </remarks>
+    /// <exception cref="CheckpointFormatException">The checkpoint's generation configuration is unusable.</exception>
+    public static IReadOnlyList<int> For(Checkpoint checkpoint, Tokenizer tokenizer)
     {
-        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(tokenizer);
-        var directory = new DirectoryInfo(folder);
-        GenerationConfig? config = GenerationConfig.Find(folder);
-        if (config is null && directory is { Name: "original", Parent: { } parent }) config = GenerationConfig.Find(parent.FullName);
-        IEnumerable<int> ids = config is { EosTokenIds.Count: > 0 }
-            ? config.EosTokenIds
-            : Names.Select(tokenizer.SpecialId).OfType<int>();
-        return [.. ids.Where(id => id < vocabulary)];
+        return Of(tokenizer, checkpoint.EosTokenIds(), checkpoint.Config.VocabSize);
+    }
+
+    /// <summary>The same for a list of <c>eos_token_id</c> and a vocabulary of <paramref name="vocabulary"/> rows.</summary>
+    internal static IReadOnlyList<int> Of(Tokenizer tokenizer, IReadOnlyList<int> endIds, int vocabulary)
+    {
+        int? never = tokenizer.SpecialId(EndOfMessage);
+        return [.. Names.Select(tokenizer.SpecialId).OfType<int>().Concat(endIds).Distinct().Where(id => id < vocabulary && id != never)];
     }
 }

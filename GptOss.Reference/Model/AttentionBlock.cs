@@ -10,8 +10,8 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
     private readonly int? _window = config.WindowOf(layer);
 
     /// <summary>Floats of scratch memory for one token.</summary>
-    internal static int ScratchFloats(GptOssConfig config) =>
-        Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.QuerySize + 2 * config.KeyValueSize) + Scratch.Stride(config.QuerySize);
+    internal static long ScratchFloats(GptOssConfig config) =>
+        (long)Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.QuerySize + 2 * config.KeyValueSize) + Scratch.Stride(config.QuerySize);
 
     /// <summary>Adds this layer's attention to the residual stream <paramref name="x"/>, in place.</summary>
     internal void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer) where TObserver : struct, IStageObserver

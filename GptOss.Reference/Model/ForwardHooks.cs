@@ -70,14 +70,19 @@ public sealed class ForwardHooks
     /// <summary>Experts that are never chosen.</summary>
     public ISet<(int Layer, int Expert)> RemovedExperts { get; } = new HashSet<(int, int)>();
 
-    /// <summary>One forward pass with these hooks; otherwise <see cref="Transformer.Forward(ReadOnlySpan{BatchItem})"/>.</summary>
+    /// <summary>One forward pass over one sequence with these hooks.</summary>
+    /// <inheritdoc cref="Forward(Transformer, ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
+    public Rows Forward(Transformer model, BatchItem item, LogitsBuffer into, CancellationToken cancellation = default) =>
+        Forward(model, new ReadOnlySpan<BatchItem>(in item), into, cancellation);
+
+    /// <summary>One forward pass with these hooks; otherwise <see cref="Transformer.Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>.</summary>
     /// <exception cref="ArgumentException">A silenced or removed head or expert is not there, a layer has too few experts left, or the batch cannot be fed.</exception>
-    public Rows Forward(Transformer model, params scoped ReadOnlySpan<BatchItem> batch)
+    public Rows Forward(Transformer model, scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         Require(model.Config);
         Pass pass = new(this, new int[Sequence.ChunkTokens * model.Config.ExpertsPerToken], new float[Sequence.ChunkTokens * model.Config.ExpertsPerToken]);
-        return model.Forward(batch, ref pass);
+        return model.Forward(batch, into, ref pass, cancellation);
     }
 
     private void Require(Checkpoints.GptOssConfig config)

@@ -36,7 +36,7 @@ public sealed record MemoryNeed(long Weights, long SlidingCache, long FullCache,
             else
                 sliding += bytes;
         }
-        return new(ParameterCount.From(config).TensorBytes, sliding, full, ScratchBytes(config, Math.Min(context, Sequence.ChunkTokens)));
+        return new(ParameterCount.From(config).TensorBytes, sliding, full, ScratchBytes(config, Math.Min(context, ModelLimits.ChunkTokens(config))));
     }
 
     private static long ScratchBytes(GptOssConfig config, long tokens)

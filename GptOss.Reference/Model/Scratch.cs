@@ -9,10 +9,10 @@ internal sealed class Scratch
     private int _used;
 
     /// <summary>Takes everything back and makes room for <paramref name="floats"/> in all.</summary>
-    internal void Reset(int floats)
+    internal void Reset(long floats)
     {
         if (_memory.Length < floats)
-            _memory = AlignedBuffer.Allocate<float>(floats);
+            _memory = AlignedBuffer.Allocate<float>(checked((int)floats));
         _used = 0;
     }
 

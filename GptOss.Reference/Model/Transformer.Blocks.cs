@@ -27,7 +27,7 @@ public sealed partial class Transformer
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             Sequence sequence = NewSequence();
             for (int row = 0; row < qkv.Count; row++)
             {
@@ -45,7 +45,7 @@ public sealed partial class Transformer
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             _kernels.RmsNorm(x, _norm, Config.RmsNormEps, norm);
         }
     }
@@ -57,7 +57,7 @@ public sealed partial class Transformer
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             _kernels.Linear(norm, _weights.Unembedding, bias: default, logits);
         }
     }
@@ -66,13 +66,13 @@ public sealed partial class Transformer
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             Sequence sequence = NewSequence();
-            for (int first = 0; first < x.Count; first += Sequence.ChunkTokens)
+            for (int first = 0; first < x.Count; first += _chunkTokens)
             {
-                Rows part = x.Slice(first, Math.Min(Sequence.ChunkTokens, x.Count - first));
+                Rows part = x.Slice(first, Math.Min(_chunkTokens, x.Count - first));
                 Rows inside = EnterRows(part, sequence);
-                _scratch.Reset(checked(part.Count * (isAttention ? AttentionBlock.ScratchFloats(Config) : ExpertBlock.ScratchFloats(Config))));
+                _scratch.Reset(part.Count * (isAttention ? AttentionBlock.ScratchFloats(Config) : ExpertBlock.ScratchFloats(Config)));
                 if (isAttention)
                     _attention[layer].Forward(inside, _chunk, _scratch, ref observer);
                 else

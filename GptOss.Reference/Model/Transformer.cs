@@ -7,13 +7,23 @@ namespace GptOss.Reference.Model;
 public sealed record ModelOptions
 {
     /// <summary>Where values are rounded.</summary>
-    public Precision Precision { get; init; } = Precision.Float32;
+    /// <exception cref="ArgumentOutOfRangeException">Not one of the profiles.</exception>
+    public Precision Precision
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Precision), value, "There is no such profile.");
+    } = Precision.Float32;
 
-    /// <summary>Register width.</summary>
+    /// <summary>Register width. One that the machine lacks is refused when the model is loaded.</summary>
     public RegisterWidth Width { get; init; } = RegisterWidths.Widest;
 
     /// <summary>Worker threads; null for the physical cores.</summary>
-    public int? Threads { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Not in 1 … <see cref="WorkerPool.MostThreads"/>.</exception>
+    public int? Threads
+    {
+        get;
+        init => field = WorkerPool.Checked(value, nameof(Threads));
+    }
 
     /// <summary>
     /// Packs the dense weights (attention, router, unembedding) without loss when the model is loaded: a quarter fewer of their bytes for
@@ -21,7 +31,13 @@ public sealed record ModelOptions
     /// </summary>
     public bool Pack { get; init; }
 
-    /// <summary>Stops loading while weights are being packed.</summary>
+    /// <summary>
+    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused for a while.
+    /// Changes no bit.
+    /// </summary>
+    public bool Preload { get; init; }
+
+    /// <summary>Stops loading while weights are copied or packed.</summary>
     public CancellationToken Cancellation { get; init; }
 }
 
@@ -29,29 +45,33 @@ public sealed record ModelOptions
 /// <remarks>Source: <c>gpt_oss/torch/model.py</c>, <c>Transformer</c>. One forward pass runs at a time; callers on several threads wait for each other.</remarks>
 public sealed partial class Transformer : IDisposable
 {
+    /// <summary>How often a caller that waits for another's pass looks whether it has been cancelled.</summary>
+    private const int WaitMilliseconds = 20;
+
     private readonly Checkpoint _checkpoint;
     private readonly ModelWeights _weights;
     private readonly Kernels _kernels;
     private readonly WorkerPool _pool;
-    private readonly bool _isVariant;
+    private readonly Transformer? _owner;               // of a variant: the model whose files, workers and turn it uses
     private readonly RotaryTable _rotary;
     private readonly float[] _norm;
     private readonly AttentionBlock[] _attention;
     private readonly ExpertBlock[] _experts;
     private readonly Scratch _residual = new(), _scratch = new();
     private readonly Chunk _chunk;
-    private readonly Lock _gate = new();
+    private readonly int _chunkTokens;
+    private readonly Lock _gate;
     private readonly List<int> _wanted = [];
     private readonly List<RowOrigin> _wantedOrigins = [];
-    private Memory<float> _logits;
     private bool _disposed;
 
-    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, bool isVariant)
+    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner)
     {
         _checkpoint = checkpoint;
         _weights = weights;
         _pool = pool;
-        _isVariant = isVariant;
+        _owner = owner;
+        _gate = owner?._gate ?? new();
         GptOssConfig c = Config = variant.Config(checkpoint.Config);
         _kernels = variant.Kernels(kernels);
         _rotary = variant.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
@@ -59,6 +79,7 @@ public sealed partial class Transformer : IDisposable
         _attention = [.. weights.Attention.Select((w, layer) => new AttentionBlock(variant.Attention(w, c), c, layer, _kernels))];
         _experts = [.. weights.Experts.Select((w, layer) => new ExpertBlock(variant.Experts(w, c), c, layer, _kernels))];
         _chunk = new(c.HeadDim);
+        _chunkTokens = ModelLimits.ChunkTokens(c);
     }
 
     /// <summary>The model's numbers.</summary>
@@ -79,13 +100,11 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
     public long BytesSavedByPacking => _weights.BytesSaved;
 
-    /// <summary>Where the rows lie that <see cref="Forward(ReadOnlySpan{BatchItem})"/> returned last, for readers on several threads; valid until the next call.</summary>
-    internal ReadOnlyMemory<float> LastLogits => _logits;
-
     /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied unless <see cref="ModelOptions.Pack"/> asks for it.</summary>
     /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>
     /// <exception cref="CheckpointFormatException">The files are not a gpt-oss checkpoint; the message says which rule of which file.</exception>
+    /// <exception cref="InsufficientMemoryException">The weights are to be preloaded and are larger than the memory that this process may use.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine lacks the register width.</exception>
     public static Transformer Load(string model, ModelOptions? options = null) => Load(Checkpoint.Open(model), options);
 
@@ -97,8 +116,11 @@ public sealed partial class Transformer : IDisposable
         WorkerPool? pool = null;
         try
         {
+            ModelLimits.Require(checkpoint.Config, checkpoint.Folder);
+            if (options.Preload)
+                checkpoint.Preload(cancellation: options.Cancellation);         // first: views that are taken before are of the mapped file
             pool = new(options.Threads ?? Topology.PhysicalCores);
-            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, isVariant: false);
+            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null);
         }
         catch
         {
@@ -108,48 +130,56 @@ public sealed partial class Transformer : IDisposable
         }
     }
 
-    /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. This one must outlive it.</summary>
+    /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. It ends with this one.</summary>
     internal Transformer With(ModelVariant variant) =>
-        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, isVariant: true);
+        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this, Config, Precision);
 
-    /// <summary>Feeds new tokens of any number of sequences and returns the logits that were asked for.</summary>
+    /// <summary>Feeds new tokens of one sequence.</summary>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
+    public Rows Forward(BatchItem item, LogitsBuffer into, CancellationToken cancellation = default) => Forward(new ReadOnlySpan<BatchItem>(in item), into, cancellation);
+
+    /// <summary>Feeds new tokens of any number of sequences and gives the logits that were asked for.</summary>
     /// <param name="batch">Each sequence at most once. Same bits alone or in company, whole or in parts.</param>
-    /// <returns>[wanted rows, vocabulary], in the order of the batch and of its tokens; valid until the next call.</returns>
+    /// <param name="into">Receives the logits; the caller's own.</param>
+    /// <param name="cancellation">
+    /// Looked at while another caller's pass is running and before every block: a chunk of 512 tokens takes the 20b many seconds. The sequences keep the
+    /// length that they had before the chunk that was running, and may go on from there.
+    /// </param>
+    /// <returns>The rows of <paramref name="into"/>: [wanted rows, vocabulary], in the order of the batch and of its tokens.</returns>
     /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a sequence outgrows the context.</exception>
     /// <exception cref="CheckpointFormatException">A weight that the tokens need is not a number.</exception>
-    public Rows Forward(params scoped ReadOnlySpan<BatchItem> batch)
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
+    public Rows Forward(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, CancellationToken cancellation = default)
     {
         NoObserver none = default;
-        return Forward(batch, ref none);
+        return Forward(batch, into, ref none, cancellation);
     }
 
     /// <summary>The same, showing every stage to an observer before it is used.</summary>
     /// <exception cref="InvalidOperationException">The observer runs this model, or leaves experts that cannot be chosen.</exception>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem})"/>
-    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, scoped ref TObserver observer) where TObserver : struct, IStageObserver
+    /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
+    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, scoped ref TObserver observer, CancellationToken cancellation = default)
+        where TObserver : struct, IStageObserver
     {
+        ArgumentNullException.ThrowIfNull(into);
         if (_gate.IsHeldByCurrentThread)
             throw new InvalidOperationException("A forward pass is running on this thread: its observer cannot run the model that it observes.");
-        lock (_gate)
+        while (!_gate.TryEnter(WaitMilliseconds))
+            cancellation.ThrowIfCancellationRequested();
+        try
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             int rows = Check(batch);
-            if (_logits.Length < (long)rows * Config.VocabSize)
-                _logits = AlignedBuffer.Allocate<float>(rows * Config.VocabSize);
-            Rows logits = new(_logits.Span, rows, Config.VocabSize, Config.VocabSize);
-
-            try
-            {
-                Feed(batch, logits, ref observer);
-            }
-            finally
-            {
-                Forget();
-            }
-            return logits;
+            Feed(batch, into.Reserve(rows, Config.VocabSize), ref observer, cancellation);
+            return into.Show(rows, Config.VocabSize);
+        }
+        finally
+        {
+            Forget();
+            _gate.Exit();
         }
     }
 
@@ -177,30 +207,33 @@ public sealed partial class Transformer : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
-            if (_isVariant)
+            if (_owner is not null)
                 return;                                // files and workers are another's
             _pool.Dispose();
             _checkpoint.Dispose();
         }
     }
 
+    private bool IsDisposed => _disposed || _owner is { IsDisposed: true };
+
     /// <summary>Passes a checked batch through the model, chunk by chunk. Chunks are filled across sequences; how they fall changes no bit.</summary>
-    private void Feed<TObserver>(scoped ReadOnlySpan<BatchItem> batch, Rows logits, scoped ref TObserver observer) where TObserver : struct, IStageObserver
+    private void Feed<TObserver>(scoped ReadOnlySpan<BatchItem> batch, Rows logits, scoped ref TObserver observer, CancellationToken cancellation)
+        where TObserver : struct, IStageObserver
     {
         int item = 0, fed = 0, done = 0;
         while (item < batch.Length)
         {
             Forget();
             int firstItem = item, firstFed = fed;
-            for (; item < batch.Length && _chunk.Count < Sequence.ChunkTokens; fed = 0, item++)
+            for (; item < batch.Length && _chunk.Count < _chunkTokens; fed = 0, item++)
             {
-                int take = Math.Min(batch[item].Tokens.Length - fed, Sequence.ChunkTokens - _chunk.Count);
+                int take = Math.Min(batch[item].Tokens.Length - fed, _chunkTokens - _chunk.Count);
                 Enter(batch[item], fed, take);
                 fed += take;
                 if (fed < batch[item].Tokens.Length)
                     break;
             }
-            Run(logits.Slice(done, _wanted.Count), ref observer);
+            Run(logits.Slice(done, _wanted.Count), ref observer, cancellation);
             done += _wanted.Count;
             for (int i = firstItem, from = firstFed; i <= item && i < batch.Length; i++, from = 0)
                 batch[i].Sequence.Commit((i < item ? batch[i].Tokens.Length : fed) - from);
@@ -230,7 +263,7 @@ public sealed partial class Transformer : IDisposable
     }
 
     /// <summary>One chunk through the whole model.</summary>
-    private void Run<TObserver>(Rows logits, ref TObserver observer) where TObserver : struct, IStageObserver
+    private void Run<TObserver>(Rows logits, ref TObserver observer, CancellationToken cancellation) where TObserver : struct, IStageObserver
     {
         int tokens = _chunk.Count, hidden = Config.HiddenSize;
         if (tokens == 0)
@@ -243,14 +276,17 @@ public sealed partial class Transformer : IDisposable
 
         for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
         {
-            _scratch.Reset(checked(tokens * AttentionBlock.ScratchFloats(Config)));
+            cancellation.ThrowIfCancellationRequested();
+            _scratch.Reset(tokens * AttentionBlock.ScratchFloats(Config));
             _attention[layer].Forward(x, _chunk, _scratch, ref observer);
-            _scratch.Reset(checked(tokens * ExpertBlock.ScratchFloats(Config)));
+            cancellation.ThrowIfCancellationRequested();
+            _scratch.Reset(tokens * ExpertBlock.ScratchFloats(Config));
             _experts[layer].Forward(x, _chunk, _scratch, ref observer);
         }
 
         if (_wanted.Count == 0)
             return;
+        cancellation.ThrowIfCancellationRequested();
         Rows wanted = _residual.Rows(_wanted.Count, hidden), t = _residual.Rows(_wanted.Count, hidden);
         for (int i = 0; i < _wanted.Count; i++)
             x[_wanted[i]].CopyTo(wanted[i]);

@@ -8,7 +8,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
 {
-    /// <summary>Keys from which an uneven attention is worth two more barriers.</summary>
+    /// <summary>Keys from which a token's attention is worth two more barriers.</summary>
     private const int SplitKeys = 1024;
 
     private Memory<nint> _pointers;
@@ -127,20 +127,39 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         float scale = (float)(1 / Math.Sqrt(headDim));
         fixed (float* from = &q.First, to = &output.First, sink = sinks)
         {
-            if (IsUneven(q.Count * keyValueHeads) && rows[q.Count - 1].Keys(window) >= SplitKeys)
+            int splitFrom = SplitFrom(rows.AsSpan(0, q.Count), keyValueHeads, window), split = 0;
+            for (int row = 0; row < q.Count; row++)
             {
-                for (int row = 0; row < q.Count; row++)
-                    AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
-                return;
+                if (rows[row].Keys(window) < splitFrom)
+                    continue;
+                AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
+                split++;
             }
+            if (split == q.Count)
+                return;
             SinkAttentionJob<TBlock, TVector, TProfile> job =
-                new(rows, q.Count, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
+                new(rows, q.Count, splitFrom, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
             pool.Run(ref job);
         }
     }
 
-    /// <summary>Whether some workers would have a unit more than others, and units are so few that it matters.</summary>
-    private bool IsUneven(int units) => pool.Count > 1 && units % pool.Count != 0 && units < 8 * pool.Count;
+    /// <summary>The number of keys from which a token of a batch is shared out among all workers: the others' tokens go to one worker whole.</summary>
+    /// <remarks>
+    /// Worth it where some workers would have a unit more than others and units are so few that it matters, or where a token has so many more keys than the rest that
+    /// whoever gets it would be waited for.
+    /// </remarks>
+    private int SplitFrom(ReadOnlySpan<QueryRow> rows, int keyValueHeads, int? window)
+    {
+        int units = rows.Length * keyValueHeads;
+        if (pool.Count == 1)
+            return int.MaxValue;
+        if (units % pool.Count != 0 && units < 8 * pool.Count)
+            return SplitKeys;
+        long keys = 0;
+        foreach (QueryRow row in rows)
+            keys += row.Keys(window);
+        return (int)Math.Max(SplitKeys, Math.Min(int.MaxValue, 3 * keys / (2 * rows.Length) + 1));
+    }
 
     private void AttendSplit(
         QueryRow row, float* q, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)

@@ -20,7 +20,7 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 /// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>.
 /// </remarks>
 internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
-    QueryRow[] rows, int count, float* q, int qStride, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
+    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
@@ -33,6 +33,8 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
         for (int unit = begin; unit < end; unit++)
         {
             int token = unit / keyValueHeads, head = unit % keyValueHeads;
+            if (rows[token].Keys(window > 0 ? window : null) >= tooManyKeys)
+                continue;                                                   // shared out among all workers, see SplitAttention
             Attend(rows[token], head, q + (nint)token * qStride + head * queriesPerHead * headDim, output + (nint)token * outputStride + head * queriesPerHead * headDim);
         }
     }

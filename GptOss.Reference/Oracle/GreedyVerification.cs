@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
 
 namespace GptOss.Reference.Oracle;
 
@@ -20,14 +19,14 @@ internal static class GreedyVerification
         var reports = new List<StageReport>();
         var notes = new List<string>();
         var hashes = new StringBuilder();
+        var logits = new LogitsBuffer();
         foreach (GreedyPrompt[] prompts in pack.Prompts.Where(prompt => prompt.Of(model.Precision) is not null).Chunk(Together))
         {
             Continuation[] runs = [.. prompts.Select(prompt => new Continuation(prompt.Ids, prompt.Of(model.Precision)!, model))];
             for (List<Continuation> going = [.. runs]; going.Count > 0; going.RemoveAll(run => run.IsDone))
             {
-                cancellation.ThrowIfCancellationRequested();
                 BatchItem[] batch = [.. going.Select(run => new BatchItem(run.Sequence, run.Next, LogitRows.Last))];
-                Rows logits = model.Forward(batch);
+                model.Forward(batch, logits, cancellation);
                 for (int i = 0; i < going.Count; i++)
                     going[i].Take(logits[i], pack.Stop);
             }

@@ -19,23 +19,23 @@ internal static class PromptPass
     /// <param name="observer">Sees the stages.</param>
     /// <param name="sink">Receives the logits, in order.</param>
     /// <param name="progress">Receives the number of tokens done.</param>
-    /// <param name="cancellation">Stops between parts.</param>
+    /// <param name="cancellation">Stops between blocks.</param>
     internal static void Run<TObserver>(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, ref TObserver observer, LogitsSink sink,
         IProgress<int>? progress, CancellationToken cancellation)
         where TObserver : struct, IStageObserver
     {
         Sequence sequence = model.NewSequence();
+        LogitsBuffer into = new();
         int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), next = 0;
         for (int fed = 0; fed < ids.Length;)
         {
-            cancellation.ThrowIfCancellationRequested();
             int end = Math.Min(ids.Length, fed + Sequence.ChunkTokens), firstRow = next;
             while (next < positions.Count && positions[next] < end && next - firstRow < mostRows)
                 next++;
             if (next < positions.Count && positions[next] < end)
                 end = positions[next];
             int[] offsets = [.. Enumerable.Range(firstRow, next - firstRow).Select(row => positions[row] - fed)];
-            Rows logits = model.Forward([new(sequence, ids[fed..end], LogitRows.At(offsets))], ref observer);
+            Rows logits = model.Forward([new(sequence, ids[fed..end], LogitRows.At(offsets))], into, ref observer, cancellation);
             for (int row = 0; row < logits.Count; row++)
                 sink(firstRow + row, logits[row]);
             fed = end;
@@ -43,10 +43,10 @@ internal static class PromptPass
         }
     }
 
-    /// <summary>The same, only as far as the last wanted position; stops between stages.</summary>
+    /// <summary>The same, only as far as the last wanted position.</summary>
     internal static void Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, LogitsSink sink, CancellationToken cancellation)
     {
-        CancellingObserver cancelling = new(cancellation);
-        Run(model, ids[..(positions[^1] + 1)], positions, ref cancelling, sink, progress: null, cancellation);
+        NoObserver none = default;
+        Run(model, ids[..(positions[^1] + 1)], positions, ref none, sink, progress: null, cancellation);
     }
 }

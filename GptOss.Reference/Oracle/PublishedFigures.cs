@@ -81,11 +81,9 @@ public static class PublishedFigures
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(figure);
         Sequence sequence = model.NewSequence();
-        return Check(figure, model.Checkpoint.Tokenizer, ids =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            return model.Forward(new BatchItem(sequence, ids, LogitRows.Last))[0].ToArray();
-        });
+        var logits = new LogitsBuffer();
+        return Check(figure, model.Checkpoint.Tokenizer,
+            ids => model.Forward(new BatchItem(sequence, ids, LogitRows.Last), logits, cancellation)[0].ToArray());
     }
 
     /// <summary>Checks a figure on whatever gives the last logits after more ids.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
@@ -31,41 +32,70 @@ internal static class TraceFile
     internal static string Write(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
         Func<TraceRecorder, string> run, CancellationToken cancellation)
     {
-        string stagesPath = Path.Combine(folder, StagesName), manifestPath = Path.Combine(folder, PackManifest.FileName);
-        foreach (string target in (ReadOnlySpan<string>)[stagesPath, manifestPath])
-        {
-            if (!options.Force && Path.Exists(target))
-                throw new IOException($"{target} exists; give another folder, or force its replacement.");
-        }
-        bool made = !Directory.Exists(folder), written = false;
+        bool made = !Directory.Exists(folder);
         MakeFolder(folder);
         try
         {
-            byte[] start = Start(model.Config, positions.Count, options.Stages, model.Precision, out TensorInfo[] tensors);
-            var manifest = new ManifestWriter(model, ids, positions, tensors, options);
-            AtomicFile.Write(stagesPath, file =>
-            {
-                if (options.Pack is { } pack)          // after room for the stages was found, before the run
-                    manifest.Weights = PackWeights.Of(model.Checkpoint, pack.Reading, cancellation);
-                RandomAccess.Write(file.SafeFileHandle, start, 0);
-                var recorder = new FileRecorder(positions, file, start.Length, tensors, model.Config);
-                manifest.LogitsHash = run(recorder);
-                recorder.Flush();
-                File.Delete(manifestPath);             // whatever stood there describes the stages that are replaced now
-            }, start.Length + tensors[^1].End);
-            written = true;
+            using (Claim(folder))
+                return WriteClaimed(model, ids, positions, folder, options, run, cancellation);
+        }
+        catch
+        {
+            if (made && !Directory.EnumerateFileSystemEntries(folder).Any())
+                Directory.Delete(folder);
+            throw;
+        }
+    }
+
+    private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
+        Func<TraceRecorder, string> run, CancellationToken cancellation)
+    {
+        string stagesPath = Target(Path.Combine(folder, StagesName), options.Force), manifestPath = Target(Path.Combine(folder, PackManifest.FileName), options.Force);
+        byte[] start = Start(model.Config, positions.Count, options.Stages, model.Precision, out TensorInfo[] tensors);
+        var manifest = new ManifestWriter(model, ids, positions, tensors, options);
+        AtomicFile.WriteAnywhere(stagesPath, start.Length + tensors[^1].End, file =>
+        {
+            if (options.Pack is { } pack)              // after room for the stages was found, before the run
+                manifest.Weights = PackWeights.Of(model.Checkpoint, pack.Reading, cancellation);
+            RandomAccess.Write(file, start, 0);
+            var recorder = new FileRecorder(positions, file, start.Length, tensors, model.Config);
+            manifest.LogitsHash = run(recorder);
+            recorder.Flush();
+            File.Delete(manifestPath);                 // whatever stood there describes the stages that are replaced now
+        }, options.Force);
+        try
+        {
             if (options.Pack is { } pack)
                 manifest.Stages = FileChecksum.Of(stagesPath, pack.Reading, cancellation);
-            AtomicFile.Write(manifestPath, file => file.Write(manifest.ToUtf8()));
+            AtomicFile.Write(manifestPath, file => file.Write(manifest.ToUtf8()), replace: options.Force);
             return manifest.LogitsHash;
         }
         catch
         {
-            if (written)
-                File.Delete(stagesPath);               // without a manifest it says nothing
-            if (made && !Directory.EnumerateFileSystemEntries(folder).Any())
-                Directory.Delete(folder);
+            File.Delete(stagesPath);                   // without a manifest it says nothing
             throw;
+        }
+    }
+
+    private static string Target(string path, bool force)
+    {
+        OutputTarget target = OutputTarget.Of(path);
+        return !target.IsFile ? throw new IOException($"{path} is a pipe or a device; expected the name of a file.")
+            : target.Exists && !force ? throw new IOException($"{path} exists; give another folder, or force its replacement.")
+            : target.Path;
+    }
+
+    // Two runs that wrote to one folder at the same time would leave the stages of one beside the manifest of the other.
+    private static FileStream Claim(string folder)
+    {
+        string claim = Path.Combine(folder, ".writing");
+        try
+        {
+            return new(claim, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(File.Exists(claim) ? $"Another run is writing to {folder}; give another folder." : $"{folder} cannot be written: {e.Message}", e);
         }
     }
 
@@ -82,7 +112,7 @@ internal static class TraceFile
     }
 
     /// <summary>Writes rows to their places; neighbours in the file are written together.</summary>
-    private sealed class FileRecorder(IReadOnlyList<int> positions, FileStream file, long dataStart, TensorInfo[] tensors, GptOssConfig config)
+    private sealed class FileRecorder(IReadOnlyList<int> positions, SafeFileHandle file, long dataStart, TensorInfo[] tensors, GptOssConfig config)
         : TraceRecorder(positions, Keys(tensors, config).ToHashSet())
     {
         private readonly Dictionary<StageKey, TensorInfo> _tensors = Keys(tensors, config).Zip(tensors).ToDictionary(pair => pair.First, pair => pair.Second);
@@ -93,7 +123,7 @@ internal static class TraceFile
 
         internal void Flush()
         {
-            RandomAccess.Write(file.SafeFileHandle, _buffer.AsSpan(0, _pending), _at);
+            RandomAccess.Write(file, _buffer.AsSpan(0, _pending), _at);
             _at += _pending;
             _pending = 0;
         }

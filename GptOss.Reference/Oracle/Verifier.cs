@@ -17,7 +17,12 @@ public sealed record VerifyOptions
     public RegisterWidth Width { get; init; } = RegisterWidths.Widest;
 
     /// <summary>Worker threads; null for the physical cores.</summary>
-    public int? Threads { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Not in 1 … <see cref="WorkerPool.MostThreads"/>.</exception>
+    public int? Threads
+    {
+        get;
+        init => field = WorkerPool.Checked(value, nameof(Threads));
+    }
 
     /// <summary>Whether the content of the checkpoint's listed files is compared, which reads all of it; their lengths, and the pack's own files, are in any case.</summary>
     public bool Checksums { get; init; } = true;

@@ -54,11 +54,11 @@ internal sealed class DefectComparison(Transformer sound, DumpedRows dump)
             if (_dumped.Length < width)
                 (_dumped, _ours) = (new double[width], new double[width]);
             dump.Read(row, _dumped.AsSpan(0, width));
-            dump.Derive(row, logits, _ours.AsSpan(0, width));
+            dump.Compare(row, logits, _dumped.AsSpan(0, width), _ours.AsSpan(0, width));
             double largest = 0;
             for (int i = 0; i < width; i++)
             {
-                double difference = Math.Abs(_dumped[i] - _ours[i]);
+                double difference = double.IsNaN(_dumped[i]) && double.IsNaN(_ours[i]) ? 0 : Math.Abs(_dumped[i] - _ours[i]);
                 left += difference * difference;
                 largest = double.IsNaN(difference) ? double.PositiveInfinity : Math.Max(largest, difference);
             }

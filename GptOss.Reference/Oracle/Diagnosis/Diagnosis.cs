@@ -40,6 +40,9 @@ public sealed record Diagnosis(
     Verdict Verdict, Precision Precision, double DifferenceRms, double OverBudget, int? FirstPosition, IReadOnlyList<RankedDefect> Ranking,
     IReadOnlyList<Defect> NotTestable)
 {
+    /// <summary>How the dump was read where it is not what it seems: sentences without their end.</summary>
+    public IReadOnlyList<string> Readings { get; init; } = [];
+
     /// <summary>Whether the dump is the sound model's but for rounding.</summary>
     public bool IsWithinBudget => OverBudget <= 1;
 }

@@ -47,7 +47,7 @@ public sealed class DumpedLogProbabilities : DumpedRows
             dumped[i] = _rows[row][i].Value;
     }
 
-    internal override void Derive(int row, ReadOnlySpan<float> logits, Span<double> ours)
+    internal override void Compare(int row, ReadOnlySpan<float> logits, Span<double> dumped, Span<double> ours)
     {
         double largest = logits[StageComparison.ArgMax(logits)], sum = 0;
         foreach (float logit in logits)

@@ -29,7 +29,7 @@ public static class ListedDiff
             if (listed.Rows[entry] is not { Count: > 0 } tokens)
                 continue;
             double[] logits = rows.Read(row);
-            double sum = LogitAgreementSum.LogSumExp(logits);
+            double sum = LogitsKinds.LogSumExp(logits);
             compared++;
             foreach ((int id, double logprob) in tokens.OrderBy(pair => pair.Key))
             {

@@ -46,7 +46,7 @@ public sealed class StageMap
                 stages.Add(key, [tensor]);
             else if (Match(tensor.Name) is { } at)
                 Part(found, at.Entry, at.Layer)[at.Part] = tensor;
-            else if (dump.Tensors.Count == 1)
+            else if (dump.Tensors.Count == 1 && dump.Unread.All(member => member.Name != "logits"))
                 stages.Add(new(Stage.Logits, -1), [tensor]);
             else
                 unknown.Add(tensor.Name);

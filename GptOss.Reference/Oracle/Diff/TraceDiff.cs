@@ -23,6 +23,9 @@ public sealed record DiffOptions
 
     /// <summary>The positions that are compared, and those of rows that nothing else says; null for all.</summary>
     public PositionChoice? Positions { get; init; }
+
+    /// <summary>What the candidate's logits are, and then as they stand; null to recognise them.</summary>
+    public LogitsKind? As { get; init; }
 }
 
 /// <summary>Compares two dumps stage by stage and says where the candidate first leaves the reference.</summary>

@@ -50,7 +50,8 @@ internal static class DumpElements
             case DType.I32: Convert<int, double>(bytes, values, v => v); break;
             case DType.U32: Convert<uint, double>(bytes, values, v => v); break;
             case DType.I64: Convert<long, double>(bytes, values, v => v); break;
-            default: Convert<ulong, double>(bytes, values, v => v); break;
+            case DType.U64: Convert<ulong, double>(bytes, values, v => v); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type that is read.");
         }
     }
 

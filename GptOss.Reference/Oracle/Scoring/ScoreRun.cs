@@ -64,8 +64,8 @@ public sealed record ScoreRun
         };
     }
 
-    /// <summary>Where the record of a file of scores stands.</summary>
-    internal static string PathOf(string scores) => scores + ".run";
+    /// <summary>The record of a file of scores, beside the file that its name leads to.</summary>
+    internal static string PathOf(string scores) => OutputTarget.Of(scores).Path + ".run";
 
     /// <summary>Reads the record beside a file of scores; null where there is none.</summary>
     /// <exception cref="ScoringException">It is no such record.</exception>

@@ -8,13 +8,29 @@ namespace GptOss.Reference.Oracle;
 public sealed record ScoreOptions
 {
     /// <summary>Tokens that a token may look back to, itself included; longer documents are cut into windows. Null for the model's context.</summary>
-    public int? Context { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Less than 2.</exception>
+    public int? Context
+    {
+        get;
+        init => field = value is null or >= 2 ? value
+            : throw new ArgumentOutOfRangeException(nameof(Context), value, "A token is scored after at least one other, so the context is at least 2.");
+    }
 
     /// <summary>How many of the most probable tokens are listed at each place.</summary>
-    public int Top { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public int Top
+    {
+        get;
+        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(Top), value, "The number of most probable tokens is at least 0.");
+    }
 
     /// <summary>Windows that pass through the model together. Changes no bit.</summary>
-    public int Batch { get; init; } = 16;
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int Batch
+    {
+        get;
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(Batch), value, "At least 1 window passes through the model at a time.");
+    } = 16;
 
     /// <summary>What the scores are compared with.</summary>
     public OtherEngine? Other { get; init; }
@@ -39,11 +55,12 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
     private readonly int _context = options.Context ?? model.Config.MaxPositions;
     private readonly int _tokensPerCall = Math.Clamp(LogitsFloats / model.Config.VocabSize, 1, Sequence.ChunkTokens);
     private readonly Stack<Sequence> _free = new();
+    private readonly LogitsBuffer _logits = new();
 
     /// <summary>Scores documents, in their order.</summary>
     /// <param name="documents">They are taken as they are needed.</param>
     /// <param name="cancellation">Looked at between passes of the model.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The context is not in 2 … the model's, or a number is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The context is larger than the model's.</exception>
     /// <exception cref="ScoringException">What the scores are compared with does not fit.</exception>
     /// <exception cref="LogitsException">The model gives a row that holds a NaN, or rules out a token that follows.</exception>
     public IEnumerable<DocumentScore> Score(IEnumerable<ScoreDocument> documents, CancellationToken cancellation = default)
@@ -51,8 +68,6 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentOutOfRangeException.ThrowIfLessThan(_context, 2, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(_context, model.Config.MaxPositions, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Batch, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Top, nameof(options));
         return Run(documents, cancellation);
     }
 
@@ -98,17 +113,14 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
     {
         if (pieces.Count == 0)
             return;
-        CancellingObserver cancelling = new(cancellation);
-        model.Forward([.. pieces.Select(piece => piece.Item)], ref cancelling);
+        model.Forward([.. pieces.Select(piece => piece.Item)], _logits, cancellation);
         (DocumentInWork Work, int Token)[] rows = [.. pieces.SelectMany(piece => piece.Scored.Select(token => (piece.Work, token)))];
-        ReadOnlyMemory<float> logits = model.LastLogits;
-        int width = model.Config.VocabSize;
         Exception?[] failures = new Exception?[rows.Length];
         Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = model.Threads }, row =>
         {
             try
             {
-                rows[row].Work.Take(rows[row].Token, logits.Span.Slice(row * width, width));
+                rows[row].Work.Take(rows[row].Token, _logits[row]);
             }
             catch (Exception e) when (e is LogitsException or ScoringException)
             {

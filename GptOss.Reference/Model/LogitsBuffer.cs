@@ -1,0 +1,42 @@
+using GptOss.Reference.Numerics;
+
+namespace GptOss.Reference.Model;
+
+/// <summary>Rows of logits that belong to the caller: <see cref="Transformer.Forward(BatchItem, LogitsBuffer, CancellationToken)"/> fills them, no one else writes to them.</summary>
+/// <remarks>
+/// The memory grows with the largest call and is kept, so a buffer that is used again costs no allocation. Any number of threads may read it; only one pass
+/// may fill it at a time.
+/// </remarks>
+public sealed class LogitsBuffer
+{
+    private Memory<float> _memory;
+
+    /// <summary>Rows that the last pass gave: those that its batch wanted, in the order of the batch and of its tokens. 0 before the first pass and after one that failed.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Values of a row: the size of the vocabulary.</summary>
+    public int Width { get; private set; }
+
+    /// <summary>All rows, [<see cref="Count"/>, <see cref="Width"/>]; valid until the next pass into this buffer.</summary>
+    public Rows Rows => new(_memory.Span, Count, Width, Width);
+
+    /// <summary>One row, one value per id; valid until the next pass into this buffer.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public Span<float> this[int row] => Rows[row];
+
+    /// <summary>Takes the rows of the last pass back and makes room for others, which are not visible until <see cref="Show"/>.</summary>
+    internal Rows Reserve(int rows, int width)
+    {
+        Count = 0;
+        if (_memory.Length < (long)rows * width)
+            _memory = AlignedBuffer.Allocate<float>(rows * width);
+        return new(_memory.Span, rows, width, width);
+    }
+
+    /// <summary>The reserved rows are filled.</summary>
+    internal Rows Show(int rows, int width)
+    {
+        (Count, Width) = (rows, width);
+        return Rows;
+    }
+}
