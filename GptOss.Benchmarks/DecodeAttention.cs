@@ -1,5 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Benchmarks;
 

@@ -1,5 +1,21 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using GptOss.Cli.Bench;
+using GptOss.Cli.Chat;
+using GptOss.Cli.Diagnose;
+using GptOss.Cli.Diff;
+using GptOss.Cli.Explain;
+using GptOss.Cli.Generate;
+using GptOss.Cli.Harmony;
+using GptOss.Cli.Inspect;
+using GptOss.Cli.Options;
+using GptOss.Cli.Score;
+using GptOss.Cli.Synth;
+using GptOss.Cli.Terminals;
+using GptOss.Cli.Tokens;
+using GptOss.Cli.Tools;
+using GptOss.Cli.Tracing;
+using GptOss.Cli.Verify;
 
 namespace GptOss.Cli;
 

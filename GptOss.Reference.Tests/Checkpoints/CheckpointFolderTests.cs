@@ -1,4 +1,6 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;

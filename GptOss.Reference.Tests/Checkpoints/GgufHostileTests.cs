@@ -1,5 +1,6 @@
 using System.Text.Json;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;

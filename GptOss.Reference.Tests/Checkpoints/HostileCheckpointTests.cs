@@ -1,6 +1,9 @@
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;

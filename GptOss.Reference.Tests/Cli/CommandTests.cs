@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 using static GptOss.Reference.Tests.Cli.CommandLine;

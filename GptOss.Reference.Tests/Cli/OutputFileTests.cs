@@ -38,7 +38,7 @@ public sealed class OutputFileTests : IDisposable
         Task<string> reader = Task.Run(() => File.ReadAllText(pipe), TestContext.Current.CancellationToken);
         Answer answer = Run([.. command, pipe]);
         Assert.Equal((0, true), (answer.Code, (await reader).Length > 100));
-        Assert.False(Reference.Checkpoints.OutputTarget.IsRegularFile(pipe));
+        Assert.False(Reference.Checkpoints.Storage.OutputTarget.IsRegularFile(pipe));
         Assert.Equal(["pipe"], _folder.Names());
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using GptOss.Cli;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.TestPlatform;
 using Xunit;

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Tokens;
 using Xunit;
 

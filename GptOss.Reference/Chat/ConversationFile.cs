@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Harmony;
 
 namespace GptOss.Reference.Chat;

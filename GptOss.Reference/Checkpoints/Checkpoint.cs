@@ -1,4 +1,8 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Checkpoints;

@@ -1,3 +1,5 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Finds models that <c>hf download</c> or transformers left in the Hugging Face cache. Never downloads.</summary>

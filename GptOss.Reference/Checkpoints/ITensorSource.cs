@@ -1,4 +1,5 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Formats;
 
 namespace GptOss.Reference.Checkpoints;
 

@@ -1,4 +1,4 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Harmony;

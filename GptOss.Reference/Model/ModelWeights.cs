@@ -1,5 +1,7 @@
 using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Model;
 

@@ -1,4 +1,11 @@
 using System.Runtime.CompilerServices;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Products;
+using GptOss.Reference.Numerics.RowKernels;
+using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics;
 

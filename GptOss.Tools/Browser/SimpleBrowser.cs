@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
 
 namespace GptOss.Tools.Browser;

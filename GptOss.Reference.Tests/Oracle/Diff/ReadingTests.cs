@@ -1,8 +1,10 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Tests.Oracle.Dumps;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Diff;
 
 /// <summary>Logits in other forms than a reference's are recognised, said, and compared all the same.</summary>
 public sealed class ReadingTests(SmallTrace trace) : IClassFixture<SmallTrace>

@@ -1,13 +1,14 @@
 using System.IO.Compression;
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Dumps;
 
 public sealed class DumpTests : IDisposable
 {

@@ -1,7 +1,9 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>How far a model lies from the dump, and from the sound model.</summary>
 /// <param name="Rms">rms(D − M) over the compared numbers.</param>

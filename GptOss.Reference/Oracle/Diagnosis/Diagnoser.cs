@@ -1,7 +1,10 @@
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Defects;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>How far a diagnosis has come.</summary>
 /// <param name="Done">Models that have run, the sound one first.</param>
@@ -27,8 +30,8 @@ public static class Diagnoser
     /// <param name="defects">The mistakes to try; null for all.</param>
     /// <param name="progress">Receives how far it has come, before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
-    /// <exception cref="Checkpoints.CheckpointFormatException">A value of the dump, or a weight, is not a number.</exception>
-    public static Diagnosis Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, IProgress<DiagnosisProgress>? progress = null,
+    /// <exception cref="CheckpointFormatException">A value of the dump, or a weight, is not a number.</exception>
+    public static DiagnosisResult Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, IProgress<DiagnosisProgress>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -77,7 +80,7 @@ public static class Diagnoser
         }
     }
 
-    private static Diagnosis Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
+    private static DiagnosisResult Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
     {
         var ranking = new List<RankedDefect>();
         foreach ((Defect defect, Deviation left) in tested.OrderBy(entry => entry.Left.Order))

@@ -1,4 +1,6 @@
-namespace GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Verification;
+
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>The tokens that were chosen greedily. What is compared is by how much the chosen one's logit falls short of the largest, which is 0 in the dump.</summary>
 public sealed class DumpedChoices : DumpedRows

@@ -1,7 +1,9 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Verification;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>The log-probabilities of a few tokens at each position: ln softmax(logits), which servers return.</summary>
 public sealed class DumpedLogProbabilities : DumpedRows

@@ -1,7 +1,11 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>Whole rows of logits, or of the probabilities or log-probabilities that were made of them.</summary>
 public sealed class DumpedLogits : DumpedRows

@@ -1,7 +1,7 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>
 /// What another program said about the positions of a prompt, and the numbers of ours that are compared with it: logits, a few log-probabilities, or

@@ -1,6 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>Which rows of a dump are compared, and at which positions of the prompt they stand.</summary>
 internal static class RowAlignment

@@ -1,8 +1,11 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Compares the logits of a reference with what many engines give instead: log-probabilities of a few tokens, or the tokens that were chosen.</summary>
 public static class ListedDiff

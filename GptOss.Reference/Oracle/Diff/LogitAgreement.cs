@@ -1,4 +1,6 @@
-namespace GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Dumps;
+
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How near two sets of logits are as distributions of the next token.</summary>
 /// <param name="MeanKl">Kullback-Leibler divergence Σ p ln(p/q) of the candidate q from the reference p, in nats, mean over the rows.</param>

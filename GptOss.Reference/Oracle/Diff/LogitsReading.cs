@@ -1,7 +1,8 @@
 using System.Globalization;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How the logits of a dump are read so that they can be compared with a reference's.</summary>
 /// <param name="Kind">What its rows hold.</param>

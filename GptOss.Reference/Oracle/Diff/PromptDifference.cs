@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Two traces of different prompts: from here on their numbers have nothing to say about the model.</summary>
 /// <param name="Position">The first position at which the ids differ.</param>

@@ -1,4 +1,6 @@
-namespace GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Dumps;
+
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>
 /// Looks for a reading of logits that do not agree as they stand: moved by one row, multiplied by a constant, with a constant added to each row. Fed with pairs of rows,

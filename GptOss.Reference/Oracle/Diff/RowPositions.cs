@@ -1,6 +1,7 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Positions that are asked for: a list, or the last one there is.</summary>
 /// <param name="List">Ascending; null for the last.</param>

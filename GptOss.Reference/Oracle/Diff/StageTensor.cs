@@ -1,7 +1,11 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>One stage of a dump: the rows of a tensor, or of several side by side.</summary>
 internal sealed class StageTensor

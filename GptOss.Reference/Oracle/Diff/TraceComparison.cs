@@ -1,8 +1,12 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>One comparison of two dumps: finds their stages, aligns their rows, and measures each stage in forward order.</summary>
 internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, CancellationToken cancellation)

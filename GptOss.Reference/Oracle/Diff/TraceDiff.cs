@@ -1,7 +1,11 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How two traces are compared.</summary>
 public sealed record DiffOptions

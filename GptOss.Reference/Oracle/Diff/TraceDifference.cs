@@ -1,6 +1,6 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>What is not compared, and why.</summary>
 /// <param name="Name">A stage, a tensor that is not one, or what of the manifests differs: positions, ids, config, logits_hash.</param>

@@ -1,7 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>A stage on both sides, and the rows of each that are compared.</summary>
 /// <param name="Reference">The reference's.</param>

@@ -1,9 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Named tensors that any program wrote: logits, or stages of a forward pass. Nothing in it is trusted.</summary>
 /// <remarks>
@@ -75,7 +78,7 @@ public sealed class Dump : IDisposable
                 return new(path, null, null, Folder(path, files, unread), unread, files);
             GoldenPack pack = GoldenPack.Open(path);
             Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
-                : pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16;
+                : pack.Has(Numerics.Lanes.Precision.Float32) ? Numerics.Lanes.Precision.Float32 : Numerics.Lanes.Precision.Bfloat16;
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
                 throw new CheckpointFormatException(path, "dump-empty", "the pack has a manifest and no recorded tensors.");
             return new(path, pack, chosen, DumpFile.Open(pack.PathOf(chosen), files, unread), unread, files);

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Element types that dumps are read in, widened to float and double.</summary>
 internal static class DumpElements

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Tells the formats of dumps apart and opens one file.</summary>
 internal static class DumpFile

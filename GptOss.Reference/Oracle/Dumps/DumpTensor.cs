@@ -1,7 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Bytes of a tensor from an offset; valid while its dump is open.</summary>
 internal delegate ReadOnlySpan<byte> TensorBytes(long offset, int count);

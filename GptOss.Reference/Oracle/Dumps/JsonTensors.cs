@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Tensors as JSON: nested arrays of numbers, or an object of them and of what else a program wrote beside them.</summary>
 /// <remarks>

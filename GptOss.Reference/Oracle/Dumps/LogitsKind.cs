@@ -1,6 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>What the rows of a dump hold where logits are expected.</summary>
 public enum LogitsKind

@@ -2,9 +2,11 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>The header of a <c>.npy</c> array: element type, shape, and where the data begin.</summary>
 /// <remarks>Source: numpy, <c>numpy/lib/format.py</c>: magic, version, length, and a Python dictionary of descr, fortran_order and shape.</remarks>

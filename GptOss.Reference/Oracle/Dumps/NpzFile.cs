@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>A <c>.npz</c>: a zip archive of <c>.npy</c> arrays. Stored arrays are read in place; of deflated ones the last that was read is held in memory.</summary>
 /// <remarks>Source: PKWARE, <c>APPNOTE.TXT</c> 6.3.10, sections 4.3.7, 4.3.12, 4.3.16, 4.4.5 and 4.5.3.</remarks>

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Finds the rows of a tensor whichever way round they were written: as rows, as columns, or with columns beyond the vocabulary.</summary>
 internal static class TensorLayout

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>A member of a dump that cannot be read: elements of another type, text, arrays of different lengths. The others are read all the same.</summary>
 /// <param name="Name">Its name.</param>

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Another engine's scores of a corpus, to compare the model's with.</summary>
 /// <remarks>

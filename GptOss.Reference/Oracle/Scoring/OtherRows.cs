@@ -1,7 +1,8 @@
 using System.Buffers;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Another engine's rows of one document: logits, log-probabilities or probabilities, told apart by their values.</summary>
 internal sealed class OtherRows : OtherEngine

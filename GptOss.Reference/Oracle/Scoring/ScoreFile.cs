@@ -1,6 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
 /// The file that scores are written to: complete lines in <c>OUT.partial</c>, which becomes OUT when all are there. A run that was interrupted goes on

@@ -1,6 +1,7 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Joins the parts of a corpus into the file that one run would have written.</summary>
 public static class ScoreMerge

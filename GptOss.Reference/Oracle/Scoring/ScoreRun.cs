@@ -1,9 +1,10 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Oracle.Packs;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
 /// What a file of scores was made of. It stands beside the file as <c>OUT.run</c>, so that a run goes on, and parts are joined, only where they fit.
