@@ -23,8 +23,6 @@ internal static partial class Directions
             "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Attention", "Numerics/RowKernels",
         ],
 
-        ["Tokens"] = ["Ground"],
-
         ["Checkpoints/Storage"] = ["Ground"],
         ["Checkpoints/Safetensors"] = ["Ground", "Checkpoints/Storage"],
         ["Checkpoints/Configuration"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors"],
@@ -33,6 +31,8 @@ internal static partial class Directions
         [
             "Ground", "Numerics", "Tokens", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration", "Checkpoints/Gguf",
         ],
+
+        ["Tokens"] = ["Ground"],
 
         ["Model/Stages"] = ["Numerics/Buffers"],
         ["Model"] = ["Ground", "Numerics", "Checkpoints", "Model/Stages"],
