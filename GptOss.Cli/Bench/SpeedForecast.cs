@@ -16,7 +16,7 @@ internal static class SpeedForecast
     /// <summary>A sentence, or null where everything fits. Measures the disk for that.</summary>
     internal static string? Of(Checkpoint checkpoint, int context, Precision precision)
     {
-        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision);
+        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision) with { Weights = checkpoint.TotalBytes };
         long free = FreeBytes;
         return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint.Config), DiskBytesPerSecond(checkpoint));
     }

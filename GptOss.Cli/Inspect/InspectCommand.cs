@@ -52,7 +52,7 @@ internal static partial class InspectCommand
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
-            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32);
+            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32) with { Weights = subject.TensorBytes };
             long? numbers = parsed.GetValue(check) ? subject.CheckNumbers(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));
@@ -170,6 +170,9 @@ internal static partial class InspectCommand
         internal GptOssConfig Config { get; }
 
         internal IReadOnlyList<Tensor> Tensors { get; }
+
+        /// <summary>Bytes of all tensors as they are stored.</summary>
+        internal long TensorBytes => Tensors.Sum(tensor => tensor.Bytes);
 
         internal string? Folder => _checkpoint?.Folder;
 

@@ -22,18 +22,22 @@ internal abstract unsafe class Kernels
     {
         if (!width.IsSupported())
             throw new PlatformNotSupportedException($"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
-        return (width, precision) switch
+        return width switch
         {
-            (RegisterWidth.Scalar, Precision.Float32) => new Kernels<F32x16Scalar, Vector1, Float32Profile>(pool),
-            (RegisterWidth.Scalar, _) => new Kernels<F32x16Scalar, Vector1, Bfloat16Profile>(pool),
-            (RegisterWidth.V128, Precision.Float32) => new Kernels<F32x16V128, Vector4, Float32Profile>(pool),
-            (RegisterWidth.V128, _) => new Kernels<F32x16V128, Vector4, Bfloat16Profile>(pool),
-            (RegisterWidth.V256, Precision.Float32) => new Kernels<F32x16V256, Vector8, Float32Profile>(pool),
-            (RegisterWidth.V256, _) => new Kernels<F32x16V256, Vector8, Bfloat16Profile>(pool),
-            (_, Precision.Float32) => new Kernels<F32x16V512, Vector16, Float32Profile>(pool),
-            _ => new Kernels<F32x16V512, Vector16, Bfloat16Profile>(pool),
+            RegisterWidth.Scalar => OfWidth<F32x16Scalar, Vector1>(precision, pool),
+            RegisterWidth.V128 => OfWidth<F32x16V128, Vector4>(precision, pool),
+            RegisterWidth.V256 => OfWidth<F32x16V256, Vector8>(precision, pool),
+            _ => OfWidth<F32x16V512, Vector16>(precision, pool),
         };
     }
+
+    private static Kernels OfWidth<TBlock, TVector>(Precision precision, WorkerPool pool) where TBlock : struct, IF32x16<TBlock> where TVector : struct, IVector<TVector> =>
+        precision switch
+        {
+            Precision.Float32 => new Kernels<TBlock, TVector, Float32Profile>(pool),
+            Precision.Bfloat16 => new Kernels<TBlock, TVector, Bfloat16Profile>(pool),
+            _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "There is no such profile."),
+        };
 
     /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) with an empty bias. x [n, columns], output [n, rows].</summary>
     /// <remarks>Where columns are not a multiple of 16, every row of x has room up to the next one, and that room becomes zero.</remarks>

@@ -205,7 +205,7 @@ internal static class ExpertDefects
 
         internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
         {
-            bool isSecond = !deinterleave && share == 1;
+            bool isSecond = !IsFirst(share, deinterleave);
             if (isSecond)
                 bias = SetAside(bias, w.Rows, groups);
             Inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);

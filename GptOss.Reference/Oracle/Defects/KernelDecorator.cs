@@ -46,6 +46,9 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
 
     internal override void Exp(ReadOnlySpan<float> input, Span<float> output) => inner.Exp(input, output);
 
+    /// <summary>Whether an expert product is a token's first: its matrix alternates gate and linear, or is one of the two and shares a row among the token's experts.</summary>
+    protected static bool IsFirst(int share, bool deinterleave) => deinterleave || share > 1;
+
     /// <summary>B(value): the rounding of the profile.</summary>
     protected float Round(float value) => Precision == Precision.Bfloat16 ? Bfloat16.Round(value) : value;
 }
