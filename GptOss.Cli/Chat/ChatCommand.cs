@@ -114,7 +114,7 @@ internal sealed class ChatCommand
             },
             Instructions = parsed.GetValue(_system),
             Tools = tools.On,
-            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).Allow,
+            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).AllowAsync,
             Sampling = new() { Temperature = parsed.GetValue(_temperature), TopP = parsed.GetValue(_topP), Seed = seed },
             Context = context,
             MaxTokens = parsed.GetValue(_maxTokens),
