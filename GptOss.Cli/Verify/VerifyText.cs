@@ -1,6 +1,7 @@
 using System.Globalization;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Cli.Verify;

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using GptOss.Cli;
+using GptOss.Cli.Verify;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Oracle.Scoring;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
+using GptOss.Reference.Oracle.Dumps;
 
 namespace GptOss.Reference.Oracle.Scoring;
 
