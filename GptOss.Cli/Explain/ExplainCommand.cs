@@ -55,7 +55,7 @@ internal sealed class ExplainCommand
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
         if (ids is null)
             ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)

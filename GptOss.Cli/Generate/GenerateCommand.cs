@@ -106,7 +106,7 @@ internal sealed class GenerateCommand
         (string? text, int[]? ids) = Prompt(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         ids ??= Encode(text!, parsed, model, tokenizer);
         var options = new GenerationOptions
         {
