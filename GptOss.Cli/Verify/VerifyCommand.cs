@@ -2,11 +2,9 @@ using System.CommandLine;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
-using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Cli.Verify;
