@@ -48,6 +48,20 @@ public sealed class Sequence
     /// <summary>The model that this sequence belongs to.</summary>
     internal Transformer Owner { get; }
 
+    internal Sequence Fork()
+    {
+        Sequence fork = Owner.NewSequence();
+        for (int layer = 0; layer < _caches.Length; layer++)
+        {
+            int at = layer;
+            fork._caches[layer] = _caches[layer].Copy(() => fork._caches[at]);
+        }
+        fork.Length = Length;
+        return fork;
+    }
+
+    internal void Dispose() { }
+
     /// <summary>Remembers the present length: <see cref="Truncate"/> can go back to it as long as it is among the latest sixteen marks.</summary>
     public void Mark()
     {

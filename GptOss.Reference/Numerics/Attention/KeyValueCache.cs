@@ -60,6 +60,19 @@ internal sealed unsafe class KeyValueCache
     /// <summary>Whether positions are forgotten once the ring is full.</summary>
     internal bool IsRing => _ring;
 
+    internal KeyValueCache Copy(Func<KeyValueCache> make)
+    {
+        KeyValueCache copy = make();
+        foreach (Memory<float> page in _pages)
+        {
+            Memory<float> other = AlignedBuffer.Allocate<float>(page.Length);
+            page.CopyTo(other);
+            copy._pages.Add(other);
+        }
+        copy.FirstHeld = FirstHeld;
+        return copy;
+    }
+
     /// <summary>A copy of the positions <paramref name="first"/> … <paramref name="end"/> − 1, which the ring must hold.</summary>
     internal byte[] CopyOut(int first, int end)
     {
