@@ -155,7 +155,7 @@ internal sealed class GenerateCommand
         static string Speed(int tokens, int steps, TimeSpan time)
         {
             string all = string.Create(CultureInfo.InvariantCulture, $"{Text.Count(tokens, "token")} in {time.TotalSeconds:F2} s");
-            return steps == 0 ? all : all + string.Create(CultureInfo.InvariantCulture, $" ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
+            return steps == 0 ? all : $"{all} ({Text.Rate(steps, time.TotalSeconds)})";
         }
         int steps = Math.Max(0, result.Ids.Count - 1);             // the first token comes out of the prompt
         string cancelled = result.FinishReason == FinishReason.Cancelled ? ", cancelled" : "";

@@ -13,6 +13,11 @@ internal static class Text
     /// <summary>1 token, 1,204 tokens.</summary>
     internal static string Count(long count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}{(count == 1 ? "" : "s")}");
 
+    /// <summary>512.3 tokens/s, or 12 s a token.</summary>
+    internal static string Rate(long tokens, double seconds) => tokens >= 0.1 * seconds
+        ? string.Create(CultureInfo.InvariantCulture, $"{tokens / Math.Max(seconds, 1e-9):F1} tokens/s")
+        : string.Create(CultureInfo.InvariantCulture, $"{seconds / tokens:N0} s a token");
+
     /// <summary>12 s, 7 min, 1.5 h, 3.2 days.</summary>
     internal static string Duration(double seconds) => seconds switch
     {
