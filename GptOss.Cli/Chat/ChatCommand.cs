@@ -43,7 +43,7 @@ internal sealed class ChatCommand
 
     private readonly Option<bool> _yes = new("--yes")
     {
-        Description = "Runs the model's Python without asking first; needed where nobody can be asked.",
+        Description = "Runs the model's Python without asking first; needed where there is no one to ask.",
     };
 
     private readonly Option<ShownReasoning?> _reasoning = Arguments.Word("--reasoning",

@@ -22,7 +22,7 @@ internal sealed class PythonPermission(Terminal terminal, ChatView view, ChatInp
             return true;
         if (!_isGiven && terminal.IsInputRedirected)
         {
-            view.Say("The model's Python was not run: nobody can be asked. --yes allows it.");
+            view.Say("The model's Python was not run: there is no one to ask. --yes allows it.");
             return false;
         }
         string confinement = python.ConfinementAsync(terminal.Cancellation).GetAwaiter().GetResult().Describe(python.Limits);
