@@ -27,7 +27,7 @@ internal static partial class InspectCommand
         var tensors = new Option<bool>("--tensors") { Description = "Lists every tensor instead of one line for all layers." };
         Option<int?> context = Arguments.Number("--context",
             "Tokens, prompt and answer together, for the memory needed; 4096 if not given.", 1, int.MaxValue);
-        var check = new Option<bool>("--check") { Description = "Reads every MXFP4 scale and refuses one that stands for NaN." };
+        var check = new Option<bool>("--check") { Description = "Reads every bfloat16 weight and every MXFP4 scale and refuses NaN and infinities." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
         var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
@@ -53,11 +53,11 @@ internal static partial class InspectCommand
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
             MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, model.ProfileOf(parsed) ?? Precision.Float32);
-            long? scales = parsed.GetValue(check) ? subject.CheckScales(terminal.Cancellation) : null;
+            Checked? numbers = parsed.GetValue(check) ? subject.Check(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
-                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, scales));
+                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));
             else
-                Print(subject, memory, positions, scales, parsed.GetValue(tensors), terminal.Out);
+                Print(subject, memory, positions, numbers, parsed.GetValue(tensors), terminal.Out);
             return ExitCodes.Ok;
         });
         return command;
@@ -73,7 +73,7 @@ internal static partial class InspectCommand
     /// <summary>Memory that this process may use; in a container, what the container allows.</summary>
     internal static long PresentBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    private static void Print(Subject subject, MemoryNeed memory, int context, long? scales, bool allTensors, TextWriter to)
+    private static void Print(Subject subject, MemoryNeed memory, int context, Checked? numbers, bool allTensors, TextWriter to)
     {
         GptOssConfig c = subject.Config;
         to.WriteLine(subject.Title);
@@ -106,10 +106,10 @@ internal static partial class InspectCommand
         to.WriteLine(memory.Total <= PresentBytes ? "  It fits."
             : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk again and again; less --context or more memory helps."
             : "  It does not fit.");
-        if (scales is { } checkedScales)
+        if (numbers is { } read)
         {
             to.WriteLine();
-            to.WriteLine($"Scales: {Grouped(checkedScales)} read, all numbers.");
+            to.WriteLine($"Checked: {Grouped(read.Values)} bfloat16 values and {Grouped(read.Scales)} MXFP4 scales, all finite.");
         }
     }
 
@@ -157,6 +157,11 @@ internal static partial class InspectCommand
     /// <summary>One tensor of a checkpoint that is there or could be.</summary>
     internal readonly record struct Tensor(string Name, DType DType, IReadOnlyList<long> Shape, long Bytes, string? File);
 
+    /// <summary>How many numbers were read, all of them finite.</summary>
+    /// <param name="Values">bfloat16 values.</param>
+    /// <param name="Scales">MXFP4 scales.</param>
+    internal readonly record struct Checked(long Values, long Scales);
+
     /// <summary>What is inspected: a checkpoint, or a shape alone.</summary>
     internal sealed class Subject : IDisposable
     {
@@ -199,11 +204,10 @@ internal static partial class InspectCommand
                 checkpoint);
         }
 
-        /// <summary>Reads every scale; the checkpoint refuses one that is NaN.</summary>
-        /// <returns>How many there are.</returns>
-        internal long CheckScales(CancellationToken cancellation)
+        /// <summary>Reads every bfloat16 value and every scale; the checkpoint refuses what is not a number.</summary>
+        internal Checked Check(CancellationToken cancellation)
         {
-            long scales = 0;
+            long values = _checkpoint!.RequireFiniteValues(cancellation), scales = 0;
             for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -211,11 +215,11 @@ internal static partial class InspectCommand
                 {
                     string name = TensorNames.Block(layer, $"mlp.{matrix}_weight.scales");
                     for (int expert = 0; expert < Config.NumExperts; expert++)
-                        _checkpoint!.RequireFiniteScales(name, expert);
-                    scales += _checkpoint!.U8(name).Length;
+                        _checkpoint.RequireFiniteScales(name, expert);
+                    scales += _checkpoint.U8(name).Length;
                 }
             }
-            return scales;
+            return new(values, scales);
         }
 
         public void Dispose() => _checkpoint?.Dispose();

@@ -8,7 +8,7 @@ namespace GptOss.Cli.Inspect;
 /// <summary>The object that <c>inspect --json</c> prints.</summary>
 internal static class InspectJson
 {
-    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? scalesChecked) => GenerateJson.Write(json =>
+    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, InspectCommand.Checked? numbers) => GenerateJson.Write(json =>
     {
         GptOssConfig c = subject.Config;
         json.WriteStartObject();
@@ -66,8 +66,11 @@ internal static class InspectJson
         json.WriteNumber("present_bytes", InspectCommand.PresentBytes);
         json.WriteEndObject();
 
-        if (scalesChecked is { } scales)
-            json.WriteNumber("scales_checked", scales);
+        if (numbers is { } read)
+        {
+            json.WriteNumber("values_checked", read.Values);
+            json.WriteNumber("scales_checked", read.Scales);
+        }
         json.WriteStartArray("tensors");
         foreach (InspectCommand.Tensor tensor in subject.Tensors)
         {

@@ -4,7 +4,6 @@ using GptOss.Cli.Chat;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Serving;
 using GptOss.Server;
 

@@ -152,6 +152,32 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>Reads every bfloat16 value and refuses NaN and infinities, which no published weight is and every logit would become.</summary>
+    /// <param name="cancellation">Stops between tensors.</param>
+    /// <returns>How many values there are.</returns>
+    /// <exception cref="CheckpointFormatException">bfloat16-number: a value is NaN or infinite.</exception>
+    public long RequireFiniteValues(CancellationToken cancellation = default)
+    {
+        long values = 0;
+        foreach ((SafeTensorsFile file, TensorInfo tensor) in Files.SelectMany(file => file.Tensors.Select(tensor => (file, tensor))))
+        {
+            if (tensor.DType != DType.BF16)
+                continue;
+            cancellation.ThrowIfCancellationRequested();
+            ReadOnlySpan<ushort> bits = file.UInt16s(tensor.Name).Span;
+            for (int i = 0; i < bits.Length; i++)
+            {
+                if ((bits[i] & 0x7F80) == 0x7F80)          // an exponent of ones
+                {
+                    throw new CheckpointFormatException(file.Path, "bfloat16-number",
+                        $"tensor '{Printable.Clip(tensor.Name)}' holds {((bits[i] & 0x7F) == 0 ? "an infinity" : "NaN")} at element {i}; weights are finite.");
+                }
+            }
+            values += bits.Length;
+        }
+        return values;
+    }
+
     /// <summary>The ids that <c>eos_token_id</c> of <c>generation_config.json</c> lists, which for a folder named <c>original</c> may be in its parent; empty where none is given.</summary>
     /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
     public IReadOnlyList<int> EosTokenIds()

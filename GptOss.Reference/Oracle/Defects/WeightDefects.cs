@@ -35,16 +35,19 @@ internal static class WeightDefects
         new("mxfp4-nibbles-swapped", "The high nibble of a byte was taken for the first of its two weights; it is the low one.",
             Blocks, "any prompt")
         {
+            Scope = DefectScope.Product,
             Variant = new() { Kernels = inner => new SwappedNibbles(inner) },
         },
         new("mxfp4-nibbles-in-ggml-order", "Low nibbles were taken for weights 0 to 15 of a block and high ones for 16 to 31, which is the order of GGUF files.",
             $"{Blocks}; ggml, block_mxfp4", "any prompt")
         {
+            Scope = DefectScope.Product,
             Variant = new() { Kernels = inner => new GgmlNibbles(inner) },
         },
         new("mxfp4-scale-off-by-one", "The exponent of every block was one too large, so all expert weights were doubled.",
             "OCP Microscaling Formats v1.0, E8M0: the bias is 127", "any prompt")
         {
+            Scope = DefectScope.Product,
             Variant = new() { Kernels = inner => new DoubledWeights(inner) },
         },
         new("rmsnorm-epsilon-1e-6", "The norms added 1e-6 to the mean square; gpt-oss adds 1e-5.",
