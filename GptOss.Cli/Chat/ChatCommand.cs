@@ -102,7 +102,7 @@ internal sealed class ChatCommand
             },
             Instructions = parsed.GetValue(_system),
             Tools = tools.On,
-            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).Allow,
+            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).AllowAsync,
             Sampling = sampling,
             Context = context,
             MaxTokens = parsed.GetValue(_maxTokens),
