@@ -18,7 +18,7 @@ internal static class BenchReport
         json.WriteNumber("fma_gflop_per_s", ceilings.FmaOperationsPerSecond / 1e9);
         json.WriteNumber("threads", model.Threads);
         json.WriteString("width", RunArguments.Name(model.Width));
-        json.WriteString("profile", Profile(model));
+        json.WriteString("profile", model.Precision.Name());
         json.WriteNumber("bytes_saved_by_packing", model.BytesSavedByPacking);
         json.WriteNumber("peak_private_bytes", bench.PeakPrivateBytes);
         json.WriteString("logits_hash", bench.LogitsHash);
@@ -62,7 +62,7 @@ internal static class BenchReport
 
     private static string Settings(Transformer model)
     {
-        string settings = $"{Text.Count(model.Threads, "thread")}, width {RunArguments.Name(model.Width)}, {Profile(model)}";
+        string settings = $"{Text.Count(model.Threads, "thread")}, width {RunArguments.Name(model.Width)}, {model.Precision.Name()}";
         return model.BytesSavedByPacking == 0 ? settings : settings + $", packing saves {Text.Short(model.BytesSavedByPacking)} a token";
     }
 
@@ -72,8 +72,6 @@ internal static class BenchReport
         Of(run.BytesPerSecond / 1e9, "F1"), Of(run.BytesPerSecond / ceilings.ReadBytesPerSecond, "P0"),
         Of(run.OperationsPerSecond / 1e9, "F0"), Of(run.OperationsPerSecond / ceilings.FmaOperationsPerSecond, "P0"),
     ];
-
-    private static string Profile(Transformer model) => model.Precision == Precision.Float32 ? "float32" : "bfloat16";
 
     private static string Of(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

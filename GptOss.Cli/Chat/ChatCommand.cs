@@ -86,7 +86,7 @@ internal sealed class ChatCommand
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
         using var model = Transformer.Load(checkpoint, modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
         SamplingOptions sampling = _sampling.Options(parsed);
 

@@ -44,7 +44,7 @@ internal sealed class ExplainCommand
 
         string asked = _model.Choose(parsed, terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
         int[] ids = prompt.AsItIs(model, tokenizer);
         if (model.Config.VocabSize < tokenizer.Count)
             tokenizer = null;                          // ids that are no text

@@ -70,7 +70,7 @@ internal sealed class GenerateCommand
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         int[] ids = Ids(prompt, parsed, model, tokenizer);
         var options = new GenerationOptions
         {

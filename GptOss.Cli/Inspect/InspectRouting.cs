@@ -51,7 +51,7 @@ internal sealed class InspectRouting(ModelArguments model)
 
         string name = model.Choose(parsed, terminal);
         using var transformer = Transformer.Load(ModelChoice.Open(name, terminal), modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(transformer.Checkpoint.Folder);
+        Tokenizer tokenizer = transformer.Checkpoint.Tokenizer;
         int[] ids = prompt.AsItIs(transformer, tokenizer);
         PromptLimits.Require(transformer.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, transformer.Config, ids) : null;

@@ -24,7 +24,7 @@ internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEn
 
     /// <summary><c>--profile</c> alone, for commands that run no model.</summary>
     internal static Option<Precision?> Profile(string description) =>
-        Arguments.Word("--profile", description, ("float32", Precision.Float32), ("bfloat16", Precision.Bfloat16));
+        Arguments.Word("--profile", description, [.. Profiles.All.Select(profile => (profile.Name(), profile))]);
 
     /// <summary>A width as <c>--width</c> spells it.</summary>
     internal static string Name(RegisterWidth width) =>

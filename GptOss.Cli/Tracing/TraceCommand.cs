@@ -10,7 +10,6 @@ using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Routing;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Traces;
-using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Tracing;
 
@@ -96,7 +95,7 @@ internal sealed class TraceCommand(bool isPack)
 
         string asked = _model.Choose(parsed, terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        int[] ids = prompt.AsItIs(model, Tokenizer.ForCheckpoint(model.Checkpoint.Folder));
+        int[] ids = prompt.AsItIs(model, model.Checkpoint.Tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceOptions
