@@ -22,14 +22,16 @@ internal sealed class InspectRouting(ModelArguments model)
     private readonly Option<string?> _replay = ReplayOption.Create();
     private readonly Option<string?> _html = new("--html")
     {
-        Description = "With --routing, also writes one HTML page with heat maps; replaces the file.",
+        Description = "With --routing, also writes one HTML page with heat maps.",
         HelpName = "FILE",
     };
+
+    private readonly Option<bool> _force = new("--force") { Description = "With --routing, replaces the page of --html where one is there." };
 
     internal void AddTo(Command command)
     {
         command.Add(_prompt);
-        foreach (Option option in (Option[])[_routing, _replay, _html])
+        foreach (Option option in (Option[])[_routing, _replay, _html, _force])
             command.Add(option);
     }
 
@@ -38,7 +40,7 @@ internal sealed class InspectRouting(ModelArguments model)
     {
         if (parsed.GetValue(_routing))
             return true;
-        Option[] others = [_replay, _html, .. model.ForRunning];
+        Option[] others = [_replay, _html, _force, .. model.ForRunning];
         if ((_prompt.Given(parsed) ?? Array.Find(others, option => parsed.GetResult(option) is { Implicit: false })?.Name) is { } needless)
             throw new UsageException($"{needless} needs --routing.");
         return false;
@@ -47,6 +49,10 @@ internal sealed class InspectRouting(ModelArguments model)
     internal int Run(ParseResult parsed, bool json, Terminal terminal)
     {
         ModelOptions modelOptions = model.Options(parsed, terminal);
+        string? page = parsed.GetValue(_html);
+        bool force = parsed.GetValue(_force);
+        if (page is not null)
+            HtmlPage.RequireNothingThere(page, force);
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         string name = model.Choose(parsed, terminal);
@@ -62,9 +68,9 @@ internal sealed class InspectRouting(ModelArguments model)
 
         string shown = Path.Exists(name) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(name))) : name;
         var report = new RoutingReport(shown, transformer.Config, transformer.Precision, statistics, tokenizer);
-        if (parsed.GetValue(_html) is { } page)
+        if (page is not null)
         {
-            RoutingHtml.Write(report, page);
+            RoutingHtml.Write(report, page, force);
             terminal.Error.WriteLine($"Wrote {page}.");
         }
         if (json)
