@@ -101,7 +101,7 @@ internal sealed class Terminal : IDisposable
         var terminal = new Terminal(
             new StreamWriter(new OutputStream(StandardOutput()), utf8, 4096),
             new StreamWriter(Console.OpenStandardError(), utf8, 256) { AutoFlush = true },
-            new StreamReader(Console.OpenStandardInput(), utf8))
+            new Utf8Reader(Console.OpenStandardInput(), "standard input"))
         {
             IsInputRedirected = Console.IsInputRedirected,
             IsOutputTerminal = !Console.IsOutputRedirected,
