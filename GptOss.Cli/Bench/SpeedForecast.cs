@@ -16,9 +16,9 @@ internal static class SpeedForecast
     /// <summary>A sentence, or null where everything fits. Measures the disk for that.</summary>
     internal static string? Of(Checkpoint checkpoint, int context, Precision precision)
     {
-        var need = MemoryNeed.Of(checkpoint.Config, context, precision);
+        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision) with { Weights = checkpoint.TotalBytes };
         long free = FreeBytes;
-        return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint.Config), DiskBytesPerSecond(checkpoint));
+        return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint), DiskBytesPerSecond(checkpoint));
     }
 
     /// <summary>The sentence for given figures.</summary>
@@ -29,8 +29,7 @@ internal static class SpeedForecast
         string speed = seconds < 1
             ? string.Create(CultureInfo.InvariantCulture, $"{1 / seconds:F1} tokens a second at best")
             : string.Create(CultureInfo.InvariantCulture, $"{seconds:F0} seconds a token or more");
-        return $"The model needs {Text.Short(need.Total)} and {Text.Short(free)} of memory are free, so weights are read from disk again " +
-            $"and again: expect {speed}.";
+        return $"The model needs {Text.Short(need.Total)} and {Text.Short(free)} of memory are free, so weights are read from disk again and again: expect {speed}.";
     }
 
     /// <summary>Memory that is free or can be freed without loss: what the system says, within what a container allows.</summary>
@@ -44,9 +43,7 @@ internal static class SpeedForecast
                 string? line = File.ReadLines("/proc/meminfo").FirstOrDefault(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal));
                 if (line?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, var kibibytes, ..]
                     && long.TryParse(kibibytes, NumberStyles.None, CultureInfo.InvariantCulture, out long available))
-                {
                     return Math.Min(allowed, available * 1024);
-                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -62,7 +59,7 @@ internal static class SpeedForecast
         const double assumed = 1e9;
         try
         {
-            FileInfo? largest = new DirectoryInfo(checkpoint.Folder).EnumerateFiles("*.safetensors").MaxBy(file => file.Length);
+            FileInfo? largest = checkpoint.FilePaths.Select(path => new FileInfo(path)).MaxBy(file => file.Length);
             if (largest is not { Length: > 2L * ProbeBytes })
                 return assumed;
             byte[] buffer = new byte[1 << 20];

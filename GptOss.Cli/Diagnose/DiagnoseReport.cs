@@ -54,7 +54,7 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
     {
         json.WriteStartObject();
         json.WriteString("verdict", Diagnosis.Verdict switch { Verdict.Sound => "sound", Verdict.Defect => "defect", _ => "unexplained" });
-        json.WriteString("profile", Name(Diagnosis.Precision));
+        json.WriteString("profile", Diagnosis.Precision.Name());
         WriteNumber(json, "difference_rms", Diagnosis.DifferenceRms);
         WriteNumber(json, "times_budget", Diagnosis.OverBudget);
         WritePosition(json, Diagnosis.FirstPosition);
@@ -101,7 +101,7 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
     private string Sentence()
     {
         RankedDefect? best = Diagnosis.Ranking.Count > 0 ? Diagnosis.Ranking[0] : null;
-        string profile = Name(Diagnosis.Precision);
+        string profile = Diagnosis.Precision.Name();
         if (Diagnosis.Verdict == Verdict.Sound)
         {
             return Diagnosis.DifferenceRms == 0 ? "The dump is exactly what the sound model computes."
@@ -135,7 +135,6 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
             $"show {string.Join(", ", Prompt.Reveals.Select(defect => defect.Name))}:\n[{string.Join(", ", Prompt.Ids)}]\n{hidden}";
     }
 
-    private static string Name(Precision precision) => precision == Precision.Bfloat16 ? "bfloat16" : "float32";
 
     private static string Percent(double share) => share > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %") : "nothing";
 

@@ -125,12 +125,14 @@ internal static class HarmonyCommand
             terminal.Out.WriteLine(TextInput.Written(tokens));
             return;
         }
-        terminal.Out.Write(tokenizer.Decode(tokens));
+        terminal.Out.Write(TextForm.Of(tokenizer, tokens, out bool hasLookalikes));
         if (terminal.IsOutputTerminal)
             terminal.Out.WriteLine();
+        if (hasLookalikes)
+            terminal.Error.WriteLine(@"Text that spells a special token is shown as <\|name|>; --ids shows what is what.");
     }
 
-    // A file or a pipe ends its last line; that line end is no token.
+    // A file or a pipe ends its last line; that line end is not a token.
     private static int[] Tokens(Tokenizer tokenizer, string text, bool areIds) => areIds
         ? TextInput.Ids(text)
         : tokenizer.EncodeWithSpecials(text.EndsWith('\n') ? text[..^1] : text);
@@ -176,18 +178,19 @@ internal static class HarmonyCommand
             Description = "Reads lines in the form of the recordings in testdata/harmony and writes their results, line for line.",
         };
 
+        private readonly Option<bool> _lossy = TextInput.LossyOption();
         private readonly Option<string?> _model = TextInput.ModelOption();
 
         internal Command Command(string name, string description, Terminal terminal, Option[] options,
             Func<HarmonyLines, Func<string, string>> answer, Action<ParseResult, Tokenizer, string> run)
         {
-            var command = new Command(name, description) { _file, _model, _jsonl };
+            var command = new Command(name, description) { _file, _model, _jsonl, _lossy };
             foreach (Option option in options)
                 command.Add(option);
             command.SetAction(parsed =>
             {
                 Tokenizer tokenizer = TextInput.TokenizerOf(parsed.GetValue(_model), terminal);
-                using TextReader reader = TextInput.Open(parsed.GetValue(_file), terminal);
+                using TextReader reader = TextInput.Open(parsed.GetValue(_file), terminal, parsed.GetValue(_lossy));
                 if (parsed.GetValue(_jsonl))
                     return JsonLines.Run(reader, terminal, answer(new HarmonyLines(tokenizer)));
                 run(parsed, tokenizer, reader.ReadToEnd());

@@ -18,7 +18,7 @@ internal static partial class InspectCommand
 {
     internal static Command Create(Terminal terminal)
     {
-        Option<string?> model = ModelChoice.Option();
+        var model = new ModelArguments();
         var shape = new Option<string?>("--shape")
         {
             Description = "20b, 120b, or a configuration file of either dialect: no weights are needed.",
@@ -27,34 +27,33 @@ internal static partial class InspectCommand
         var tensors = new Option<bool>("--tensors") { Description = "Lists every tensor instead of one line for all layers." };
         Option<int?> context = Arguments.Number("--context",
             "Tokens, prompt and answer together, for the memory needed; 4096 if not given.", 1, int.MaxValue);
-        Option<Precision?> profile = Arguments.Profile();
-        var check = new Option<bool>("--check") { Description = "Reads every bfloat16 weight and every MXFP4 scale and refuses NaN and infinities." };
+        var check = new Option<bool>("--check") { Description = "Reads every weight and refuses the first that is not a finite number: a bfloat16 NaN or infinity, an MXFP4 scale of 255." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
-        var command =
-            new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
+        var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
-            model, shape, tensors, context, profile, check, json,
+            shape, tensors, context, check, json,
         };
-        var routing = new InspectRouting();
+        var routing = new InspectRouting(model);
         routing.AddTo(command);
+        command.Add(model);
         command.SetAction(parsed =>
         {
             if (routing.IsAsked(parsed))
             {
                 if (Array.Find((Option[])[shape, tensors, context, check], option => parsed.GetResult(option) is { Implicit: false }) is { } other)
                     throw new UsageException($"--routing and {other.Name} exclude each other.");
-                return routing.Run(parsed, parsed.GetValue(model), parsed.GetValue(profile), parsed.GetValue(json), terminal);
+                return routing.Run(parsed, parsed.GetValue(json), terminal);
             }
-            if (parsed.GetValue(model) is not null && parsed.GetValue(shape) is not null)
+            if (model.Named(parsed) is not null && parsed.GetValue(shape) is not null)
                 throw new UsageException("--model and --shape exclude each other; a model has its own shape.");
             if (parsed.GetValue(check) && parsed.GetValue(shape) is not null)
                 throw new UsageException("--check reads weights, and --shape has none; name a checkpoint with --model.");
-            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named) : Subject.OfModel(parsed.GetValue(model), terminal);
+            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named) : Subject.OfModel(model.Named(parsed), terminal);
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
-            var memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32);
-            Checked? numbers = parsed.GetValue(check) ? subject.Check(terminal.Cancellation) : null;
+            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, model.ProfileOf(parsed) ?? Precision.Float32) with { Weights = subject.TensorBytes };
+            long? numbers = parsed.GetValue(check) ? subject.CheckNumbers(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));
             else
@@ -74,7 +73,7 @@ internal static partial class InspectCommand
     /// <summary>Memory that this process may use; in a container, what the container allows.</summary>
     internal static long PresentBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    private static void Print(Subject subject, MemoryNeed memory, int context, Checked? numbers, bool allTensors, TextWriter to)
+    private static void Print(Subject subject, MemoryNeed memory, int context, long? numbers, bool allTensors, TextWriter to)
     {
         GptOssConfig c = subject.Config;
         to.WriteLine(subject.Title);
@@ -82,7 +81,7 @@ internal static partial class InspectCommand
         to.WriteLine("Configuration");
         to.WriteLine(Text.Table([.. Configuration(c).Select(row => new[] { "  " + row.Name, row.Value })]));
 
-        var count = ParameterCount.From(c);
+        ParameterCount count = ParameterCount.From(c);
         to.WriteLine("Parameters, as the model card's Table 1 counts them");
         to.WriteLine(Text.Table(
         [
@@ -107,22 +106,22 @@ internal static partial class InspectCommand
         to.WriteLine(memory.Total <= PresentBytes ? "  It fits."
             : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk again and again; less --context or more memory helps."
             : "  It does not fit.");
-        if (numbers is { } read)
+        if (numbers is { } checkedNumbers)
         {
             to.WriteLine();
-            to.WriteLine($"Checked: {Grouped(read.Values)} bfloat16 values and {Grouped(read.Scales)} MXFP4 scales, all finite.");
+            to.WriteLine($"Numbers: {Grouped(checkedNumbers)} values and scales read, all finite.");
         }
     }
 
     private static string TensorTable(Subject subject, bool all)
     {
-        static string[] Row(string name, Tensor t, string last) => ["  " + name, t.DType.ToString(), Shape(t.Shape), Grouped(t.Bytes), last];
+        static string[] Row(string name, Tensor t, string last) => ["  " + name, t.Format, Shape(t.Shape), Grouped(t.Bytes), last];
         if (all)
             return Text.Table([.. subject.Tensors.Select(t => Row(t.Name, t, t.File ?? ""))], 3);
         return Text.Table(
         [
             .. subject.Tensors
-                .GroupBy(t => (Name: LayerPattern().Replace(t.Name, ".N.", 1), t.DType, Shape: Shape(t.Shape)))
+                .GroupBy(t => (Name: LayerPattern().Replace(t.Name, ".N.", 1), t.Format, Shape: Shape(t.Shape)))
                 .Select(group => Row(group.Key.Name, group.First(), group.Count() > 1 ? $"× {group.Count()}" : "")),
         ], 3);
     }
@@ -156,12 +155,7 @@ internal static partial class InspectCommand
     private static partial Regex LayerPattern();
 
     /// <summary>One tensor of a checkpoint that is there or could be.</summary>
-    internal readonly record struct Tensor(string Name, DType DType, IReadOnlyList<long> Shape, long Bytes, string? File);
-
-    /// <summary>How many numbers were read, all of them finite.</summary>
-    /// <param name="Values">bfloat16 values.</param>
-    /// <param name="Scales">MXFP4 scales.</param>
-    internal readonly record struct Checked(long Values, long Scales);
+    internal readonly record struct Tensor(string Name, string Format, IReadOnlyList<long> Shape, long Bytes, string? File);
 
     /// <summary>What is inspected: a checkpoint, or a shape alone.</summary>
     internal sealed class Subject : IDisposable
@@ -177,6 +171,9 @@ internal static partial class InspectCommand
 
         internal IReadOnlyList<Tensor> Tensors { get; }
 
+        /// <summary>Bytes of all tensors as they are stored.</summary>
+        internal long TensorBytes => Tensors.Sum(tensor => tensor.Bytes);
+
         internal string? Folder => _checkpoint?.Folder;
 
         internal CheckpointLayout? Layout => _checkpoint?.Layout;
@@ -191,37 +188,22 @@ internal static partial class InspectCommand
                 _ => throw SynthCommand.NoSuchShape(shape),
             };
             IEnumerable<ExpectedTensor> inventory = TensorNames.Inventory(config, CheckpointLayout.Original);
-            Tensor[] tensors = [.. inventory.Select(t => new Tensor(t.Name, t.DType, t.Shape, BytesOf(t), null))];
+            Tensor[] tensors = [.. inventory.Select(t => new Tensor(t.Name, t.DType.ToString(), t.Shape, BytesOf(t), null))];
             return new($"Shape {shape}, without weights", config, tensors, null);
         }
 
         internal static Subject OfModel(string? model, Terminal terminal)
         {
             Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(model, terminal), terminal);
-            string layout = checkpoint.Layout == CheckpointLayout.Original ? "original" : "Hugging Face";
-            string files = checkpoint.Files.Count == 1 ? "1 file" : $"{checkpoint.Files.Count} files";
-            return new($"{checkpoint.Folder}, {layout} layout, {files}", checkpoint.Config,
-                [.. checkpoint.Tensors.Select(t => new Tensor(t.Info.Name, t.Info.DType, t.Info.Shape, t.Info.ByteCount, Path.GetFileName(t.File)))],
+            string files = checkpoint.FilePaths.Count == 1 ? "1 file" : $"{checkpoint.FilePaths.Count} files";
+            return new($"{checkpoint.Folder}, {checkpoint.Dialect}, {files}", checkpoint.Config,
+                [.. checkpoint.Tensors.Select(t => new Tensor(t.Info.Name, t.Format, t.Info.Shape, t.Info.ByteCount, Path.GetFileName(t.File)))],
                 checkpoint);
         }
 
-        /// <summary>Reads every bfloat16 value and every scale; the checkpoint refuses what is not a number.</summary>
-        internal Checked Check(CancellationToken cancellation)
-        {
-            long values = _checkpoint!.RequireFiniteValues(cancellation), scales = 0;
-            for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                foreach (string matrix in (string[])["mlp1", "mlp2"])
-                {
-                    string name = TensorNames.Block(layer, $"mlp.{matrix}_weight.scales");
-                    for (int expert = 0; expert < Config.NumExperts; expert++)
-                        _checkpoint.RequireFiniteScales(name, expert);
-                    scales += _checkpoint.U8(name).Length;
-                }
-            }
-            return new(values, scales);
-        }
+        /// <summary>Reads every weight; the checkpoint refuses one that is not a number.</summary>
+        /// <returns>How many values and scales there are.</returns>
+        internal long CheckNumbers(CancellationToken cancellation) => _checkpoint!.RequireNumbers(cancellation);
 
         public void Dispose() => _checkpoint?.Dispose();
 

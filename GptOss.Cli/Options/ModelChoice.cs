@@ -17,7 +17,7 @@ internal static class ModelChoice
     /// <summary><c>--model</c>.</summary>
     internal static Option<string?> Option() => new("--model")
     {
-        Description = "A checkpoint folder, a .safetensors file, or a name in the Hugging Face cache. "
+        Description = "A checkpoint folder, a .safetensors or GGUF file, a name in the Hugging Face cache, or ollama:NAME. "
             + $"Without it: {RealName} from that cache, else the bundled {ToyName}.",
         HelpName = "MODEL",
     };
@@ -44,25 +44,11 @@ internal static class ModelChoice
     {
         if (model.Length == 0)
             throw new UsageException("--model is empty; give a folder, a .safetensors file or a name.");
-        var checkpoint = Checkpoint.Open(model);
+        Checkpoint checkpoint = Checkpoint.Open(model);
         foreach (string notice in checkpoint.Notices)
             terminal.Error.WriteLine(notice);
         return checkpoint;
     }
-
-    /// <summary><c>--preload</c>.</summary>
-    internal static Option<bool> Preload() => new("--preload")
-    {
-        Description = "Copies the weights into private memory first, on large pages where there are any. For machines that drop mapped pages " +
-            "which go unused for a while.",
-    };
-
-    /// <summary><c>--pack</c>.</summary>
-    internal static Option<bool> Pack() => new("--pack")
-    {
-        Description = "Packs the dense weights without loss first: decode reads about a sixth less, for some seconds and, with " +
-            "the 20b, 1.9 GB of memory.",
-    };
 
     /// <summary>Whether the Hugging Face cache holds a model; standard error says what a download that was begun still lacks.</summary>
     internal static bool IsDownloaded(string hubName, Terminal terminal)

@@ -27,7 +27,11 @@ internal static partial class Directions
         ["Checkpoints/Storage"] = ["Ground"],
         ["Checkpoints/Safetensors"] = ["Ground", "Checkpoints/Storage"],
         ["Checkpoints/Configuration"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors"],
-        ["Checkpoints"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration"],
+        ["Checkpoints/Gguf"] = ["Ground", "Numerics", "Tokens", "Checkpoints/Storage", "Checkpoints/Configuration"],
+        ["Checkpoints"] =
+        [
+            "Ground", "Numerics", "Tokens", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration", "Checkpoints/Gguf",
+        ],
 
         ["Tokens"] = ["Ground"],
 
@@ -69,9 +73,6 @@ internal static partial class Directions
     internal static readonly (string Folder, string Names)[] LeftToCut =
     [
         ("Model/Stages", "Model"),
-        ("Oracle/Traces", "Oracle/Packs"),
-        ("Oracle/Traces", "Oracle/Verification"),
-        ("Oracle/Dumps", "Oracle/Diff"),
     ];
 
     /// <summary>

@@ -30,7 +30,7 @@ public sealed class HostileCheckpointTests : IDisposable
         Assert.Empty(sharded.Notices);
         Assert.Equal(single.Bf16("block.1.attn.qkv.weight").ToArray(),
             sharded.Bf16Parts("block.1.attn.qkv.weight").SelectMany(part => part.ToArray()));
-        using var byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
+        using Checkpoint byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
         Assert.Equal(3, byShard.Files.Count);
     }
 
@@ -38,16 +38,14 @@ public sealed class HostileCheckpointTests : IDisposable
     public void The_original_layout_reads_every_file_of_the_folder_and_refuses_a_name_twice()
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
-        using (var all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
+        using (SafeTensorsFile all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
         {
             foreach (int part in (int[])[0, 1])
-            {
                 SafeTensorsWriter.Write(_folder.File($"model--0000{part + 1}-of-00002.safetensors"), all.Tensors.Where((_, i) => i % 2 == part)
                     .Select(tensor => new TensorEntry(tensor.Name, tensor.DType, tensor.Shape, stream => stream.Write(all.Bytes(tensor.Name).Span))));
-            }
         }
         File.Delete(_folder.File("model.safetensors"));
-        using (var checkpoint = Checkpoint.Open(_folder.Path))
+        using (Checkpoint checkpoint = Checkpoint.Open(_folder.Path))
             Assert.Equal((2, 33), (checkpoint.Files.Count, checkpoint.Tensors.Count));
         File.Copy(_folder.File("model--00001-of-00002.safetensors"), _folder.File("x.safetensors"));
         Refused("duplicate-tensor", "x.safetensors: tensor 'embedding.weight' is also in model--00001-of-00002.safetensors.");
@@ -75,7 +73,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
         SmallCheckpoints.Edit(_folder.File("config.json"), config => config["num_hidden_layers"] = 4096);
-        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
+        var e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
         Assert.EndsWith("'block.3.attn.out.weight' is missing; and 61390 more.", e.Message, StringComparison.Ordinal);
         Assert.Contains(": 61410 tensors do not fit config.json: 'block.2.attn.norm.scale' is missing; ", e.Message, StringComparison.Ordinal);
     }
@@ -101,8 +99,7 @@ public sealed class HostileCheckpointTests : IDisposable
             map.Remove(name + "_blocks");
             map[name] = "model-00000-of-00000.safetensors";
         });
-        Refused("unquantised",
-            $"{Path.GetFileName(_folder.Path)}: tensor '{name}' has no _blocks: this is an unquantised fine-tune, whose experts are stored "
+        Refused("unquantised", $"{Path.GetFileName(_folder.Path)}: tensor '{name}' has no _blocks: this is an unquantised fine-tune, whose experts are stored "
             + "transposed and not as MXFP4; it is not supported.");
     }
 
@@ -145,8 +142,7 @@ public sealed class HostileCheckpointTests : IDisposable
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight"
             ? [tensor, tensor with { Name = "ghost" }] : [tensor]);
-        Refused("inventory",
-            $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
+        Refused("inventory", $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
     }
 
     [Theory]
@@ -168,8 +164,7 @@ public sealed class HostileCheckpointTests : IDisposable
 
     [Theory]
     [InlineData("{}", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
-    [InlineData("""{"weight_map": []}""", "weight-map",
-        "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
+    [InlineData("""{"weight_map": []}""", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
     [InlineData("""{"weight_map": {}}""", "weight-map", "weight_map is empty.")]
     [InlineData("""{"weight_map": {"a": 1}}""", "weight-map", "weight_map 'a' is 1; expected a file name.")]
     [InlineData("""{"weight_map": {"a": "\ud800.safetensors"}}""", "index-json", "the document holds text that is not Unicode.")]
@@ -190,7 +185,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         SmallCheckpoints.Edit(_folder.File(Index), index => index["metadata"]!["total_size"] = size is double number ? number : (string)size);
-        using var checkpoint = Checkpoint.Open(_folder.Path);
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
         Assert.Equal(notice ? [$"{Index} states a total_size of 1 bytes; the tensors have {checkpoint.TotalBytes}."] : [], checkpoint.Notices);
     }
 
@@ -200,7 +195,7 @@ public sealed class HostileCheckpointTests : IDisposable
         SmallCheckpoints.WriteOriginal(_folder.Path);
         string path = _folder.File("model.safetensors");
         long at;
-        using (var file = SafeTensorsFile.Open(path))
+        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
             at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 3;
@@ -208,14 +203,37 @@ public sealed class HostileCheckpointTests : IDisposable
         byte[] content = File.ReadAllBytes(path);
         content[at] = 255;
         File.WriteAllBytes(path, content);
-        using var checkpoint = Checkpoint.Open(_folder.Path);
-        checkpoint.RequireFiniteScales("block.1.mlp.mlp1_weight.scales", expert: 0);
-        checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 1);
-        CheckpointFormatException e =
-            Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 0));
-        Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(checkpoint.RequireFiniteScales).Message);
-        Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of " +
-            "weights go from 0 to 254.", e.Message);
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        checkpoint.Matrix("block.1.mlp.mlp1_weight").RequireNumbers(0);
+        checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(1);
+        var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(0));
+        Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers()).Message);
+        Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of weights go from 0 to 254.", e.Message);
+    }
+
+    [Theory]
+    [InlineData("block.0.attn.out.weight", 0x7FC0, "NaN")]
+    [InlineData("block.1.attn.sinks", 0xFF80, "-Infinity")]
+    [InlineData("norm.scale", 0x7F80, "Infinity")]
+    public void A_bfloat16_weight_that_is_not_finite_is_refused_by_a_check(string name, int bits, string shown)
+    {
+        SmallCheckpoints.WriteOriginal(_folder.Path);
+        using (Checkpoint sound = Checkpoint.Open(_folder.Path))
+            Assert.Equal(sound.Tensors.Where(t => !t.Info.Name.EndsWith(".blocks", StringComparison.Ordinal)).Sum(t => t.Info.Shape.Aggregate(1L, (a, b) => a * b)), sound.RequireNumbers());
+        string path = _folder.File("model.safetensors");
+        long at;
+        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        {
+            Assert.True(file.TryGet(name, out TensorInfo tensor));
+            at = file.FileBytes - file.Tensors[^1].End + tensor.Begin + 2;
+        }
+        byte[] content = File.ReadAllBytes(path);
+        (content[at], content[at + 1]) = ((byte)bits, (byte)(bits >> 8));
+        File.WriteAllBytes(path, content);
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers());
+        Assert.Equal($"model.safetensors: tensor '{name}' has the value {shown} at byte 2; weights are finite numbers.", e.Message);
+        Assert.Equal("bfloat16-value", e.Rule);
     }
 
     [Fact]
@@ -266,7 +284,7 @@ public sealed class HostileCheckpointTests : IDisposable
 
     private void Refused(string rule, string message)
     {
-        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
+        var e = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path));
         Assert.Equal(message, e.Message);
         Assert.Equal(rule, e.Rule);
     }

@@ -14,14 +14,14 @@ internal static class CompactJson
     // What serde_json accepts.
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 128 };
 
-    /// <summary>Parses one document of text that nobody vouches for. The element lives by itself.</summary>
+    /// <summary>Parses one document of untrusted text. The element outlives it.</summary>
     /// <param name="text">The document.</param>
     /// <param name="what">For the message: <c>the conversation</c>.</param>
     internal static JsonElement Parse(string text, string what)
     {
         try
         {
-            using var document = JsonDocument.Parse(text, Options);
+            using JsonDocument document = JsonDocument.Parse(text.StartsWith('\uFEFF') ? text.AsMemory(1) : text.AsMemory(), Options);
             return document.RootElement.Clone();
         }
         catch (JsonException e)
@@ -79,7 +79,7 @@ internal static class CompactJson
         return text.Append('"');
     }
 
-    /// <summary>A property of an object, the last of this name; null if there is none, or if the value is no object.</summary>
+    /// <summary>A property of an object, the last of this name; null if there is none, or if the value is not an object.</summary>
     internal static JsonElement? Get(JsonElement value, string key)
     {
         try
@@ -167,8 +167,7 @@ internal static class CompactJson
                 text.Append('[');
                 for (int i = 0; i < value.GetArrayLength(); i++)
                 {
-                    if (i > 0)
-                        text.Append(',');
+                    if (i > 0) text.Append(',');
                     Append(text, value[i]);
                 }
 
@@ -217,10 +216,8 @@ internal static class CompactJson
         }
 
         double value = double.Parse(raw, CultureInfo.InvariantCulture);
-        if (!double.IsFinite(value))
-            throw new HarmonyFormatException("A number is too large for a double.");
-        if (value == 0)
-            return double.IsNegative(value) ? "-0.0" : "0.0";
+        if (!double.IsFinite(value)) throw new HarmonyFormatException("A number is too large for a double.");
+        if (value == 0) return double.IsNegative(value) ? "-0.0" : "0.0";
 
         // Digits, and where the point stands among them: 1E+23 is 1 and 24, 0.05 is 5 and -1.
         string shortest = double.Abs(value).ToString("R", CultureInfo.InvariantCulture);

@@ -96,7 +96,7 @@ public sealed partial class Transformer : IDisposable
             GptOssConfig own = isAlone ? here.Config(c) with { SlidingWindow = c.SlidingWindow, SlidingLayers = c.SlidingLayers } : c;
             Kernels operations = isAlone ? here.Kernels(kernels) : _kernels;
             _attention[layer] = new(here.Attention(weights.Attention[layer], own), own, layer, operations);
-            _experts[layer] = new(here.Experts(weights.Experts[layer], own), own, checkpoint, layer, operations);
+            _experts[layer] = new(here.Experts(weights.Experts[layer], own), own, layer, operations);
         }
         _chunk = new(c.HeadDim);
         _chunkTokens = ModelLimits.ChunkTokens(c);
@@ -330,14 +330,8 @@ public sealed partial class Transformer : IDisposable
 
     private void Embed(Rows x)
     {
-        ReadOnlySpan<ushort> embedding = _weights.Embedding.Data.Span;
         for (int row = 0; row < x.Count; row++)
-        {
-            ReadOnlySpan<ushort> source = embedding.Slice(_chunk.Tokens[row] * x.Width, x.Width);
-            Span<float> target = x[row];
-            for (int i = 0; i < source.Length; i++)
-                target[i] = Bfloat16.ToSingle(source[i]);
-        }
+            _weights.Embedding.Decode(_chunk.Tokens[row], x[row]);
     }
 
     /// <summary>Refuses what cannot be fed, before anything is changed; counts the logits rows.</summary>

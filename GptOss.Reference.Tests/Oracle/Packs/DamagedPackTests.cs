@@ -4,7 +4,6 @@ using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Synthetic;
-using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Oracle.Verification;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
@@ -23,8 +22,8 @@ public sealed class DamagedPackTests : IDisposable
     {
         _model = _folder.File("model");
         SyntheticCheckpoint.Write(_model, SmallModels.Smallest, 7, cancellation: Cancellation);
-        using var model = Transformer.Load(_model, new() { Threads = 1 });
-        Tracer.Write(model, new[] { 5, 30, 17 }, _folder.File("pack"), new() { Positions = [0, 2], Pack = new() }, Cancellation);
+        using Transformer model = Transformer.Load(_model, new() { Threads = 1 });
+        TraceFile.Write(model, new[] { 5, 30, 17 }, _folder.File("pack"), new() { Positions = [0, 2], Pack = new() }, Cancellation);
         _manifest = File.ReadAllBytes(_folder.File("pack/manifest.json"));
         _stages = File.ReadAllBytes(_folder.File("pack/stages.safetensors"));
     }
@@ -34,8 +33,7 @@ public sealed class DamagedPackTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_damaged_manifest_is_read_or_refused() =>
-    Check.One(Config.QuickThrowOnFailure.WithMaxTest(1000), Prop.ForAll(Damages(_manifest.Length), damage =>
+    public void A_damaged_manifest_is_read_or_refused() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(1000), Prop.ForAll(Damages(_manifest.Length), damage =>
     {
         _folder.Write("pack/manifest.json", damage.On(_manifest));
         _ = Refusal(() => GoldenPack.Open(_folder.File("pack")));

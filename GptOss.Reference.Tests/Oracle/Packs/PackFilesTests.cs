@@ -9,7 +9,6 @@ using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Synthetic;
-using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Oracle.Verification;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
@@ -39,8 +38,7 @@ public sealed class PackFilesTests : IDisposable
         string hash = Write(model, precision);
         JsonElement manifest = Manifest();
         Assert.Equal(
-            ["format", "kind", "ids", "positions", "model", "checkpoint", "config", "profile", "logits_hash", "stages", "files", "budgets",
-                "produced_by"],
+            ["format", "kind", "ids", "positions", "model", "checkpoint", "config", "profile", "logits_hash", "stages", "files", "budgets", "produced_by"],
             manifest.EnumerateObject().Select(member => member.Name));
         Assert.Equal((1, "trace", "trained", hash),
             (manifest.GetProperty("format").GetInt32(), manifest.GetProperty("kind").GetString(), manifest.GetProperty("model").GetString(),
@@ -156,9 +154,7 @@ public sealed class PackFilesTests : IDisposable
         Write(model, options: new() { Stages = StageFilter.Parse("norm"), Pack = new() });
         Edit(manifest =>
         {
-            manifest["budgets"] =
-                new JsonObject { ["float32"] =
-                    new JsonObject { ["g"] = 1, ["stages"] = new JsonObject { ["norm"] = new JsonObject { ["b"] = b } } } };
+            manifest["budgets"] = new JsonObject { ["float32"] = new JsonObject { ["g"] = 1, ["stages"] = new JsonObject { ["norm"] = new JsonObject { ["b"] = b } } } };
             manifest.Remove("files");
         });
         Flip(Path.Combine(Pack, "stages.safetensors"), -4);
@@ -192,7 +188,7 @@ public sealed class PackFilesTests : IDisposable
     {
         Write(Synthetic(7));
         Edit(manifest => manifest["config"]!["hidden_size"] = 1 << 16);           // would be a checkpoint of gigabytes
-        CheckpointFormatException e = Assert.Throws<CheckpointFormatException>(() => Verify(null, new() { ScratchFolder = _folder.File("scratch") }));
+        var e = Assert.Throws<CheckpointFormatException>(() => Verify(null, new() { ScratchFolder = _folder.File("scratch") }));
         Assert.Equal("stages.safetensors: tensor 'embedding' is F32 [10, 32]; expected F32 [10, 65536].", e.Message);
         Assert.False(Directory.Exists(_folder.File("scratch")));
     }
@@ -221,9 +217,9 @@ public sealed class PackFilesTests : IDisposable
     {
         string model = Trained();
         using var source = new CancellationTokenSource();
-        using var transformer = Transformer.Load(model, new() { Threads = 1 });
-        var options = new TraceOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
-        Assert.ThrowsAny<OperationCanceledException>(() => Tracer.Write(transformer, Ids, Pack, options, source.Token));
+        using Transformer transformer = Transformer.Load(model, new() { Threads = 1 });
+        var options = new TraceFileOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
+        Assert.ThrowsAny<OperationCanceledException>(() => TraceFile.Write(transformer, Ids, Pack, options, source.Token));
         Assert.Equal(["trained"], _folder.Names());
     }
 
@@ -233,8 +229,7 @@ public sealed class PackFilesTests : IDisposable
         string model = Synthetic(7), file = _folder.Write("file", "");
         Assert.Equal($"{file} is a file; expected a folder.", Assert.Throws<IOException>(() => Write(model, folder: file)).Message);
         string inside = Path.Combine(file, "x");
-        Assert.StartsWith($"The folder {inside} cannot be made: ", Assert.Throws<IOException>(() => Write(model, folder: inside)).Message,
-            StringComparison.Ordinal);
+        Assert.StartsWith($"The folder {inside} cannot be made: ", Assert.Throws<IOException>(() => Write(model, folder: inside)).Message, StringComparison.Ordinal);
     }
 
     private string Synthetic(ulong seed)
@@ -250,7 +245,7 @@ public sealed class PackFilesTests : IDisposable
         string model = _folder.File("trained"), path = Path.Combine(model, "model.safetensors");
         SyntheticCheckpoint.Write(model, SmallModels.Smallest, 7, cancellation: Cancellation);
         long at;
-        using (var file = SafeTensorsFile.Open(path))
+        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("norm.scale", out TensorInfo norm));
             at = norm.Begin - file.Tensors[^1].End;
@@ -259,11 +254,11 @@ public sealed class PackFilesTests : IDisposable
         return model;
     }
 
-    private string Write(string model, Precision precision = Precision.Float32, TraceOptions? options = null, string? folder = null)
+    private string Write(string model, Precision precision = Precision.Float32, TraceFileOptions? options = null, string? folder = null)
     {
-        using var transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
+        using Transformer transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
         int[] ids = [.. Ids.Select(id => id % transformer.Config.VocabSize)];
-        return Tracer.Write(transformer, ids, folder ?? Pack, options ?? new() { Pack = new() }, Cancellation);
+        return TraceFile.Write(transformer, ids, folder ?? Pack, options ?? new() { Pack = new() }, Cancellation);
     }
 
     private PackReport Verify(string? model, VerifyOptions? options = null) =>

@@ -20,8 +20,7 @@ public class TracerTests
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static Transformer Tiny(Precision precision = Precision.Float32) =>
-        Transformer.Load(TestData.Tiny, new() { Precision = precision, Threads = 1 });
+    private static Transformer Tiny(Precision precision = Precision.Float32) => Transformer.Load(TestData.Tiny, new() { Precision = precision, Threads = 1 });
 
     [Theory]
     [InlineData(Precision.Float32, "f32")]
@@ -30,11 +29,11 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
-        Tracer.Write(model, Ids, folder.File("trace"), cancellation: Cancellation);
-        using var golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
-        using var ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
+        TraceFile.Write(model, Ids, folder.File("trace"), cancellation: Cancellation);
+        using SafeTensorsFile golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
+        using SafeTensorsFile ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
         Assert.Equal(golden.Tensors.Select(Form), ours.Tensors.Select(Form));
-        Assert.Equal(ours.FileBytes, Tracer.SizeOf(model.Config, Ids.Length, StageFilter.All, precision));
+        Assert.Equal(ours.FileBytes, TraceFile.SizeOf(model.Config, Ids.Length, StageFilter.All, precision));
 
         static string Form(TensorInfo tensor) => $"{tensor.Name} {tensor} at {tensor.Begin}";
     }
@@ -46,15 +45,10 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
-        var options = new TraceOptions
-        {
-            Positions = [0, 3, 23],
-            Stages = StageFilter.Parse("block.0.*,*.experts,logits"),
-            CheckpointName = "tiny-gpt-oss",
-        };
-        string hash = Tracer.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
+        var options = new TraceFileOptions { Positions = [0, 3, 23], Stages = StageFilter.Parse("block.0.*,*.experts,logits"), CheckpointName = "tiny-gpt-oss" };
+        string hash = TraceFile.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
         Trace recorded = Tracer.Record(model, Ids, options, Cancellation);
-        var pack = GoldenPack.Open(folder.File("a/trace"));
+        GoldenPack pack = GoldenPack.Open(folder.File("a/trace"));
         Trace read = pack.ReadTrace(precision, model.Config);
         Assert.Equal((hash, hash, hash), (recorded.LogitsHash, read.LogitsHash, pack.LogitsHash));
         Assert.Equal(recorded.Stages.Select(stage => stage.Key), read.Stages.Select(stage => stage.Key));
@@ -63,8 +57,7 @@ public class TracerTests
             Assert.Equal(stage.Values, read.Find(stage.Key)!.Values);
             Assert.Equal(stage.ExpertNumbers, read.Find(stage.Key)!.ExpertNumbers);
         }
-        Assert.Equal(["manifest.json", "stages.safetensors"], Directory.GetFileSystemEntries(folder.File("a/trace"))
-            .Select(Path.GetFileName).Order());
+        Assert.Equal(["manifest.json", "stages.safetensors"], Directory.GetFileSystemEntries(folder.File("a/trace")).Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -80,7 +73,7 @@ public class TracerTests
     public void Rows_of_positions_are_rows_of_the_whole_across_chunks()
     {
         int[] ids = [.. GoldenPack.Open(TestData.Golden("tiny-lengths")).Ids.Take(600)];
-        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 2 });
+        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 2 });
         var stages = StageFilter.Parse("block.1.mlp.residual,block.5.mlp.experts,logits");
         Trace all = Tracer.Record(model, ids, new() { Stages = stages }, Cancellation);
         Trace some = Tracer.Record(model, ids, new() { Stages = stages, Positions = [0, 511, 512, 513, 599] }, Cancellation);
@@ -99,8 +92,8 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
-        string hash = Tracer.Write(model, Ids, folder.Path, new() { Positions = [7], Stages = StageFilter.Parse("norm,logits") }, Cancellation);
-        using var document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
+        string hash = TraceFile.Write(model, Ids, folder.Path, new() { Positions = [7], Stages = StageFilter.Parse("norm,logits") }, Cancellation);
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
         JsonElement root = document.RootElement;
         Assert.Equal(
             ["format", "kind", "ids", "positions", "checkpoint", "config", "profile", "logits_hash", "stages", "produced_by"],
@@ -119,7 +112,7 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using (Transformer model = Tiny(Precision.Bfloat16))
-            Tracer.Write(model, Ids, folder.Path, cancellation: Cancellation);
+            TraceFile.Write(model, Ids, folder.Path, cancellation: Cancellation);
         PackReport report = Verifier.Verify(GoldenPack.Open(folder.Path), new() { Model = TestData.Tiny, Threads = 1 }, Cancellation);
         Assert.True(report.Passed);
         Assert.All(report.Sections.SelectMany(section => section.Stages), stage => Assert.Equal(0, stage.Error));
@@ -133,12 +126,12 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         folder.Write(name, "mine");
-        IOException e = Assert.Throws<IOException>(() => Tracer.Write(model, Ids, folder.Path, cancellation: Cancellation));
+        var e = Assert.Throws<IOException>(() => TraceFile.Write(model, Ids, folder.Path, cancellation: Cancellation));
         Assert.Equal($"{folder.File(name)} exists; give another folder, or force its replacement.", e.Message);
         Assert.Equal("mine", File.ReadAllText(folder.File(name)));
         Assert.Equal([name], folder.Names());
 
-        Tracer.Write(model, Ids, folder.Path, new() { Force = true, Positions = [0] }, Cancellation);
+        TraceFile.Write(model, Ids, folder.Path, new() { Force = true, Positions = [0] }, Cancellation);
         Assert.Equal(["manifest.json", "stages.safetensors"], folder.Names());
         Assert.Equal(PackKind.Trace, GoldenPack.Open(folder.Path).Kind);
     }
@@ -149,9 +142,9 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         using var source = new CancellationTokenSource();
-        var options = new TraceOptions { Progress = new Stopping(source) };
+        var options = new TraceFileOptions { Progress = new Stopping(source) };
         int[] ids = [.. Enumerable.Repeat(5, 600)];
-        Assert.Throws<OperationCanceledException>(() => Tracer.Write(model, ids, folder.File("trace"), options, source.Token));
+        Assert.Throws<OperationCanceledException>(() => TraceFile.Write(model, ids, folder.File("trace"), options, source.Token));
         Assert.Empty(folder.Names());
     }
 
@@ -162,7 +155,7 @@ public class TracerTests
     public void Positions_that_cannot_be_are_refused(int[] positions, string sentence)
     {
         using Transformer model = Tiny();
-        ArgumentException e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Positions = positions }, Cancellation));
+        var e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Positions = positions }, Cancellation));
         Assert.StartsWith(sentence, e.Message);
     }
 
@@ -170,8 +163,7 @@ public class TracerTests
     public void Stages_that_do_not_exist_are_refused()
     {
         using Transformer model = Tiny();
-        ArgumentException e =
-            Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
+        var e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
         Assert.StartsWith("No stage of a model of 6 layers matches 'block.6.*'", e.Message);
     }
 

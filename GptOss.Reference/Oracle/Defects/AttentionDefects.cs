@@ -18,9 +18,9 @@ internal static class AttentionDefects
         new("sink-ignored", "Attention left the learned sinks out: a plain softmax over the keys.",
             "https://github.com/vllm-project/vllm-metal/issues/212; https://github.com/vllm-project/vllm-metal/pull/550", "any prompt")
         {
-            // −∞ in bfloat16: e^−∞ adds nothing to the denominator.
+            // e^−∞ adds nothing to the denominator.
             Scope = DefectScope.Head,
-            Variant = Sinks((_, _) => 0xFF80),
+            Variant = Sinks((_, _) => float.NegativeInfinity),
         },
         new("sink-zero", "The sinks were taken as 0, as if they had never been loaded.",
             Sdpa, "any prompt")
@@ -33,7 +33,7 @@ internal static class AttentionDefects
         {
             // Exact for heads of 16, 64 and 256 channels, where 1/√d is a power of two; else the scaled sink is a rounded bfloat16.
             Scope = DefectScope.Head,
-            Variant = Sinks((sink, config) => Bfloat16.FromSingle(Bfloat16.ToSingle(sink) * (float)(1 / Math.Sqrt(config.HeadDim)))),
+            Variant = Sinks((sink, config) => Bfloat16.Round(sink * (float)(1 / Math.Sqrt(config.HeadDim)))),
         },
         new("window-ignored", "Sliding layers saw the whole context.",
             "https://github.com/sgl-project/sglang/pull/30050", LongerThanTheWindow)
@@ -81,9 +81,9 @@ internal static class AttentionDefects
         },
     ];
 
-    private static ModelVariant Sinks(Func<ushort, GptOssConfig, ushort> change) => new()
+    private static ModelVariant Sinks(Func<float, GptOssConfig, float> change) => new()
     {
-        Attention = (weights, config) => weights with { Sinks = Array.ConvertAll(weights.Sinks.ToArray(), sink => change(sink, config)) },
+        Attention = (weights, config) => weights with { Sinks = Array.ConvertAll(weights.Sinks, sink => change(sink, config)) },
     };
 
     private static ModelVariant Config(Func<GptOssConfig, GptOssConfig> change) => new() { Config = change };
@@ -95,7 +95,7 @@ internal static class AttentionDefects
     {
         private readonly Scratch _scratch = new();
 
-        internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)
+        internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output)
         {
             float root = (float)Math.Sqrt(headDim);
             _scratch.Reset(q.Count * Scratch.Stride(q.Width));
@@ -114,12 +114,12 @@ internal static class AttentionDefects
     {
         private readonly Scratch _scratch = new();
 
-        internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)
+        internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output)
         {
             int heads = sinks.Length, group = heads / keyValueHeads;
             _scratch.Reset(2 * q.Count * Scratch.Stride(q.Width));
             Rows queries = _scratch.Rows(q.Count, q.Width), attended = _scratch.Rows(q.Count, q.Width);
-            ushort[] placedSinks = new ushort[heads];
+            float[] placedSinks = new float[heads];
             for (int head = 0; head < heads; head++)
             {
                 placedSinks[Place(head)] = sinks[head];

@@ -59,10 +59,10 @@ public sealed record Defect(string Name, string Mistake, string Evidence, string
     }
 
     /// <summary>The sinks of some heads from another list.</summary>
-    private static ushort[] Mixed(ReadOnlyMemory<ushort> sound, ReadOnlyMemory<ushort> mistaken, int first, int end)
+    private static float[] Mixed(float[] sound, float[] mistaken, int first, int end)
     {
-        ushort[] mixed = sound.ToArray();
-        mistaken.Span[first..end].CopyTo(mixed.AsSpan(first));
+        float[] mixed = [.. sound];
+        mistaken.AsSpan(first..end).CopyTo(mixed.AsSpan(first));
         return mixed;
     }
 }

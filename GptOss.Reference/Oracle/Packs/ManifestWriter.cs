@@ -5,6 +5,7 @@ using System.Text.Json;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Traces;
 
@@ -12,7 +13,7 @@ namespace GptOss.Reference.Oracle.Packs;
 
 /// <summary>The manifest of a trace or a pack, filled in as its parts become known. Format: docs/golden-packs.md.</summary>
 internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<TensorInfo> tensors,
-    TraceOptions options)
+    TraceFileOptions options)
 {
     private static readonly JsonWriterOptions Json = new()
     {
@@ -43,7 +44,7 @@ internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids,
             WriteArray(json, "positions", [.. positions]);
             WriteWeights(json);
             WriteConfig(json, model.Config);
-            json.WriteString("profile", PackNames.Of(model.Precision));
+            json.WriteString("profile", model.Precision.Name());
             json.WriteString("logits_hash", LogitsHash);
             if (options.Replay is { } replay)
             {
@@ -79,7 +80,7 @@ internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids,
     /// <summary>A seed; or the files and the name under which they were found; or, in a trace, the name alone.</summary>
     private void WriteWeights(Utf8JsonWriter json)
     {
-        string name = options.CheckpointName ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Checkpoint.Folder)));
+        string name = options.CheckpointName ?? model.Checkpoint.Name;
         if (Weights is null)
         {
             json.WriteString("checkpoint", name);

@@ -3,7 +3,9 @@ using System.Text;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Traces;
 
 namespace GptOss.Reference.Oracle.Verification;
 
@@ -47,7 +49,7 @@ internal static class GreedyVerification
             }
         }
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(hashes.ToString())));
-        return new(PackNames.Of(model.Precision), model.Precision, reports, notes, hash, pack.ExpectedLogitsHash(model.Precision));
+        return new(model.Precision.Name(), model.Precision, reports, notes, hash, pack.ExpectedLogitsHash(model.Precision));
     }
 
     /// <summary>One continuation under way.</summary>
@@ -90,7 +92,7 @@ internal static class GreedyVerification
             if (token != Record.Continuation[Steps])
             {
                 Differs = token;
-                Margin = Record.Margins[Steps] / StageComparison.RootMeanSquare(logits);
+                Margin = Record.Margins[Steps] / StageRows.RootMeanSquareOf(logits);
                 return;
             }
             _decoding.Put(token);
