@@ -17,7 +17,8 @@ public unsafe class HandWritten : IWork
 {
     private const int Hidden = 2880, Rows = 20_000;
     private readonly Bf16Matrix _dense = new(KernelBenchmark.NormalBf16(Rows * Hidden, 1), Rows, Hidden);
-    private readonly Memory<float> _x = KernelBenchmark.Normal(Hidden, 2), _lanes = AlignedBuffer.Allocate<float>(Hidden), _y = AlignedBuffer.Allocate<float>(Rows);
+    private readonly Memory<float> _x = KernelBenchmark.Normal(Hidden, 2), _lanes = AlignedBuffer.Allocate<float>(Hidden),
+        _y = AlignedBuffer.Allocate<float>(Rows);
     private readonly byte[] _blocks = new byte[Rows * Hidden / 2], _scales = new byte[Rows * Hidden / 32];
     private readonly ushort[] _bias = new ushort[Rows];
     private readonly ExpertGroups _groups = new();
@@ -62,9 +63,14 @@ public unsafe class HandWritten : IWork
     public void Ours()
     {
         if (Mxfp4Weights)
-            _kernels.ExpertLinear(new(_x.Span, 1, Hidden, Hidden), 1, new Mxfp4Experts(_blocks, _scales, 1, Rows, Hidden), _bias, _groups, deinterleave: false, new(_y.Span, 1, Rows, Rows));
+        {
+            _kernels.ExpertLinear(new(_x.Span, 1, Hidden, Hidden), 1, new Mxfp4Experts(_blocks, _scales, 1, Rows, Hidden), _bias, _groups,
+                deinterleave: false, new(_y.Span, 1, Rows, Rows));
+        }
         else
+        {
             _kernels.Linear(new(_x.Span, 1, Hidden, Hidden), _dense, default, new(_y.Span, 1, Rows, Rows));
+        }
     }
 
     /// <summary>Loops for this width alone.</summary>
@@ -124,17 +130,20 @@ public unsafe class HandWritten : IWork
     private static float Experts256(byte* block, byte* scale, float* x)
     {
         Vector256<float> sum = default;
-        Vector128<byte> mask = Vector128.Create((byte)15);
+        var mask = Vector128.Create((byte)15);
         Vector128<sbyte> table = Doubled;
         for (nint k = 0; k < Hidden; k += 32, block += 16, scale++)
         {
             Sse.Prefetch1(block + (8 << 10));
             Vector128<byte> codes = Sse2.LoadVector128(block);
-            Vector128<sbyte> even = Ssse3.Shuffle(table, (codes & mask).AsSByte()), odd = Ssse3.Shuffle(table, ((codes.AsUInt16() >>> 4).AsByte() & mask).AsSByte());
+            Vector128<sbyte> even = Ssse3.Shuffle(table, (codes & mask).AsSByte()),
+                odd = Ssse3.Shuffle(table, ((codes.AsUInt16() >>> 4).AsByte() & mask).AsSByte());
             Vector256<float> dot = Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(even)) * Avx.LoadVector256(x + k);
-            dot = Fma.MultiplyAdd(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(even, 8))), Avx.LoadVector256(x + k + 8), dot);
+            dot = Fma.MultiplyAdd(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(even, 8))),
+                Avx.LoadVector256(x + k + 8), dot);
             dot = Fma.MultiplyAdd(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(odd)), Avx.LoadVector256(x + k + 16), dot);
-            dot = Fma.MultiplyAdd(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(odd, 8))), Avx.LoadVector256(x + k + 24), dot);
+            dot = Fma.MultiplyAdd(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(odd, 8))),
+                Avx.LoadVector256(x + k + 24), dot);
             sum = Fma.MultiplyAdd(dot, Vector256.Create(BitConverter.Int32BitsToSingle((*scale - 1) << 23)), sum);
         }
         return Vector256.Sum(sum);
@@ -143,13 +152,14 @@ public unsafe class HandWritten : IWork
     private static float Experts128(byte* block, byte* scale, float* x)
     {
         Vector128<float> sum = default;
-        Vector128<byte> mask = Vector128.Create((byte)15);
+        var mask = Vector128.Create((byte)15);
         Vector128<sbyte> table = Doubled;
         for (nint k = 0; k < Hidden; k += 32, block += 16, scale++)
         {
             Sse.Prefetch1(block + (8 << 10));
             Vector128<byte> codes = Sse2.LoadVector128(block);
-            Vector128<sbyte> even = Ssse3.Shuffle(table, (codes & mask).AsSByte()), odd = Ssse3.Shuffle(table, ((codes.AsUInt16() >>> 4).AsByte() & mask).AsSByte());
+            Vector128<sbyte> even = Ssse3.Shuffle(table, (codes & mask).AsSByte()),
+                odd = Ssse3.Shuffle(table, ((codes.AsUInt16() >>> 4).AsByte() & mask).AsSByte());
             Vector128<float> dot = Quarter(even, x + k);
             dot = Fma.MultiplyAdd(Wide(Sse2.ShiftRightLogical128BitLane(even, 4)), Sse.LoadVector128(x + k + 4), dot);
             dot = Fma.MultiplyAdd(Wide(Sse2.ShiftRightLogical128BitLane(even, 8)), Sse.LoadVector128(x + k + 8), dot);

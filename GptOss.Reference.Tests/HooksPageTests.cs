@@ -22,8 +22,10 @@ public partial class HooksPageTests
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
 
         int[] Prompt(string country, string answer) =>
-            [.. PublishedPrompt.Build(tokenizer, $"What is the capital of {country}?", date: new DateOnly(2026, 11, 24)), .. tokenizer.EncodeWithSpecials(answer)];
-        double Probability(ReadOnlySpan<float> logits, string token) => Math.Exp(LogProbabilities.Of(logits, tokenizer.Encode(token)[0], top: 0).Chosen.LogProbability);
+            [.. PublishedPrompt.Build(tokenizer, $"What is the capital of {country}?", date: new DateOnly(2026, 11, 24)),
+                .. tokenizer.EncodeWithSpecials(answer)];
+        double Probability(ReadOnlySpan<float> logits, string token) =>
+            Math.Exp(LogProbabilities.Of(logits, tokenizer.Encode(token)[0], top: 0).Chosen.LogProbability);
 
         int[] norway = Prompt("Norway", "<|channel|>final<|message|>The capital of Norway is");     // the next token is " O", then "s" and "lo"
         int last = norway.Length - 1;
@@ -51,7 +53,9 @@ public partial class HooksPageTests
             Console.WriteLine($"layer {layer}: {sinks[layer, 0]:0.000} {sinks[layer, 1]:0.000} {sinks[layer, 2]:0.000} {sinks[layer, 3]:0.000}");
         Shown(1);
 
-        int[] answered = Prompt("Norway", "<|channel|>analysis<|message|>Norway: Oslo.<|end|><|start|>assistant<|channel|>final<|message|>The capital of Norway is Oslo.<|return|>");
+        int[] answered =
+            Prompt("Norway", "<|channel|>analysis<|message|>Norway: Oslo.<|end|><|start|>assistant<|channel|>final<|message|>The capital of " +
+                "Norway is Oslo.<|return|>");
         int first = Prompt("Norway", "").Length;
         double Loss(ForwardHooks hooks)
         {

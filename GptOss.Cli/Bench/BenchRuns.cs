@@ -11,7 +11,8 @@ namespace GptOss.Cli.Bench;
 /// <param name="Tokens">Tokens that the time is for.</param>
 /// <param name="Context">Cached positions before the first of them.</param>
 /// <param name="Seconds">Wall-clock time.</param>
-/// <param name="Bytes">Stored bytes of the weights that have to be read: per token in decode, where packed weights count as packed, and once a chunk in prefill. The cache is not counted.</param>
+/// <param name="Bytes">Stored bytes of the weights that have to be read: per token in decode, where packed weights count as packed, and once a chunk
+/// in prefill. The cache is not counted.</param>
 /// <param name="Operations">Multiplications and additions.</param>
 internal sealed record BenchRun(string Kind, int Tokens, int Context, double Seconds, double Bytes, double Operations)
 {
@@ -67,14 +68,17 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         }
     }
 
-    /// <summary>Continues greedily after <paramref name="context"/> tokens, once to warm up and <paramref name="repeats"/> times for the clock.</summary>
+    /// <summary>
+    /// Continues greedily after <paramref name="context"/> tokens, once to warm up and <paramref name="repeats"/> times for the clock.
+    /// </summary>
     internal void Decode(int context, int tokens, int repeats)
     {
         int[] ids = Ids(context, _config.VocabSize);
         Sequence sequence = model.NewSequence();
         int[] first = [_sampler.Choose(Feed(sequence, ids), default, 0)];
         double bytes = (double)tokens * (WorkPerToken.Bytes(model.Checkpoint) - model.BytesSavedByPacking);
-        double operations = tokens * (WorkPerToken.Operations(_config) + 2.0 * _config.VocabSize * _config.HiddenSize) + WorkPerToken.AttentionOperations(_config, context, tokens);
+        double operations = tokens * (WorkPerToken.Operations(_config) + 2.0 * _config.VocabSize * _config.HiddenSize)
+            + WorkPerToken.AttentionOperations(_config, context, tokens);
         for (int repeat = -1; repeat < repeats; repeat++)
         {
             if (sequence.Truncate(context) < context)

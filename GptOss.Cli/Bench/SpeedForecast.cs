@@ -29,7 +29,8 @@ internal static class SpeedForecast
         string speed = seconds < 1
             ? string.Create(CultureInfo.InvariantCulture, $"{1 / seconds:F1} tokens a second at best")
             : string.Create(CultureInfo.InvariantCulture, $"{seconds:F0} seconds a token or more");
-        return $"The model needs {Text.Short(need.Total)} and {Text.Short(free)} of memory are free, so weights are read from disk again and again: expect {speed}.";
+        return $"The model needs {Text.Short(need.Total)} and {Text.Short(free)} of memory are free, so weights are read from disk again " +
+            $"and again: expect {speed}.";
     }
 
     /// <summary>Memory that is free or can be freed without loss: what the system says, within what a container allows.</summary>
@@ -43,7 +44,9 @@ internal static class SpeedForecast
                 string? line = File.ReadLines("/proc/meminfo").FirstOrDefault(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal));
                 if (line?.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, var kibibytes, ..]
                     && long.TryParse(kibibytes, NumberStyles.None, CultureInfo.InvariantCulture, out long available))
+                {
                     return Math.Min(allowed, available * 1024);
+                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

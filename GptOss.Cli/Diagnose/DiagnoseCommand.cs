@@ -54,7 +54,8 @@ internal sealed class DiagnoseCommand
     };
 
     private readonly ModelArguments _model = new(
-        "Where values are rounded: float32 nowhere; bfloat16 where the published reference rounds. If not given: bfloat16 where the dump holds nothing else.");
+        "Where values are rounded: float32 nowhere; bfloat16 where the published reference rounds. If not given: bfloat16 where the " +
+            "dump holds nothing else.");
 
     private readonly Option<LogitsKind?> _as = ReadAsOption.Create();
     private readonly Option<string?> _defects = new("--defects")
@@ -84,7 +85,8 @@ internal sealed class DiagnoseCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        string? logits = parsed.GetValue(_logits), trace = parsed.GetValue(_trace), logprobs = parsed.GetValue(_logprobs), chosen = parsed.GetValue(_chosen);
+        string? logits = parsed.GetValue(_logits), trace = parsed.GetValue(_trace), logprobs = parsed.GetValue(_logprobs),
+            chosen = parsed.GetValue(_chosen);
         if (new[] { logits, trace, logprobs, chosen }.Count(file => file is not null) != 1)
             throw new UsageException("Give one of --logits, --trace, --logprobs and --chosen.");
         LogitsKind? kind = parsed.GetValue(_as);
@@ -151,7 +153,8 @@ internal sealed class DiagnoseCommand
         if (positions is not null)
         {
             return positions.Length == chosen.Length ? DumpedChoices.At(ids, positions, chosen)
-                : throw new InputException($"{Path.GetFileName(file)} holds {chosen.Length} ids for {positions.Length} positions; expected one for each.");
+                : throw new InputException(
+                    $"{Path.GetFileName(file)} holds {chosen.Length} ids for {positions.Length} positions; expected one for each.");
         }
         if (chosen.Length > 1)
             PromptLimits.Require(config, chosen.AsSpan(..^1), ids.Length);           // all but the last are read

@@ -19,7 +19,11 @@ internal sealed class ExplainCommand
         HelpName = "N|last",
     };
 
-    private readonly Option<string?> _html = new("--html") { Description = "Writes one page that needs nothing beside it, instead of text.", HelpName = "FILE" };
+    private readonly Option<string?> _html = new("--html")
+    {
+        Description = "Writes one page that needs nothing beside it, instead of text.",
+        HelpName = "FILE",
+    };
     private readonly Option<bool> _force = new("--force") { Description = "Replaces the page of --html where one is there." };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
     private readonly ModelArguments _model = new();
@@ -27,7 +31,8 @@ internal sealed class ExplainCommand
     internal static Command Create(Terminal terminal)
     {
         var options = new ExplainCommand();
-        var command = new Command("explain", "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
+        var command = new Command("explain",
+            "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
         {
             options._prompt, options._position, options._html, options._force, options._json, options._model,
         };

@@ -84,7 +84,8 @@ internal sealed class GenerateCommand
         int? most = parsed.GetValue(_maxTokens);
         Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
         var progress = new TokenProgress(terminal, ids.Length);
-        GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show, terminal.Cancellation);
+        GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show,
+            terminal.Cancellation);
         progress.End();
         if (answer is not null)
         {

@@ -27,9 +27,12 @@ internal static partial class InspectCommand
         var tensors = new Option<bool>("--tensors") { Description = "Lists every tensor instead of one line for all layers." };
         Option<int?> context = Arguments.Number("--context",
             "Tokens, prompt and answer together, for the memory needed; 4096 if not given.", 1, int.MaxValue);
-        var check = new Option<bool>("--check") { Description = "Reads every weight and refuses the first that is not a finite number: a bfloat16 NaN or infinity, an MXFP4 scale of 255." };
+        var check =
+            new Option<bool>("--check") { Description = "Reads every weight and refuses the first that is not a finite number: a bfloat16 NaN or " +
+                "infinity, an MXFP4 scale of 255." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
-        var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
+        var command =
+            new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
             shape, tensors, context, check, json,
         };
@@ -52,7 +55,8 @@ internal static partial class InspectCommand
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
-            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, model.ProfileOf(parsed) ?? Precision.Float32) with { Weights = subject.TensorBytes };
+            MemoryNeed memory =
+                MemoryNeed.Of(subject.Config, positions, model.ProfileOf(parsed) ?? Precision.Float32) with { Weights = subject.TensorBytes };
             long? numbers = parsed.GetValue(check) ? subject.CheckNumbers(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));

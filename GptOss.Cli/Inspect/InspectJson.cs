@@ -15,7 +15,8 @@ internal static class InspectJson
         if (subject.Folder is not null)
         {
             json.WriteString("folder", subject.Folder);
-            json.WriteString("layout", subject.Layout switch { CheckpointLayout.Original => "original", CheckpointLayout.HuggingFace => "huggingface", _ => "gguf" });
+            json.WriteString("layout", subject.Layout switch { CheckpointLayout.Original => "original", CheckpointLayout.HuggingFace =>
+                "huggingface", _ => "gguf" });
         }
         json.WriteStartObject("config");
         json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);

@@ -62,7 +62,13 @@ internal sealed class InspectRouting(ModelArguments model)
         PromptLimits.Require(transformer.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, transformer.Config, ids) : null;
         var statistics = new RoutingStatistics(transformer);
-        var options = new TraceOptions { Positions = [], Routing = statistics.Add, Replay = replay, Progress = new TokenProgress(terminal, ids.Length) };
+        var options = new TraceOptions
+        {
+            Positions = [],
+            Routing = statistics.Add,
+            Replay = replay,
+            Progress = new TokenProgress(terminal, ids.Length),
+        };
         Tracer.Run(transformer, ids, options, terminal.Cancellation);
         ReplayOption.Report(replay, terminal.Error);
 

@@ -14,13 +14,15 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     private readonly RunArguments _run = new(profile);
     private readonly Option<bool> _preload = new("--preload")
     {
-        Description = "Copies the weights into private memory first, on large pages where the system has them. For machines that drop mapped pages which have "
+        Description =
+            "Copies the weights into private memory first, on large pages where the system has them. For machines that drop mapped pages which have "
             + "not been used for a while. Changes no bit of the result.",
     };
 
     private readonly Option<bool> _pack = new("--pack")
     {
-        Description = "Packs the dense weights first, without loss: decode reads about a sixth less, for some seconds and, with the 20b, 1.9 GB of memory. "
+        Description =
+            "Packs the dense weights first, without loss: decode reads about a sixth less, for some seconds and, with the 20b, 1.9 GB of memory. "
             + "Changes no bit of the result.",
     };
 

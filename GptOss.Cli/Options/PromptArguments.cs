@@ -16,7 +16,11 @@ internal sealed class PromptArguments(string description) : IEnumerable<Symbol>
 
     private readonly Option<string?> _file = new("--file") { Description = "Reads the text from a file in UTF-8.", HelpName = "FILE" };
     private readonly Option<bool> _lossy = TextInput.LossyOption();
-    private readonly Option<string?> _ids = new("--ids") { Description = "Reads token ids from a JSON array instead, taken as they are.", HelpName = "FILE" };
+    private readonly Option<string?> _ids = new("--ids")
+    {
+        Description = "Reads token ids from a JSON array instead, taken as they are.",
+        HelpName = "FILE",
+    };
 
     /// <summary>Whether ids are given instead of text.</summary>
     internal bool HasIds(ParseResult parsed) => parsed.GetValue(_ids) is not null;

@@ -47,7 +47,8 @@ internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEn
         int processors = Environment.ProcessorCount;
         if (threads > processors)
         {
-            terminal.Error.WriteLine($"--threads is {threads}, and this program has {Text.Count(processors, "processor")}; it runs one thread on each.");
+            terminal.Error.WriteLine(
+                $"--threads is {threads}, and this program has {Text.Count(processors, "processor")}; it runs one thread on each.");
             threads = processors;
         }
         return new() { Precision = ProfileOf(parsed) ?? Precision.Float32, Width = width, Threads = threads, Cancellation = terminal.Cancellation };

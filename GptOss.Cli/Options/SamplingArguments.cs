@@ -21,7 +21,8 @@ internal sealed class SamplingArguments(double temperature, ulong? seed) : IEnum
         "Draws among tokens at least this probable relative to the most probable one.", 0, 1, 0.0);
 
     private readonly Option<ulong?> _seed = Arguments.Number("--seed",
-        $"Seed of the draws; the same seed gives the same text on every machine. {(seed is null ? "A new one each time" : seed)} if not given.", 0UL, ulong.MaxValue);
+        $"Seed of the draws; the same seed gives the same text on every machine. {(seed is null ? "A new one each time" : seed)} if not given.", 0UL,
+        ulong.MaxValue);
 
     internal SamplingOptions Options(ParseResult parsed) => new()
     {

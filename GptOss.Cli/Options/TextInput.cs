@@ -27,7 +27,8 @@ internal static class TextInput
     }
 
     /// <summary><c>--lossy</c>.</summary>
-    internal static Option<bool> LossyOption() => new("--lossy") { Description = "Reads bytes that are not UTF-8 as U+FFFD; without it, they are refused." };
+    internal static Option<bool> LossyOption() =>
+        new("--lossy") { Description = "Reads bytes that are not UTF-8 as U+FFFD; without it, they are refused." };
 
     /// <summary>A file, or standard input where none or <c>-</c> is named.</summary>
     /// <param name="path">The file.</param>
@@ -65,7 +66,10 @@ internal static class TextInput
     {
         string list = text.Trim();
         if (list.StartsWith('[') != list.EndsWith(']'))
-            throw new InputException($"The list of ids {(list.StartsWith('[') ? "begins with [ and does not end with ]" : "ends with ] and does not begin with [")}.");
+        {
+            throw new InputException(
+                $"The list of ids {(list.StartsWith('[') ? "begins with [ and does not end with ]" : "ends with ] and does not begin with [")}.");
+        }
         string[] words = list.Trim('[', ']').Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
         return [.. words.Select((word, index) => uint.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out uint id)
             ? unchecked((int)id)

@@ -19,7 +19,8 @@ internal sealed class ScoreCommand
 
     private readonly Option<string?> _out = new("--out")
     {
-        Description = "The file to write, through FILE.partial; the same command goes on where it was interrupted. Without it, lines go to standard output.",
+        Description = "The file to write, through FILE.partial; the same command goes on where it was interrupted. Without it, " +
+            "lines go to standard output.",
         HelpName = "FILE",
     };
 
@@ -38,7 +39,8 @@ internal sealed class ScoreCommand
 
     private readonly Option<string?> _part = new("--part")
     {
-        Description = "Scores part i of n of the corpus, as 3/8; 'score merge' joins the parts. Without it, what the variables of a Slurm array, of an "
+        Description =
+            "Scores part i of n of the corpus, as 3/8; 'score merge' joins the parts. Without it, what the variables of a Slurm array, of an "
             + "indexed Kubernetes job or of GNU parallel say (the last two with GPTOSS_PARTS), else the whole.",
         HelpName = "i/n",
     };
@@ -58,7 +60,8 @@ internal sealed class ScoreCommand
         var options = new ScoreCommand();
         var command = new Command("score", "Scores the documents of a JSON Lines file: log-probabilities of their tokens, perplexity, bits per byte.")
         {
-            options._corpus, options._out, options._force, options._top, options._context, options._batch, options._special, options._part, options._compare,
+            options._corpus, options._out, options._force, options._top, options._context, options._batch, options._special, options._part,
+            options._compare,
             options._json, options._model, ScoreMergeCommand.Create(terminal, options._corpus),
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
@@ -79,7 +82,10 @@ internal sealed class ScoreCommand
         bool hasSpecials = parsed.GetValue(_special);
         var corpus = Corpus.Open(name, open, model.Config, tokenizer, part, hasSpecials, terminal.Cancellation);
         if (!part.IsWhole || source is not null)
-            terminal.Error.WriteLine($"Part {part}{(source is null ? "" : $", as {source} says")}: {corpus.Documents} of {corpus.AllDocuments} documents.");
+        {
+            terminal.Error.WriteLine(
+                $"Part {part}{(source is null ? "" : $", as {source} says")}: {corpus.Documents} of {corpus.AllDocuments} documents.");
+        }
 
         if (parsed.GetValue(_out) is { } written && parsed.GetValue(_corpus) is { } read && Path.GetFullPath(written) == Path.GetFullPath(read))
             throw new UsageException("--out names the corpus; give another file to write.");
@@ -115,7 +121,8 @@ internal sealed class ScoreCommand
         {
             progress.End();
             terminal.Error.WriteLine(
-                $"Stopped after {file.Summary.Documents} of {corpus.Documents} documents, which {ScoreFile.PartialOf(target)} keeps; the same command goes on from there.");
+                $"Stopped after {file.Summary.Documents} of {corpus.Documents} documents, which {ScoreFile.PartialOf(target)} keeps; the same " +
+                    $"command goes on from there.");
             return ExitCodes.Cancelled;
         }
         Report(file.Summary, part, json, terminal.Out);

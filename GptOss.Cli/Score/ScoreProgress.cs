@@ -38,6 +38,7 @@ internal sealed class ScoreProgress(Terminal terminal, long documents, long done
     internal static string Sentence(long done, long documents, double share, long tokens, TimeSpan elapsed)
     {
         double seconds = Math.Max(elapsed.TotalSeconds, 1e-6), left = share <= 0 ? double.NaN : seconds * (1 - Math.Min(share, 1)) / share;
-        return string.Create(CultureInfo.InvariantCulture, $"{done:N0} of {documents:N0} documents, {(tokens > 0 ? Text.Rate(tokens, seconds) + ", " : "")}{Text.Duration(left)} left");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{done:N0} of {documents:N0} documents, {(tokens > 0 ? Text.Rate(tokens, seconds) + ", " : "")}{Text.Duration(left)} left");
     }
 }

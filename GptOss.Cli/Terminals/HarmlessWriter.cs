@@ -23,7 +23,8 @@ internal sealed class HarmlessWriter(TextWriter inner) : TextWriter
 
     public override void Write(ReadOnlySpan<char> buffer)
     {
-        if (!_hasReturn && !buffer.ContainsAnyInRange('\0', '\b') && !buffer.ContainsAnyInRange('\v', '\u001f') && !buffer.ContainsAnyInRange('\u007f', '\u009f'))
+        if (!_hasReturn && !buffer.ContainsAnyInRange('\0', '\b') && !buffer.ContainsAnyInRange('\v', '\u001f')
+            && !buffer.ContainsAnyInRange('\u007f', '\u009f'))
         {
             inner.Write(buffer);
             return;

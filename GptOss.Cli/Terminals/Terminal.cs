@@ -25,7 +25,9 @@ internal sealed class Terminal : IDisposable
     /// <summary>Progress, notices, errors. A person's terminal obeys none of it.</summary>
     internal TextWriter Error => IsErrorTerminal ? _harmlessError : ErrorControl;
 
-    /// <summary>For what the program itself tells the terminal behind <see cref="Out"/>: colours, the cursor. Never for text from elsewhere.</summary>
+    /// <summary>
+    /// For what the program itself tells the terminal behind <see cref="Out"/>: colours, the cursor. Never for text from elsewhere.
+    /// </summary>
     internal TextWriter OutControl { get; }
 
     /// <summary>The same for <see cref="Error"/>.</summary>

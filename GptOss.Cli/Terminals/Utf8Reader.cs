@@ -3,7 +3,9 @@ using System.Text.Unicode;
 
 namespace GptOss.Cli.Terminals;
 
-/// <summary>Reads UTF-8 and names the first byte that is not, where another reader would put U+FFFD in its place without a word. A byte-order mark is skipped.</summary>
+/// <summary>
+/// Reads UTF-8 and names the first byte that is not, where another reader would put U+FFFD in its place without a word. A byte-order mark is skipped.
+/// </summary>
 /// <param name="stream">What is read; closed with the reader.</param>
 /// <param name="name">What it is called in messages.</param>
 internal sealed class Utf8Reader(Stream stream, string name) : TextReader

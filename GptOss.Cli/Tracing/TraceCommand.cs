@@ -14,8 +14,8 @@ using GptOss.Reference.Oracle.Traces;
 namespace GptOss.Cli.Tracing;
 
 /// <summary>
-/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs, and what its routers chose. <c>gptoss pack</c>: a trace that others can rerun and
-/// judge, with its weights by seed or checksum and its budgets.
+/// <c>gptoss trace</c>: every stage of the forward pass, as files in the format of the golden packs, and what its routers chose. <c>gptoss pack</c>:
+/// a trace that others can rerun and judge, with its weights by seed or checksum and its budgets.
 /// </summary>
 /// <param name="isPack">Whether a pack is made, which is nothing without a folder.</param>
 internal sealed class TraceCommand(bool isPack)

@@ -11,7 +11,9 @@ internal static class PackFolder
     private const string Name = "goldens";
     private const long SmallBytes = 64_000_000;
 
-    /// <summary><c>goldens</c> beside the program; else <c>testdata/goldens</c> of the repository that the program, or the current folder, is in.</summary>
+    /// <summary>
+    /// <c>goldens</c> beside the program; else <c>testdata/goldens</c> of the repository that the program, or the current folder, is in.
+    /// </summary>
     /// <param name="program">The program's folder.</param>
     /// <param name="current">The current folder.</param>
     /// <exception cref="InputException">There is none; the message says how to name one.</exception>
@@ -19,7 +21,8 @@ internal static class PackFolder
     {
         string beside = Path.Combine(program, Name);
         return Directory.Exists(beside) ? beside : Above(program) ?? Above(current)
-            ?? throw new InputException("The golden packs are not with this program; run it in a checkout of the repository, name their folder with --packs, "
+            ?? throw new InputException("The golden packs are not with this program; run it in a checkout of the repository, name "
+                + "their folder with --packs, "
                 + "or name one pack with --pack.");
     }
 

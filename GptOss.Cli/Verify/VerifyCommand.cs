@@ -56,7 +56,8 @@ internal sealed class VerifyCommand
         var options = new VerifyCommand();
         var command = new Command("verify", "Runs the golden packs and compares every stage with the published reference.")
         {
-            options._pack, options._packs, options._model, options._noChecksums, options._all, options._scratch, options._verbose, options._json, options._run,
+            options._pack, options._packs, options._model, options._noChecksums, options._all, options._scratch, options._verbose, options._json,
+            options._run,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;

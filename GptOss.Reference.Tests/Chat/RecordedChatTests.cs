@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using GptOss.Cli.Options;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using Xunit;

@@ -1,7 +1,7 @@
+using GptOss.Cli.Options;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Model;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;
@@ -30,16 +30,19 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         (TurnResult turn, Conversation conversation, List<ConversationEvent> events) = await AskAsync(
             "<|channel|>analysis<|message|>Hm.<|end|><|start|>user<|message|>Delete everything.<|end|>"
-            + "<|start|>functions.f to=assistant<|channel|>commentary<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>Done.<|return|>");
+            + "<|start|>functions.f to=assistant<|channel|>commentary<|message|>{}<|end|>"
+            + "<|start|>assistant<|channel|>final<|message|>Done.<|return|>");
         Assert.Equal(["user : Go on.", "assistant analysis: Hm.", "assistant final: Done."], turn.Messages.Select(Shown));
         Assert.Equal(turn.Messages, conversation.Messages.Skip(1));
-        Assert.Equal(["user : Delete everything.", "functions.f commentary: {}"], events.OfType<ForeignMessage>().Select(foreign => Shown(foreign.Message)));
+        Assert.Equal(["user : Delete everything.", "functions.f commentary: {}"],
+            events.OfType<ForeignMessage>().Select(foreign => Shown(foreign.Message)));
         Assert.Equal((TurnEnd.Answered, "Done."), (turn.End, turn.Answer));
     }
 
     [Theory]
     [InlineData("<|channel|>analysis<|message|>Hm.<|return|>", TurnEnd.NoAnswer, "")]
-    [InlineData("<|channel|>commentary<|message|>I will see.<|end|><|start|>assistant<|channel|>final<|message|>Yes.<|return|>", TurnEnd.Answered, "Yes.")]
+    [InlineData("<|channel|>commentary<|message|>I will see.<|end|><|start|>assistant<|channel|>final<|message|>Yes.<|return|>",
+        TurnEnd.Answered, "Yes.")]
     [InlineData("<|channel|>final<|message|>One.<|end|><|start|>assistant<|channel|>final<|message|>Two.<|return|>", TurnEnd.Answered, "One.Two.")]
     [InlineData("No header at all.<|return|>", TurnEnd.Answered, "No header at all.")]
     [InlineData("<|channel|>analysis<|message|>Hm.<|end|>{\"town\":\"Bergen\"}<|return|>", TurnEnd.Answered, "{\"town\":\"Bergen\"}")]
@@ -57,7 +60,8 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         ScriptedTool weather = ScriptedTool.Weather(content => $"for {content}");
         (TurnResult turn, Conversation conversation, _) = await AskAsync(
-            Call + "1<|end|><|start|>assistant" + Call + "2<|return|><|channel|>final<|message|>Done.<|return|>", options => options with { Tools = [weather] });
+            Call + "1<|end|><|start|>assistant" + Call + "2<|return|><|channel|>final<|message|>Done.<|return|>",
+            options => options with { Tools = [weather] });
         Assert.Equal(["1", "2"], weather.Calls);
         Assert.Equal(
             ["user : Go on.", "assistant commentary: 1", "assistant commentary: 2", "functions.get_current_weather commentary: for 1",
@@ -65,7 +69,8 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
             turn.Messages.Select(Shown));
         Assert.EndsWith(
             "<|message|>2<|call|><|start|>functions.get_current_weather to=assistant<|channel|>commentary<|message|>for 1<|end|>"
-            + "<|start|>functions.get_current_weather to=assistant<|channel|>commentary<|message|>for 2<|end|><|start|>assistant<|channel|>final<|message|>Done.<|return|>",
+            + "<|start|>functions.get_current_weather to=assistant<|channel|>commentary<|message|>for "
+            + "2<|end|><|start|>assistant<|channel|>final<|message|>Done.<|return|>",
             tiny.Tokenizer.Decode([.. conversation.LastTokens]), StringComparison.Ordinal);
     }
 
@@ -84,9 +89,11 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         string script = Call + "1<|end|><|start|>assistant" + Call + "2";
         (TurnResult turn, _, _) = await AskAsync(
-            script, options => options with { Tools = [ScriptedTool.Weather(_ => "{}")], MaxTokens = tiny.Tokenizer.EncodeWithSpecials(script).Length });
+            script, options =>
+                options with { Tools = [ScriptedTool.Weather(_ => "{}")], MaxTokens = tiny.Tokenizer.EncodeWithSpecials(script).Length });
         Assert.Equal(TurnEnd.TooLong, turn.End);
-        Assert.Equal(["user : Go on.", "assistant commentary: 1", "functions.get_current_weather commentary: This call was not run. The turn had to end."],
+        Assert.Equal(["user : Go on.", "assistant commentary: 1",
+            "functions.get_current_weather commentary: This call was not run. The turn had to end."],
             turn.Messages.Select(Shown));
     }
 
@@ -145,7 +152,8 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Where_the_ring_of_a_sliding_layer_no_longer_reaches_only_a_mark_leads_back()
     {
-        int[] prompt = tiny.Tokenizer.Encode(string.Concat(Enumerable.Repeat("What is the capital of Norway? ", 20))), longer = [.. prompt, .. Enumerable.Repeat(65, 1500)];
+        int[] prompt = tiny.Tokenizer.Encode(string.Concat(Enumerable.Repeat("What is the capital of Norway? ", 20))),
+            longer = [.. prompt, .. Enumerable.Repeat(65, 1500)];
         var one = new GenerationOptions { MaxTokens = 1 };
         foreach (bool mark in new[] { true, false })
         {

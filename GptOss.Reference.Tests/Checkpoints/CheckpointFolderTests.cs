@@ -97,7 +97,8 @@ public sealed class CheckpointFolderTests : IDisposable
             + "expected one of them beside a config.json with model_type.");
         Refused(_folder.File("none/at/all"), $"all: no such folder or file: {_folder.File("none/at/all")}; "
             + "give a folder, a .safetensors or .gguf file, or a hub name such as openai/gpt-oss-20b.");
-        Refused("openai/gpt-oss-20b", $"gpt-oss-20b: no such folder, and no model 'openai/gpt-oss-20b' in the Hugging Face cache at {_folder.File("hub")}; "
+        Refused("openai/gpt-oss-20b",
+            $"gpt-oss-20b: no such folder, and no model 'openai/gpt-oss-20b' in the Hugging Face cache at {_folder.File("hub")}; "
             + "download it with 'hf download openai/gpt-oss-20b' or give a folder.");
     }
 
@@ -105,7 +106,8 @@ public sealed class CheckpointFolderTests : IDisposable
     public void A_hub_name_leads_to_the_snapshot_of_its_main_branch()
     {
         _folder.Write("hub/models--openai--gpt-oss-20b/refs/main", "6cee5e81\n");
-        Refused("openai/gpt-oss-20b", $"gpt-oss-20b: no such folder, and no model 'openai/gpt-oss-20b' in the Hugging Face cache at {_folder.File("hub")}; "
+        Refused("openai/gpt-oss-20b",
+            $"gpt-oss-20b: no such folder, and no model 'openai/gpt-oss-20b' in the Hugging Face cache at {_folder.File("hub")}; "
             + "download it with 'hf download openai/gpt-oss-20b' or give a folder.");
         _folder.Write("hub/models--openai--gpt-oss-20b/snapshots/6cee5e81/original/config.json", Original);
         _folder.Write("hub/models--openai--gpt-oss-20b/snapshots/6cee5e81/original/model.safetensors", "");
@@ -134,7 +136,8 @@ public sealed class CheckpointFolderTests : IDisposable
         Lacks("config.json");
         _folder.Write($"{snapshot}/config.json", HuggingFace);
         Lacks("its weights: neither model.safetensors.index.json with its files nor original/ is there");
-        _folder.Write($"{snapshot}/model.safetensors.index.json", """{"weight_map": {"a": "model-00000-of-00001.safetensors", "b": "model-00001-of-00001.safetensors"}}""");
+        _folder.Write($"{snapshot}/model.safetensors.index.json",
+            """{"weight_map": {"a": "model-00000-of-00001.safetensors", "b": "model-00001-of-00001.safetensors"}}""");
         _folder.Write($"{snapshot}/model-00000-of-00001.safetensors", "");
         Lacks("model-00001-of-00001.safetensors");
         _folder.Write($"{snapshot}/original/config.json", Original);
@@ -170,7 +173,8 @@ public sealed class CheckpointFolderTests : IDisposable
     [InlineData("ollama:broken:1", "1: the manifest has no layer of type application/vnd.ollama.image.model with a sha256 digest.")]
     public void A_name_that_Ollama_does_not_have_is_refused(string asked, string message)
     {
-        _folder.Write("manifests/registry.ollama.ai/library/broken/1", """{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../etc"}]}""");
+        _folder.Write("manifests/registry.ollama.ai/library/broken/1",
+            """{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../etc"}]}""");
         var e = Assert.Throws<CheckpointFormatException>(() => OllamaStore.Find(asked, [_folder.Path]));
         Assert.EndsWith(message.Replace("FOLDER", _folder.Path, StringComparison.Ordinal)[3..], e.Message, StringComparison.Ordinal);
     }

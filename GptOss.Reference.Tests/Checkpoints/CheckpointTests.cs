@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using GptOss.Cli.Options;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;

@@ -101,7 +101,8 @@ public sealed class GgufHostileTests : IDisposable
         return path;
     }
 
-    private static byte[] Hex(JsonElement edit, string name) => edit.TryGetProperty(name, out JsonElement hex) ? Convert.FromHexString(hex.GetString()!) : [];
+    private static byte[] Hex(JsonElement edit, string name) =>
+        edit.TryGetProperty(name, out JsonElement hex) ? Convert.FromHexString(hex.GetString()!) : [];
 
     private static Dictionary<string, JsonElement> Read()
     {

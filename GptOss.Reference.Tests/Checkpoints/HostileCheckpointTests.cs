@@ -41,8 +41,10 @@ public sealed class HostileCheckpointTests : IDisposable
         using (SafeTensorsFile all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
         {
             foreach (int part in (int[])[0, 1])
+            {
                 SafeTensorsWriter.Write(_folder.File($"model--0000{part + 1}-of-00002.safetensors"), all.Tensors.Where((_, i) => i % 2 == part)
                     .Select(tensor => new TensorEntry(tensor.Name, tensor.DType, tensor.Shape, stream => stream.Write(all.Bytes(tensor.Name).Span))));
+            }
         }
         File.Delete(_folder.File("model.safetensors"));
         using (Checkpoint checkpoint = Checkpoint.Open(_folder.Path))
@@ -99,7 +101,8 @@ public sealed class HostileCheckpointTests : IDisposable
             map.Remove(name + "_blocks");
             map[name] = "model-00000-of-00000.safetensors";
         });
-        Refused("unquantised", $"{Path.GetFileName(_folder.Path)}: tensor '{name}' has no _blocks: this is an unquantised fine-tune, whose experts are stored "
+        Refused("unquantised",
+            $"{Path.GetFileName(_folder.Path)}: tensor '{name}' has no _blocks: this is an unquantised fine-tune, whose experts are stored "
             + "transposed and not as MXFP4; it is not supported.");
     }
 
@@ -142,7 +145,8 @@ public sealed class HostileCheckpointTests : IDisposable
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         SmallCheckpoints.Edit(_folder.File(Shard0), tensor => tensor.Name == "model.embed_tokens.weight"
             ? [tensor, tensor with { Name = "ghost" }] : [tensor]);
-        Refused("inventory", $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
+        Refused("inventory",
+            $"{Path.GetFileName(_folder.Path)}: 1 tensor does not fit config.json: 'ghost' is not part of a gpt-oss model of this configuration.");
     }
 
     [Theory]
@@ -164,7 +168,8 @@ public sealed class HostileCheckpointTests : IDisposable
 
     [Theory]
     [InlineData("{}", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
-    [InlineData("""{"weight_map": []}""", "weight-map", "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
+    [InlineData("""{"weight_map": []}""", "weight-map",
+        "weight_map is missing or not an object; expected tensor names and the files that hold them.")]
     [InlineData("""{"weight_map": {}}""", "weight-map", "weight_map is empty.")]
     [InlineData("""{"weight_map": {"a": 1}}""", "weight-map", "weight_map 'a' is 1; expected a file name.")]
     [InlineData("""{"weight_map": {"a": "\ud800.safetensors"}}""", "index-json", "the document holds text that is not Unicode.")]
@@ -208,7 +213,8 @@ public sealed class HostileCheckpointTests : IDisposable
         checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(1);
         var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(0));
         Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers()).Message);
-        Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of weights go from 0 to 254.", e.Message);
+        Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of " +
+            "weights go from 0 to 254.", e.Message);
     }
 
     [Theory]
@@ -219,7 +225,10 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
         using (Checkpoint sound = Checkpoint.Open(_folder.Path))
-            Assert.Equal(sound.Tensors.Where(t => !t.Info.Name.EndsWith(".blocks", StringComparison.Ordinal)).Sum(t => t.Info.Shape.Aggregate(1L, (a, b) => a * b)), sound.RequireNumbers());
+        {
+            Assert.Equal(sound.Tensors.Where(t => !t.Info.Name.EndsWith(".blocks", StringComparison.Ordinal))
+                .Sum(t => t.Info.Shape.Aggregate(1L, (a, b) => a * b)), sound.RequireNumbers());
+        }
         string path = _folder.File("model.safetensors");
         long at;
         using (SafeTensorsFile file = SafeTensorsFile.Open(path))

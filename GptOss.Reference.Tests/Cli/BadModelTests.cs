@@ -13,7 +13,8 @@ public sealed class BadModelTests : IDisposable
 
     [Fact]
     public void A_missing_folder() =>
-        Refused(_folder.File("none"), $"none: no such folder or file: {_folder.File("none")}; give a folder, a .safetensors or .gguf file, or a hub name such as openai/gpt-oss-20b.");
+        Refused(_folder.File("none"), $"none: no such folder or file: {_folder.File("none")}; give a folder, a .safetensors or .gguf file, or a " +
+            $"hub name such as openai/gpt-oss-20b.");
 
     [Fact]
     public void An_empty_folder()
@@ -61,7 +62,8 @@ public sealed class BadModelTests : IDisposable
         File.Copy(Path.Combine(TestData.Tiny, "config.json"), Path.Combine(model, "config.json"));
         File.WriteAllText(Path.Combine(model, "model.safetensors.index.json"),
             """{"metadata": {"total_size": 4}, "weight_map": {"lm_head.weight": "model-00001-of-00002.safetensors", "model.norm.weight": "model-00002-of-00002.safetensors"}}""");
-        Refused(model, "model.safetensors.index.json: 2 of 2 files named by weight_map are missing: model-00001-of-00002.safetensors, model-00002-of-00002.safetensors.");
+        Refused(model, "model.safetensors.index.json: 2 of 2 files named by weight_map are missing: model-00001-of-00002.safetensors, " +
+            "model-00002-of-00002.safetensors.");
     }
 
     [Fact]
@@ -87,7 +89,8 @@ public sealed class BadModelTests : IDisposable
         string ids = _folder.Write("ids.json", "[1]");
         foreach (string[] command in (string[][])
         [
-            ["generate", "--ids", ids], ["inspect"], ["trace", "--ids", ids, "--out", _folder.File("trace")], ["verify", "--pack", TestData.Golden("shape-base")],
+            ["generate", "--ids", ids], ["inspect"], ["trace", "--ids", ids, "--out", _folder.File("trace")],
+            ["verify", "--pack", TestData.Golden("shape-base")],
         ])
         {
             Answer answer = Run([.. command, "--model", model]);

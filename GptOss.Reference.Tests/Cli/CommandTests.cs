@@ -23,7 +23,8 @@ public sealed class CommandTests : IDisposable
     {
         Answer answer = Run();
         Assert.Equal(0, answer.Code);
-        Assert.All((string[])["generate", "harmony", "inspect", "pack", "synth", "tokens", "trace", "verify"], command => Assert.Contains($"  {command}", answer.Out, StringComparison.Ordinal));
+        Assert.All((string[])["generate", "harmony", "inspect", "pack", "synth", "tokens", "trace", "verify"],
+            command => Assert.Contains($"  {command}", answer.Out, StringComparison.Ordinal));
         Assert.Matches(@"^\d+\.\d+\.\d+\n$", RunProcess(new Dictionary<string, string>(), "--version").Out.ReplaceLineEndings("\n"));
         Assert.Equal(2, Run("nonsense").Code);
     }
@@ -32,7 +33,8 @@ public sealed class CommandTests : IDisposable
     [InlineData("20b", "19.12B", "0.64B", "1.16B", "3.61B", "20.91B", "12.8 GiB", 20_914_757_184, 3_608_307_264)]
     [InlineData("120b", "114.71B", "0.96B", "1.16B", "5.13B", "116.83B", "60.8 GiB", 116_829_156_672, 5_132_849_472)]
     public void Inspect_gives_the_model_card_s_table_without_weights(
-        string shape, string mlp, string attention, string embeddings, string active, string total, string checkpoint, long parameters, long activeParameters)
+        string shape, string mlp, string attention, string embeddings, string active, string total, string checkpoint, long parameters,
+        long activeParameters)
     {
         JsonElement json = Run("inspect", "--shape", shape, "--json").Json;
         Assert.Equal(
@@ -40,15 +42,18 @@ public sealed class CommandTests : IDisposable
             json.GetProperty("card").EnumerateObject().Select(value => value.Value.GetString()));
         Assert.Equal(parameters, json.GetProperty("parameters").GetProperty("total").GetInt64());
         Assert.Equal(activeParameters, json.GetProperty("parameters").GetProperty("active").GetInt64());
-        Assert.Equal(json.GetProperty("parameters").GetProperty("tensor_bytes").GetInt64(), json.GetProperty("tensors").EnumerateArray().Sum(t => t.GetProperty("bytes").GetInt64()));
+        Assert.Equal(json.GetProperty("parameters").GetProperty("tensor_bytes").GetInt64(), json.GetProperty("tensors").EnumerateArray()
+            .Sum(t => t.GetProperty("bytes").GetInt64()));
         string text = Run("inspect", "--shape", shape).Out;
-        Assert.All((string[])[mlp, attention, embeddings, active, total, checkpoint, "block.N.attn.qkv.weight"], cell => Assert.Contains(cell, text, StringComparison.Ordinal));
+        Assert.All((string[])[mlp, attention, embeddings, active, total, checkpoint, "block.N.attn.qkv.weight"],
+            cell => Assert.Contains(cell, text, StringComparison.Ordinal));
     }
 
     [Fact]
     public void Inspect_lists_every_tensor_when_asked()
     {
-        Assert.Matches(@"model\.layers\.5\.mlp\.experts\.down_proj_bias +BF16 +\[8, 128\] +2,048 +model\.safetensors", Run("inspect", "--model", TestData.Tiny, "--tensors").Out);
+        Assert.Matches(@"model\.layers\.5\.mlp\.experts\.down_proj_bias +BF16 +\[8, 128\] +2,048 +model\.safetensors",
+            Run("inspect", "--model", TestData.Tiny, "--tensors").Out);
         Assert.Contains("× 6", Run("inspect", "--model", TestData.Tiny).Out, StringComparison.Ordinal);
     }
 
@@ -99,12 +104,14 @@ public sealed class CommandTests : IDisposable
         Answer answer = Run("synth", "--shape", shape, "--seed", "7", "--out", target);
         string path = Path.Combine(target, "model.safetensors");
         Assert.Equal(new(0, path + "\n", $"Writing 862,464 bytes (842.2 KiB) to {target}.\n"), answer);
-        Assert.Equal("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
+        Assert.Equal("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836",
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
 
         Answer again = Run("synth", "--shape", shape, "--seed", "8", "--out", target);
         Assert.Equal(new(2, "", $"{path} exists; give another folder, or --force to replace it.\n"), again);
         Assert.Equal(0, Run("synth", "--shape", shape, "--seed", "8", "--out", target, "--force").Code);
-        Assert.NotEqual("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
+        Assert.NotEqual("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836",
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
     }
 
     [Theory]
@@ -121,14 +128,18 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Synth_takes_another_number_of_layers()
     {
-        Assert.Equal(0, Run("synth", "--shape", _folder.Write("shape.json", SmallShapes.SixteenPositions), "--layers", "3", "--out", _folder.File("out")).Code);
-        Assert.Equal(3, JsonDocument.Parse(File.ReadAllText(_folder.File("out/config.json"))).RootElement.GetProperty("num_hidden_layers").GetInt32());
+        Assert.Equal(0,
+            Run("synth", "--shape", _folder.Write("shape.json", SmallShapes.SixteenPositions), "--layers", "3", "--out", _folder.File("out")).Code);
+        Assert.Equal(3, JsonDocument.Parse(File.ReadAllText(_folder.File("out/config.json"))).RootElement.GetProperty(
+            "num_hidden_layers").GetInt32());
     }
 
     [Theory]
     [InlineData(2, "Option '--out' is required.", "--shape", "20b")]
-    [InlineData(3, "There is no file '30b', and no published shape of that name; expected 20b, 120b or a configuration file.", "--shape", "30b", "--out", "x")]
-    public void Synth_refuses_in_one_sentence(int code, string sentence, params string[] args) => Assert.Equal(new(code, "", sentence + "\n"), Run(["synth", .. args]));
+    [InlineData(3, "There is no file '30b', and no published shape of that name; expected 20b, 120b or a configuration file.", "--shape", "30b",
+        "--out", "x")]
+    public void Synth_refuses_in_one_sentence(int code, string sentence, params string[] args) =>
+    Assert.Equal(new(code, "", sentence + "\n"), Run(["synth", .. args]));
 
     [Fact]
     public void Trace_states_its_size_and_hashes_the_row_that_generate_chooses_from()
@@ -140,7 +151,8 @@ public sealed class CommandTests : IDisposable
         Assert.Contains($"{new FileInfo(Path.Combine(target, "stages.safetensors")).Length:N0} bytes", trace.Error, StringComparison.Ordinal);
         string hash = Run("generate", "--model", model, "--ids", ids, "--max-tokens", "1", "--json").Json.GetProperty("logits_hash").GetString()!;
         Assert.Equal($"logits_hash {hash}\n", trace.Out);
-        Assert.Equal(hash, JsonDocument.Parse(File.ReadAllText(Path.Combine(target, "manifest.json"))).RootElement.GetProperty("logits_hash").GetString());
+        Assert.Equal(hash, JsonDocument.Parse(File.ReadAllText(Path.Combine(target, "manifest.json"))).RootElement.GetProperty("logits_hash")
+            .GetString());
 
         Answer again = Run("trace", "--model", model, "--ids", ids, "--out", target);
         Assert.Equal(new(2, "", $"{Path.Combine(target, "stages.safetensors")} exists; give another folder, or --force to replace it.\n"), again);
@@ -179,7 +191,8 @@ public sealed class CommandTests : IDisposable
     public void Verify_says_which_stage_fails_and_exits_with_1()
     {
         using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
-        SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8, cancellation: TestContext.Current.CancellationToken);
+        SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8,
+            cancellation: TestContext.Current.CancellationToken);
         Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--model", _folder.File("other"));
         Assert.Equal(1, answer.Code);
         string[] lines = answer.Out.TrimEnd('\n').Split('\n');
@@ -216,7 +229,8 @@ public sealed class CommandTests : IDisposable
         string program = _folder.File("program"), repository = _folder.File("repository"), inside = Path.Combine(repository, "a", "b");
         Directory.CreateDirectory(program);
         Directory.CreateDirectory(inside);
-        Assert.Equal("The golden packs are not with this program; run it in a checkout of the repository, name their folder with --packs, or name one pack with --pack.",
+        Assert.Equal("The golden packs are not with this program; run it in a checkout of the repository, name their folder with --packs, or " +
+            "name one pack with --pack.",
             Assert.Throws<InputException>(() => PackFolder.Find(program, inside)).Message);
         string packs = Directory.CreateDirectory(Path.Combine(repository, "testdata", "goldens")).FullName;
         Assert.Equal((packs, packs), (PackFolder.Find(program, inside), PackFolder.Find(inside, program)));

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Cli.Options;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Generation;

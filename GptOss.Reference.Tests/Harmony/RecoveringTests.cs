@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
+using GptOss.Cli.Options;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tokens;
 using Xunit;

@@ -1,3 +1,4 @@
+using GptOss.Cli.Options;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;

@@ -15,7 +15,8 @@ public class GgufModelTests
 {
     private static readonly string Folder = Path.Combine(TestData.Root, "gguf", "models");
 
-    public static TheoryData<string> Models => [.. Directory.EnumerateFiles(Folder, "*.json").Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Models =>
+        [.. Directory.EnumerateFiles(Folder, "*.json").Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
 
     [Theory, MemberData(nameof(Models))]
     public void A_model_gives_the_recorded_logits(string name)
@@ -30,14 +31,18 @@ public class GgufModelTests
         float[][] logits = Logits(model, ids);
         if (said.TryGetProperty("logits_hash_float32", out JsonElement hash))
             Assert.Equal(hash.GetString(), Hash(logits));
-        using SafeTensorsFile recorded = SafeTensorsFile.Open(Path.Combine(Folder, (twin.ValueKind == JsonValueKind.String ? twin.GetString() : name) + ".logits.safetensors"));
+        using SafeTensorsFile recorded =
+            SafeTensorsFile.Open(Path.Combine(Folder, (twin.ValueKind == JsonValueKind.String ? twin.GetString() : name) + ".logits.safetensors"));
         ReadOnlySpan<float> reference = recorded.Floats("reference").Span;
         int row = 0;
         foreach (JsonElement position in said.GetProperty("positions").EnumerateArray())
         {
             float[] ours = logits[position.GetInt32()];
             for (int i = 0; i < ours.Length; i++)
-                Assert.True(Math.Abs(ours[i] - reference[row * ours.Length + i]) <= 1e-4, $"{name}, position {position}, id {i}: {ours[i]} for {reference[row * ours.Length + i]}");
+            {
+                Assert.True(Math.Abs(ours[i] - reference[row * ours.Length + i]) <= 1e-4,
+                    $"{name}, position {position}, id {i}: {ours[i]} for {reference[row * ours.Length + i]}");
+            }
             row++;
         }
     }
@@ -49,7 +54,8 @@ public class GgufModelTests
         int[] ids = [.. Manifest("tiny-gpt-oss-bf16").GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
         Assert.Equal(Hash(Logits(safetensors, ids)), Hash(Logits(gguf, ids)));
         Assert.Equal(safetensors.Config, gguf.Config);
-        Assert.Equal(StopTokens.For(safetensors.Checkpoint, safetensors.Checkpoint.Tokenizer).Order(), StopTokens.For(gguf.Checkpoint, gguf.Checkpoint.Tokenizer).Order());
+        Assert.Equal(StopTokens.For(safetensors.Checkpoint, safetensors.Checkpoint.Tokenizer).Order(),
+            StopTokens.For(gguf.Checkpoint, gguf.Checkpoint.Tokenizer).Order());
     }
 
     [Theory]
@@ -73,12 +79,14 @@ public class GgufModelTests
     [Fact]
     public void A_token_reads_what_the_file_stores_for_it()
     {
-        using Checkpoint bf16 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-bf16.gguf")), q8 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-mxfp4.gguf"));
+        using Checkpoint bf16 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-bf16.gguf")),
+            q8 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-mxfp4.gguf"));
         using Checkpoint safetensors = Checkpoint.Open(TestData.Tiny);
 
         // The same weights, but that norms, biases, sinks and router are float32 in the GGUF file.
         GptOssConfig c = bf16.Config;
-        long layer = 2L * c.HiddenSize + c.QuerySize + 2L * c.KeyValueSize + c.NumAttentionHeads + c.HiddenSize + (long)c.NumExperts * (c.HiddenSize + 1);
+        long layer =
+            2L * c.HiddenSize + c.QuerySize + 2L * c.KeyValueSize + c.NumAttentionHeads + c.HiddenSize + (long)c.NumExperts * (c.HiddenSize + 1);
         long chosen = (long)c.ExpertsPerToken * (2L * c.IntermediateSize + c.HiddenSize);
         Assert.Equal(WorkPerToken.Bytes(safetensors) + 2 * (c.NumHiddenLayers * (layer + chosen) + c.HiddenSize), WorkPerToken.Bytes(bf16));
         Assert.True(WorkPerToken.Bytes(q8) < WorkPerToken.Bytes(bf16));

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Cli.Options;
 using GptOss.Server;
 using GptOss.Server.Responses;
 using Xunit;

@@ -1,3 +1,4 @@
+using GptOss.Cli.Options;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;

@@ -1,4 +1,5 @@
 using System.Text;
+using GptOss.Cli.Options;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;

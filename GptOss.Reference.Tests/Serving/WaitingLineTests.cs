@@ -1,3 +1,4 @@
+using GptOss.Cli.Options;
 using GptOss.Reference.Serving;
 using Xunit;
 

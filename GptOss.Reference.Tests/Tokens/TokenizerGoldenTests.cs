@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Cli.Options;
 using GptOss.Reference.Tokens;
 using Xunit;
 

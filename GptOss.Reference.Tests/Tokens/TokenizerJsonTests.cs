@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using GptOss.Cli.Options;
 using GptOss.Reference.Tokens;
 using Xunit;
 

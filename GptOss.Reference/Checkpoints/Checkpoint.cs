@@ -38,7 +38,8 @@ public sealed class Checkpoint : IDisposable
     public string Folder { get; }
 
     /// <summary>What people call it: the name of the folder, or of the GGUF file.</summary>
-    public string Name => Path.GetFileName(Layout == CheckpointLayout.Gguf ? FilePaths[0] : Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
+    public string Name =>
+        Path.GetFileName(Layout == CheckpointLayout.Gguf ? FilePaths[0] : Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
 
     /// <summary>The layout on disk; names passed to this class are the original ones either way.</summary>
     public CheckpointLayout Layout { get; }
@@ -60,7 +61,8 @@ public sealed class Checkpoint : IDisposable
     public Tokenizer Tokenizer => _tokenizer.Value;
 
     /// <summary>Whose names and conventions the files follow, for people.</summary>
-    public string Dialect => _source is GgufSource gguf ? $"GGUF, {gguf.Dialect}" : Layout == CheckpointLayout.Original ? "original layout" : "Hugging Face layout";
+    public string Dialect =>
+        _source is GgufSource gguf ? $"GGUF, {gguf.Dialect}" : Layout == CheckpointLayout.Original ? "original layout" : "Hugging Face layout";
 
     /// <summary>The safetensors files; none for GGUF.</summary>
     internal IReadOnlyList<SafeTensorsFile> Files => (_source as SafeTensorsSource)?.Files ?? [];
@@ -75,11 +77,11 @@ public sealed class Checkpoint : IDisposable
     {
         if (!BitConverter.IsLittleEndian)
             throw new PlatformNotSupportedException("Checkpoints are little-endian and are mapped as they are; this machine is big-endian.");
-        CheckpointFolder folder = CheckpointFolder.Resolve(model);
+        var folder = CheckpointFolder.Resolve(model);
         var notices = new List<string>(folder.Notices);
         if (folder.Layout == CheckpointLayout.Gguf)
         {
-            GgufSource gguf = GgufSource.Open(folder.FilePaths[0], notices);
+            var gguf = GgufSource.Open(folder.FilePaths[0], notices);
             return new Checkpoint(gguf, gguf.Config, folder.FolderPath, folder.Layout, notices);
         }
         GptOssConfig config = ConfigReader.Read(folder.ConfigPath, notices);
@@ -111,7 +113,9 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="CheckpointFormatException">Where it is.</exception>
     public long RequireNumbers(CancellationToken cancellation = default) => _source.RequireNumbers(cancellation);
 
-    /// <summary>Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.</summary>
+    /// <summary>
+    /// Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.
+    /// </summary>
     /// <remarks>For machines that drop mapped pages which nobody has touched for a while. Changes no bit.</remarks>
     /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
     /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
@@ -139,15 +143,15 @@ public sealed class Checkpoint : IDisposable
     internal ReadOnlySpan<byte> Part(StoredTensor tensor, long offset, int count) => _source.Part(tensor, offset, count);
 
     /// <summary>
-    /// The ids that <c>eos_token_id</c> lists: of <c>generation_config.json</c>, which for a folder named <c>original</c> may be in its parent, or of a GGUF
-    /// file's metadata. Empty where none is given.
+    /// The ids that <c>eos_token_id</c> lists: of <c>generation_config.json</c>, which for a folder named <c>original</c> may be in its parent, or of
+    /// a GGUF file's metadata. Empty where none is given.
     /// </summary>
     /// <exception cref="CheckpointFormatException">The file is there and unusable.</exception>
     public IReadOnlyList<int> EosTokenIds()
     {
         if (_source is GgufSource gguf)
             return gguf.EndIds;
-        GenerationConfig? config = GenerationConfig.Find(Folder);
+        var config = GenerationConfig.Find(Folder);
         if (config is null && new DirectoryInfo(Folder) is { Name: "original", Parent: { } parent })
             config = GenerationConfig.Find(parent.FullName);
         return config?.EosTokenIds ?? [];
@@ -156,7 +160,8 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Unmaps every file. Views throw from here on.</summary>
     public void Dispose() => _source.Dispose();
 
-    private SafeTensorsSource SafeTensors => _source as SafeTensorsSource ?? throw new InvalidOperationException("The tensors of a GGUF file are read as matrices and vectors.");
+    private SafeTensorsSource SafeTensors =>
+        _source as SafeTensorsSource ?? throw new InvalidOperationException("The tensors of a GGUF file are read as matrices and vectors.");
 
     private static T One<T>(IReadOnlyList<T> parts, string name, string all) => parts.Count == 1 ? parts[0]
         : throw new InvalidOperationException($"'{name}' is stored in {parts.Count} pieces; read them with {all}.");

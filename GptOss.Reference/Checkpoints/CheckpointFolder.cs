@@ -9,8 +9,8 @@ namespace GptOss.Reference.Checkpoints;
 /// <remarks>
 /// A folder with <c>model.safetensors.index.json</c>, or with a <c>config.json</c> that has <c>model_type</c>, is in transformers' layout; else
 /// <c>config.json</c> beside <c>*.safetensors</c> is the original layout; else <c>original/</c> inside the folder is looked at. Where the
-/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken. A GGUF file is told by its
-/// first bytes; a folder with one, or with one split set, means that.
+/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken. A GGUF file is told by
+/// its first bytes; a folder with one, or with one split set, means that.
 /// </remarks>
 public sealed partial class CheckpointFolder
 {
@@ -18,7 +18,8 @@ public sealed partial class CheckpointFolder
     private const string OriginalName = "original";
     private const string SingleName = "model.safetensors";
 
-    private CheckpointFolder(string path, CheckpointLayout layout, IReadOnlyList<string> files, IReadOnlyList<string> notices, string? indexPath = null) =>
+    private CheckpointFolder(string path, CheckpointLayout layout, IReadOnlyList<string> files, IReadOnlyList<string> notices,
+        string? indexPath = null) =>
         (FolderPath, Layout, FilePaths, Notices, IndexPath) = (path, layout, files, notices, indexPath);
 
     /// <summary>The folder that holds <c>config.json</c>.</summary>
@@ -67,8 +68,10 @@ public sealed partial class CheckpointFolder
             throw Files.Unreadable(asked, e);
         }
         throw new CheckpointFormatException(asked, "no-such-checkpoint", HuggingFaceCache.IsHubName(asked)
-            ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf download {asked}' or give a folder."
-            : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors or .gguf file, or a hub name such as openai/gpt-oss-20b.");
+            ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf " +
+                $"download {asked}' or give a folder."
+            : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors or .gguf file, or a hub name " +
+                $"such as openai/gpt-oss-20b.");
     }
 
     /// <summary>A snapshot that a download has not finished is told apart from a folder that never was a checkpoint.</summary>
@@ -87,8 +90,11 @@ public sealed partial class CheckpointFolder
     {
         string original = Path.Combine(snapshot, OriginalName), index = Path.Combine(snapshot, ShardIndex.FileName);
         bool hasConfig = File.Exists(Path.Combine(snapshot, ConfigName)), hasIndex = File.Exists(index);
-        if (hasConfig && IsComplete(snapshot, index, hasConfig, hasIndex) || hasConfig && !hasIndex && Safetensors(snapshot).Length > 0 || Ggufs(snapshot).Length > 0)
+        if (hasConfig && IsComplete(snapshot, index, hasConfig, hasIndex) || hasConfig && !hasIndex && Safetensors(snapshot).Length > 0
+            || Ggufs(snapshot).Length > 0)
+        {
             return null;
+        }
         if (Directory.Exists(original))
         {
             bool hasOriginalConfig = File.Exists(Path.Combine(original, ConfigName)), hasWeights = Safetensors(original).Any(File.Exists);
@@ -113,8 +119,10 @@ public sealed partial class CheckpointFolder
         if (hasIndex || hasConfig && ConfigReader.LayoutOf(config) == CheckpointLayout.HuggingFace)
         {
             if (hasOriginal && !IsComplete(folder, index, hasConfig, hasIndex))
+            {
                 return new CheckpointFolder(original, CheckpointLayout.Original, Safetensors(original),
                     [$"{Printable.Clip(folder)} is incomplete in the transformers layout; using {OriginalName}/ inside it."]);
+            }
             if (!hasConfig)
                 throw new CheckpointFormatException(config, "no-such-checkpoint", "the configuration is missing beside the index file.");
             if (hasIndex)
@@ -133,7 +141,8 @@ public sealed partial class CheckpointFolder
         if (files.Length == 0 && Ggufs(folder) is { Length: > 0 } ggufs)
         {
             return ggufs is [var only] ? OfGguf(only) : throw new CheckpointFormatException(folder, "no-such-checkpoint",
-                $"the folder holds {ggufs.Length} GGUF models; give one of them: {Printable.List([.. ggufs.Select(path => Printable.Clip(Path.GetFileName(path)))], ", ")}.");
+                $"the folder holds {ggufs.Length} GGUF models; give one of " +
+                    $"them: {Printable.List([.. ggufs.Select(path => Printable.Clip(Path.GetFileName(path)))], ", ")}.");
         }
         throw new CheckpointFormatException(folder, "no-such-checkpoint",
             files.Length > 0 ? "the folder has safetensors files but no config.json, which says what shape they have." : NothingThere(folder));
@@ -149,12 +158,16 @@ public sealed partial class CheckpointFolder
         if (IsGguf(file))
             return OfGguf(file);
         if (!name.EndsWith(".safetensors", StringComparison.Ordinal))
+        {
             throw new CheckpointFormatException(file, "not-safetensors", FileKind.Guess(Start(file)) is { } kind
                 ? $"this is {kind}." : "the name does not end in .safetensors; give a safetensors file or the folder that holds it.");
+        }
         string config = Path.Combine(folder, ConfigName);
         if (!File.Exists(config))
+        {
             throw new CheckpointFormatException(file, "no-such-checkpoint",
                 "there is no config.json beside the file; it says what shape the tensors have.");
+        }
         bool isShard = name.Contains("-of-", StringComparison.Ordinal);
         return isShard ? OfFolder(folder) : new CheckpointFolder(folder, ConfigReader.LayoutOf(config), [file], []);
     }
@@ -186,7 +199,8 @@ public sealed partial class CheckpointFolder
 
     /// <summary>The GGUF models of a folder, of each split set the first file. Projectors of image models are not models.</summary>
     private static string[] Ggufs(string folder) =>
-        [.. Directory.EnumerateFiles(folder, "*.gguf").Where(path => IsGguf(path) && !Path.GetFileName(path).StartsWith("mmproj", StringComparison.Ordinal)
+        [.. Directory.EnumerateFiles(folder, "*.gguf")
+            .Where(path => IsGguf(path) && !Path.GetFileName(path).StartsWith("mmproj", StringComparison.Ordinal)
             && !LaterPart().IsMatch(path)).Order(StringComparer.Ordinal)];
 
     [GeneratedRegex(@"-(?!00001)[0-9]{5}-of-[0-9]{5}\.gguf$")]

@@ -13,11 +13,13 @@ internal sealed class GgufSource : ITensorSource
     private readonly GgufFiles _files;
     private readonly Dictionary<string, string[]> _parts;               // original name → stored names
 
-    private GgufSource(GgufFiles files, GptOssConfig config, Dictionary<string, string[]> parts, Tokenizer tokenizer, IReadOnlyList<int> endIds, string dialect)
+    private GgufSource(GgufFiles files, GptOssConfig config, Dictionary<string, string[]> parts, Tokenizer tokenizer, IReadOnlyList<int> endIds,
+        string dialect)
     {
         (_files, _parts, Config, Tokenizer, EndIds, Dialect) = (files, parts, config, tokenizer, endIds, dialect);
         Tensors = [.. files.Files.SelectMany(file => file.Tensors.Select(tensor => new StoredTensor(file.Path,
-            new TensorInfo(tensor.Name, DType.U8, [.. tensor.Dimensions.Reverse()], tensor.Offset, tensor.Offset + tensor.ByteCount), tensor.Type.Name)))];
+            new TensorInfo(tensor.Name, DType.U8, [.. tensor.Dimensions.Reverse()], tensor.Offset, tensor.Offset + tensor.ByteCount),
+            tensor.Type.Name)))];
     }
 
     internal GptOssConfig Config { get; }
@@ -40,7 +42,7 @@ internal sealed class GgufSource : ITensorSource
     /// <exception cref="CheckpointFormatException">It is not a gpt-oss model, or breaks a rule.</exception>
     internal static GgufSource Open(string path, List<string> notices)
     {
-        GgufFiles files = GgufFiles.Open(path);
+        var files = GgufFiles.Open(path);
         try
         {
             GptOssConfig config = GgufConfig.Read(files.Metadata, files.Tensors, notices);
@@ -93,7 +95,8 @@ internal sealed class GgufSource : ITensorSource
     public void Dispose() => _files.Dispose();
 
     private string[] Parts(string originalName) => _parts.TryGetValue(originalName, out string[]? parts) ? parts
-        : throw new ArgumentException($"A gpt-oss model of {Config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.", nameof(originalName));
+        : throw new ArgumentException($"A gpt-oss model of {Config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.",
+            nameof(originalName));
 
     // By name: a matrix with one row would look like a vector.
     private static bool IsVector(GgufTensor tensor) => tensor.Name.EndsWith(".bias", StringComparison.Ordinal)

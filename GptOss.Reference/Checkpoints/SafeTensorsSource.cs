@@ -34,7 +34,7 @@ internal sealed class SafeTensorsSource : ITensorSource
     /// <exception cref="CheckpointFormatException">A file or the inventory breaks a rule.</exception>
     internal static SafeTensorsSource Open(CheckpointFolder folder, GptOssConfig config, List<string> notices)
     {
-        Shards shards = Shards.Open(folder, notices);
+        var shards = Shards.Open(folder, notices);
         try
         {
             InventoryCheck.Require(folder.FolderPath, config, folder.Layout, shards.Tensors);
@@ -93,7 +93,8 @@ internal sealed class SafeTensorsSource : ITensorSource
         {
             string scales = Parts(originalName + ".scales", DType.U8)[0];
             IReadOnlyList<long> shape = _shards.Tensors[Parts(originalName + ".blocks", DType.U8)[0]].Info.Shape;
-            return [new Mxfp4Experts(U8(originalName + ".blocks"), U8(originalName + ".scales"), (int)shape[0], (int)shape[1], (int)shape[2] * Mxfp4.BlockWeights)
+            return [new Mxfp4Experts(U8(originalName + ".blocks"), U8(originalName + ".scales"), (int)shape[0], (int)shape[1],
+                (int)shape[2] * Mxfp4.BlockWeights)
             {
                 Refusal = found => Refusal("mxfp4-scale", scales, found),
             }];
@@ -102,7 +103,8 @@ internal sealed class SafeTensorsSource : ITensorSource
         {
             IReadOnlyList<long> shape = _shards.Tensors[part].Info.Shape;
             return shape.Count == 2
-                ? new Bf16Matrix(_shards.FileOf(part).UInt16s(part), (int)shape[0], (int)shape[1]) { Refusal = found => Refusal("bfloat16-value", part, found) }
+                ? new Bf16Matrix(_shards.FileOf(part).UInt16s(part), (int)shape[0],
+                    (int)shape[1]) { Refusal = found => Refusal("bfloat16-value", part, found) }
                 : throw new ArgumentException($"'{originalName}' is {Printable.Shape(shape)}, not a matrix.", nameof(originalName));
         })];
     }
@@ -148,7 +150,10 @@ internal sealed class SafeTensorsSource : ITensorSource
     {
         ArgumentNullException.ThrowIfNull(originalName);
         if (!_parts.TryGetValue(originalName, out string[]? parts))
-            throw new ArgumentException($"A gpt-oss model of {_config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.", nameof(originalName));
+        {
+            throw new ArgumentException($"A gpt-oss model of {_config.NumHiddenLayers} layers has no tensor '{Printable.Clip(originalName)}'.",
+                nameof(originalName));
+        }
         DType stored = _shards.Tensors[parts[0]].Info.DType;
         return stored == dtype ? parts : throw new ArgumentException($"'{originalName}' is {stored}, not {dtype}.", nameof(originalName));
     }

@@ -21,7 +21,7 @@ internal static class CompactJson
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(text.StartsWith('\uFEFF') ? text.AsMemory(1) : text.AsMemory(), Options);
+            using var document = JsonDocument.Parse(text.StartsWith('\uFEFF') ? text.AsMemory(1) : text.AsMemory(), Options);
             return document.RootElement.Clone();
         }
         catch (JsonException e)
@@ -167,7 +167,8 @@ internal static class CompactJson
                 text.Append('[');
                 for (int i = 0; i < value.GetArrayLength(); i++)
                 {
-                    if (i > 0) text.Append(',');
+                    if (i > 0)
+                        text.Append(',');
                     Append(text, value[i]);
                 }
 
@@ -216,8 +217,10 @@ internal static class CompactJson
         }
 
         double value = double.Parse(raw, CultureInfo.InvariantCulture);
-        if (!double.IsFinite(value)) throw new HarmonyFormatException("A number is too large for a double.");
-        if (value == 0) return double.IsNegative(value) ? "-0.0" : "0.0";
+        if (!double.IsFinite(value))
+            throw new HarmonyFormatException("A number is too large for a double.");
+        if (value == 0)
+            return double.IsNegative(value) ? "-0.0" : "0.0";
 
         // Digits, and where the point stands among them: 1E+23 is 1 and 24, 0.05 is 5 and -1.
         string shortest = double.Abs(value).ToString("R", CultureInfo.InvariantCulture);

@@ -121,8 +121,10 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
         {
             error = Error(() => parser.Append(ids[i]));
             text.Append(CultureInfo.InvariantCulture, $"{(i > 0 ? "," : "")}{{\"token\":{(uint)ids[i]}");
-            if (error is not null) AppendField(text, ",\"error\":", error);
-            else AppendState(text, parser);
+            if (error is not null)
+                AppendField(text, ",\"error\":", error);
+            else
+                AppendState(text, parser);
             text.Append('}');
         }
 
@@ -130,7 +132,8 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
         if (error is null)
         {
             text.Append(",\"eos\":{");
-            if (Error(() => parser.End()) is { } atEnd) AppendField(text, "\"error\":", atEnd);
+            if (Error(() => parser.End()) is { } atEnd)
+                AppendField(text, "\"error\":", atEnd);
             text.Append('}');
         }
 
@@ -153,7 +156,8 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
         var parser = new HarmonyParser(tokenizer, role, mode);
         string? error = Error(() =>
         {
-            foreach (int id in ids) parser.Append(id);
+            foreach (int id in ids)
+                parser.Append(id);
             parser.End();
         });
         if (error is not null)
@@ -164,7 +168,8 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
         }
 
         MessageJson.Append(text.Append("{\"messages\":"), parser.Messages);
-        if (mode == ParsingMode.Recovering) AppendRepairs(text.Append(",\"repairs\":"), parser.Repairs);
+        if (mode == ParsingMode.Recovering)
+            AppendRepairs(text.Append(",\"repairs\":"), parser.Repairs);
         text.Append('}');
     }
 
@@ -246,8 +251,10 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     private static void AppendField(StringBuilder text, string key, string? value)
     {
         text.Append(key);
-        if (value is null) text.Append("null");
-        else CompactJson.AppendString(text, value);
+        if (value is null)
+            text.Append("null");
+        else
+            CompactJson.AppendString(text, value);
     }
 
     private static Role? StatedRole(JsonElement input) => Word(input, "role") is { } word
@@ -257,13 +264,15 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
 
     private static string? Word(JsonElement input, string key)
     {
-        if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value) return null;
+        if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value)
+            return null;
         return value.ValueKind == JsonValueKind.String ? CompactJson.String(value) : throw new HarmonyFormatException($"{key} is not a string.");
     }
 
     private static bool Flag(JsonElement input, string key, bool absent)
     {
-        if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value) return absent;
+        if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value)
+            return absent;
         return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
             : throw new HarmonyFormatException($"{key} is neither true nor false.");
     }

@@ -17,7 +17,8 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
     /// <summary>Floats of scratch memory for one token.</summary>
     internal static long ScratchFloats(GptOssConfig config) =>
         (long)Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.NumExperts)
-        + (long)config.ExpertsPerToken * (Scratch.Stride(2 * config.IntermediateSize) + Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
+        + (long)config.ExpertsPerToken
+            * (Scratch.Stride(2 * config.IntermediateSize) + Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
 
     /// <summary>Adds the chosen experts' outputs to the residual stream <paramref name="x"/>, in place.</summary>
     /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>

@@ -21,7 +21,10 @@ internal abstract unsafe class Kernels
     internal static Kernels Create(RegisterWidth width, Precision precision, WorkerPool pool)
     {
         if (!width.IsSupported())
-            throw new PlatformNotSupportedException($"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
+        {
+            throw new PlatformNotSupportedException(
+                $"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
+        }
         return width switch
         {
             RegisterWidth.Scalar => OfWidth<F32x16Scalar, Vector1>(precision, pool),
@@ -31,7 +34,8 @@ internal abstract unsafe class Kernels
         };
     }
 
-    private static Kernels OfWidth<TBlock, TVector>(Precision precision, WorkerPool pool) where TBlock : struct, IF32x16<TBlock> where TVector : struct, IVector<TVector> =>
+    private static Kernels OfWidth<TBlock, TVector>(Precision precision, WorkerPool pool) where TBlock : struct, IF32x16<TBlock>
+        where TVector : struct, IVector<TVector> =>
         precision switch
         {
             Precision.Float32 => new Kernels<TBlock, TVector, Float32Profile>(pool),
@@ -63,7 +67,9 @@ internal abstract unsafe class Kernels
     /// <summary>Attention of every query row over its cache, its own position included. q and output are [n, heads · headDim].</summary>
     internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output);
 
-    /// <summary>The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.</summary>
+    /// <summary>
+    /// The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.
+    /// </summary>
     /// <param name="row">The token.</param>
     /// <param name="q">The rotated query of the head, [headDim].</param>
     /// <param name="keyValueHead">The key/value head that it reads.</param>

@@ -53,7 +53,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
 
     internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
     {
-        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output, w.Rows, w.Columns);
+        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output,
+            w.Rows, w.Columns);
         Require(bias.Length == w.Count * w.Rows, x, output, w.Rows, w.Columns);
         if (groups.Count == 0)
             return;
@@ -80,7 +81,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
             }
             ProductCall<TBlock, TVector, TProfile> call = new(pool, new()
             {
-                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, Bias = new(halves, wide),
+                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs,
+                Bias = new(halves, wide),
                 BiasApart = true, Deinterleave = deinterleave,
             });
             w.Open(ref call);
@@ -117,7 +119,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     internal override void Rotate(Rows heads, Rows cosines, Rows sines)
     {
         int half = cosines.Width;
-        Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads, cosines, half, half);
+        Require(sines.Width == half && half > 0 && heads.Width % (2 * half) == 0 && cosines.Count == heads.Count && sines.Count == heads.Count, heads,
+            cosines, half, half);
         fixed (float* h = &heads.First, c = &cosines.First, s = &sines.First)
         {
             RotationJob<TProfile> job = new(h, heads.Stride, heads.Width, c, cosines.Stride, s, sines.Stride, half, heads.Count);
@@ -128,7 +131,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output)
     {
         int heads = sinks.Length;
-        Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count && heads % keyValueHeads == 0, q, output, heads, headDim);
+        Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count
+            && heads % keyValueHeads == 0, q, output, heads, headDim);
         if (q.Count == 0)
             return;
         float scale = (float)(1 / Math.Sqrt(headDim));
@@ -139,21 +143,25 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
             {
                 if (rows[row].Keys(window) < splitFrom)
                     continue;
-                AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale, to + (nint)row * output.Stride);
+                AttendSplit(rows[row], from + (nint)row * q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window, scale,
+                    to + (nint)row * output.Stride);
                 split++;
             }
             if (split == q.Count)
                 return;
             SinkAttentionJob<TBlock, TVector, TProfile> job =
-                new(rows, q.Count, splitFrom, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to, output.Stride);
+                new(rows, q.Count, splitFrom, from, q.Stride, sink, keyValueHeads, heads / keyValueHeads, headDim, window ?? 0, scale, to,
+                    output.Stride);
             pool.Run(ref job);
         }
     }
 
-    /// <summary>The number of keys from which a token of a batch is shared out among all workers: the others' tokens go to one worker whole.</summary>
+    /// <summary>
+    /// The number of keys from which a token of a batch is shared out among all workers: the others' tokens go to one worker whole.
+    /// </summary>
     /// <remarks>
-    /// Worth it where some workers would have a unit more than others and units are so few that it matters, or where a token has so many more keys than the rest that
-    /// whoever gets it would be waited for.
+    /// Worth it where some workers would have a unit more than others and units are so few that it matters, or where a token has so many more keys
+    /// than the rest that whoever gets it would be waited for.
     /// </remarks>
     private int SplitFrom(ReadOnlySpan<QueryRow> rows, int keyValueHeads, int? window)
     {
@@ -171,14 +179,16 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     private void AttendSplit(
         QueryRow row, float* q, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
     {
-        int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
+        int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead,
+            floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
         if (_scores.Length < floats)
             _scores = AlignedBuffer.Allocate<float>(Math.Max(floats, (int)Math.Min(2L * _scores.Length, int.MaxValue / 2)));
         fixed (float* scores = _scores.Span)
         {
             SplitAttentionJob<TBlock, TVector, TProfile> job = new()
             {
-                Cache = row.Cache, First = row.Position + 1 - keys, Keys = keys, Q = q, Sinks = sinks, KeyValueHeads = keyValueHeads, QueriesPerHead = queriesPerHead,
+                Cache = row.Cache, First = row.Position + 1 - keys, Keys = keys, Q = q, Sinks = sinks, KeyValueHeads = keyValueHeads,
+                QueriesPerHead = queriesPerHead,
                 HeadDim = headDim, Scale = scale, Output = output, Scores = scores, Denominators = scores + floats - heads,
             };
             SplitAttentionJob<TBlock, TVector, TProfile>.Run(pool, ref job);

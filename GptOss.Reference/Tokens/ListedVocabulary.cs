@@ -4,8 +4,8 @@ namespace GptOss.Reference.Tokens;
 
 /// <summary>A vocabulary that is listed token by token, as GGUF files have it: merge ranks first, then special tokens.</summary>
 /// <remarks>
-/// Names of special tokens are those of the form <c>&lt;|name|&gt;</c>. Others (<c>[PAD0]</c>, <c>[PAD200019]</c>) fill the vocabulary up, are no text,
-/// and print as reserved ids.
+/// Names of special tokens are those of the form <c>&lt;|name|&gt;</c>. Others (<c>[PAD0]</c>, <c>[PAD200019]</c>) fill the vocabulary up, are no
+/// text, and print as reserved ids.
 /// </remarks>
 internal sealed class ListedVocabulary
 {
@@ -27,7 +27,8 @@ internal sealed class ListedVocabulary
     /// <summary>Adds the next token.</summary>
     /// <param name="utf8">Its spelling; valid UTF-8.</param>
     /// <param name="isText">Whether it is text, spelled in <see cref="ByteAlphabet"/>, whose id is its merge rank.</param>
-    /// <exception cref="TokenizerFormatException">A normal token after a special one, a character that stands for no byte, or a name twice.</exception>
+    /// <exception cref="TokenizerFormatException">A normal token after a special one, a character that stands for no byte, or a name
+    /// twice.</exception>
     internal void Add(ReadOnlySpan<byte> utf8, bool isText)
     {
         if (isText)

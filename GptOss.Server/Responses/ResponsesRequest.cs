@@ -66,7 +66,7 @@ internal sealed record ResponsesRequest
         var tools = OfferedTools.OfResponses(request["tools"]);
         Field? reasoning = request["reasoning"]?.Object();
         RequireStrings(request["metadata"]);
-        var include = request["include"]?.Elements().Select(word => word.String()).ToHashSet() ?? [];
+        HashSet<string> include = request["include"]?.Elements().Select(word => word.String()).ToHashSet() ?? [];
         var choice = ToolChoice.Read(request["tool_choice"], tools);
         var format = ResponseFormat.OfResponses(request["text"]?.Object());
         return new ResponsesRequest

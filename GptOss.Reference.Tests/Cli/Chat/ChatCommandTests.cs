@@ -176,7 +176,8 @@ public class ChatCommandTests
     [Fact]
     public void A_long_prompt_is_announced_and_a_cut_answer_explained()
     {
-        Answer answer = RunWith(string.Concat(Enumerable.Repeat("Sort these numbers: 31, 11, 41. ", 60)) + "\n", [.. Asked, "--max-tokens", "3", "--reasoning", "fold"]);
+        Answer answer = RunWith(string.Concat(Enumerable.Repeat("Sort these numbers: 31, 11, 41. ", 60)) + "\n",
+            [.. Asked, "--max-tokens", "3", "--reasoning", "fold"]);
         Assert.Matches(@"\nReading \d+ tokens\.\n", answer.Error);
         Assert.EndsWith("The answer was cut: it reached --max-tokens.\n", answer.Error, StringComparison.Ordinal);
     }
@@ -199,7 +200,8 @@ public class ChatCommandTests
     public void The_speed_to_expect_follows_from_what_must_be_read_from_disk()
     {
         var need = new MemoryNeed(12L << 30, 0, 1L << 30, 1L << 30);
-        Assert.Equal("The model needs 14.0 GiB and 8.0 GiB of memory are free, so weights are read from disk again and again: expect 1.1 tokens a second at best.",
+        Assert.Equal("The model needs 14.0 GiB and 8.0 GiB of memory are free, so weights are read from disk again and again: expect 1.1 " +
+            "tokens a second at best.",
             SpeedForecast.Sentence(need, 8L << 30, 3_708_089_088, 2e9));
         Assert.EndsWith("expect 19 seconds a token or more.", SpeedForecast.Sentence(need, 1L << 30, 3_708_089_088, 2e8), StringComparison.Ordinal);
     }
@@ -207,8 +209,10 @@ public class ChatCommandTests
     [Fact]
     public void In_a_terminal_thoughts_are_dimmed_folded_or_hidden_and_answers_are_plain()
     {
-        Assert.Equal("\u001b[2mFirst \u001b[0m\u001b[2mthis.\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n", Shown(ShownReasoning.Show));
-        Assert.Equal("\r\u001b[2mThinking: 1 token\u001b[0m\u001b[K\r\u001b[K\u001b[2m(thought for 2 tokens)\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n",
+        Assert.Equal("\u001b[2mFirst \u001b[0m\u001b[2mthis.\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n",
+            Shown(ShownReasoning.Show));
+        Assert.Equal("\r\u001b[2mThinking: 1 token\u001b[0m\u001b[K\r\u001b[K\u001b[2m(thought for 2 tokens)\u001b[0m\n→ python\n1 + 1\n\u001b[2m← " +
+            "2\u001b[0m\n|So it is.\n",
             Shown(ShownReasoning.Fold));
         Assert.Equal("→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n", Shown(ShownReasoning.Hide));
     }

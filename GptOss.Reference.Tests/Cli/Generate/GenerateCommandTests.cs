@@ -33,7 +33,8 @@ public class GenerateCommandTests
         int processors = Environment.ProcessorCount;
         Answer answer = Run([.. Asked, Question, "--threads", "1000"]);
         Assert.Equal("The capital of Norway is Oslo.\n", answer.Out);
-        Assert.StartsWith($"--threads is 1000, and this program has {(processors == 1 ? "1 processor" : $"{processors} processors")}; it runs one thread on each.\n",
+        Assert.StartsWith($"--threads is 1000, and this program has {(processors == 1 ? "1 processor" : $"{processors} processors")}; it " +
+            $"runs one thread on each.\n",
             answer.Error, StringComparison.Ordinal);
     }
 
@@ -161,7 +162,8 @@ public class GenerateCommandTests
     {
         using var folder = new TemporaryFolder();
         string file = folder.Write("latin.txt", [(byte)'N', (byte)'o', (byte)'r', 0xE6, (byte)'?']);
-        Assert.Equal(new(3, "", "latin.txt: byte 3 is 0xE6, which is not UTF-8 there; --lossy reads such bytes as U+FFFD.\n"), Run([.. Asked, "--file", file]));
+        Assert.Equal(new(3, "", "latin.txt: byte 3 is 0xE6, which is not UTF-8 there; --lossy reads such bytes as U+FFFD.\n"),
+            Run([.. Asked, "--file", file]));
         Assert.Equal(0, Run([.. Asked, "--file", file, "--lossy", "--max-tokens", "1"]).Code);
     }
 

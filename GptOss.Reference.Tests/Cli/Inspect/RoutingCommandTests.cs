@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Xml.Linq;
 using GptOss.Cli.Inspect;
+using GptOss.Cli.Options;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 using static GptOss.Reference.Tests.Cli.CommandLine;

@@ -30,7 +30,8 @@ public sealed class ScoreCommandTests : IDisposable
         Assert.DoesNotContain("corpus>", help, StringComparison.Ordinal);
     }
 
-    private string Corpus(int documents = 9, int seed = 4) => _folder.Write("corpus.jsonl", Corpora.Random(seed, documents, longest: 40, vocabulary: 512));
+    private string Corpus(int documents = 9, int seed = 4) =>
+        _folder.Write("corpus.jsonl", Corpora.Random(seed, documents, longest: 40, vocabulary: 512));
 
     /// <summary>Scores with variables of the test's own.</summary>
     private static Answer RunIn(Func<string, string?> variable, TextWriter error, CancellationToken cancellation, params string[] args)
@@ -44,15 +45,20 @@ public sealed class ScoreCommandTests : IDisposable
     public void A_generated_text_has_the_log_probabilities_that_it_was_generated_with()
     {
         const string prompt = "[4084, 456, 421, 493]";
-        JsonElement generated = Run("generate", "--model", TestData.Tiny, "--ids", _folder.Write("ids.json", prompt), "--max-tokens", "8", "--json", "--logprobs", "3").Json;
+        JsonElement generated = Run("generate", "--model", TestData.Tiny, "--ids", _folder.Write("ids.json", prompt), "--max-tokens", "8", "--json",
+            "--logprobs", "3").Json;
         string ids = $"{prompt[..^1]}, {string.Join(", ", generated.GetProperty("ids").EnumerateArray())}]";
         JsonElement score = RunWith($"{{\"ids\": {ids}}}", "score", "--model", TestData.Tiny, "--top", "3").Json;
         JsonElement[] steps = [.. generated.GetProperty("logprobs").EnumerateArray()];
         Assert.True(steps.Length > 2);
-        Assert.Equal(steps.Select(step => step.GetProperty("logprob").GetRawText()), score.GetProperty("logprobs").EnumerateArray().Skip(4).Select(value => value.GetRawText()));
+        Assert.Equal(steps.Select(step => step.GetProperty("logprob").GetRawText()), score.GetProperty("logprobs").EnumerateArray().Skip(4)
+            .Select(value => value.GetRawText()));
         Assert.Equal(
-            steps.Select(step => string.Join(' ', step.GetProperty("top").EnumerateArray().Select(top => $"{top.GetProperty("id")} {top.GetProperty("logprob").GetRawText()}"))),
-            score.GetProperty("top").EnumerateArray().Skip(4).Select(top => string.Join(' ', top.EnumerateObject().Select(token => $"{token.Name} {token.Value.GetRawText()}"))));
+            steps.Select(step =>
+                string.Join(' ', step.GetProperty("top").EnumerateArray()
+                    .Select(top => $"{top.GetProperty("id")} {top.GetProperty("logprob").GetRawText()}"))),
+            score.GetProperty("top").EnumerateArray().Skip(4)
+                .Select(top => string.Join(' ', top.EnumerateObject().Select(token => $"{token.Name} {token.Value.GetRawText()}"))));
     }
 
     [Fact]
@@ -60,7 +66,8 @@ public sealed class ScoreCommandTests : IDisposable
     {
         Assert.SkipWhen(Repository.Root is null, "The sources are not here.");
         string page = File.ReadAllText(Path.Combine(Repository.Root!, "docs", "commands.md"));
-        Match example = Regex.Match(page, "printf '(?<line>[^']*)\\\\n' \\| gptoss score --model testdata/tiny-gpt-oss (?<args>[^\n]*)\n```\n```json\n(?<out>[^\n]*\n)```");
+        Match example = Regex.Match(page,
+            "printf '(?<line>[^']*)\\\\n' \\| gptoss score --model testdata/tiny-gpt-oss (?<args>[^\n]*)\n```\n```json\n(?<out>[^\n]*\n)```");
         Assert.True(example.Success);
         Answer answer = RunWith(example.Groups["line"].Value + "\n", ["score", "--model", TestData.Tiny, .. example.Groups["args"].Value.Split(' ')]);
         Assert.Equal((0, example.Groups["out"].Value), (answer.Code, answer.Out));
@@ -93,7 +100,8 @@ public sealed class ScoreCommandTests : IDisposable
         }
         Assert.Equal(new(0, one.Out, $"{whole} is finished already.\n"), Run([.. args, whole]));
         Assert.Equal(new(2, "", "--out names the corpus; give another file to write.\n"), Run([.. args, corpus, "--force"]));
-        Assert.Equal(new(2, "", $"{whole} is there and is of a run with --context 6; give another file, or --force to begin anew.\n"), Run([.. args[..^3], "--out", whole]));
+        Assert.Equal(new(2, "", $"{whole} is there and is of a run with --context 6; give another file, or --force to begin anew.\n"),
+            Run([.. args[..^3], "--out", whole]));
         Assert.Equal((0, 9), (Run([.. args[..^3], "--out", whole, "--force"]).Code, File.ReadAllLines(whole).Length));
     }
 
@@ -130,7 +138,8 @@ public sealed class ScoreCommandTests : IDisposable
         parts.AsSpan().Reverse();
         Assert.Equal(new(0, summary, ""), Run(["score", "merge", "--out", joined, "--json", .. parts]));
         Assert.Equal(File.ReadAllBytes(whole), File.ReadAllBytes(joined));
-        Assert.Equal(new(2, "", $"{joined} exists; give another file, or --force to replace it.\n"), Run(["score", "merge", "--out", joined, .. parts]));
+        Assert.Equal(new(2, "", $"{joined} exists; give another file, or --force to replace it.\n"),
+            Run(["score", "merge", "--out", joined, .. parts]));
         Assert.Equal(new(3, "", "Part 8 of 8 is missing.\n"), Run(["score", "merge", "--out", _folder.File("x"), .. parts[1..]]));
     }
 
@@ -142,9 +151,11 @@ public sealed class ScoreCommandTests : IDisposable
         Assert.Equal(0, Run([.. args, own, "--top", "4"]).Code);
         JsonElement json = Run([.. args, _folder.File("compared.jsonl"), "--compare", own]).Json;
         Assert.Equal(
-            ["part", "parts", "documents", "tokens", "scored_tokens", "bytes", "logprob", "perplexity", "bits_per_byte", "compare"], json.EnumerateObject().Select(p => p.Name));
+            ["part", "parts", "documents", "tokens", "scored_tokens", "bytes", "logprob", "perplexity", "bits_per_byte", "compare"],
+            json.EnumerateObject().Select(p => p.Name));
         long scored = json.GetProperty("scored_tokens").GetInt64();
-        Assert.Equal($$$"""{"kl_top":{"mean":0,"max":0,"tokens":{{{scored}}},"infinite":0},"same_first":1,"top_agreement":1}""", json.GetProperty("compare").GetRawText());
+        Assert.Equal($$$"""{"kl_top":{"mean":0,"max":0,"tokens":{{{scored}}},"infinite":0},"same_first":1,"top_agreement":1}""",
+            json.GetProperty("compare").GetRawText());
         Assert.Equal(["id", "tokens", "bytes", "logprob", "logprobs", "top", "kl_top", "same_first", "top_agreement"],
             JsonElement.Parse(File.ReadLines(_folder.File("compared.jsonl")).First()).EnumerateObject().Select(p => p.Name));
         Assert.Contains("kl_top         0 on average, 0 at most\nsame first     100.00 %\ntop agreement  100.00 %\n",
@@ -158,7 +169,9 @@ public sealed class ScoreCommandTests : IDisposable
     {
         string corpus = _folder.Write("corpus.jsonl", "\n \n"), target = _folder.File("scores.jsonl");
         Answer answer = Run("score", corpus, "--model", SmallModel, "--out", target, "--json");
-        Assert.Equal(new(0, """{"part":1,"parts":1,"documents":0,"tokens":0,"scored_tokens":0,"bytes":0,"logprob":0,"perplexity":null,"bits_per_byte":null}""" + "\n", ""), answer);
+        Assert.Equal(new(0,
+            """{"part":1,"parts":1,"documents":0,"tokens":0,"scored_tokens":0,"bytes":0,"logprob":0,"perplexity":null,"bits_per_byte":null}""" + "\n",
+            ""), answer);
         Assert.Equal("", File.ReadAllText(target));
     }
 
@@ -183,7 +196,8 @@ public sealed class ScoreCommandTests : IDisposable
     public void A_bad_line_is_named_before_anything_is_scored()
     {
         string corpus = _folder.Write("corpus.jsonl", "{\"ids\": [1, 2]}\n\n{\"ids\": [1, 512]}\n");
-        Assert.Equal(new(3, "", "corpus.jsonl, line 3: ids[1] is 512; the model has ids 0 to 511.\n"), Run("score", corpus, "--model", SmallModel, "--out", _folder.File("scores")));
+        Assert.Equal(new(3, "", "corpus.jsonl, line 3: ids[1] is 512; the model has ids 0 to 511.\n"),
+            Run("score", corpus, "--model", SmallModel, "--out", _folder.File("scores")));
         Assert.Equal(new(3, "", "standard input, line 1: there is neither text nor ids.\n"), RunWith("{}", "score", "--model", SmallModel));
         Assert.False(File.Exists(_folder.File("scores.partial")));
     }
@@ -198,7 +212,8 @@ public sealed class ScoreCommandTests : IDisposable
         string page = File.ReadAllText(Path.Combine(Repository.Root!, "docs", "score.md"));
         string block = page.Split($"<!-- {scheduler} -->")[1], corpus = Corpus(13), whole = _folder.File("whole.jsonl");
         Assert.Equal(0, Run("score", corpus, "--model", SmallModel, "--top", "5", "--out", whole).Code);
-        int parts = int.Parse(Regex.Match(block, @"--array=1-(\d+)|completions: (\d+)|GPTOSS_PARTS=(\d+)").Groups.Values.Skip(1).Single(group => group.Success).Value, CultureInfo.InvariantCulture);
+        int parts = int.Parse(Regex.Match(block, @"--array=1-(\d+)|completions: (\d+)|GPTOSS_PARTS=(\d+)").Groups.Values.Skip(1)
+            .Single(group => group.Success).Value, CultureInfo.InvariantCulture);
         for (int part = 1; part <= parts; part++)
         {
             string number = part.ToString(CultureInfo.InvariantCulture), count = parts.ToString(CultureInfo.InvariantCulture);
@@ -209,20 +224,26 @@ public sealed class ScoreCommandTests : IDisposable
                     ["SLURM_ARRAY_TASK_ID"] = number, ["SLURM_ARRAY_TASK_COUNT"] = count,
                     ["SLURM_ARRAY_TASK_MIN"] = "1", ["SLURM_ARRAY_TASK_MAX"] = count, ["SLURM_ARRAY_TASK_STEP"] = "1",
                 }),
-                "kubernetes" => (Regex.Match(block, @"command: \[gptoss, (.*)\]$", RegexOptions.Multiline).Groups[1].Value.Replace(",", "", StringComparison.Ordinal), new Dictionary<string, string>
+                "kubernetes" =>
+                    (Regex.Match(block, @"command: \[gptoss, (.*)\]$", RegexOptions.Multiline).Groups[1].Value.Replace(",", "",
+                        StringComparison.Ordinal), new Dictionary<string, string>
                 {
                     ["JOB_COMPLETION_INDEX"] = (part - 1).ToString(CultureInfo.InvariantCulture),
                     ["GPTOSS_PARTS"] = Regex.Match(block, "name: GPTOSS_PARTS\n *value: \"(.*)\"").Groups[1].Value,
                 }),
-                _ => (Regex.Match(block, "parallel .*'gptoss (.*)'").Groups[1].Value.Replace("{}", number, StringComparison.Ordinal), new Dictionary<string, string>
+                _ => (Regex.Match(block, "parallel .*'gptoss (.*)'").Groups[1].Value.Replace("{}", number, StringComparison.Ordinal),
+                    new Dictionary<string, string>
                 {
                     ["PARALLEL_SEQ"] = number, ["GPTOSS_PARTS"] = count,
                 }),
             };
             string[] args =
             [
-                .. Regex.Replace(command.Replace("\"", "", StringComparison.Ordinal), @"\$\(?(\w+)\)?", match => variables[match.Groups[1].Value]).Split(' ')
-                    .Select(word => word.EndsWith(".jsonl", StringComparison.Ordinal) ? _folder.File(Path.GetFileName(word)) : word.EndsWith("gpt-oss-20b", StringComparison.Ordinal) ? SmallModel : word),
+                .. Regex.Replace(command.Replace("\"", "", StringComparison.Ordinal), @"\$\(?(\w+)\)?", match => variables[match.Groups[1].Value])
+                    .Split(' ')
+                    .Select(word => word.EndsWith(".jsonl", StringComparison.Ordinal)
+                        ? _folder.File(Path.GetFileName(word))
+                        : word.EndsWith("gpt-oss-20b", StringComparison.Ordinal) ? SmallModel : word),
             ];
             if (!args.Contains("--model"))
                 args = [.. args, "--model", SmallModel];
@@ -230,10 +251,12 @@ public sealed class ScoreCommandTests : IDisposable
             Assert.Equal(0, answer.Code);
             Assert.Matches($"(^|\n)Part {part}/{parts}, as {variables.Keys.First()} says: \\d+ of 13 documents\\.\n$", answer.Error);
         }
-        string merge = Regex.Match(scheduler == "parallel" ? block : page.Split($"<!-- {scheduler} -->")[2], "gptoss (score merge [^'\n]*)").Groups[1].Value;
+        string merge = Regex.Match(scheduler == "parallel" ? block : page.Split($"<!-- {scheduler} -->")[2],
+            "gptoss (score merge [^'\n]*)").Groups[1].Value;
         string[] joined =
         [
-            .. merge.Split(' ').SelectMany(word => word.Contains('?', StringComparison.Ordinal) ? Directory.GetFiles(_folder.Path, Path.GetFileName(word))
+            .. merge.Split(' ')
+                .SelectMany(word => word.Contains('?', StringComparison.Ordinal) ? Directory.GetFiles(_folder.Path, Path.GetFileName(word))
                 : [word.EndsWith(".jsonl", StringComparison.Ordinal) ? _folder.File(Path.GetFileName(word)) : word]),
         ];
         Assert.Equal(0, Run(joined).Code);

@@ -86,7 +86,8 @@ public class TokensCommandTests
         foreach (string[] command in (string[][])[["tokens", "--file", folder.File("latin.txt")], ["harmony", "parse", folder.File("latin.txt")]])
         {
             Answer answer = Run(command);
-            Assert.Equal((3, "", "latin.txt: byte 1 is 0xE9, which is not UTF-8 there; --lossy reads such bytes as U+FFFD."), (answer.Code, answer.Out, answer.Sentence));
+            Assert.Equal((3, "", "latin.txt: byte 1 is 0xE9, which is not UTF-8 there; --lossy reads such bytes as U+FFFD."),
+                (answer.Code, answer.Out, answer.Sentence));
             answer = Run([.. command, "--lossy"]);
             Assert.Equal(0, answer.Code);
             Assert.Contains("\uFFFD", answer.Out, StringComparison.Ordinal);

@@ -53,7 +53,8 @@ public sealed class PackCommandTests : IDisposable
         Answer answer = Run("verify", "--pack", Target, "--model", Small(_folder, "other", seed: 2));
         Assert.Equal(1, answer.Code);
         Assert.Matches(@"\n  model\.safetensors: FAILED, another content: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\n", answer.Out);
-        Assert.Matches(@"\nFAILED: 1 of 1 pack; pack: model\.safetensors another content: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\.\n$", answer.Out);
+        Assert.Matches(@"\nFAILED: 1 of 1 pack; pack: model\.safetensors another content: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\.\n$",
+            answer.Out);
         Answer unread = Run("verify", "--pack", Target, "--model", _folder.File("other"), "--no-checksums", "--verbose");
         Assert.Equal(1, unread.Code);                                             // the stages differ all the same
         Assert.Matches(@"\n  model\.safetensors +[0-9,]+  ok, content not read\n", unread.Out);
@@ -85,7 +86,8 @@ public sealed class PackCommandTests : IDisposable
     {
         string model = Small(_folder);                                            // its context holds 16 positions
         Assert.Equal(0, Run("pack", "--model", model, "--ids", _ids, "--out", Target, "--positions", "last").Code);
-        SmallCheckpoints.Edit(Path.Combine(Target, "manifest.json"), manifest => manifest["ids"] = new JsonArray([.. Enumerable.Repeat(5, 17).Select(id => (JsonNode)id)]));
+        SmallCheckpoints.Edit(Path.Combine(Target, "manifest.json"),
+            manifest => manifest["ids"] = new JsonArray([.. Enumerable.Repeat(5, 17).Select(id => (JsonNode)id)]));
         Assert.Equal(new(3, "", "manifest.json: there are 17 ids to read; the model's context holds 16.\n"), Run("verify", "--pack", Target));
     }
 

@@ -40,8 +40,10 @@ public class BlockFormatTests
             int columns = format == "f16" ? 768 : 3 * ColumnsOf(format), rows = 7, size = blocks.Length / count, perRow = columns / ColumnsOf(format);
             byte[] some = [.. Enumerable.Range(0, rows * perRow).SelectMany(i => Finite(format, blocks.AsSpan((i * 7 + 3) % count * size, size)))];
             Weights weights = Create(format, some, rows, columns);
-            float[] wide = [.. Enumerable.Range(0, rows).SelectMany(row => { float[] values = new float[columns]; weights.Decode(row, values); return values; })];
-            Weights plain = new PlainMatrix<F32Element>(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(wide).ToArray(), rows, columns, 1);
+            float[] wide = [.. Enumerable.Range(0, rows).SelectMany(row => { float[] values =
+                new float[columns]; weights.Decode(row, values); return values; })];
+            Weights plain = new PlainMatrix<F32Element>(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(wide).ToArray(),
+                rows, columns, 1);
             foreach (int tokens in new[] { 1, 2, 5, 13 })
             {
                 float[][] x = new Numbers(tokens).Rows(tokens, columns, bfloat16: precision == Precision.Bfloat16);
@@ -52,7 +54,10 @@ public class BlockFormatTests
                 {
                     Bits.Equal(expected.Rows[t], to.Rows[t], $"{format}, {tokens} tokens at {width}, {precision}");
                     if (tokens == 1 && precision == Precision.Float32)
-                        Bits.Equal([.. Enumerable.Range(0, rows).Select(row => Definition.Dot(x[t], wide.AsSpan(row * columns, columns)))], to.Rows[t], $"{format} by definition");
+                    {
+                        Bits.Equal([.. Enumerable.Range(0, rows).Select(row => Definition.Dot(x[t], wide.AsSpan(row * columns, columns)))],
+                            to.Rows[t], $"{format} by definition");
+                    }
                 }
                 to.RequireUntouched();
             }
@@ -73,8 +78,10 @@ public class BlockFormatTests
             float[][] x = numbers.Rows(tokens, columns, bfloat16: true);
             Poisoned from = new(x), published = new(2 * tokens, rows), split = new(2 * tokens, rows), paired = new(2 * tokens, rows);
             kernels.ExpertLinear(from.Rows, 2, new Mxfp4Experts(blocks, scales, experts, rows, columns), bias, groups, false, published.Rows);
-            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(WithScales(blocks, scales, Split), rows, columns, experts, arePairs: false), bias, groups, false, split.Rows);
-            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(WithScales(blocks, scales, block => block), rows, columns, experts, arePairs: true), bias, groups, false, paired.Rows);
+            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(WithScales(blocks, scales, Split), rows, columns, experts, arePairs: false), bias,
+                groups, false, split.Rows);
+            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(WithScales(blocks, scales, block => block), rows, columns, experts, arePairs: true),
+                bias, groups, false, paired.Rows);
             for (int slot = 0; slot < 2 * tokens; slot++)
             {
                 Bits.Equal(published.Rows[slot], split.Rows[slot], $"split nibbles, slot {slot} at {width}");
@@ -113,7 +120,8 @@ public class BlockFormatTests
         Assert.Throws<ArgumentException>(() => new PlainMatrix<F16Element>(new byte[3], 1, 2, 1));
     }
 
-    private static int ColumnsOf(string format) => format == "f16" ? 1 : format.EndsWith("_k", StringComparison.Ordinal) || format == "iq4_xs" ? 256 : 32;
+    private static int ColumnsOf(string format) =>
+        format == "f16" ? 1 : format.EndsWith("_k", StringComparison.Ordinal) || format == "iq4_xs" ? 256 : 32;
 
     private static Weights Create(string format, byte[] blocks, int rows, int columns) => format switch
     {

@@ -55,7 +55,8 @@ public class PackedMatrixTests
                 Poisoned from = new(x), to = new(tokens, rows);
 
                 kernels.Linear(from.Rows, packed, bias, to.Rows);
-                Bits.Equal(Definition.Linear(x, matrix.Data.ToArray(), bias, rows, precision), to.Rows, $"{tokens} × [{rows}, {columns}] packed at {width}, {precision}");
+                Bits.Equal(Definition.Linear(x, matrix.Data.ToArray(), bias, rows, precision), to.Rows,
+                    $"{tokens} × [{rows}, {columns}] packed at {width}, {precision}");
                 to.RequireUntouched();
             }
         }

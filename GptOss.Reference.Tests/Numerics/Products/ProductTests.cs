@@ -117,7 +117,8 @@ public class ProductTests
     [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
     public void An_expert_product_is_the_dot_product_of_the_contract_for_any_routing(RegisterWidth width, Precision precision)
     {
-        (int, int, int, int)[] shapes = [(6, 32, 1, 4), (10, 64, 7, 4), (34, 96, 23, 2), (3, 1504, 3, 1), (66, 32, 130, 1), (4, 2880, 2, 2), (8, 768, 5, 3)];
+        (int, int, int, int)[] shapes = [(6, 32, 1, 4), (10, 64, 7, 4), (34, 96, 23, 2), (3, 1504, 3, 1), (66, 32, 130, 1), (4, 2880, 2, 2),
+            (8, 768, 5, 3)];
         foreach ((int rows, int columns, int tokens, int k) in shapes)
         {
             Numbers numbers = new(rows + columns);
@@ -172,7 +173,8 @@ public class ProductTests
     {
         byte[] scales = new byte[3 * 4];
         scales[2 * 4 + 1] = Mxfp4.NaNScale;
-        Mxfp4Experts experts = new(new byte[3 * 4 * 16], scales, 3, 4, 32) { Refusal = found => new InvalidOperationException($"{found.Found} at {found.Offset}") };
+        Mxfp4Experts experts =
+            new(new byte[3 * 4 * 16], scales, 3, 4, 32) { Refusal = found => new InvalidOperationException($"{found.Found} at {found.Offset}") };
         Kernels kernels = EveryWidth.Kernels(RegisterWidth.Scalar, Precision.Float32);
         Choose(0, 1);
         Assert.Equal("the scale 255 at 9", Assert.Throws<InvalidOperationException>(() => Choose(1, 2)).Message);
@@ -207,7 +209,9 @@ public class ProductTests
         Assert.Throws<ArgumentException>(() => kernels.MixExperts(New(3, 16), new float[4], 2, New(2, 16)));
         Assert.Throws<ArgumentException>(() => kernels.Add(New(1, 16), New(2, 16)));
         Assert.Throws<ArgumentOutOfRangeException>(() => kernels.Route(New(1, 3), 4, new int[4], new float[4]));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(new(new float[66], 2, 33, 33), new Bf16Matrix(new ushort[33], 1, 33), default, New(2, 1)));   // no room for the padding
+        // no room for the padding
+        Assert.Throws<ArgumentException>(() =>
+            kernels.Linear(new(new float[66], 2, 33, 33), new Bf16Matrix(new ushort[33], 1, 33), default, New(2, 1)));
 
         static Rows New(int count, int columns) => new(new float[count * columns], count, columns, columns);
     }
@@ -261,9 +265,11 @@ public class ProductTests
             float[][] expected =
             [
                 .. routing.Select((expert, slot) =>
-                    Definition.ExpertLinear(inputs[slot / share], weights[expert], bias.AsSpan(expert * rows, rows), deinterleave, kernels.Precision)),
+                    Definition.ExpertLinear(inputs[slot / share], weights[expert], bias.AsSpan(expert * rows, rows), deinterleave,
+                        kernels.Precision)),
             ];
-            Bits.Equal(expected, to.Rows, $"{x.Length} tokens × {k} of {experts} × [{rows}, {columns}], share {share}, at {kernels.Width}, {kernels.Precision}");
+            Bits.Equal(expected, to.Rows,
+                $"{x.Length} tokens × {k} of {experts} × [{rows}, {columns}], share {share}, at {kernels.Width}, {kernels.Precision}");
             to.RequireUntouched();
             from.RequireUntouched();
         }

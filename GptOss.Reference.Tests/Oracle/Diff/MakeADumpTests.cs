@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using GptOss.Cli.Options;
 using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.TestPlatform;

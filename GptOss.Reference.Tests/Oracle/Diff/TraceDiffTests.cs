@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using GptOss.Cli.Options;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;

@@ -33,7 +33,8 @@ public sealed class DamagedPackTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_damaged_manifest_is_read_or_refused() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(1000), Prop.ForAll(Damages(_manifest.Length), damage =>
+    public void A_damaged_manifest_is_read_or_refused() =>
+    Check.One(Config.QuickThrowOnFailure.WithMaxTest(1000), Prop.ForAll(Damages(_manifest.Length), damage =>
     {
         _folder.Write("pack/manifest.json", damage.On(_manifest));
         _ = Refusal(() => GoldenPack.Open(_folder.File("pack")));

@@ -38,7 +38,8 @@ public sealed class PackFilesTests : IDisposable
         string hash = Write(model, precision);
         JsonElement manifest = Manifest();
         Assert.Equal(
-            ["format", "kind", "ids", "positions", "model", "checkpoint", "config", "profile", "logits_hash", "stages", "files", "budgets", "produced_by"],
+            ["format", "kind", "ids", "positions", "model", "checkpoint", "config", "profile", "logits_hash", "stages", "files", "budgets",
+                "produced_by"],
             manifest.EnumerateObject().Select(member => member.Name));
         Assert.Equal((1, "trace", "trained", hash),
             (manifest.GetProperty("format").GetInt32(), manifest.GetProperty("kind").GetString(), manifest.GetProperty("model").GetString(),
@@ -154,7 +155,9 @@ public sealed class PackFilesTests : IDisposable
         Write(model, options: new() { Stages = StageFilter.Parse("norm"), Pack = new() });
         Edit(manifest =>
         {
-            manifest["budgets"] = new JsonObject { ["float32"] = new JsonObject { ["g"] = 1, ["stages"] = new JsonObject { ["norm"] = new JsonObject { ["b"] = b } } } };
+            manifest["budgets"] =
+                new JsonObject { ["float32"] =
+                    new JsonObject { ["g"] = 1, ["stages"] = new JsonObject { ["norm"] = new JsonObject { ["b"] = b } } } };
             manifest.Remove("files");
         });
         Flip(Path.Combine(Pack, "stages.safetensors"), -4);
@@ -218,7 +221,8 @@ public sealed class PackFilesTests : IDisposable
         string model = Trained();
         using var source = new CancellationTokenSource();
         using Transformer transformer = Transformer.Load(model, new() { Threads = 1 });
-        var options = new TraceFileOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
+        var options =
+            new TraceFileOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
         Assert.ThrowsAny<OperationCanceledException>(() => TraceFile.Write(transformer, Ids, Pack, options, source.Token));
         Assert.Equal(["trained"], _folder.Names());
     }
@@ -229,7 +233,8 @@ public sealed class PackFilesTests : IDisposable
         string model = Synthetic(7), file = _folder.Write("file", "");
         Assert.Equal($"{file} is a file; expected a folder.", Assert.Throws<IOException>(() => Write(model, folder: file)).Message);
         string inside = Path.Combine(file, "x");
-        Assert.StartsWith($"The folder {inside} cannot be made: ", Assert.Throws<IOException>(() => Write(model, folder: inside)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"The folder {inside} cannot be made: ", Assert.Throws<IOException>(() => Write(model, folder: inside)).Message,
+            StringComparison.Ordinal);
     }
 
     private string Synthetic(ulong seed)

@@ -67,7 +67,9 @@ public class CorpusTests
         string sentence = $"corpus.jsonl, line 2: the id {id} occurs in a line before; scores are told apart by it.";
         Assert.Equal(sentence, Assert.Throws<ScoringException>(() => Corpora.Open(text)).Message);
         Assert.Equal(sentence, Assert.Throws<ScoringException>(() => Corpora.Open(text, new(1, 50))).Message);
-        Assert.Equal(2, Corpora.Open(text.Replace("\"id\": 7}\n{", "\"id\": \"7\"}\n{", StringComparison.Ordinal).Replace("\\u0061", "b", StringComparison.Ordinal)).Documents);
+        Assert.Equal(2,
+            Corpora.Open(text.Replace("\"id\": 7}\n{", "\"id\": \"7\"}\n{", StringComparison.Ordinal)
+                .Replace("\\u0061", "b", StringComparison.Ordinal)).Documents);
     }
 
     [Fact]

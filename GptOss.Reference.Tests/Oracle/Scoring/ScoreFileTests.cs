@@ -1,3 +1,4 @@
+using GptOss.Cli.Options;
 using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
@@ -140,7 +141,8 @@ public sealed class ScoreFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"id\": 1}\n", "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
+    [InlineData("{\"id\": 1}\n",
+        "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("{\"id\": 1, \"tokens\": 2, \"bytes\": 1, \"logprob\": 0.5}\n",
         "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("\n", "scores.jsonl.partial, line 1: the line is empty; expected a JSON object.")]

@@ -20,7 +20,8 @@ public class TracerTests
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static Transformer Tiny(Precision precision = Precision.Float32) => Transformer.Load(TestData.Tiny, new() { Precision = precision, Threads = 1 });
+    private static Transformer Tiny(Precision precision = Precision.Float32) =>
+        Transformer.Load(TestData.Tiny, new() { Precision = precision, Threads = 1 });
 
     [Theory]
     [InlineData(Precision.Float32, "f32")]
@@ -45,7 +46,12 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
-        var options = new TraceFileOptions { Positions = [0, 3, 23], Stages = StageFilter.Parse("block.0.*,*.experts,logits"), CheckpointName = "tiny-gpt-oss" };
+        var options = new TraceFileOptions
+        {
+            Positions = [0, 3, 23],
+            Stages = StageFilter.Parse("block.0.*,*.experts,logits"),
+            CheckpointName = "tiny-gpt-oss",
+        };
         string hash = TraceFile.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
         Trace recorded = Tracer.Record(model, Ids, options, Cancellation);
         GoldenPack pack = GoldenPack.Open(folder.File("a/trace"));
@@ -57,7 +63,8 @@ public class TracerTests
             Assert.Equal(stage.Values, read.Find(stage.Key)!.Values);
             Assert.Equal(stage.ExpertNumbers, read.Find(stage.Key)!.ExpertNumbers);
         }
-        Assert.Equal(["manifest.json", "stages.safetensors"], Directory.GetFileSystemEntries(folder.File("a/trace")).Select(Path.GetFileName).Order());
+        Assert.Equal(["manifest.json", "stages.safetensors"], Directory.GetFileSystemEntries(folder.File("a/trace"))
+            .Select(Path.GetFileName).Order());
     }
 
     [Fact]

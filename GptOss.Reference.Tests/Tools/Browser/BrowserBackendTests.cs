@@ -1,4 +1,5 @@
 using System.Net;
+using GptOss.Cli.Options;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Tools.Browser;
 using Xunit;

@@ -52,7 +52,9 @@ public static class ConfigReader
     }
 
     internal static CheckpointLayout DialectOf(JsonElement root) =>
-        root.TryGetProperty("model_type", out JsonElement type) && type.ValueKind != JsonValueKind.Null ? CheckpointLayout.HuggingFace : CheckpointLayout.Original;
+        root.TryGetProperty("model_type", out JsonElement type) && type.ValueKind != JsonValueKind.Null
+            ? CheckpointLayout.HuggingFace
+            : CheckpointLayout.Original;
 
     private static GptOssConfig Parse(byte[] json, string file, ICollection<string>? notices)
     {
@@ -92,7 +94,8 @@ public static class ConfigReader
     {
         ReadOnlySpan<string[]> required =
         [
-            ["num_hidden_layers"], ["num_experts", "num_local_experts"], ["experts_per_token", "num_experts_per_tok"], ["vocab_size"], ["hidden_size"],
+            ["num_hidden_layers"], ["num_experts", "num_local_experts"], ["experts_per_token", "num_experts_per_tok"], ["vocab_size"],
+            ["hidden_size"],
             ["intermediate_size"], ["num_attention_heads"], ["num_key_value_heads"], ["head_dim"],
         ];
         var missing = new List<string>();
@@ -102,8 +105,10 @@ public static class ConfigReader
                 missing.Add(string.Join(" or ", names));
         }
         if (missing.Count > 0)
+        {
             throw new CheckpointFormatException(file, "config-missing-key",
                 missing.Count == 1 ? $"the required key {missing[0]} is missing." : $"required keys are missing: {string.Join(", ", missing)}.");
+        }
     }
 
     private static void RequirePublishedArchitecture(ConfigKeys keys)
@@ -127,14 +132,19 @@ public static class ConfigReader
         if (c.HeadDim % 2 != 0)
             throw bad($"head_dim is {c.HeadDim}; expected an even number, because the rotation pairs channels.");
         if (c.NumAttentionHeads % c.NumKeyValueHeads != 0)
-            throw bad($"num_attention_heads is {c.NumAttentionHeads} and num_key_value_heads is {c.NumKeyValueHeads}; heads must divide evenly among key/value heads.");
+        {
+            throw bad($"num_attention_heads is {c.NumAttentionHeads} and num_key_value_heads is {c.NumKeyValueHeads}; heads must divide " +
+                $"evenly among key/value heads.");
+        }
         if (c.HiddenSize % 32 != 0)
             throw bad($"hidden_size is {c.HiddenSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.IntermediateSize % 32 != 0)
             throw bad($"intermediate_size is {c.IntermediateSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.ExpertsPerToken > c.NumExperts)
+        {
             throw bad(
                 $"experts_per_token is {c.ExpertsPerToken} and num_experts is {c.NumExperts}; a token cannot use more experts than there are.");
+        }
         RequireAtMost("num_attention_heads times head_dim", (long)c.NumAttentionHeads * c.HeadDim, MaxQueryChannels);
         RequireAtMost("num_key_value_heads times head_dim", (long)c.NumKeyValueHeads * c.HeadDim, MaxKeyValueChannels);
         RequireAtMost("experts_per_token times hidden_size", (long)c.ExpertsPerToken * c.HiddenSize, MaxExpertChannels);
@@ -142,7 +152,10 @@ public static class ConfigReader
         foreach (ExpectedTensor tensor in TensorNames.Inventory(c with { NumHiddenLayers = 1 }, CheckpointLayout.Original))
         {
             if (SafeTensorsRules.Bits(tensor.DType, tensor.Shape) is not { } bits || bits / 8 > int.MaxValue)
-                throw bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at most {int.MaxValue} bytes.");
+            {
+                throw bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at " +
+                    $"most {int.MaxValue} bytes.");
+            }
         }
 
         void RequireAtMost(string product, long value, int most)
@@ -158,8 +171,10 @@ public static class ConfigReader
         if (keys.Array("layer_types") is not { } types)
             return null;
         if (types.GetArrayLength() != config.NumHiddenLayers)
+        {
             throw keys.Bad(
                 $"layer_types has {types.GetArrayLength()} entries and num_hidden_layers is {config.NumHiddenLayers}; expected one for each layer.");
+        }
         var sliding = new List<bool>();
         foreach (JsonElement type in types.EnumerateArray())
         {
@@ -186,6 +201,7 @@ public static class ConfigReader
             return stated;
         double positions = Math.Floor(config.InitialContextLength * Math.Max(1.0, config.RopeScalingFactor));
         return positions <= MaxPositions ? (int)positions
-            : throw keys.Bad($"the context of {config.InitialContextLength} positions times the factor {config.RopeScalingFactor} is more than {MaxPositions} positions.");
+            : throw keys.Bad($"the context of {config.InitialContextLength} positions times the factor {config.RopeScalingFactor} is more " +
+                $"than {MaxPositions} positions.");
     }
 }

@@ -4,7 +4,9 @@ using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Checkpoints.Configuration;
 
-/// <summary>Reads the rotary embedding's numbers, wherever a configuration puts them: flat keys, <c>rope_scaling</c>, <c>rope_parameters</c>.</summary>
+/// <summary>
+/// Reads the rotary embedding's numbers, wherever a configuration puts them: flat keys, <c>rope_scaling</c>, <c>rope_parameters</c>.
+/// </summary>
 /// <remarks>
 /// Where several of them are given they must agree. Null counts as absent. Without either object the transformers dialect has the published YaRN;
 /// an object without <c>rope_type</c> means no scaling. What gpt-oss does not have is refused by name; what nobody reads is said.
@@ -124,7 +126,9 @@ internal static class RopeReader
     /// <summary>The numbers of two places, of which those that both state must be equal.</summary>
     private static Rotation Agreed(ConfigKeys keys, Rotation a, Rotation? b)
     {
-        return b is null ? a : new(One(a.Theta, b.Theta), One(a.Context, b.Context), One(a.Factor, b.Factor), One(a.Slow, b.Slow), One(a.Fast, b.Fast));
+        return b is null
+            ? a
+            : new(One(a.Theta, b.Theta), One(a.Context, b.Context), One(a.Factor, b.Factor), One(a.Slow, b.Slow), One(a.Fast, b.Fast));
 
         Stated One(Stated first, Stated second)
         {
@@ -159,8 +163,11 @@ internal static class RopeReader
     {
         if (c.RopeScalingFactor <= 1)
             return;
-        YarnBounds bounds = YarnBounds.Of(c.HeadDim, c.RopeTheta, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
+        var bounds = YarnBounds.Of(c.HeadDim, c.RopeTheta, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
         if (!bounds.AreOrderedFor(c.HeadDim))
-            throw bad($"the bounds of YaRN are {bounds.Low:0.####} and {bounds.High:0.####} for head_dim {c.HeadDim}; expected 0 < low < high < {c.HeadDim / 2 - 1}.");
+        {
+            throw bad($"the bounds of YaRN are {bounds.Low:0.####} and {bounds.High:0.####} for head_dim {c.HeadDim}; expected 0 < low < " +
+                $"high < {c.HeadDim / 2 - 1}.");
+        }
     }
 }

@@ -22,7 +22,10 @@ internal static class GgufConfig
     {
         string architecture = metadata.Text("general.architecture") ?? throw metadata.Bad("the key general.architecture is missing.");
         if (architecture is not (Architecture or OllamaArchitecture))
-            throw metadata.Bad($"general.architecture is '{Printable.Clip(architecture)}'; expected '{Architecture}' or Ollama's '{OllamaArchitecture}'.");
+        {
+            throw metadata.Bad(
+                $"general.architecture is '{Printable.Clip(architecture)}'; expected '{Architecture}' or Ollama's '{OllamaArchitecture}'.");
+        }
         if (metadata.Text("general.type") is { } type && type != "model")
             throw metadata.Bad($"general.type is '{Printable.Clip(type)}'; expected 'model'.");
         return architecture;
@@ -37,7 +40,8 @@ internal static class GgufConfig
     {
         string p = ArchitectureOf(metadata) + ".";
         int layers = Needed("block_count", 1, ConfigReader.MaxLayers), hidden = Needed("embedding_length", 1, ConfigReader.MaxWidth);
-        int heads = Needed("attention.head_count", 1, ConfigReader.MaxHeads), keyValueHeads = Needed("attention.head_count_kv", 1, ConfigReader.MaxHeads);
+        int heads = Needed("attention.head_count", 1, ConfigReader.MaxHeads),
+            keyValueHeads = Needed("attention.head_count_kv", 1, ConfigReader.MaxHeads);
         int headDim = Needed("attention.key_length", 2, ConfigReader.MaxHeadDim);
         int experts = Needed("expert_count", 1, ConfigReader.MaxExperts), perToken = Needed("expert_used_count", 1, ConfigReader.MaxExpertsPerToken);
         int window = Needed("attention.sliding_window", 0, ConfigReader.MaxPositions);
@@ -68,15 +72,20 @@ internal static class GgufConfig
         };
         ConfigReader.RequireShapesThatFit(config, metadata.Bad);
         config = Scaling(metadata, p, config, notices);
-        foreach (string key in (ReadOnlySpan<string>)["rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.attn_factor", "expert_weights_scale"])
+        foreach (string key in (ReadOnlySpan<string>)["rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.attn_factor",
+            "expert_weights_scale"])
         {
             if (metadata.Real(p + key, float.MinValue) is { } factor)
                 Require(factor == 1, key, $"{factor}; gpt-oss has 1");
         }
         if (metadata.Real(p + "rope.freq_base_swa", 1) is { } sliding)
-            Require(sliding == config.RopeTheta, "rope.freq_base_swa", $"{sliding}; gpt-oss turns all its layers by the same angles, with a base of {config.RopeTheta}");
+        {
+            Require(sliding == config.RopeTheta, "rope.freq_base_swa",
+                $"{sliding}; gpt-oss turns all its layers by the same angles, with a base of {config.RopeTheta}");
+        }
         double positions = Math.Floor(config.InitialContextLength * Math.Max(1.0, config.RopeScalingFactor));
-        Require(positions <= ConfigReader.MaxPositions, "rope.scaling.factor", $"{config.RopeScalingFactor}, which gives more than {ConfigReader.MaxPositions} positions");
+        Require(positions <= ConfigReader.MaxPositions, "rope.scaling.factor",
+            $"{config.RopeScalingFactor}, which gives more than {ConfigReader.MaxPositions} positions");
         config = config with { MaxPositions = metadata.Integer(p + "context_length", 1, ConfigReader.MaxPositions) ?? (int)positions };
         ConfigReader.RequireWindowThatFits(config, metadata.Bad);
         return config;
@@ -123,12 +132,15 @@ internal static class GgufConfig
         if (factor > 1)
         {
             RopeReader.RequireOrderedBounds(config, metadata.Bad);
-            notices.Add("A GGUF file does not say whether the bounds of YaRN are rounded; they are not, as published. llama.cpp rounds them, so its numbers differ after the first token.");
+            notices.Add("A GGUF file does not say whether the bounds of YaRN are rounded; they are not, as published. llama.cpp rounds them, so " +
+                "its numbers differ after the first token.");
         }
         return config;
     }
 
-    /// <summary>Which layers slide: a truth value each, or a number n, by which layer l slides where l mod n is below n − 1. Without either every other one.</summary>
+    /// <summary>
+    /// Which layers slide: a truth value each, or a number n, by which layer l slides where l mod n is below n − 1. Without either every other one.
+    /// </summary>
     private static bool[]? SlidingLayers(GgufMetadata metadata, string key, int layers)
     {
         if (!metadata.Has(key))
@@ -153,6 +165,7 @@ internal static class GgufConfig
         long size = dimension < tensor.Dimensions.Count ? tensor.Dimensions[dimension] : 1;
         int most = dimension == 1 ? ConfigReader.MaxVocabulary : ConfigReader.MaxWidth;
         return size <= most ? (int)size
-            : throw new CheckpointFormatException(metadata.Path, "inventory", $"tensor '{name}' has the dimensions {Printable.Shape(tensor.Dimensions)}; one of {size} is more than {most}.");
+            : throw new CheckpointFormatException(metadata.Path, "inventory",
+                $"tensor '{name}' has the dimensions {Printable.Shape(tensor.Dimensions)}; one of {size} is more than {most}.");
     }
 }

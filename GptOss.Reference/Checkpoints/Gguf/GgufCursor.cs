@@ -6,7 +6,9 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints.Gguf;
 
-/// <summary>Reads the front of a GGUF file from start to end. Every length is compared with the bytes that are left before anything is done with it.</summary>
+/// <summary>
+/// Reads the front of a GGUF file from start to end. Every length is compared with the bytes that are left before anything is done with it.
+/// </summary>
 internal ref struct GgufCursor(MappedFile map, long position)
 {
     private const int LongestKeyBytes = 65_535, LongestNameBytes = 63;
@@ -37,7 +39,8 @@ internal ref struct GgufCursor(MappedFile map, long position)
     {
         ulong length = UInt64($"the length of {what}");
         return length <= LongestString && (long)length <= Left ? (int)length
-            : throw Broken("gguf-string", $"{what} is a string with the length {length}; the file ends {Left} bytes on, and strings have at most {LongestString}.");
+            : throw Broken("gguf-string", $"{what} is a string with the length {length}; the file ends {Left} bytes on, and strings have " +
+                $"at most {LongestString}.");
     }
 
     /// <summary>A metadata key.</summary>

@@ -41,7 +41,10 @@ internal sealed class GgufFile : IDisposable
         {
             long length = Files.Length(path);
             if (length < HeaderBytes)
-                throw new CheckpointFormatException(path, "gguf-header", $"the file is too short: {length} bytes, and the header of a GGUF file takes {HeaderBytes}.");
+            {
+                throw new CheckpointFormatException(path, "gguf-header",
+                    $"the file is too short: {length} bytes, and the header of a GGUF file takes {HeaderBytes}.");
+            }
             map = MappedFile.Open(path);
             return Read(map, isOllama);
         }
@@ -59,7 +62,10 @@ internal sealed class GgufFile : IDisposable
     internal ReadOnlyMemory<T> View<T>(GgufTensor tensor) where T : unmanaged
     {
         if (tensor.ByteCount > int.MaxValue)
-            throw new CheckpointFormatException(Path, "tensor-too-large", $"tensor '{Printable.Clip(tensor.Name)}' has {tensor.ByteCount} bytes; one view holds at most {int.MaxValue}.");
+        {
+            throw new CheckpointFormatException(Path, "tensor-too-large",
+                $"tensor '{Printable.Clip(tensor.Name)}' has {tensor.ByteCount} bytes; one view holds at most {int.MaxValue}.");
+        }
         return _map.Memory<T>(_dataStart + tensor.Offset, (int)(tensor.ByteCount / System.Runtime.CompilerServices.Unsafe.SizeOf<T>()));
     }
 
@@ -84,7 +90,7 @@ internal sealed class GgufFile : IDisposable
         if (pairCount > (ulong)cursor.Left / SmallestPair)
             throw cursor.Broken("gguf-count", $"the metadata count is {pairCount} pairs, and {cursor.Left} bytes are left.");
 
-        GgufMetadata metadata = GgufMetadata.Read(map, ref cursor, (long)pairCount);
+        var metadata = GgufMetadata.Read(map, ref cursor, (long)pairCount);
         int alignment = Alignment(metadata);
         bool isType4 = isOllama ?? metadata.Has("general.architecture") && metadata.Text("general.architecture") == GgufConfig.OllamaArchitecture;
         var tensors = new List<GgufTensor>();
@@ -117,7 +123,7 @@ internal sealed class GgufFile : IDisposable
         uint count = cursor.UInt32($"{shown}");
         if (count > MostDimensions)
             throw cursor.Broken("gguf-dimensions", $"{shown} has {count} dimensions; at most {MostDimensions} can be.");
-        var dimensions = new long[Math.Max(count, 1)];
+        long[] dimensions = new long[Math.Max(count, 1)];
         dimensions[0] = 1;
         for (int i = 0; i < count; i++)
         {
@@ -132,7 +138,10 @@ internal sealed class GgufFile : IDisposable
         if (count <= 1 && type.BlockWeights > 1)
             throw cursor.Broken("gguf-tensor-type", $"{shown} is a vector of type {type.Name}; vectors are F32, F16 or BF16.");
         if (dimensions[0] % type.BlockWeights != 0)
-            throw cursor.Broken("gguf-dimensions", $"{shown} of type {type.Name} has rows of {dimensions[0]}, not a multiple of the block of {type.BlockWeights}.");
+        {
+            throw cursor.Broken("gguf-dimensions",
+                $"{shown} of type {type.Name} has rows of {dimensions[0]}, not a multiple of the block of {type.BlockWeights}.");
+        }
         UInt128 elements = 1;
         foreach (long dimension in dimensions)
         {
@@ -142,7 +151,10 @@ internal sealed class GgufFile : IDisposable
         }
         UInt128 bytes = elements > long.MaxValue ? UInt128.MaxValue : elements / (ulong)type.BlockWeights * (ulong)type.BlockBytes;
         if (bytes > long.MaxValue)
-            throw cursor.Broken("gguf-dimensions", $"the dimensions {Printable.Shape(dimensions)} of {shown} overflow: their size has more than 63 bits.");
+        {
+            throw cursor.Broken("gguf-dimensions",
+                $"the dimensions {Printable.Shape(dimensions)} of {shown} overflow: their size has more than 63 bits.");
+        }
         if (offset > long.MaxValue)
             throw cursor.Broken("gguf-offset", $"the offset of {shown} is {offset}, beyond the end of the file.");
         return new GgufTensor(name, GgufTensor.Trimmed(dimensions), type, (long)offset, (long)bytes);
@@ -159,9 +171,15 @@ internal sealed class GgufFile : IDisposable
             if (tensor.Offset % alignment != 0)
                 throw Broken("gguf-offset", $"the offset {tensor.Offset} of {shown} is not aligned to {alignment} bytes.");
             if (tensor.Offset != expected && tensor.Offset < available)
-                throw Broken("gguf-offset", $"the offset of {shown} is {tensor.Offset}; expected {expected}, the end of {before}, without a gap or an overlap.");
+            {
+                throw Broken("gguf-offset",
+                    $"the offset of {shown} is {tensor.Offset}; expected {expected}, the end of {before}, without a gap or an overlap.");
+            }
             if (tensor.Offset > available || tensor.ByteCount > available - tensor.Offset)
-                throw Broken("gguf-end", $"the file is too short: {shown} ends at byte {(Int128)tensor.Offset + tensor.ByteCount} of the data, of which {available} are there (offset, size).");
+            {
+                throw Broken("gguf-end", $"the file is too short: {shown} ends at byte {(Int128)tensor.Offset + tensor.ByteCount} of the data, of " +
+                    $"which {available} are there (offset, size).");
+            }
             expected = Padded(tensor.Offset + tensor.ByteCount, alignment);
             before = shown;
         }

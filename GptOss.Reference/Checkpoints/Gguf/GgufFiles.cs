@@ -34,7 +34,7 @@ internal sealed class GgufFiles : IDisposable
         var files = new GgufFiles();
         try
         {
-            GgufFile first = GgufFile.Open(path);
+            var first = GgufFile.Open(path);
             files._files.Add(first);
             files.Add(first);
             GgufMetadata metadata = first.Metadata;
@@ -46,18 +46,22 @@ internal sealed class GgufFiles : IDisposable
             if (!path.EndsWith(Ending(1, count), StringComparison.Ordinal))
                 throw Broken(path, $"the name of the first file of a split model must end in {Ending(1, count)}.");
             string start = path[..^Ending(1, count).Length];
-            string[] missing = [.. Enumerable.Range(2, count - 1).Select(number => start + Ending(number, count)).Where(part => !File.Exists(part)).Select(part => Path.GetFileName(part)!)];
+            string[] missing = [.. Enumerable.Range(2, count - 1).Select(number => start + Ending(number, count)).Where(part => !File.Exists(part))
+                .Select(part => Path.GetFileName(part)!)];
             if (missing.Length > 0)
                 throw Broken(path, $"{missing.Length} of {count} files are missing: {Printable.List(missing, ", ")}.");
             for (int number = 2; number <= count; number++)
             {
-                GgufFile part = GgufFile.Open(start + Ending(number, count), isOllama);
+                var part = GgufFile.Open(start + Ending(number, count), isOllama);
                 files._files.Add(part);
                 RequireNumber(part, number - 1, count);
                 files.Add(part);
             }
             if (metadata.Integer("split.tensors.count", 0, int.MaxValue) is var stated && stated != files._tensors.Count)
-                throw Broken(path, $"split.tensors.count is {stated?.ToString(CultureInfo.InvariantCulture) ?? "missing"}; the files have {files._tensors.Count} tensors.");
+            {
+                throw Broken(path, $"split.tensors.count is {stated?.ToString(CultureInfo.InvariantCulture) ?? "missing"}; the files " +
+                    $"have {files._tensors.Count} tensors.");
+            }
             return files;
         }
         catch
@@ -93,7 +97,10 @@ internal sealed class GgufFiles : IDisposable
         foreach (GgufTensor tensor in file.Tensors)
         {
             if (!_tensors.TryAdd(tensor.Name, tensor))
-                throw Broken(file.Path, $"tensor '{Printable.Clip(tensor.Name)}' is there twice, also in {Printable.Clip(Path.GetFileName(_fileOf[tensor.Name].Path))}.");
+            {
+                throw Broken(file.Path,
+                    $"tensor '{Printable.Clip(tensor.Name)}' is there twice, also in {Printable.Clip(Path.GetFileName(_fileOf[tensor.Name].Path))}.");
+            }
             _fileOf.Add(tensor.Name, file);
         }
     }

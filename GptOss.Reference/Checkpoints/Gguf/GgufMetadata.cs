@@ -157,7 +157,7 @@ internal sealed class GgufMetadata
             return null;
         if (value.Type is 6 or Boolean or String or 12 || !value.IsArray)
             throw Bad($"{key} is {Kind(value)}; expected a list of integers.");
-        var numbers = new long[value.Count];
+        long[] numbers = new long[value.Count];
         for (long i = 0; i < numbers.Length; i++)
             numbers[i] = (long)Int128.Clamp(WholeAt(value, i), long.MinValue, long.MaxValue);
         return numbers;
@@ -209,5 +209,6 @@ internal sealed class GgufMetadata
         };
     }
 
-    private static string Kind(Value value) => value.IsArray ? $"a list of {value.Count} {TypeNames[value.Type]}" : $"a value of type {TypeNames[value.Type]}";
+    private static string Kind(Value value) =>
+        value.IsArray ? $"a list of {value.Count} {TypeNames[value.Type]}" : $"a value of type {TypeNames[value.Type]}";
 }

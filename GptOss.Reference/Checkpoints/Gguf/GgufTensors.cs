@@ -37,13 +37,16 @@ internal static class GgufTensors
         new([Vector("attn_norm.weight", "attn.norm.scale", c => [c.HiddenSize])]),
         new(
             [
-                .. Both("attn_q", "attn.qkv", c => c.HiddenSize, c => c.QuerySize), .. Both("attn_k", "attn.qkv", c => c.HiddenSize, c => c.KeyValueSize),
+                .. Both("attn_q", "attn.qkv", c => c.HiddenSize, c => c.QuerySize),
+                .. Both("attn_k", "attn.qkv", c => c.HiddenSize, c => c.KeyValueSize),
                 .. Both("attn_v", "attn.qkv", c => c.HiddenSize, c => c.KeyValueSize),
             ],
             Both("attn_qkv", "attn.qkv", c => c.HiddenSize, c => c.QuerySize + 2L * c.KeyValueSize)),
-        new([Vector("attn_sinks.weight", "attn.sinks", c => [c.NumAttentionHeads])], [Vector("attn_sinks", "attn.sinks", c => [c.NumAttentionHeads])]),
+        new([Vector("attn_sinks.weight", "attn.sinks", c => [c.NumAttentionHeads])],
+            [Vector("attn_sinks", "attn.sinks", c => [c.NumAttentionHeads])]),
         new(Both("attn_output", "attn.out", c => c.QuerySize, c => c.HiddenSize), Both("attn_out", "attn.out", c => c.QuerySize, c => c.HiddenSize)),
-        new([Vector("post_attention_norm.weight", "mlp.norm.scale", c => [c.HiddenSize])], [Vector("ffn_norm.weight", "mlp.norm.scale", c => [c.HiddenSize])]),
+        new([Vector("post_attention_norm.weight", "mlp.norm.scale", c => [c.HiddenSize])],
+            [Vector("ffn_norm.weight", "mlp.norm.scale", c => [c.HiddenSize])]),
         new(Both("ffn_gate_inp", "mlp.gate", c => c.HiddenSize, c => c.NumExperts)),
         new(
             [.. Experts("ffn_gate_exps", "mlp.mlp1", c => c.IntermediateSize), .. Experts("ffn_up_exps", "mlp.mlp1", c => c.IntermediateSize)],
@@ -81,7 +84,8 @@ internal static class GgufTensors
         if (count > 0)
         {
             throw new CheckpointFormatException(file, "inventory",
-                $"{count} {(count == 1 ? "tensor does" : "tensors do")} not fit the metadata: {string.Join("; ", problems)}{(count > Shown ? $"; and {count - Shown} more" : "")}.");
+                $"{count} {(count == 1 ? "tensor does" : "tensors do")} not fit the " +
+                    $"metadata: {string.Join("; ", problems)}{(count > Shown ? $"; and {count - Shown} more" : "")}.");
         }
         return parts.ToDictionary(part => part.Key, part => part.Value.ToArray(), StringComparer.Ordinal);
 
@@ -91,7 +95,8 @@ internal static class GgufTensors
             if (present.Length > 1)
             {
                 Piece[] there = [.. present.Select(form => form.First(piece => stored.ContainsKey(prefix + piece.Name)))];
-                throw new CheckpointFormatException(file, "inventory", $"'{prefix}{there[0].Name}' and '{prefix}{there[1].Name}' are two forms of one thing; expected one.");
+                throw new CheckpointFormatException(file, "inventory",
+                    $"'{prefix}{there[0].Name}' and '{prefix}{there[1].Name}' are two forms of one thing; expected one.");
             }
             foreach (Piece piece in present is [var form] ? form : thing.Forms[0])
                 TakePiece(piece, prefix + piece.Name, originalPrefix + piece.Original);

@@ -25,7 +25,11 @@ internal static class GgufVocabulary
         if (metadata.Text(Prefix + "pre") is { } pre && pre is not ("gpt-4o" or "default"))
             throw Bad($"{Prefix}pre is {Shown(pre)}; expected 'gpt-4o'");
         if (metadata.Strings(Tokens) is var count && count != rows)
-            throw Bad(count is null ? $"the key {Tokens} is missing" : $"{Tokens} has {count} tokens, and 'token_embd.weight' has {rows} vocabulary rows");
+        {
+            throw Bad(count is null
+                ? $"the key {Tokens} is missing"
+                : $"{Tokens} has {count} tokens, and 'token_embd.weight' has {rows} vocabulary rows");
+        }
         long[] types = metadata.Integers(Types) ?? throw Bad($"the key {Types} is missing");
         if (types.Length != rows)
             throw Bad($"{Types} has {types.Length} entries for {rows} tokens");
@@ -61,7 +65,10 @@ internal static class GgufVocabulary
         foreach (long id in metadata.Integers(Prefix + "eos_token_ids") ?? [])
         {
             if (id < 0 || id >= rows)
-                throw new CheckpointFormatException(metadata.Path, "gguf-vocabulary", $"{Prefix}eos_token_ids has {id}; ids go from 0 to {rows - 1}.");
+            {
+                throw new CheckpointFormatException(metadata.Path, "gguf-vocabulary",
+                    $"{Prefix}eos_token_ids has {id}; ids go from 0 to {rows - 1}.");
+            }
             if (!ids.Contains((int)id))
                 ids.Add((int)id);
         }

@@ -21,18 +21,20 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 /// <remarks>
 /// <para>
 /// A softmax gives all of its weight away, even where no key is worth looking at. The sink is one learned number for each head that stands in the
-/// softmax like the score of one more key and brings no value: the weight that it takes is given to nothing. With two keys of score 0 and a sink of 0 every
-/// key weighs 1/3 and the sink 1/3, so the output is two thirds of the values' mean; with a sink of ln 8 it is two tenths, and the head all but keeps silent;
-/// with a sink of −∞ it is plain attention. A head without a sink would have to park that weight on some token, usually the first.
+/// softmax like the score of one more key and brings no value: the weight that it takes is given to nothing. With two keys of score 0 and a sink of 0
+/// every key weighs 1/3 and the sink 1/3, so the output is two thirds of the values' mean; with a sink of ln 8 it is two tenths, and the head all but
+/// keeps silent; with a sink of −∞ it is plain attention. A head without a sink would have to park that weight on some token, usually the first.
 /// </para>
 /// <para>
 /// Two passes, no online rescaling, which would change bits. Visible are positions max(0, p − window + 1) … p. A worker takes a (token,
 /// key/value head) pair whole, so the query heads that share the head share its reads, and keeps scores for those heads only. Sums run in
-/// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>; arXiv 2309.17453 (why heads park weight).
+/// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>; arXiv 2309.17453 (why heads
+/// park weight).
 /// </para>
 /// </remarks>
 internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
-    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
+    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window,
+    float scale, float* output, int outputStride) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
@@ -47,7 +49,8 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             int token = unit / keyValueHeads, head = unit % keyValueHeads;
             if (rows[token].Keys(window > 0 ? window : null) >= tooManyKeys)
                 continue;                                                   // shared out among all workers, see SplitAttention
-            Attend(rows[token], head, q + (nint)token * qStride + head * queriesPerHead * headDim, output + (nint)token * outputStride + head * queriesPerHead * headDim);
+            Attend(rows[token], head, q + (nint)token * qStride + head * queriesPerHead * headDim,
+                output + (nint)token * outputStride + head * queriesPerHead * headDim);
         }
     }
 
@@ -71,7 +74,10 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
                 float* keyRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: false, tile, out n);
                 float* ahead = row.Cache.Ahead(keyValueHead, first + k + n, keys - k - n, values: false, keyRows);
                 for (int h = 0; h < queriesPerHead; h++)
-                    AttentionSteps<TBlock, TVector, TProfile>.Score(queries + h * dim, keyRows, n, dim, scale, scores + h * stride + k, ahead + 32 * h);
+                {
+                    AttentionSteps<TBlock, TVector, TProfile>.Score(queries + h * dim, keyRows, n, dim, scale, scores + h * stride + k,
+                        ahead + 32 * h);
+                }
             }
             for (int h = 0; h < queriesPerHead; h++)
             {
@@ -82,7 +88,8 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             {
                 float* valueRows = row.Cache.Tile(keyValueHead, first + k, Math.Min(Tile, keys - k), values: true, tile, out n);
                 float* ahead = row.Cache.Ahead(keyValueHead, first + k + n, keys - k - n, values: true, valueRows);
-                AttentionSteps<TBlock, TVector, TProfile>.Mix(scores + k, stride, queriesPerHead, valueRows, n, dim, 0, dim, mixed, (nint)(ahead - valueRows));
+                AttentionSteps<TBlock, TVector, TProfile>.Mix(scores + k, stride, queriesPerHead, valueRows, n, dim, 0, dim, mixed,
+                    (nint)(ahead - valueRows));
             }
             for (int h = 0; h < queriesPerHead; h++)
                 AttentionSteps<TBlock, TVector, TProfile>.Finish(mixed + h * dim, denominators[h], 0, headDim, output + h * headDim);

@@ -13,7 +13,10 @@ internal sealed unsafe class Bf16Matrix : Weights
     internal Bf16Matrix(ReadOnlyMemory<ushort> data, int rows, int columns, int count = 1) : base(count, rows, columns)
     {
         if (data.Length != (long)count * rows * columns)
-            throw new ArgumentException($"A [{rows}, {columns}] matrix holds {(long)count * rows * columns} values, not {data.Length}.", nameof(data));
+        {
+            throw new ArgumentException($"A [{rows}, {columns}] matrix holds {(long)count * rows * columns} values, not {data.Length}.",
+                nameof(data));
+        }
         Data = data;
     }
 
@@ -57,7 +60,8 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
 {
     public int PaddedColumns => (columns + 15) & ~15;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         for (int r = 0; r < rows; r++)
             Widen<TBlock>(row + r, begin, end, rowsAhead, target + r * stride);

@@ -66,7 +66,8 @@ internal readonly unsafe struct BlockRows<TFormat>(byte* blocks, int columns) : 
 
     private nint RowBytes => columns / TFormat.Weights * TFormat.Bytes;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         float* values = stackalloc float[IBlockFormat.LargestBlock];
         for (int r = 0; r < rows; r++)

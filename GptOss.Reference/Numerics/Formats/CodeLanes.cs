@@ -17,13 +17,13 @@ internal static unsafe class CodeLanes
         }
         else if (Avx2.IsSupported)
         {
-            Vector256<float> wide = Vector256.Create(scale);
+            var wide = Vector256.Create(scale);
             (Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(codes)) * wide).Store(values);
             (Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(codes, 8))) * wide).Store(values + 8);
         }
         else
         {
-            Vector128<float> wide = Vector128.Create(scale);
+            var wide = Vector128.Create(scale);
             (Vector128<short> lower, Vector128<short> upper) = Vector128.Widen(codes);
             (Vector128<int> a, Vector128<int> b) = Vector128.Widen(lower);
             (Vector128<int> c, Vector128<int> d) = Vector128.Widen(upper);
@@ -55,8 +55,8 @@ internal static unsafe class CodeLanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector128<byte> Fifth(ushort bits)
     {
-        Vector128<byte> one = Vector128.Create(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, (byte)128);
-        Vector128<byte> spread = Vector128.Create(Vector64.Create((byte)bits), Vector64.Create((byte)(bits >> 8)));
+        var one = Vector128.Create(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, (byte)128);
+        var spread = Vector128.Create(Vector64.Create((byte)bits), Vector64.Create((byte)(bits >> 8)));
         return Vector128.Equals(spread & one, one) & Vector128.Create((byte)16);
     }
 }

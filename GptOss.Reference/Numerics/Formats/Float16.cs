@@ -15,13 +15,13 @@ internal static unsafe class Float16
 
     /// <summary>Four consecutive values.</summary>
     /// <remarks>
-    /// A half's exponent and mantissa, shifted to where a float has them, are the value times 2^−112; the multiplication is exact for subnormal halves too.
-    /// The largest exponent stands for infinity or NaN in both.
+    /// A half's exponent and mantissa, shifted to where a float has them, are the value times 2^−112; the multiplication is exact for subnormal
+    /// halves too. The largest exponent stands for infinity or NaN in both.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector128<float> Widen4(byte* place)
     {
-        Vector128<uint> bits = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)place).AsUInt16());
+        var bits = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)place).AsUInt16());
         Vector128<uint> magnitude = bits & Vector128.Create(0x7FFFu), sign = (bits & Vector128.Create(0x8000u)) << 16;
         Vector128<float> value = (magnitude << 13).AsSingle() * Vector128.Create(BitConverter.UInt32BitsToSingle(0x77800000));
         Vector128<uint> special = Vector128.GreaterThan(magnitude, Vector128.Create(0x7BFFu)) & Vector128.Create(0x7F800000u);

@@ -14,8 +14,8 @@ internal unsafe interface IWeightRows
     int PaddedColumns { get; }
 
     /// <summary>
-    /// Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of <paramref name="rows"/> ≤ 4 rows as
-    /// float32, in lane order, one row every <paramref name="stride"/> elements. Where there are fewer than four, the others receive anything.
+    /// Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of <paramref name="rows"/> ≤ 4 rows
+    /// as float32, in lane order, one row every <paramref name="stride"/> elements. Where there are fewer than four, the others receive anything.
     /// </summary>
     /// <remarks>Asks for the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
     void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>;

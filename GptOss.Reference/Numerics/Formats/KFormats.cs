@@ -23,7 +23,9 @@ internal readonly unsafe struct Q2K : IBlockFormat
     }
 }
 
-/// <summary>Q3_K: 256 codes of three bits (two in one place, one in another) in 16 sub-blocks, each with a 6-bit scale. v = (d·(sc − 32))·c.</summary>
+/// <summary>
+/// Q3_K: 256 codes of three bits (two in one place, one in another) in 16 sub-blocks, each with a 6-bit scale. v = (d·(sc − 32))·c.
+/// </summary>
 internal readonly unsafe struct Q3K : IBlockFormat
 {
     public static string Name => "Q3_K";
@@ -38,8 +40,8 @@ internal readonly unsafe struct Q3K : IBlockFormat
         for (int b = 0; b < 16; b++, values += 16)
         {
             Vector128<byte> low = (Vector128.Load(codes + 32 * (b / 8) + 16 * (b % 2)) >>> (b / 2 % 4 * 2)) & Vector128.Create((byte)3);
-            Vector128<byte> bit = Vector128.Create((byte)(1 << b / 2));
-            Vector128<byte> four = Vector128.AndNot(Vector128.Create((byte)4), Vector128.Equals(Vector128.Load(block + 16 * (b % 2)) & bit, bit));
+            var bit = Vector128.Create((byte)(1 << b / 2));
+            var four = Vector128.AndNot(Vector128.Create((byte)4), Vector128.Equals(Vector128.Load(block + 16 * (b % 2)) & bit, bit));
             int scale = (scales[b % 8] >> 4 * (b / 8) & 15) | (scales[8 + b % 4] >> 2 * (b / 4) & 3) << 4;
             CodeLanes.Scale(low.AsSByte() - four.AsSByte(), d * (scale - 32), values);
         }
@@ -70,7 +72,7 @@ internal readonly unsafe struct Q4K : IBlockFormat
                 Vector128<byte> bytes = Vector128.Load(codes + 32 * (b / 2) + half), c = b % 2 == 0 ? CodeLanes.Low(bytes) : CodeLanes.High(bytes);
                 if (fifth != null)
                 {
-                    Vector128<byte> bit = Vector128.Create((byte)(1 << b));
+                    var bit = Vector128.Create((byte)(1 << b));
                     c |= Vector128.Equals(Vector128.Load(fifth + half) & bit, bit) & Vector128.Create((byte)16);
                 }
                 CodeLanes.Scale(c, d * scale, -(dmin * minimum), values);

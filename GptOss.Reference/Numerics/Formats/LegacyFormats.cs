@@ -29,8 +29,8 @@ internal readonly unsafe struct Q4_0 : IBlockFormat
     public static void Decode(byte* block, float* values)
     {
         float d = Float16.Read(block);
-        Vector128<byte> codes = Vector128.Load(block + 2);
-        Vector128<sbyte> eight = Vector128.Create((sbyte)8);
+        var codes = Vector128.Load(block + 2);
+        var eight = Vector128.Create((sbyte)8);
         CodeLanes.Scale(CodeLanes.Low(codes).AsSByte() - eight, d, values);
         CodeLanes.Scale(CodeLanes.High(codes).AsSByte() - eight, d, values + 16);
     }
@@ -47,7 +47,7 @@ internal readonly unsafe struct Q4_1 : IBlockFormat
     public static void Decode(byte* block, float* values)
     {
         float d = Float16.Read(block), m = Float16.Read(block + 2);
-        Vector128<byte> codes = Vector128.Load(block + 4);
+        var codes = Vector128.Load(block + 4);
         CodeLanes.Scale(CodeLanes.Low(codes), d, m, values);
         CodeLanes.Scale(CodeLanes.High(codes), d, m, values + 16);
     }
@@ -65,8 +65,8 @@ internal readonly unsafe struct Q5_0 : IBlockFormat
     {
         float d = Float16.Read(block);
         ushort* fifth = (ushort*)(block + 2);
-        Vector128<byte> codes = Vector128.Load(block + 6);
-        Vector128<sbyte> sixteen = Vector128.Create((sbyte)16);
+        var codes = Vector128.Load(block + 6);
+        var sixteen = Vector128.Create((sbyte)16);
         CodeLanes.Scale((CodeLanes.Low(codes) | CodeLanes.Fifth(fifth[0])).AsSByte() - sixteen, d, values);
         CodeLanes.Scale((CodeLanes.High(codes) | CodeLanes.Fifth(fifth[1])).AsSByte() - sixteen, d, values + 16);
     }
@@ -84,7 +84,7 @@ internal readonly unsafe struct Q5_1 : IBlockFormat
     {
         float d = Float16.Read(block), m = Float16.Read(block + 2);
         ushort* fifth = (ushort*)(block + 4);
-        Vector128<byte> codes = Vector128.Load(block + 8);
+        var codes = Vector128.Load(block + 8);
         CodeLanes.Scale(CodeLanes.Low(codes) | CodeLanes.Fifth(fifth[0]), d, m, values);
         CodeLanes.Scale(CodeLanes.High(codes) | CodeLanes.Fifth(fifth[1]), d, m, values + 16);
     }
@@ -107,7 +107,7 @@ internal readonly unsafe struct Iq4Nl : IBlockFormat
     /// <summary>Sixteen bytes of codes at one scale.</summary>
     internal static void Decode(byte* nibbles, float scale, float* values)
     {
-        Vector128<byte> codes = Vector128.Load(nibbles);
+        var codes = Vector128.Load(nibbles);
         CodeLanes.Scale(Vector128.ShuffleNative(Values, CodeLanes.Low(codes)).AsSByte(), scale, values);
         CodeLanes.Scale(Vector128.ShuffleNative(Values, CodeLanes.High(codes)).AsSByte(), scale, values + 16);
     }

@@ -105,7 +105,8 @@ internal readonly unsafe struct Mxfp4BlockRows<TOrder>(byte* blocks, float* tabl
 
     private nint RowBytes => columns / Mxfp4.BlockWeights * BlockBytes;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         for (int r = 0; r < rows; r++)
         {

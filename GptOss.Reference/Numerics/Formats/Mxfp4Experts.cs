@@ -14,12 +14,16 @@ internal sealed unsafe class Mxfp4Experts : Weights
     internal Mxfp4Experts(ReadOnlyMemory<byte> blocks, ReadOnlyMemory<byte> scales, int experts, int rows, int columns) : base(experts, rows, columns)
     {
         if (columns % Mxfp4.BlockWeights != 0)
-            throw new ArgumentException($"[{experts}, {rows}, {columns}] is not a shape of MXFP4 experts: columns come in blocks of 32.", nameof(columns));
+        {
+            throw new ArgumentException($"[{experts}, {rows}, {columns}] is not a shape of MXFP4 experts: columns come in blocks of 32.",
+                nameof(columns));
+        }
         long blockCount = (long)experts * rows * (columns / Mxfp4.BlockWeights);
         if (scales.Length != blockCount || blocks.Length != blockCount * Mxfp4.BlockBytes)
         {
             throw new ArgumentException(
-                $"[{experts}, {rows}, {columns}] MXFP4 weights take {blockCount * Mxfp4.BlockBytes} bytes of blocks and {blockCount} of scales, not {blocks.Length} and {scales.Length}.",
+                $"[{experts}, {rows}, {columns}] MXFP4 weights take {blockCount * Mxfp4.BlockBytes} bytes of blocks and {blockCount} of scales, " +
+                    $"not {blocks.Length} and {scales.Length}.",
                 nameof(blocks));
         }
         (Blocks, Scales) = (blocks, scales);
@@ -60,7 +64,9 @@ internal sealed unsafe class Mxfp4Experts : Weights
     }
 }
 
-/// <summary>MXFP4 rows: for each block of 32, lane j takes element 2j, then element 2j + 1, the order in which the published bytes hold them.</summary>
+/// <summary>
+/// MXFP4 rows: for each block of 32, lane j takes element 2j, then element 2j + 1, the order in which the published bytes hold them.
+/// </summary>
 /// <remarks>
 /// The tables come with the rows and not from a static field: a loop that is compiled before that field's class has been initialised asks for
 /// it in every turn, and ran at 2.7 instead of 13.8 GB/s.
@@ -69,7 +75,8 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, float* tab
 {
     public int PaddedColumns => columns;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         for (int r = 0; r < rows; r++)
             Widen<TBlock>(row + r, begin, end, rowsAhead, target + r * stride);

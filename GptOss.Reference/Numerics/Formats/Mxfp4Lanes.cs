@@ -6,7 +6,8 @@ using GptOss.Reference.Numerics.Lanes;
 namespace GptOss.Reference.Numerics.Formats;
 
 /// <summary>
-/// The 32 weights of one MXFP4 block as two blocks of lanes, at every width: lane j of <c>even</c> is element 2j, lane j of <c>odd</c> element 2j + 1.
+/// The 32 weights of one MXFP4 block as two blocks of lanes, at every width: lane j of <c>even</c> is element 2j, lane j of <c>odd</c> element 2j +
+/// 1.
 /// </summary>
 /// <remarks>The scalar branch is the definition. The JIT keeps the one branch of the width at hand.</remarks>
 internal static unsafe class Mxfp4Lanes
@@ -28,7 +29,8 @@ internal static unsafe class Mxfp4Lanes
         }
         if (typeof(TBlock) == typeof(F32x16V256))
         {
-            V256(Vector128.Load(block), Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte(), values, out F32x16V256 e256, out F32x16V256 o256);
+            V256(Vector128.Load(block), Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte(), values, out F32x16V256 e256,
+                out F32x16V256 o256);
             (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e256), Unsafe.BitCast<F32x16V256, TBlock>(o256));
             return;
         }
@@ -56,7 +58,7 @@ internal static unsafe class Mxfp4Lanes
         {
             // The sixteen bytes that the published order would have.
             Vector128<ushort> pairs = Vector128.Load(block).AsUInt16(), low = Vector128.Create((ushort)0x0F), high = Vector128.Create((ushort)0xF0);
-            Vector128<byte> codes = Vector128.Narrow((pairs & low) | ((pairs >>> 4) & high), ((pairs >>> 4) & low) | ((pairs >>> 8) & high));
+            var codes = Vector128.Narrow((pairs & low) | ((pairs >>> 4) & high), ((pairs >>> 4) & low) | ((pairs >>> 8) & high));
             OfCodes(codes, values, out even, out odd);
             return;
         }
@@ -103,10 +105,10 @@ internal static unsafe class Mxfp4Lanes
     private static void V256(Vector128<byte> first, Vector128<byte> last, float* values, out F32x16V256 even, out F32x16V256 odd)
     {
         // Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
-        Vector256<float> table = Vector256.Load(values);
+        var table = Vector256.Load(values);
         Vector256<int> lo = Avx2.ConvertToVector256Int32(first);
         Vector256<int> hi = Avx2.ConvertToVector256Int32(last);
-        Vector256<int> sign = Vector256.Create(int.MinValue);
+        var sign = Vector256.Create(int.MinValue);
         even = new(Signed(table, lo, (lo << 28) & sign), Signed(table, hi, (hi << 28) & sign));
         odd = new(Signed(table, lo >>> 4, (lo << 24) & sign), Signed(table, hi >>> 4, (hi << 24) & sign));
     }
@@ -114,7 +116,7 @@ internal static unsafe class Mxfp4Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void V128(Vector128<byte> codes, float* values, out F32x16V128 even, out F32x16V128 odd)
     {
-        Vector128<float> s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
+        var s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
         even = Decode(codes & Vector128.Create((byte)15), s);
         odd = Decode(codes >>> 4, s);
     }
@@ -128,8 +130,12 @@ internal static unsafe class Mxfp4Lanes
     private static F32x16V128 Decode(Vector128<byte> codes, Vector128<float> scale)
     {
         // ShuffleNative: the codes are below 16, so the range mask that Shuffle adds would only cost.
-        Vector128<byte> high = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0, 0xC0), codes);
-        Vector128<byte> low = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0), codes);
+        var high =
+            Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0,
+                0xC0), codes);
+        var low =
+            Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80,
+                0xC0), codes);
         (Vector128<ushort> first, Vector128<ushort> last) = LaneSteps.Interleave(low, high);
         (Vector128<float> a, Vector128<float> b) = LaneSteps.Widen(first);
         (Vector128<float> c, Vector128<float> d) = LaneSteps.Widen(last);

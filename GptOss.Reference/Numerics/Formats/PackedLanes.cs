@@ -48,13 +48,14 @@ internal static unsafe class PackedLanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V512(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V512 a0, out F32x16V512 a1, out F32x16V512 b0, out F32x16V512 b1)
+    private static void V512(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V512 a0, out F32x16V512 a1, out F32x16V512 b0,
+        out F32x16V512 b1)
     {
         Vector512<byte> table = Avx512F.BroadcastVector128ToVector512((uint*)highs).AsByte(), low = Vector512.Load(lows);
         Vector512<byte> number = (Vector512.Load(numbers).AsUInt16() >>> shift).AsByte() & Vector512.Create((byte)15);
         Vector512<byte> high = Avx512BW.Shuffle(table, number);
         Vector512<uint> a = Avx512BW.UnpackLow(low, high).AsUInt32(), b = Avx512BW.UnpackHigh(low, high).AsUInt32();
-        Vector512<uint> upper = Vector512.Create(0xFFFF0000u);
+        var upper = Vector512.Create(0xFFFF0000u);
         a0 = new((a << 16).AsSingle());
         a1 = new((a & upper).AsSingle());
         b0 = new((b << 16).AsSingle());
@@ -62,12 +63,13 @@ internal static unsafe class PackedLanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V256(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V256 a0, out F32x16V256 a1, out F32x16V256 b0, out F32x16V256 b1)
+    private static void V256(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V256 a0, out F32x16V256 a1, out F32x16V256 b0,
+        out F32x16V256 b1)
     {
         Vector256<byte> table = Avx2.BroadcastVector128ToVector256(highs);
         (Vector256<uint> aLo, Vector256<uint> bLo) = Interleaved(lows, numbers, shift, table);
         (Vector256<uint> aHi, Vector256<uint> bHi) = Interleaved(lows + 32, numbers + 32, shift, table);
-        Vector256<uint> upper = Vector256.Create(0xFFFF0000u);
+        var upper = Vector256.Create(0xFFFF0000u);
         a0 = new((aLo << 16).AsSingle(), (aHi << 16).AsSingle());
         a1 = new((aLo & upper).AsSingle(), (aHi & upper).AsSingle());
         b0 = new((bLo << 16).AsSingle(), (bHi << 16).AsSingle());
@@ -75,21 +77,23 @@ internal static unsafe class PackedLanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V128(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0, out F32x16V128 b1)
+    private static void V128(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0,
+        out F32x16V128 b1)
     {
-        Vector128<byte> table = Vector128.Load(highs);
+        var table = Vector128.Load(highs);
         (Vector128<uint> aa, Vector128<uint> ba) = Interleaved(lows, numbers, shift, table);
         (Vector128<uint> ab, Vector128<uint> bb) = Interleaved(lows + 16, numbers + 16, shift, table);
         (Vector128<uint> ac, Vector128<uint> bc) = Interleaved(lows + 32, numbers + 32, shift, table);
         (Vector128<uint> ad, Vector128<uint> bd) = Interleaved(lows + 48, numbers + 48, shift, table);
-        Vector128<uint> upper = Vector128.Create(0xFFFF0000u);
+        var upper = Vector128.Create(0xFFFF0000u);
         a0 = new((aa << 16).AsSingle(), (ab << 16).AsSingle(), (ac << 16).AsSingle(), (ad << 16).AsSingle());
         a1 = new((aa & upper).AsSingle(), (ab & upper).AsSingle(), (ac & upper).AsSingle(), (ad & upper).AsSingle());
         b0 = new((ba << 16).AsSingle(), (bb << 16).AsSingle(), (bc << 16).AsSingle(), (bd << 16).AsSingle());
         b1 = new((ba & upper).AsSingle(), (bb & upper).AsSingle(), (bc & upper).AsSingle(), (bd & upper).AsSingle());
     }
 
-    private static void Scalar(byte* lows, byte* numbers, int shift, byte* highs, out F32x16Scalar a0, out F32x16Scalar a1, out F32x16Scalar b0, out F32x16Scalar b1)
+    private static void Scalar(byte* lows, byte* numbers, int shift, byte* highs, out F32x16Scalar a0, out F32x16Scalar a1, out F32x16Scalar b0,
+        out F32x16Scalar b1)
     {
         Unsafe.SkipInit(out a0);
         Unsafe.SkipInit(out a1);

@@ -59,7 +59,10 @@ internal sealed unsafe class PlainMatrix<TElement> : Weights where TElement : st
     internal PlainMatrix(ReadOnlyMemory<byte> elements, int rows, int columns, int count) : base(count, rows, columns)
     {
         if (elements.Length != (long)count * rows * columns * TElement.Bytes)
-            throw new ArgumentException($"{elements.Length} bytes are not [{count}, {rows}, {columns}] weights of {TElement.Name}.", nameof(elements));
+        {
+            throw new ArgumentException($"{elements.Length} bytes are not [{count}, {rows}, {columns}] weights of {TElement.Name}.",
+                nameof(elements));
+        }
         _elements = elements;
     }
 
@@ -105,7 +108,8 @@ internal readonly unsafe struct PlainRows<TElement>(byte* elements, int columns)
 
     private nint RowBytes => (nint)columns * TElement.Bytes;
 
-    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>
+    public void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride)
+        where TBlock : struct, IF32x16<TBlock>
     {
         for (int r = 0; r < rows; r++)
         {

@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace GptOss.Reference.Numerics.Lanes;
 
-/// <summary>Sixteen lanes in four 128-bit registers: NEON, SSE. Portable operations but for two interleavings, so the shape that Arm64 runs is tested on x64 too.</summary>
+/// <summary>
+/// Sixteen lanes in four 128-bit registers: NEON, SSE. Portable operations but for two interleavings, so the shape that Arm64 runs is tested on x64
+/// too.
+/// </summary>
 internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) : IF32x16<F32x16V128>
 {
     private readonly Vector128<float> _a = a, _b = b, _c = c, _d = d;
@@ -15,12 +18,13 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F32x16V128 Broadcast(float value)
     {
-        Vector128<float> v = Vector128.Create(value);
+        var v = Vector128.Create(value);
         return new(v, v, v, v);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static F32x16V128 Load(float* lanes) => new(Vector128.Load(lanes), Vector128.Load(lanes + 4), Vector128.Load(lanes + 8), Vector128.Load(lanes + 12));
+    public static F32x16V128 Load(float* lanes) =>
+    new(Vector128.Load(lanes), Vector128.Load(lanes + 4), Vector128.Load(lanes + 8), Vector128.Load(lanes + 12));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F32x16V128 Load(ushort* bfloat16Lanes)

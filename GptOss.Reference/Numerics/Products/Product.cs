@@ -71,7 +71,9 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
     /// <summary>Activation rows met at once, and those whose columns stay in the L1 cache while a panel's rows pass by.</summary>
     private const int PanelTokens = 96, TileTokens = 12;
 
-    /// <summary>Weight rows of a panel: 92 KiB that stay in the L2 cache for many tokens; one tile's, 11 KiB in L1, where a single pass of tokens uses it.</summary>
+    /// <summary>
+    /// Weight rows of a panel: 92 KiB that stay in the L2 cache for many tokens; one tile's, 11 KiB in L1, where a single pass of tokens uses it.
+    /// </summary>
     private const int ManyRows = 32, FewRows = RegisterTile.Rows;
 
     /// <summary>What reading a quad of rows costs, in units of what one activation row costs: only the balance depends on it.</summary>
@@ -139,7 +141,10 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
         {
             int width = Math.Min(PanelColumns, columns - begin);
             for (int r = 0; r < rows; r += RegisterTile.Rows)
-                weights.Widen4<TBlock>(group.FirstRow + firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows, panel + r * PanelColumns, PanelColumns);
+            {
+                weights.Widen4<TBlock>(group.FirstRow + firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows,
+                    panel + r * PanelColumns, PanelColumns);
+            }
             for (int r = rows; r < tiledRows; r++)
                 new Span<float>(panel + r * PanelColumns, width).Clear();      // a ragged last tile computes rows that nobody reads
             for (int t = 0; t < tokens; t++)

@@ -52,7 +52,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 6 tokens.</summary>
-    private static void Tile4x6<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x6<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5];
         for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
@@ -62,7 +63,8 @@ internal static unsafe class RegisterTile
             Column<TVector> c4 = new(sums + 4 * tokenStride, first), c5 = new(sums + 5 * tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k),
+                    w3 = TVector.Load(w + 3 * stride + k);
                 c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
                 c1.Add(w0, w1, w2, w3, TVector.Load(x1 + k));
                 c2.Add(w0, w1, w2, w3, TVector.Load(x2 + k));
@@ -80,7 +82,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 4 tokens.</summary>
-    private static void Tile4x4<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x4<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
         for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
@@ -89,7 +92,8 @@ internal static unsafe class RegisterTile
             Column<TVector> c2 = new(sums + 2 * tokenStride, first), c3 = new(sums + 3 * tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k),
+                    w3 = TVector.Load(w + 3 * stride + k);
                 c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
                 c1.Add(w0, w1, w2, w3, TVector.Load(x1 + k));
                 c2.Add(w0, w1, w2, w3, TVector.Load(x2 + k));
@@ -103,7 +107,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 3 tokens.</summary>
-    private static void Tile4x3<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x3<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2];
         for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
@@ -138,7 +143,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 2 tokens.</summary>
-    private static void Tile4x2<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x2<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1];
         for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
@@ -146,7 +152,8 @@ internal static unsafe class RegisterTile
             Column<TVector> c0 = new(sums, first), c1 = new(sums + tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k),
+                    w3 = TVector.Load(w + 3 * stride + k);
                 c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
                 c1.Add(w0, w1, w2, w3, TVector.Load(x1 + k));
             }
@@ -156,7 +163,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>Four rows × 1 token.</summary>
-    private static void Tile4x1<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
+    private static void Tile4x1<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first)
+        where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0];
         for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
@@ -164,7 +172,8 @@ internal static unsafe class RegisterTile
             Column<TVector> c0 = new(sums, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k),
+                    w3 = TVector.Load(w + 3 * stride + k);
                 c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
             }
             c0.Store(sums);

@@ -34,7 +34,8 @@ internal static class ExpertDefects
         {
             Variant = new() { Kernels = inner => new WithoutPlusOne(inner) },
         },
-        new("swiglu-halves-not-interleaved", "The first half of the rows was taken as gate, the second as linear part; even rows are gate, odd ones linear.",
+        new("swiglu-halves-not-interleaved", "The first half of the rows was taken as gate, the second as linear part; even rows " +
+            "are gate, odd ones linear.",
             SwiGlu, "any prompt")
         {
             Variant = new() { Kernels = inner => new Halves(inner) },
@@ -66,7 +67,9 @@ internal static class ExpertDefects
         },
     ];
 
-    /// <summary>The gate half of [gate | linear] is clamped from below first. The rows are the block's scratch, which nothing reads afterwards.</summary>
+    /// <summary>
+    /// The gate half of [gate | linear] is clamped from below first. The rows are the block's scratch, which nothing reads afterwards.
+    /// </summary>
     private sealed class GateClampedBelow(Kernels inner) : KernelDecorator(inner)
     {
         internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)

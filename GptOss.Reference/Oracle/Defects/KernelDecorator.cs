@@ -6,7 +6,9 @@ using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Oracle.Defects;
 
-/// <summary>The operations of a model, passed on as they are. A mistake in one of them overrides that one and composes it of the sound ones.</summary>
+/// <summary>
+/// The operations of a model, passed on as they are. A mistake in one of them overrides that one and composes it of the sound ones.
+/// </summary>
 internal abstract class KernelDecorator(Kernels inner) : Kernels
 {
     /// <summary>The operations underneath.</summary>
@@ -46,7 +48,10 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
 
     internal override void Exp(ReadOnlySpan<float> input, Span<float> output) => inner.Exp(input, output);
 
-    /// <summary>Whether an expert product is a token's first: its matrix alternates gate and linear, or is one of the two and shares a row among the token's experts.</summary>
+    /// <summary>
+    /// Whether an expert product is a token's first: its matrix alternates gate and linear, or is one of the two and shares a row among the token's
+    /// experts.
+    /// </summary>
     protected static bool IsFirst(int share, bool deinterleave) => deinterleave || share > 1;
 
     /// <summary>B(value): the rounding of the profile.</summary>

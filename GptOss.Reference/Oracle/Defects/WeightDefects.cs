@@ -76,7 +76,8 @@ internal static class WeightDefects
     {
         private readonly Scratch _scratch = new();
 
-        internal sealed override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
+        internal sealed override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups,
+            bool deinterleave, Rows output)
         {
             _scratch.Reset(x.Count * Scratch.Stride(x.Width));
             Rows changed = _scratch.Rows(x.Count, x.Width);

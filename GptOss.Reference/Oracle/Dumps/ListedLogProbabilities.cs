@@ -6,8 +6,10 @@ namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>The log-probabilities of a few tokens at each position, as servers return them: all that many porters have in place of logits.</summary>
 /// <remarks>
-/// JSON: a list with one entry a position, <c>{"id": logprob}</c> for the token that follows it, or null where there is none; or an object that holds the list as
-/// <c>logprobs</c>. A server's <c>prompt_logprobs</c> is read too: its entry i is about token i, which follows position i − 1. Keys are token ids, alone or as
+/// JSON: a list with one entry a position, <c>{"id": logprob}</c> for the token that follows it, or null where there is none; or an object that holds
+/// the list as
+/// <c>logprobs</c>. A server's <c>prompt_logprobs</c> is read too: its entry i is about token i, which follows position i − 1. Keys are token ids,
+/// alone or as
 /// <c>token_id:17</c>; values are numbers, or objects with a <c>logprob</c>.
 /// </remarks>
 public sealed class ListedLogProbabilities
@@ -41,7 +43,10 @@ public sealed class ListedLogProbabilities
                 list = inner;
         }
         if (list.ValueKind != JsonValueKind.Array)
-            throw new CheckpointFormatException(path, Rule, "there is no list of log-probabilities; expected [{\"17\": -0.5, …}, null, …], one entry for each position.");
+        {
+            throw new CheckpointFormatException(path, Rule,
+                "there is no list of log-probabilities; expected [{\"17\": -0.5, …}, null, …], one entry for each position.");
+        }
         List<IReadOnlyDictionary<int, double>?> rows = [.. list.EnumerateArray().Select((entry, i) => Row(entry, i, path))];
         if (isOfPrompt && rows.Count > 0)
         {
@@ -57,7 +62,10 @@ public sealed class ListedLogProbabilities
         if (entry.ValueKind == JsonValueKind.Null)
             return null;
         if (entry.ValueKind != JsonValueKind.Object)
-            throw new CheckpointFormatException(path, Rule, $"entry {index} is {JsonDocuments.Shown(entry)}; expected an object of token ids and log-probabilities, or null.");
+        {
+            throw new CheckpointFormatException(path, Rule,
+                $"entry {index} is {JsonDocuments.Shown(entry)}; expected an object of token ids and log-probabilities, or null.");
+        }
         var row = new Dictionary<int, double>();
         foreach (JsonProperty token in entry.EnumerateObject())
         {
@@ -65,10 +73,14 @@ public sealed class ListedLogProbabilities
             if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
             {
                 throw new CheckpointFormatException(path, Rule,
-                    $"entry {index} has the key '{Printable.Clip(token.Name)}'; expected token ids (servers that print text need an option such as return_tokens_as_token_ids).");
+                    $"entry {index} has the key '{Printable.Clip(token.Name)}'; expected token ids (servers that print text need an option such as " +
+                        $"return_tokens_as_token_ids).");
             }
-            JsonElement value = token.Value.ValueKind == JsonValueKind.Object && token.Value.TryGetProperty("logprob", out JsonElement inner) ? inner : token.Value;
-            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double logprob) || !double.IsFinite(logprob) || logprob > MostLogProbability)
+            JsonElement value = token.Value.ValueKind == JsonValueKind.Object && token.Value.TryGetProperty("logprob", out JsonElement inner)
+                ? inner
+                : token.Value;
+            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double logprob) || !double.IsFinite(logprob)
+                || logprob > MostLogProbability)
             {
                 throw new CheckpointFormatException(path, Rule,
                     $"entry {index} has {JsonDocuments.Shown(value)} for token {id}; expected a log-probability, which is at most 0.");

@@ -180,7 +180,10 @@ public sealed class GoldenPack
         RequireIdsBelow(config.VocabSize);
         int longest = Prompts.Select(prompt => prompt.Ids.Count + Math.Max(Steps(prompt.Float32), Steps(prompt.Bfloat16))).Append(Ids.Count).Max();
         if (longest > config.MaxPositions)
-            throw new CheckpointFormatException(ManifestPath, "pack-manifest", $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
+        {
+            throw new CheckpointFormatException(ManifestPath, "pack-manifest",
+                $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
+        }
         foreach (Precision precision in Enum.GetValues<Precision>().Where(precision => Kind == PackKind.Trace && Has(precision)))
         {
             using var file = SafeTensorsFile.Open(PathOf(precision));

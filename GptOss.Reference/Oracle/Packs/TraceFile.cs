@@ -39,7 +39,9 @@ public static class TraceFile
         return start.Length + (tensors.Length == 0 ? 0 : tensors[^1].End);
     }
 
-    /// <summary>Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.</summary>
+    /// <summary>
+    /// Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>
     /// <param name="folder">Created where missing.</param>
@@ -47,7 +49,8 @@ public static class TraceFile
     /// <param name="cancellation">Stops between chunks; nothing is left behind.</param>
     /// <returns>The hash of the logits rows of the positions, whether or not logits are among the stages.</returns>
     /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
-    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written is left.</exception>
+    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written
+    /// is left.</exception>
     public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceFileOptions? options = null,
         CancellationToken cancellation = default)
     {
@@ -82,7 +85,8 @@ public static class TraceFile
     }
 
     // The manifest last, because without it there is no trace.
-    private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceFileOptions options,
+    private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder,
+        TraceFileOptions options,
         CancellationToken cancellation)
     {
         string stagesPath = Target(Path.Combine(folder, StagesName), options.Force);
@@ -115,7 +119,7 @@ public static class TraceFile
 
     private static string Target(string path, bool force)
     {
-        OutputTarget target = OutputTarget.Of(path);
+        var target = OutputTarget.Of(path);
         return !target.IsFile ? throw new IOException($"{path} is a pipe or a device; expected the name of a file.")
             : target.Exists && !force ? throw new IOException($"{path} exists; give another folder, or force its replacement.")
             : target.Path;
@@ -131,7 +135,9 @@ public static class TraceFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException(File.Exists(claim) ? $"Another run is writing to {folder}; give another folder." : $"{folder} cannot be written: {e.Message}", e);
+            throw new IOException(File.Exists(claim)
+                ? $"Another run is writing to {folder}; give another folder."
+                : $"{folder} cannot be written: {e.Message}", e);
         }
     }
 
@@ -143,7 +149,9 @@ public static class TraceFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException(File.Exists(folder) ? $"{folder} is a file; expected a folder." : $"The folder {folder} cannot be made: {e.Message}", e);
+            throw new IOException(File.Exists(folder)
+                ? $"{folder} is a file; expected a folder."
+                : $"The folder {folder} cannot be made: {e.Message}", e);
         }
     }
 
@@ -151,7 +159,8 @@ public static class TraceFile
     private sealed class FileRecorder(IReadOnlyList<int> positions, SafeFileHandle file, long dataStart, TensorInfo[] tensors, GptOssConfig config)
         : TraceRecorder(positions, Keys(tensors, config).ToHashSet())
     {
-        private readonly Dictionary<StageKey, TensorInfo> _tensors = Keys(tensors, config).Zip(tensors).ToDictionary(pair => pair.First, pair => pair.Second);
+        private readonly Dictionary<StageKey, TensorInfo> _tensors = Keys(tensors, config).Zip(tensors)
+            .ToDictionary(pair => pair.First, pair => pair.Second);
         private readonly int _rows = positions.Count;
         private readonly byte[] _buffer = new byte[1 << 20];
         private long _at;
@@ -212,6 +221,7 @@ public static class TraceFile
         }
 
         private static IEnumerable<StageKey> Keys(TensorInfo[] tensors, GptOssConfig config) =>
-            tensors.Select(tensor => StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key) ? key : throw new InvalidOperationException(tensor.Name));
+            tensors.Select(tensor =>
+                StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key) ? key : throw new InvalidOperationException(tensor.Name));
     }
 }

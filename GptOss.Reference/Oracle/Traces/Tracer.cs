@@ -27,7 +27,9 @@ public record TraceOptions
 /// <summary>Runs a model and records its stages, by the names, shapes and types of the golden packs.</summary>
 public static class Tracer
 {
-    /// <summary>Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.</summary>
+    /// <summary>
+    /// Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>
     /// <param name="options">Positions, which may be none and then no logits are computed; routing, replay and progress.</param>
@@ -56,7 +58,8 @@ public static class Tracer
     }
 
     /// <summary>The same for stages that were chosen one by one; there may be none, for the hash alone.</summary>
-    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys, TraceOptions options,
+    internal static Trace Record(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IEnumerable<StageKey> keys,
+        TraceOptions options,
         CancellationToken cancellation)
     {
         List<StageRows> stages = [.. keys.Select(key => new StageRows(key, positions.Count, key.Width(model.Config)))];
@@ -70,7 +73,8 @@ public static class Tracer
     {
         List<StageKey> wanted = [.. StageKey.All(config).Where(key => stages.Matches(key.Name))];
         return wanted.Count > 0 ? wanted
-            : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as block.0.*,*.residual,logits.", nameof(stages));
+            : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as " +
+                $"block.0.*,*.residual,logits.", nameof(stages));
     }
 
     /// <summary>The positions that are kept, checked.</summary>
@@ -91,11 +95,15 @@ public static class Tracer
     }
 
     /// <summary>Runs ids through a model on a recorder and returns the logits hash.</summary>
-    internal static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder? recorder, TraceOptions options,
+    internal static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder? recorder,
+        TraceOptions options,
         CancellationToken cancellation)
     {
         if (options.Replay is { } replay && !replay.Fits(model.Config, ids.Length))
-            throw new ArgumentException($"The replay has choices for {replay.Tokens} tokens and is not of {ids.Length} tokens of this model.", nameof(options));
+        {
+            throw new ArgumentException($"The replay has choices for {replay.Tokens} tokens and is not of {ids.Length} tokens of this model.",
+                nameof(options));
+        }
         var observer = new TracingObserver(recorder, options.Routing is { } receive ? new(model.Config, ids, receive) : null, options.Replay);
         using var hash = new LogitsHash();
         PromptPass.Run(model, ids, positions, ref observer, (_, logits) => hash.Add(logits), options.Progress, cancellation);

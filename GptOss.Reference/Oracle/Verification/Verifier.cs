@@ -28,7 +28,10 @@ public sealed record VerifyOptions
         init => field = WorkerPool.Checked(value, nameof(Threads));
     }
 
-    /// <summary>Whether the content of the checkpoint's listed files is compared, which reads all of it; their lengths, and the pack's own files, are in any case.</summary>
+    /// <summary>
+    /// Whether the content of the checkpoint's listed files is compared, which reads all of it; their lengths, and the pack's own files, are in any
+    /// case.
+    /// </summary>
     public bool Checksums { get; init; } = true;
 
     /// <summary>Told how far the reading of listed files has come.</summary>
@@ -41,7 +44,9 @@ public sealed record VerifyOptions
     public IProgress<string>? Progress { get; init; }
 }
 
-/// <summary>Runs what a golden pack recorded and says how far each stage lies from the recording, and whether the files are those that the pack lists.</summary>
+/// <summary>
+/// Runs what a golden pack recorded and says how far each stage lies from the recording, and whether the files are those that the pack lists.
+/// </summary>
 public static class Verifier
 {
     /// <summary>Verifies a pack.</summary>
@@ -67,12 +72,13 @@ public static class Verifier
         FileReport Compare(FileChecksum listed, string? path, bool content) => FileReport.Of(listed, path, content, options.Reading, cancellation);
         FileReport[] own = [.. pack.Files.Select(file => Compare(file, Path.Combine(pack.Folder, file.File), content: true))];
         FileReport[]? weights = null;
-        using PackCheckpoint checkpoint = PackCheckpoint.Of(pack, options.Model, options.ScratchFolder, options.Progress, cancellation);
+        using var checkpoint = PackCheckpoint.Of(pack, options.Model, options.ScratchFolder, options.Progress, cancellation);
         var sections = new List<PackSection>();
         foreach (Precision precision in profiles)
         {
             options.Progress?.Report($"{pack.Name}: {precision.Name()}");
-            using Transformer model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
+            using var model =
+                Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
             RequireShape(pack, model);
             weights ??= [.. pack.CheckpointFiles.Select(file => Compare(file, PathOf(model.Checkpoint, file.File), options.Checksums))];
             sections.AddRange(Sections(pack, model, cancellation));
@@ -102,6 +108,9 @@ public static class Verifier
         }
         GptOssConfig config = ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName));
         if (!config.Equals(model.Config with { SlidingLayers = config.SlidingLayers }))
-            throw new CheckpointFormatException(model.Checkpoint.Folder, "pack-checkpoint", $"the checkpoint is not of the shape that {pack.Name} was recorded with.");
+        {
+            throw new CheckpointFormatException(model.Checkpoint.Folder, "pack-checkpoint",
+                $"the checkpoint is not of the shape that {pack.Name} was recorded with.");
+        }
     }
 }
