@@ -164,7 +164,7 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         json.WriteEndArray();
     }
 
-    // JSON has no infinity: a model whose logits are no numbers has none that could be written.
+    // JSON has no infinity and no NaN, which a mistaken model's numbers may be.
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {
         if (double.IsFinite(value))

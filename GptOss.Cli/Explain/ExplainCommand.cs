@@ -59,7 +59,7 @@ internal sealed class ExplainCommand
         if (ids is null)
             ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)
-            tokenizer = null;                          // ids that are no text
+            tokenizer = null;                          // ids that are not text
         PromptLimits.Require(model.Config, ids);
         int position = Position(parsed.GetValue(_position), ids.Length);
 
