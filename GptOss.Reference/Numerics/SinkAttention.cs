@@ -1,9 +1,9 @@
 namespace GptOss.Reference.Numerics;
 
 /// <summary>One query token: where its keys are and how far it sees.</summary>
-internal readonly struct QueryRow(KeyValueCache cache, int position)
+internal readonly struct QueryRow(HostCache cache, int position)
 {
-    internal readonly KeyValueCache Cache = cache;
+    internal readonly HostCache Cache = cache;
     internal readonly int Position = position;
 
     /// <summary>How many keys it sees, its own among them.</summary>

@@ -11,7 +11,7 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
 {
     private const int Tile = AttentionSteps<TBlock, TVector, TProfile>.TileKeys;
 
-    internal KeyValueCache Cache;
+    internal HostCache Cache;
     internal int First;
     internal int Keys;
     internal float* Q;
