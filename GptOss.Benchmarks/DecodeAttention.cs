@@ -1,5 +1,8 @@
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
 
 namespace GptOss.Benchmarks;
 

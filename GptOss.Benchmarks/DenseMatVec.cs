@@ -1,5 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
 
 namespace GptOss.Benchmarks;
 

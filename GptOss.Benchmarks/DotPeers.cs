@@ -1,6 +1,8 @@
 using System.Numerics.Tensors;
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
 
 namespace GptOss.Benchmarks;
 

@@ -2,6 +2,10 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Benchmarks;
 

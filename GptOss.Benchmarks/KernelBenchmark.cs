@@ -1,5 +1,8 @@
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Benchmarks;
 

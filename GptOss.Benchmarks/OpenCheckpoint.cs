@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Oracle.Synthetic;
 
 namespace GptOss.Benchmarks;
 

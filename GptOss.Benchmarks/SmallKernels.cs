@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Benchmarks;
 

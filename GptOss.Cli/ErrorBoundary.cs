@@ -1,10 +1,10 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tokens;
-using GptOss.Reference.Tools;
 
 namespace GptOss.Cli;
 

@@ -1,5 +1,21 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using GptOss.Cli.Bench;
+using GptOss.Cli.Chat;
+using GptOss.Cli.Diagnose;
+using GptOss.Cli.Diff;
+using GptOss.Cli.Explain;
+using GptOss.Cli.Generate;
+using GptOss.Cli.Harmony;
+using GptOss.Cli.Inspect;
+using GptOss.Cli.Options;
+using GptOss.Cli.Score;
+using GptOss.Cli.Synth;
+using GptOss.Cli.Terminals;
+using GptOss.Cli.Tokens;
+using GptOss.Cli.Tools;
+using GptOss.Cli.Tracing;
+using GptOss.Cli.Verify;
 
 namespace GptOss.Cli;
 
@@ -15,27 +31,10 @@ internal static class Program
     /// <summary>The whole program on given streams.</summary>
     internal static int Run(string[] args, Terminal terminal) => ErrorBoundary.Run(terminal, () =>
     {
-        var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
-        {
-            ChatCommand.Create(terminal),
-            DiagnoseCommand.Create(terminal),
-            DiffCommand.Create(terminal),
-            ExplainCommand.Create(terminal),
-            GenerateCommand.Create(terminal),
-            HarmonyCommand.Create(terminal),
-            InspectCommand.Create(terminal),
-            TraceCommand.CreatePack(terminal),
-            ScoreCommand.Create(terminal),
-            SynthCommand.Create(terminal),
-            TokensCommand.Create(terminal),
-            ToolsCommand.Create(terminal),
-            TraceCommand.Create(terminal),
-            VerifyCommand.Create(terminal),
-            BenchCommand.Create(terminal),
-        };
         // A prompt may begin with @, and -ab is no -a -b.
         var parsing = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
-        ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, parsing);
+        ParseResult parsed = Root(terminal).Parse(args.Length == 0 ? ["--help"] : args, parsing);
+        Mistyped.Refuse(args, parsed);
         if (parsed.Action is ParseErrorAction)
             throw new UsageException(parsed.Errors[0].Message);
         return parsed.Invoke(new InvocationConfiguration
@@ -46,4 +45,24 @@ internal static class Program
             ProcessTerminationTimeout = null,
         });
     });
+
+    /// <summary>Every command.</summary>
+    internal static RootCommand Root(Terminal terminal) => new("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
+    {
+        ChatCommand.Create(terminal),
+        DiagnoseCommand.Create(terminal),
+        DiffCommand.Create(terminal),
+        ExplainCommand.Create(terminal),
+        GenerateCommand.Create(terminal),
+        HarmonyCommand.Create(terminal),
+        InspectCommand.Create(terminal),
+        TraceCommand.CreatePack(terminal),
+        ScoreCommand.Create(terminal),
+        SynthCommand.Create(terminal),
+        TokensCommand.Create(terminal),
+        ToolsCommand.Create(terminal),
+        TraceCommand.Create(terminal),
+        VerifyCommand.Create(terminal),
+        BenchCommand.Create(terminal),
+    };
 }

@@ -1,8 +1,10 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Workers;
+using GptOss.Reference.Oracle.Scoring;
+using GptOss.Reference.Oracle.Verification;
 using Xunit;
 
 namespace GptOss.Reference.Tests;

@@ -2,7 +2,6 @@
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
 using GptOss.Reference.Tests.TestPlatform;
 using GptOss.Reference.Tokens;
 using Xunit;

@@ -1,11 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
+using GptOss.Cli.Options;
+using GptOss.Cli.Output;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary><c>gptoss explain</c>: one token through the model, stage by stage, for people who want to see how it works.</summary>
 internal sealed class ExplainCommand

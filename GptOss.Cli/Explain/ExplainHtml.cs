@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using GptOss.Reference.Checkpoints;
+using GptOss.Cli.Output;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Generation;
-using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary>The page that <c>explain --html</c> writes: the forward pass from top to bottom, explained in layer 0.</summary>
 internal static partial class ExplainHtml

@@ -1,8 +1,9 @@
 using System.Text.Json;
+using GptOss.Cli.Generate;
 using GptOss.Reference.Generation;
-using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary>The object that <c>explain --json</c> prints.</summary>
 internal static class ExplainJson

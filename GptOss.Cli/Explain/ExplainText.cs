@@ -1,7 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Cli.Output;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model.Stages;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary>What <c>explain</c> prints for people: the forward pass from top to bottom. A stage is explained where it occurs first.</summary>
 internal static class ExplainText

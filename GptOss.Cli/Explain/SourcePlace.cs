@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary>A line of the library's sources, found by what stands in it: the sources lie inside the program as it was built, so a number cannot go stale.</summary>
 /// <param name="File">Path from the repository root, with forward slashes.</param>

@@ -1,9 +1,11 @@
+using GptOss.Cli.Options;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary>What one head of one layer gives where.</summary>
 /// <param name="Sink">The sink's share.</param>

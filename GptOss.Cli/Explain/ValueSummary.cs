@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace GptOss.Cli;
+namespace GptOss.Cli.Explain;
 
 /// <summary>A few of a stage's values, and what is to be known of all.</summary>
 /// <param name="First">The first ones.</param>

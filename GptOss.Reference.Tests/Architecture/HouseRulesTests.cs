@@ -19,19 +19,24 @@ public class HouseRulesTests
     private static Dictionary<string, Func<IEnumerable<SourceFile>, IEnumerable<string>>> RuleByName { get; } = new()
     {
         [nameof(HouseRules.Namespaces)] = HouseRules.Namespaces,
-        [nameof(HouseRules.Direction)] = HouseRules.Direction,
+        [nameof(HouseRules.TestFolders)] = HouseRules.TestFolders,
+        [nameof(Directions.Direction)] = Directions.Direction,
         [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
+        [nameof(HouseRules.StackSizes)] = HouseRules.StackSizes,
         [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
-        [nameof(HouseRules.FolderPages)] = HouseRules.FolderPages,
+        [nameof(Directions.CutAlready)] = Directions.CutAlready,
+        [nameof(Directions.FolderPages)] = Directions.FolderPages,
         [nameof(HouseRules.MachinePaths)] = HouseRules.MachinePaths,
+        [nameof(HouseRules.ToolFolders)] = HouseRules.ToolFolders,
+        [nameof(HouseRules.ToolBorders)] = HouseRules.ToolBorders,
     };
 
     [Theory, MemberData(nameof(Rules))]
     public void The_sources_keep_the_rule(string rule)
     {
         Assert.SkipWhen(Repository.Root is null, "The sources are not beside this build.");
-        Assert.Contains(Sources.Value, file => file.Path == "GptOss.Reference/Checkpoints/GptOssConfig.cs");
+        Assert.Contains(Sources.Value, file => file.Path == "GptOss.Reference/Checkpoints/Configuration/GptOssConfig.cs");
         string findings = string.Join('\n', RuleByName[rule](Sources.Value));
         Assert.True(findings.Length == 0, findings);
     }
@@ -39,31 +44,67 @@ public class HouseRulesTests
     [Theory]
     [InlineData("Model/A.cs", "namespace GptOss.Reference.Chat;", ":1: declares namespace GptOss.Reference.Chat; expected GptOss.Reference.Model.")]
     [InlineData("Model/A.cs", "class A;", ": declares no namespace; expected GptOss.Reference.Model.")]
-    [InlineData("A.cs", "namespace GptOss.Reference;", ": stands in no folder of the house.")]
-    [InlineData("Models/A.cs", "namespace GptOss.Reference.Models;", ": stands in no folder of the house.")]
+    [InlineData("A.cs", "namespace GptOss.Reference;", ": the project's root is not a folder of the house.")]
+    [InlineData("Models/A.cs", "namespace GptOss.Reference.Models;", ": Models is not a folder of the house.")]
+    [InlineData("Numerics/Lanes/A.cs", "namespace GptOss.Reference.Numerics;",
+        ":1: declares namespace GptOss.Reference.Numerics; expected GptOss.Reference.Numerics.Lanes.")]
     public void A_file_outside_its_namespace_is_found(string path, string text, string message) =>
         Assert.Equal([$"GptOss.Reference/{path}{message}"], HouseRules.Namespaces([InLibrary(path, text)]));
 
     [Theory]
     [InlineData("Model/A.cs", "using GptOss.Reference.Tokens;")]
     [InlineData("Model/A.cs", "_ = new GptOss.Reference.Harmony.Message();")]
-    [InlineData("Numerics/A.cs", "// prose\nusing static GptOss.Reference.Checkpoints.Mxfp4;")]
+    [InlineData("Numerics/A.cs", "// prose\nusing static GptOss.Reference.Checkpoints.Storage.DTypes;")]
+    [InlineData("Numerics/Lanes/A.cs", "using GptOss.Reference.Numerics.Formats;")]
+    [InlineData("Numerics/Lanes/A.cs", "Formats.Format f;")]
+    [InlineData("Numerics/Lanes/A.cs", "Kernel k;")]
+    [InlineData("Model/A.cs", "using GptOss.Reference.Model.Hooks;")]
     [InlineData("Oracle/A.cs", "using GptOss.Reference.Harmony;")]
-    [InlineData("Chat/A.cs", "using GptOss.Reference.Oracle;")]
+    [InlineData("Chat/A.cs", "using GptOss.Reference.Oracle.Traces;")]
     [InlineData("Numerics/A.cs", "GptOssConfig config;")]
     [InlineData("Chat/A.cs", "global using GptOss.Reference.Harmony;")]
     [InlineData("Model/A.cs", "Generation.Sampler s;")]
     [InlineData("Model/A.cs", "Reference.Generation.Sampler s;")]
-    public void A_name_against_the_flow_is_found(string path, string text) =>
-        Assert.Single(HouseRules.Direction([InLibrary(path, text), InLibrary("Generation/Sampler.cs", "public sealed class Sampler;")]));
+    public void A_name_against_the_flow_is_found(string path, string text) => Assert.Single(Directions.Direction([InLibrary(path, text), .. Around]));
 
     [Theory]
     [InlineData("Model/A.cs", "using GptOss.Reference.Numerics; // not GptOss.Reference.Tokens")]
     [InlineData("Harmony/A.cs", "using GptOss.Reference.Tokens;")]
     [InlineData("Numerics/A.cs", "namespace GptOss.Reference.Numerics; using System.Numerics;")]
     [InlineData("Numerics/A.cs", "int n = Generation.Count;")]
-    public void A_name_with_the_flow_is_no_finding(string path, string text) =>
-        Assert.Empty(HouseRules.Direction([InLibrary(path, text), InLibrary("Generation/Sampler.cs", "public sealed class Sampler;")]));
+    [InlineData("Numerics/A.cs", "using GptOss.Reference.Numerics.Formats;")]
+    [InlineData("Model/Hooks/A.cs", "Sampler.Kernel k = GptOss.Reference.Model.Transformer.New();")]
+    public void A_name_with_the_flow_is_no_finding(string path, string text) => Assert.Empty(Directions.Direction([InLibrary(path, text), .. Around]));
+
+    [Fact]
+    public void The_directions_have_no_circle() => Assert.Empty(Directions.Circles(Directions.MayName));
+
+    [Fact]
+    public void A_name_that_is_cut_and_still_listed_is_found() =>
+        Assert.Equal(Directions.LeftToCut.Length, Directions.CutAlready([InLibrary("Model/A.cs", "")]).Count());
+
+    [Theory]
+    [InlineData("B", 1)]
+    [InlineData("B/Inner", 0)]
+    public void A_circle_of_folders_is_found(string named, int findings) => Assert.Equal(findings, Directions.Circles(new Dictionary<string, string[]>
+    {
+        ["A"] = [named],
+        ["B"] = ["A"],
+        ["B/Inner"] = [],
+    }).Count());
+
+    [Theory]
+    [InlineData("Numerics/Lanes", 0)]
+    [InlineData("Cli/Chat", 0)]
+    [InlineData("", 0)]
+    [InlineData("Numerics/Lines", 1)]
+    [InlineData("Cli/Chats", 1)]
+    public void Tests_of_a_folder_that_is_not_there_are_found(string folder, int findings) => Assert.Equal(findings, HouseRules.TestFolders(
+    [
+        new SourceFile($"{HouseRules.Tests}/{folder}/ATests.cs".Replace("//", "/", StringComparison.Ordinal), ""),
+        new SourceFile("GptOss.Cli/Chat/A.cs", ""),
+        InLibrary("Numerics/Lanes/A.cs", ""),
+    ]).Count());
 
     [Theory]
     [InlineData("Model/A.cs", "static unsafe void F() { }", 1)]
@@ -72,6 +113,14 @@ public class HouseRulesTests
     [InlineData("Model/A.cs", "Unsafe.Add(ref a, 1); // an unsafe idea", 0)]
     public void A_pointer_or_a_native_call_is_found_where_it_may_not_be(string path, string text, int findings) =>
         Assert.Equal(findings, HouseRules.EscapeHatches([InLibrary(path, text)]).Count());
+
+    [Theory]
+    [InlineData("float* p = stackalloc float[groups.Count];", 1)]
+    [InlineData("Span<byte> p = stackalloc byte[2 * n];", 1)]
+    [InlineData("const int Most = 4, Half = Most / 2; float** p = stackalloc float*[2 * Half];", 0)]
+    [InlineData("Span<byte> p = stackalloc byte[64];", 0)]
+    public void A_stack_that_grows_with_data_is_found(string text, int findings) =>
+        Assert.Equal(findings, HouseRules.StackSizes([InLibrary("Numerics/A.cs", text)]).Count());
 
     [Fact]
     public void The_command_line_has_no_pointers() =>
@@ -119,13 +168,14 @@ public class HouseRulesTests
     public void A_folder_without_a_page_is_found() =>
         Assert.Equal(
             ["GptOss.Reference/Model/README.md: missing; every folder says what it knows and what it may use."],
-            HouseRules.FolderPages([InLibrary("Model/A.cs", "")]));
+            Directions.FolderPages([InLibrary("Model/A.cs", "")]));
 
     [Theory]
-    [InlineData("# Model\n\nMay use: Checkpoints, Numerics.\n", 0)]
-    [InlineData("# Model\n\nMay use: Checkpoints, Tokens.\n", 1)]
-    public void A_page_that_promises_another_direction_is_found(string page, int findings) =>
-        Assert.Equal(findings, HouseRules.FolderPages([InLibrary("Model/A.cs", ""), InLibrary("Model/README.md", page)]).Count());
+    [InlineData("# Model\n\n`Stages/`\n\nMay use: Ground, Numerics, Checkpoints.\n", 0)]
+    [InlineData("# Model\n\n`Stages/`\n\nMay use: Checkpoints, Tokens.\n", 1)]
+    [InlineData("# Model\n\nMay use: Ground, Numerics, Checkpoints.\n", 1)]
+    public void A_page_that_promises_another_direction_or_omits_a_folder_is_found(string page, int findings) => Assert.Equal(findings,
+        Directions.FolderPages([InLibrary("Model/A.cs", ""), InLibrary("Model/Stages/A.cs", ""), InLibrary("Model/README.md", page)]).Count());
 
     [Theory]
     [InlineData("path = \"#work/x\"", 1)]
@@ -134,6 +184,29 @@ public class HouseRulesTests
     [InlineData("the #workers/ folder", 0)]
     public void A_path_of_one_machine_is_found(string text, int findings) =>
         Assert.Equal(findings, HouseRules.MachinePaths([new SourceFile("docs/a.md", text.Replace('#', '/'))]).Count());
+
+    [Theory]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools.Browser; using GptOss.Tools.Strings; using GptOss.Reference.Harmony;", 0)]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools.Browser; using GptOss.Tools.Python;", 1)]
+    [InlineData("Browser/A.cs", "namespace GptOss.Tools;", 1)]
+    [InlineData("A.cs", "namespace GptOss.Tools;", 1)]
+    public void A_tool_that_knows_another_or_lies_outside_its_folder_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.ToolFolders([new SourceFile($"{HouseRules.ToolsProject}/{path}", text)]).Count());
+
+    [Theory]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<PackageReference Include=\"AngleSharp\" />", 1)]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<ProjectReference Include=\"..\\GptOss.Tools\\GptOss.Tools.csproj\" />", 1)]
+    [InlineData("GptOss.Reference/GptOss.Reference.csproj", "<InternalsVisibleTo Include=\"GptOss.Tools\" />", 0)]
+    [InlineData("GptOss.Cli/GptOss.Cli.csproj", "<PackageReference Include=\"AngleSharp\" />", 1)]
+    [InlineData("GptOss.Cli/GptOss.Cli.csproj", "<ProjectReference Include=\"..\\GptOss.Tools\\GptOss.Tools.csproj\" />", 0)]
+    public void A_library_that_knows_tools_or_html_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.ToolBorders([new SourceFile(path, text)]).Count());
+
+    private static SourceFile[] Around =>
+    [
+        InLibrary("Generation/Sampler.cs", "public sealed class Sampler;"), InLibrary("Numerics/Kernel.cs", "class Kernel;"),
+        InLibrary("Numerics/Formats/Format.cs", "class Format;"),
+    ];
 
     private static SourceFile InLibrary(string path, string text) => new($"{HouseRules.Library}/{path}", text);
 

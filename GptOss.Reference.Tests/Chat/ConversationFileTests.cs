@@ -1,7 +1,6 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tests.Checkpoints;
-using GptOss.Reference.Tools;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;
@@ -36,7 +35,7 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         using var folder = new TemporaryFolder();
         string path = folder.Write("talk.json", "old");
         string missing = folder.File("missing/talk.json");
-        Assert.Equal($"{missing} cannot be written: Could not find a part of the path '{missing}'.", Assert.Throws<IOException>(() => ConversationFile.Save(missing, [])).Message);
+        Assert.Equal($"{missing} was not written: Could not find a part of the path '{missing}'.", Assert.Throws<IOException>(() => ConversationFile.Save(missing, [])).Message);
         Assert.Throws<IOException>(() => ConversationFile.Save(folder.File("."), []));
         Assert.Equal("old", File.ReadAllText(path));
         Assert.Single(Directory.EnumerateFileSystemEntries(folder.File(".")));
@@ -78,7 +77,7 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         Conversation conversation = tiny.Conversation(options => options with { Instructions = instructions, Tools = [new ApplyPatchTool(".")] });
         var said = (DeveloperContent)conversation.Messages[1].Content[0];
-        Assert.Equal((instructions is null ? "" : instructions + "\n") + ApplyPatchTool.Format, said.Instructions);
+        Assert.Equal((instructions is null ? "" : instructions + "\n") + BuiltInTools.ApplyPatchInstructions, said.Instructions);
         Assert.Equal(instructions, ConversationFile.Of(conversation.Messages).Instructions);
     }
 

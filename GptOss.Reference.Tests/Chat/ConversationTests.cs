@@ -234,7 +234,7 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Contains(events, happened => happened is Mended);
         Assert.Contains(events, happened => happened is CallAnswered);
 
-        using var folder = new Checkpoints.TemporaryFolder();
+        using var folder = new Tests.Checkpoints.TemporaryFolder();
         ConversationFile.Save(folder.File("talk.json"), conversation.Messages);
         Conversation other = tiny.Conversation();
         other.Replace(ConversationFile.Load(folder.File("talk.json")).Turns);

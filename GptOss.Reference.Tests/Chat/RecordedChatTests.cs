@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;

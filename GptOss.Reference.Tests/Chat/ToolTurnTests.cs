@@ -1,6 +1,5 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;

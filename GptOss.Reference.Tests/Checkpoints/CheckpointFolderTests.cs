@@ -1,4 +1,6 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;
@@ -105,6 +107,40 @@ public sealed class CheckpointFolderTests : IDisposable
         Assert.Equal(_folder.File("hub/models--openai--gpt-oss-20b/snapshots/6cee5e81/original"), Resolve("openai/gpt-oss-20b").FolderPath);
     }
 
+    [Fact]
+    public void A_model_of_the_cache_is_found_without_its_owner()
+    {
+        Download("openai/gpt-oss-20b");
+        Assert.Equal(_folder.File("hub/models--openai--gpt-oss-20b/snapshots/1/original"), Resolve("gpt-oss-20b").FolderPath);
+        Download("unsloth/gpt-oss-20b");
+        Assert.Equal(_folder.File("hub/models--openai--gpt-oss-20b/snapshots/1/original"), Resolve("gpt-oss-20b").FolderPath);
+        Download("a/tune");
+        Assert.Equal(_folder.File("hub/models--a--tune/snapshots/1/original"), Resolve("tune").FolderPath);
+        Download("b/tune");
+        Refused("tune", "tune: the Hugging Face cache holds a/tune and b/tune; give the owner too.");
+    }
+
+    [Fact]
+    public void A_download_that_has_not_finished_is_told_by_what_it_lacks()
+    {
+        const string snapshot = "hub/models--openai--gpt-oss-20b/snapshots/1";
+        _folder.Write("hub/models--openai--gpt-oss-20b/refs/main", "1");
+        _folder.Write($"{snapshot}/README.md", "");
+        Lacks("config.json");
+        _folder.Write($"{snapshot}/config.json", HuggingFace);
+        Lacks("its weights: neither model.safetensors.index.json with its files nor original/ is there");
+        _folder.Write($"{snapshot}/model.safetensors.index.json", """{"weight_map": {"a": "model-00000-of-00001.safetensors", "b": "model-00001-of-00001.safetensors"}}""");
+        _folder.Write($"{snapshot}/model-00000-of-00001.safetensors", "");
+        Lacks("model-00001-of-00001.safetensors");
+        _folder.Write($"{snapshot}/original/config.json", Original);
+        Lacks("original/*.safetensors");
+        _folder.Write($"{snapshot}/original/model.safetensors", "");
+        Assert.Equal(_folder.File($"{snapshot}/original"), Resolve("gpt-oss-20b").FolderPath);
+
+        void Lacks(string what) => Refused("gpt-oss-20b", $"gpt-oss-20b: the snapshot in the Hugging Face cache lacks {what}; "
+            + $"finish it with 'hf download openai/gpt-oss-20b' ({_folder.File(snapshot)}).");
+    }
+
     [Theory]
     [InlineData("../../../etc", "'../../../etc'")]
     [InlineData("..", "'..'")]
@@ -140,6 +176,14 @@ public sealed class CheckpointFolderTests : IDisposable
     [InlineData("openai/", false)]
     [InlineData("o pen/ai", false)]
     public void A_hub_name_is_an_owner_and_a_model(string text, bool isHubName) => Assert.Equal(isHubName, HuggingFaceCache.IsHubName(text));
+
+    private void Download(string hubName)
+    {
+        string model = $"hub/models--{hubName.Replace("/", "--", StringComparison.Ordinal)}";
+        _folder.Write($"{model}/refs/main", "1");
+        _folder.Write($"{model}/snapshots/1/original/config.json", Original);
+        _folder.Write($"{model}/snapshots/1/original/model.safetensors", "");
+    }
 
     private CheckpointFolder Resolve(string asked) => CheckpointFolder.Resolve(asked, _folder.File("hub"));
 

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
 using GptOss.Cli;
-using GptOss.Reference.Checkpoints;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 using static GptOss.Reference.Tests.Cli.CommandLine;
@@ -89,6 +91,17 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(new(2, "", $"{path} exists; give another folder, or --force to replace it.\n"), again);
         Assert.Equal(0, Run("synth", "--shape", shape, "--seed", "8", "--out", target, "--force").Code);
         Assert.NotEqual("10d97c70e32a93286b1a37d3cac74889f34e2040df52f2035f6d74481468f836", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
+    }
+
+    [Theory]
+    [InlineData(null, 6)]
+    [InlineData("2", 2)]
+    public void Synth_takes_the_configuration_of_transformers_too(string? layers, int expected)
+    {
+        string[] fewer = layers is null ? [] : ["--layers", layers];
+        Assert.Equal(0, Run(["synth", "--shape", Path.Combine(TestData.Tiny, "config.json"), "--out", _folder.File("out"), .. fewer]).Code);
+        JsonElement config = Run("inspect", "--model", _folder.File("out"), "--json").Json.GetProperty("config");
+        Assert.Equal((expected, 128), (config.GetProperty("num_hidden_layers").GetInt32(), config.GetProperty("hidden_size").GetInt32()));
     }
 
     [Fact]

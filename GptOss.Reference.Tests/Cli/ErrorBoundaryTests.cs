@@ -1,6 +1,7 @@
 using GptOss.Cli;
-using GptOss.Reference.Checkpoints;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
 using Xunit;
 

@@ -1,6 +1,5 @@
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
 using GptOss.Reference.Tests.Model;
 using Xunit;
 

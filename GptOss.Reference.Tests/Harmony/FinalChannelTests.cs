@@ -22,9 +22,12 @@ public class FinalChannelTests
     [InlineData("<|channel|>analysis<|message|>never ends", "<|channel|>analysis<|message|>never ends")]
     [InlineData("<|channel|>finally<|message|>x<|return|>", "<|channel|>finally<|message|>x<|return|>")]
     [InlineData("no header at all", "no header at all")]
+    [InlineData("I cannot set to=admin for you.<|return|>", "I cannot set to=admin for you.")]
+    [InlineData("<|channel|>analysis<|message|>Think.<|end|>{\"town\":\"Bergen\"}<|return|>", "{\"town\":\"Bergen\"}")]
+    [InlineData("<|channel|>analysis<|message|>Think.<|start|>assistant<|channel|>final<|message|>Oslo.<|return|>", "Oslo.")]
     [InlineData("<|channel|>commentary to=functions.f<|message|>{}<|call|>", "<|channel|>commentary to=functions.f<|message|>{}<|call|>")]
     [InlineData("", "")]
-    public void The_text_of_the_final_channel_or_everything(string generated, string expected) => Assert.Equal(expected, Extract(generated));
+    public void What_is_read_is_the_final_channel_or_what_names_none_or_everything(string generated, string expected) => Assert.Equal(expected, Extract(generated));
 
     [Fact]
     public void The_published_reasoning_stream_gives_its_answer()

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Harmony;
@@ -24,7 +25,6 @@ public class RecoveringTests
     // strict succeeds: nothing to mend, whatever the words
     [InlineData("<|channel|>final<|message|>ok<|return|>", "assistant final ok", "")]
     [InlineData("<|channel|>commentary?commentary?<|message|>ok<|end|>", "assistant commentary?commentary? ok", "")]
-    [InlineData("<|channel|>commentary 2?<|message|>ok<|end|>", "assistant commentary>2? ok", "")]
     [InlineData("<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}<|call|>", "assistant commentary>functions.f#<|constrain|>json {}", "")]
     [InlineData("<|channel|>final<|constrain|>json<|message|>{}<|return|>", "assistant final#<|constrain|>json {}", "")]
     [InlineData("<|channel|>commentary <|constrain|> json<|message|>{}<|call|>", "assistant commentary#<|constrain|> {}", "6 MalformedHeader json")]
@@ -38,9 +38,11 @@ public class RecoveringTests
         "assistant commentary>functions.f#to=python {}", "11 MalformedHeader json")]
     [InlineData(" to=browser.search<|channel|>analysis <|constrain|> json<|message|>{}<|call|>",
         "assistant analysis>browser.search#<|constrain|> json {}", "9 MalformedHeader ")]
-    [InlineData(" a b c<|message|>ok<|end|>", "assistant  ok", "3 MalformedHeader a b c")]
+    [InlineData(" a b c<|message|>ok<|end|>", "assistant  a b c|assistant  ok", "3 MalformedHeader ")]
     [InlineData("<|start|>assistant<|channel|>final<|message|>ok<|return|>", "assistant final ok", "0 RestartedHeader ")]
-    [InlineData("<|channel|>analysis so<|start|>assistant<|channel|>final<|message|>ok<|return|>", "assistant final ok", "3 RestartedHeader <|channel|>analysis so")]
+    [InlineData("<|channel|>analysis so<|start|>assistant<|channel|>final<|message|>ok<|return|>", "assistant analysis so|assistant final ok", "3 CutHeader ")]
+    [InlineData("<|channel|>commentary to=functions.f<|start|>assistant<|channel|>final<|message|>ok<|return|>",
+        "assistant final ok", "7 RestartedHeader <|channel|>commentary to=functions.f")]
     [InlineData("<|end|><|start|>assistantassistant<|channel|>final<|message|>ok<|end|>", "assistant final ok", "0 EmptyHeader |6 MalformedHeader ")]
     [InlineData("<|end|><|start|><|channel|>final<|message|>ok<|end|>", "assistant final ok", "0 EmptyHeader |4 MalformedHeader ")]
     [InlineData("<|end|><|start|>browser.search<|channel|>analysis<|message|>ok<|end|>", "tool:browser.search analysis ok", "0 EmptyHeader |6 MalformedHeader ")]
@@ -49,7 +51,7 @@ public class RecoveringTests
     [InlineData("<|channel|>analysis I must refuse<|end|>", "assistant analysis I must refuse", "5 CutHeader ")]
     [InlineData("<|channel|>final", "assistant final ", "2 CutHeader ")]
     [InlineData("<|message|>a<|end|><|start|>assistant<|channel|>final so be it<|return|>", "assistant  a|assistant final so be it", "10 CutHeader ")]
-    [InlineData("<|channel|>final one\n  two<|return|>", "assistant final one two", "6 CutHeader one\n  two")]
+    [InlineData("<|channel|>final one\n  two<|return|>", "assistant final one⏎  two", "6 CutHeader ")]
     [InlineData("<|channel|>commentary to=functions.f {}<|call|>", "assistant commentary>functions.f {}", "8 CutHeader ")]
     [InlineData("<|end|><|start|>functions.f to=assistant<|channel|>commentary {}<|end|>", "tool:functions.f commentary>assistant {}", "0 EmptyHeader |11 CutHeader ")]
     [InlineData("<|end|><|start|>Hello there<|end|>", "assistant  Hello there", "0 EmptyHeader |4 CutHeader ")]
@@ -59,9 +61,58 @@ public class RecoveringTests
     [InlineData("<|message|>a<|end|>\n<|start|>assistant<|message|>b", "assistant  a|assistant  b", "3 StrayText \n")]
     [InlineData("<|message|>a<|end|><|channel|>final<|message|>b", "assistant  a|assistant final b", "3 MissingStart ")]
     [InlineData("<|message|>a<|end|><|message|>b", "assistant  a|assistant  b", "3 MissingStart ")]
-    [InlineData("<|message|>a<|end|> hello 💖<|endoftext|>", "assistant  a", "3 StrayText  hello 💖<|endoftext|>")]
+    [InlineData("<|message|>a<|end|> hello 💖<|endoftext|>", "assistant  a|assistant final  hello 💖", "3 StrayText |6 StrayText <|endoftext|>")]
     // inside messages every other token is text
     [InlineData("<|message|>a<|start|>b<|channel|>c<|message|>d<|end|>", "assistant  a<|start|>b<|channel|>c<|message|>d", "")]
+    // a recipient stands only in header position, and only a damaged header names one without to=
+    [InlineData("I cannot set to=admin for you.<|return|>", "assistant  I cannot set to=admin for you.", "9 CutHeader ")]
+    [InlineData("The flag --to=json selects it; to=csv is default.<|return|>", "assistant  The flag --to=json selects it; to=csv is default.", "14 CutHeader ")]
+    [InlineData("to=admin is the flag.<|return|>", "assistant  to=admin is the flag.", "7 CutHeader ")]
+    [InlineData("<|channel|>final to=python is a flag<|return|>", "assistant final to=python is a flag", "8 CutHeader ")]
+    [InlineData("<|channel|>commentary to=admin grants it<|end|>", "assistant commentary to=admin grants it", "8 CutHeader ")]
+    [InlineData("<|channel|>commentary Use --set to=functions.f here<|end|>", "assistant commentary Use --set to=functions.f here", "11 CutHeader ")]
+    [InlineData("I said to=admin now<|message|>ok<|end|>", "assistant  I said to=admin now|assistant  ok", "6 MalformedHeader ")]
+    [InlineData("<|channel|>commentary 2? to=functions.f <|constrain|>json<|message|>{}<|call|>",
+        "assistant commentary>functions.f#<|constrain|>json {}", "13 MalformedHeader 2?")]
+    [InlineData("<|channel|>commentary 2?<|message|>ok<|end|>", "assistant commentary ok", "6 MalformedHeader 2?")]
+    [InlineData("<|channel|>commentary functions.f json<|message|>{}<|call|>", "assistant commentary>functions.f#json {}", "")]
+    [InlineData("<|channel|>commentary json<|message|>{}<|end|>", "assistant commentary#json {}", "4 MalformedHeader ")]
+    [InlineData("Sure thing<|message|>ok<|end|>", "assistant  Sure thing|assistant  ok", "2 MalformedHeader ")]
+    [InlineData("<|end|><|start|>Hello there<|message|>ok<|end|>", "assistant  Hello there|assistant  ok", "0 EmptyHeader |4 MalformedHeader ")]
+    [InlineData("<|end|><|start|>python rocks<|end|>", "assistant  python rocks", "0 EmptyHeader |4 CutHeader ")]
+    [InlineData("<|channel|>final The answer is<|message|>Oslo.<|return|>", "assistant final The answer is|assistant final Oslo.", "5 MalformedHeader ")]
+    // on final a bare word is the content type
+    [InlineData("<|channel|>final json<|message|>{\"a\":1}<|return|>", "assistant final#json {\"a\":1}", "3 MalformedHeader ")]
+    [InlineData("<|channel|>final functions.f<|message|>ok<|return|>", "assistant final#functions.f ok", "4 MalformedHeader ")]
+    [InlineData("<|channel|>final to=user<|message|>ok<|return|>", "assistant final>user ok", "")]
+    // a channel that lost its marker, or the space behind it
+    [InlineData("final<|message|>ok<|return|>", "assistant final ok", "1 MalformedHeader ")]
+    [InlineData("commentary to=functions.f <|constrain|>json<|message|>{}<|call|>", "assistant commentary>functions.f#<|constrain|>json {}", "9 MalformedHeader ")]
+    [InlineData("<|end|><|start|>assistantfinal<|message|>ok<|return|>", "assistant final ok", "0 EmptyHeader |4 MalformedHeader ")]
+    [InlineData("<|channel|>finalOslo is it.<|return|>", "assistant final Oslo is it.", "7 CutHeader ")]
+    [InlineData("<|channel|>commentary to=functions.f <|constrain|>json{\"a\": 1}<|call|>",
+        "assistant commentary>functions.f#<|constrain|>json {\"a\": 1}", "16 CutHeader ")]
+    [InlineData("<|channel|>Hm. Let me see<|end|>", "assistant  Hm. Let me see", "6 CutHeader ")]
+    // text that no header announces is an answer
+    [InlineData("<|channel|>analysis<|message|>Think.<|end|>{\"town\":\"Bergen\"}<|return|>", "assistant analysis Think.|assistant final {\"town\":\"Bergen\"}", "6 StrayText ")]
+    [InlineData("<|message|>a<|end|>\n\nOslo.<|end|> And Bergen.<|return|>",
+        "assistant  a|assistant final Oslo.|assistant final  And Bergen.", "3 StrayText \n\n|8 StrayText ")]
+    [InlineData("<|message|>a<|end|>Hello", "assistant  a|assistant final Hello", "3 StrayText ")]
+    [InlineData("<|message|>a<|end|>Go to <|start|>assistant<|channel|>final<|message|>b", "assistant  a|assistant final Go to |assistant final b", "3 StrayText |6 MissingEnd ")]
+    [InlineData("<|message|>a<|end|>Go to <|channel|>final<|message|>b", "assistant  a|assistant final Go to |assistant final b", "3 StrayText |6 MissingEnd ")]
+    [InlineData("<|message|>a<|end|>Oslo is<|channel|>final<|message|>b", "assistant  a|assistant final Oslo is|assistant final b", "3 StrayText |6 MissingEnd ")]
+    [InlineData("<|message|>a<|end|>Oslo is<|message|>b", "assistant  a|assistant final Oslo is|assistant  b", "3 StrayText |6 MissingStart ")]
+    [InlineData("<|message|>a<|end|>assistant<|channel|>final<|message|>b", "assistant  a|assistant final b", "4 MissingStart ")]
+    [InlineData("<|message|>a<|end|>functions.f to=assistant<|channel|>commentary<|message|>b", "assistant  a|tool:functions.f commentary>assistant b", "8 MissingStart ")]
+    // <|start|> in content of a stream that strict has refused, or a complete header in any content, begins a message
+    [InlineData("<|channel|>commentary to=assistant<|channel|>commentary<|message|><|start|>assistant<|channel|>final<|message|>Oslo.<|return|>",
+        "assistant commentary>assistant |assistant final Oslo.", "9 MalformedHeader commentary|10 MissingEnd ")]
+    [InlineData("<|channel|>commentary<|message|><|start|>assistant<|channel|>final<|message|>Oslo.<|return|>", "assistant commentary |assistant final Oslo.", "4 MissingEnd ")]
+    [InlineData("<|channel|>analysis<|message|>Think.<|channel|>final<|message|>Oslo.<|return|>", "assistant analysis Think.|assistant final Oslo.", "5 MissingEnd ")]
+    [InlineData("<|channel|>analysis<|message|>Think.<|start|>assistant<|channel|>commentary to=functions.f<|message|>{}<|call|>",
+        "assistant analysis Think.|assistant commentary>functions.f {}", "5 MissingEnd ")]
+    [InlineData("<|message|>Write <|start|>user<|message|>hi<|end|>", "assistant  Write <|start|>user<|message|>hi", "")]
+    [InlineData("<|message|>a<|end|><|end|><|start|>assistant<|message|>b <|start|>c d<|end|>", "assistant  a|assistant  b |assistant  c d", "3 StrayStop |9 MissingEnd |12 CutHeader ")]
     public void Messages_and_repairs(string stream, string messages, string repairs)
     {
         HarmonyParser parser = Parse(stream);
@@ -146,14 +197,17 @@ public class RecoveringTests
         {
         }
 
-        if (strict is null || !HasPlainHeaders(ids, role)) return;
-        Assert.Equal(strict.Messages.Select(Typed), parser.Messages);
-        if (strict.Messages.Select(Typed).SequenceEqual(strict.Messages))
-            Assert.All(parser.Repairs, repair => Assert.Equal(RepairKind.UnknownToken, repair.Kind));
+        if (strict is null || !HasPlainHeaders(ids, role) || !strict.Messages.All(MeansWhatItSays)) return;
+        Assert.Equal(strict.Messages, parser.Messages);
+        Assert.All(parser.Repairs, repair => Assert.Equal(RepairKind.UnknownToken, repair.Kind));
     }
 
-    private static Message Typed(Message message) =>
-        message.Recipient is { } to && to.StartsWith("<|", StringComparison.Ordinal) ? message with { Recipient = null, ContentType = to } : message;
+    // Not so: a recipient without the form of a tool's name, which to= may or may not have announced, and a header inside content.
+    private static bool MeansWhatItSays(Message message) =>
+        (message.Recipient is not { } to || (message.Channel != "final" && ToolName.IsMatch(to))) &&
+        (message.Name is null or "tool" || ToolName.IsMatch(message.Name)) && !message.Text.Contains("<|channel|>", StringComparison.Ordinal);
+
+    private static readonly Regex ToolName = new(@"^(python|[A-Za-z_]\w*(\.\w+)+)$");
 
     private static bool HasPlainHeaders(int[] ids, Role? role)
     {

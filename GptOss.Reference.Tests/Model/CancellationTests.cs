@@ -1,5 +1,7 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 

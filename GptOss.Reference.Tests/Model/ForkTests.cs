@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Caches;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 

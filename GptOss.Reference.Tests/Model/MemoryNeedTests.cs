@@ -1,6 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Model;

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 
@@ -111,13 +113,13 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     {
         public static bool IsActive => true;
 
-        public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, GptOss.Reference.Numerics.Rows values)
+        public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, GptOss.Reference.Numerics.Buffers.Rows values)
         {
             running.Set();
             Thread.Sleep(5);
         }
 
-        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, GptOss.Reference.Numerics.Rows router, Span<int> experts, int perToken)
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, GptOss.Reference.Numerics.Buffers.Rows router, Span<int> experts, int perToken)
         {
         }
     }

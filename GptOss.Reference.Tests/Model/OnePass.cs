@@ -1,7 +1,9 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Hooks;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 
-namespace GptOss.Reference.Tests;
+namespace GptOss.Reference.Tests.Model;
 
 /// <summary>Passes whose logits are looked at once: each has a buffer of its own.</summary>
 internal static class OnePass

@@ -1,5 +1,6 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 
@@ -106,7 +107,7 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
         string expected;
         using (Transformer model = SmallModels.Load(folder, precision: precision))
             expected = SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids));
-        foreach (int threads in Workers.Counts)
+        foreach (int threads in TestWorkers.Counts)
         {
             using Transformer model = SmallModels.Load(folder, threads, width, precision);
             Assert.Equal((threads, width), (model.Threads, model.Width));

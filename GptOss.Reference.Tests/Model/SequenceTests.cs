@@ -1,5 +1,5 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 

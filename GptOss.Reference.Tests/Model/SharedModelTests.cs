@@ -1,5 +1,6 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Model;

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 

@@ -28,7 +28,7 @@ public class TokenFeedTests(SmallModels models) : IClassFixture<SmallModels>
                 BatchItem item = feed.Next(tokens, rows);
                 Assert.Equal(item.Tokens.ToArray(), feed.Next(tokens, rows).Tokens.ToArray());        // until it was fed, the same again
                 Assert.InRange(item.Tokens.Length, 1, tokens);
-                GptOss.Reference.Numerics.Rows logits = model.Forward(item);
+                GptOss.Reference.Numerics.Buffers.Rows logits = model.Forward(item);
                 Assert.InRange(logits.Count, 0, rows);
                 SmallModels.Append(found, logits);
             }

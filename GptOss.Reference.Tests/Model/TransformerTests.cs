@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 

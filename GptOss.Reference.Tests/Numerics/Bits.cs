@@ -1,4 +1,4 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Numerics;

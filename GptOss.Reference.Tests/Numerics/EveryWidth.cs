@@ -1,4 +1,6 @@
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Workers;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Numerics;
@@ -29,7 +31,7 @@ internal static class EveryWidth
     internal static Kernels Kernels(RegisterWidth width, Precision precision, int threads = 1)
     {
         Require(width);
-        return Reference.Numerics.Kernels.Create(width, precision, Workers.Of(threads));
+        return Reference.Numerics.Kernels.Create(width, precision, TestWorkers.Of(threads));
     }
 
     internal static void Require(RegisterWidth width) =>
@@ -37,7 +39,7 @@ internal static class EveryWidth
 }
 
 /// <summary>Worker pools that tests share: threads cost more to start than most kernels take.</summary>
-internal static class Workers
+internal static class TestWorkers
 {
     private static readonly Dictionary<int, WorkerPool> Pools = [];
 

@@ -1,4 +1,5 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Numerics;

@@ -23,7 +23,13 @@ public sealed class TokenizerJsonTests : IDisposable
         {
             ["added_tokens"] = new JsonArray(new JsonObject { ["id"] = 257, ["content"] = "<|end|>", ["special"] = true }),
             ["normalizer"] = null,
-            ["pre_tokenizer"] = new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceSplitter.Pattern }, ["behavior"] = "Isolated" },
+            ["pre_tokenizer"] = new JsonObject
+            {
+                ["type"] = "Sequence",
+                ["pretokenizers"] = new JsonArray(
+                    new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = PieceSplitter.Pattern }, ["behavior"] = "Isolated" },
+                    new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["use_regex"] = false }),
+            },
             ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocab, ["merges"] = new JsonArray("a b") },
         };
     }
@@ -70,6 +76,9 @@ public sealed class TokenizerJsonTests : IDisposable
         Vocab(file)["<|end|>"] = 257;
         Assert.Equal([257], Load(file.ToJsonString()).EncodeWithSpecials("<|end|>"));
     }
+
+    [Fact]
+    public void A_byte_order_mark_is_no_part_of_the_file() => Assert.Equal(258, Load("\uFEFF" + Good().ToJsonString()).Count);
 
     [Fact]
     public void Not_json() => Refused("{\"model\": {\n]", "expected JSON, found something else at line 2, byte 0.");
@@ -226,21 +235,100 @@ public sealed class TokenizerJsonTests : IDisposable
     public void An_added_token_that_is_text() => Refused(
         file => file["added_tokens"] = new JsonArray("x"), "added_tokens[0]: expected an object, found a string.");
 
-    [Fact]
-    public void A_normalizer() => Refused(
-        file => file["normalizer"] = new JsonObject { ["type"] = "NFC" }, "expected no normalizer, found one, which would change text before it is encoded.");
+    private static JsonArray Steps(JsonObject file) => file["pre_tokenizer"]!["pretokenizers"]!.AsArray();
+
+    // What would give other ids, or could: each with the place it is at.
+    [Theory]
+    [InlineData("normalizer", """{"type":"NFC"}""", "normalizer.type is 'NFC'; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("pre_tokenizer", """{"type":"Whitespace"}""", "pre_tokenizer.type is 'Whitespace'; expected 'Sequence'.")]
+    [InlineData("pre_tokenizer", "null", "pre_tokenizer is null; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("pre_tokenizer", "7", "pre_tokenizer is 7; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("pre_tokenizer.use_regex", "true", "pre_tokenizer.use_regex is true; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("split.pattern", """{"Regex":"\\s+"}""", "pre_tokenizer.pretokenizers[0].pattern.Regex is '\\s+'; expected the pattern of o200k_base.")]
+    [InlineData("split.pattern", """{"String":"a"}""",
+        "pre_tokenizer.pretokenizers[0].pattern.String is 'a'; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("split.behavior", "\"Removed\"", "pre_tokenizer.pretokenizers[0].behavior is 'Removed'; expected 'Isolated'.")]
+    [InlineData("split.invert", "true", "pre_tokenizer.pretokenizers[0].invert is true; expected false.")]
+    [InlineData("split.type", "\"Digits\"", "pre_tokenizer.pretokenizers[0].type is 'Digits'; expected 'Split'.")]
+    [InlineData("bytes.add_prefix_space", "true", "pre_tokenizer.pretokenizers[1].add_prefix_space is true; expected false.")]
+    [InlineData("bytes.use_regex", "true", "pre_tokenizer.pretokenizers[1].use_regex is true; expected false.")]
+    [InlineData("bytes.type", "\"Metaspace\"", "pre_tokenizer.pretokenizers[1].type is 'Metaspace'; expected 'ByteLevel'.")]
+    [InlineData("model.dropout", "0.1", "model.dropout is 0.1; expected null.")]
+    [InlineData("model.unk_token", "\"<unk>\"", "model.unk_token is '<unk>'; expected null.")]
+    [InlineData("model.continuing_subword_prefix", "\"##\"", "model.continuing_subword_prefix is '##'; expected null or ''.")]
+    [InlineData("model.end_of_word_suffix", "\"</w>\"", "model.end_of_word_suffix is '</w>'; expected null or ''.")]
+    [InlineData("model.byte_fallback", "true", "model.byte_fallback is true; expected false.")]
+    [InlineData("model.ignore_merges", "1", "model.ignore_merges is 1; expected true or false.")]
+    [InlineData("model.lowercase", "true", "model.lowercase is true; the published tokenizer has no such setting, so it could change ids.")]
+    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}}]}""",
+        "post_processor.type is 'TemplateProcessing'; expected 'ByteLevel'.")]
+    [InlineData("decoder", """{"type":"Metaspace"}""", "decoder.type is 'Metaspace'; expected 'ByteLevel'.")]
+    [InlineData("added.lstrip", "true", "added_tokens[0].lstrip is not false, so the text around the token could get other ids; expected false.")]
+    [InlineData("added.rstrip", "true", "added_tokens[0].rstrip is not false, so the text around the token could get other ids; expected false.")]
+    [InlineData("added.single_word", "1", "added_tokens[0].single_word is not false, so the text around the token could get other ids; expected false.")]
+    [InlineData("templates\u001b[2J", "[]", "templates\\u001B[2J is []; the published tokenizer has no such setting, so it could change ids.")]
+    public void A_setting_that_the_published_file_does_not_have_is_refused_by_name(string place, string value, string sentence) => Refused(file =>
+    {
+        string[] names = place.Split('.');
+        JsonNode parent = names.Length == 1 ? file : names[0] switch
+        {
+            "split" => Steps(file)[0]!,
+            "bytes" => Steps(file)[1]!,
+            "added" => file["added_tokens"]![0]!,
+            string section => file[section]!,
+        };
+        parent[names[^1]] = JsonNode.Parse(value);
+    }, sentence);
+
+    [Theory]
+    [InlineData("""{"type":"Split","pattern":{"String":" "},"behavior":"Isolated","invert":false}""", "'Split'")]
+    [InlineData("""{"type":"Digits","individual_digits":true}""", "'Digits'")]
+    [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}""", "'Metaspace'")]
+    public void A_further_step_is_refused_wherever_it_stands(string step, string type)
+    {
+        for (int at = 0; at <= 2; at++)
+        {
+            JsonObject file = Good();
+            Steps(file).Insert(at, JsonNode.Parse(step));
+            string message = Assert.Throws<TokenizerFormatException>(() => Load(file.ToJsonString())).Message;
+            Assert.StartsWith($"{_path}: pre_tokenizer.pretokenizers[{(at == 1 || (at == 0 && type == "'Split'") ? 1 : at)}].type is ", message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("pre_tokenizer", "expected pre_tokenizer.type to be 'Sequence', found none.")]
+    [InlineData("use_regex", "expected pre_tokenizer.pretokenizers[1].use_regex to be false, found none.")]
+    [InlineData("behavior", "expected pre_tokenizer.pretokenizers[0].behavior to be 'Isolated', found none.")]
+    [InlineData("ByteLevel", "expected pre_tokenizer.pretokenizers[1].type to be 'ByteLevel', found none.")]
+    public void A_setting_whose_absence_means_another_tokenizer_is_missed(string what, string sentence) => Refused(file =>
+    {
+        _ = what switch
+        {
+            "pre_tokenizer" => file.Remove(what),
+            "use_regex" => Steps(file)[1]!.AsObject().Remove(what),
+            "behavior" => Steps(file)[0]!.AsObject().Remove(what),
+            _ => Steps(file).Remove(Steps(file)[1]),
+        };
+    }, sentence);
 
     [Fact]
-    public void Another_pattern() => Refused(
-        file => file["pre_tokenizer"]!["pattern"]!["Regex"] = "\\s+", "pre_tokenizer splits by '\\s+'; expected the pattern of o200k_base.");
+    public void Settings_without_end_are_refused_before_they_are_understood() => Refused(
+        file => file["pre_tokenizer"]!["pretokenizers"] = new JsonArray([.. Enumerable.Range(0, 10_000).Select(i => (JsonNode)i)]),
+        "pre_tokenizer is too large for a tokenizer's settings.");
 
     [Fact]
-    public void No_pattern() => Refused(
-        file => file["pre_tokenizer"] = new JsonObject { ["type"] = "Whitespace" }, "pre_tokenizer has no pattern to split by; expected that of o200k_base.");
-
-    [Fact]
-    public void A_second_split() => Refused(
-        file => file["pre_tokenizer"]!["use_regex"] = true, "pre_tokenizer has use_regex true; expected false.");
+    public void The_published_settings_are_accepted_in_full()
+    {
+        JsonObject file = Good();
+        foreach (string name in new[] { "version", "truncation", "padding" }) file[name] = name == "version" ? "1.0" : JsonNode.Parse("""{"max_length":512}""");
+        file["post_processor"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false,"use_regex":true}""");
+        file["decoder"] = JsonNode.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}""");
+        Steps(file)[0]!["invert"] = false;
+        Steps(file)[1]!["trim_offsets"] = true;
+        foreach (string name in new[] { "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix" }) file["model"]![name] = null;
+        foreach (string name in new[] { "fuse_unk", "byte_fallback", "ignore_merges" }) file["model"]![name] = false;
+        Assert.Equal([0x20, 256, 257], Load(file.ToJsonString()).EncodeWithSpecials(" ab<|end|>"));
+    }
 
     [Fact]
     public void A_file_of_more_than_256_MiB()

@@ -21,10 +21,3 @@ internal static class Recordings
         return null;
     }
 }
-
-/// <summary>A browser's calls, ended with the test.</summary>
-internal static class BrowserCalls
-{
-    internal static Task<string> Call(this GptOss.Reference.Tools.SimpleBrowser browser, string function, string arguments) =>
-        browser.CallAsync(function, arguments, Xunit.TestContext.Current.CancellationToken);
-}

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 
 namespace GptOss.Reference.Chat;
 
@@ -26,21 +26,7 @@ public static class ConversationFile
     public static void Save(string path, IReadOnlyList<Message> messages)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string full = Path.GetFullPath(path);
-        if (Directory.Exists(full))
-            throw new IOException($"{path} is a folder; expected a file.");
-        string unfinished = $"{full}.{Guid.NewGuid():N}.unfinished";
-        try
-        {
-            File.WriteAllText(unfinished, MessageJson.Text(messages) + "\n", new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
-            File.Move(unfinished, full, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            if (File.Exists(unfinished))
-                File.Delete(unfinished);
-            throw new IOException($"{path} cannot be written: {e.Message.Replace(unfinished, full, StringComparison.Ordinal)}", e);
-        }
+        AtomicFile.Write(path, file => file.Write(Encoding.UTF8.GetBytes(MessageJson.Text(messages) + "\n")));
     }
 
     /// <summary>Reads a file that nobody vouches for.</summary>
@@ -92,7 +78,7 @@ public static class ConversationFile
                 if (item is TextContent { Text: { Length: > 0 } text }) parts.Add(text);
             }
             // What a tool adds comes again with the tool.
-            instructions = string.Join("\n", parts).Replace(ApplyPatchTool.Format, "", StringComparison.Ordinal).TrimEnd('\n');
+            instructions = string.Join("\n", parts).Replace(BuiltInTools.ApplyPatchInstructions, "", StringComparison.Ordinal).TrimEnd('\n');
             instructions = instructions.Length == 0 ? null : instructions;
             at++;
         }

@@ -1,6 +1,5 @@
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 
 namespace GptOss.Reference.Chat;
 

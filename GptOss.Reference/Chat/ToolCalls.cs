@@ -1,5 +1,4 @@
 using GptOss.Reference.Harmony;
-using GptOss.Reference.Tools;
 
 namespace GptOss.Reference.Chat;
 

@@ -1,4 +1,7 @@
-using System.Collections.Concurrent;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints;
 

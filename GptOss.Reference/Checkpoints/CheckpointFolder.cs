@@ -1,3 +1,7 @@
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Where a checkpoint is and which of its files count: what a user typed, resolved. Looks at names only; opens no tensors.</summary>
@@ -52,7 +56,7 @@ public sealed class CheckpointFolder
             if (File.Exists(asked))
                 return OfFile(asked);
             if (HuggingFaceCache.Find(asked, cache) is { } snapshot)
-                return OfFolder(snapshot);
+                return OfSnapshot(snapshot, HuggingFaceCache.FullName(asked, cache)!);
         }
         catch (Exception e) when (Files.IsReadFailure(e))
         {
@@ -61,6 +65,37 @@ public sealed class CheckpointFolder
         throw new CheckpointFormatException(asked, "no-such-checkpoint", HuggingFaceCache.IsHubName(asked)
             ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf download {asked}' or give a folder."
             : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors file, or a hub name such as openai/gpt-oss-20b.");
+    }
+
+    /// <summary>A snapshot that a download has not finished is told apart from a folder that never was a checkpoint.</summary>
+    private static CheckpointFolder OfSnapshot(string snapshot, string hubName)
+    {
+        if (Missing(snapshot) is { } missing)
+        {
+            throw new CheckpointFormatException(hubName, "incomplete-download",
+                $"the snapshot in the Hugging Face cache lacks {missing}; finish it with 'hf download {hubName}' ({Printable.Clip(snapshot)}).");
+        }
+        return OfFolder(snapshot);
+    }
+
+    /// <summary>What a snapshot of a gpt-oss repository needs and does not hold; null where one of its layouts is whole.</summary>
+    private static string? Missing(string snapshot)
+    {
+        string original = Path.Combine(snapshot, OriginalName), index = Path.Combine(snapshot, ShardIndex.FileName);
+        bool hasConfig = File.Exists(Path.Combine(snapshot, ConfigName)), hasIndex = File.Exists(index);
+        if (hasConfig && IsComplete(snapshot, index, hasConfig, hasIndex) || hasConfig && !hasIndex && Safetensors(snapshot).Length > 0)
+            return null;
+        if (Directory.Exists(original))
+        {
+            bool hasOriginalConfig = File.Exists(Path.Combine(original, ConfigName)), hasWeights = Safetensors(original).Any(File.Exists);
+            return hasOriginalConfig && hasWeights ? null : hasOriginalConfig ? "original/*.safetensors" : "original/config.json";
+        }
+        if (!hasConfig)
+            return ConfigName;
+        if (!hasIndex)
+            return $"its weights: neither {ShardIndex.FileName} with its files nor original/ is there";
+        string[] shards = [.. ShardIndex.Read(index).FileNames.Where(name => !File.Exists(Path.Combine(snapshot, name)))];
+        return Printable.List(shards, ", ");
     }
 
     private static CheckpointFolder OfFolder(string folder)

@@ -1,3 +1,5 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Finds models that <c>hf download</c> or transformers left in the Hugging Face cache. Never downloads.</summary>
@@ -14,9 +16,16 @@ public static class HuggingFaceCache
     public static string Folder => FolderFrom(Environment.GetEnvironmentVariable);
 
     /// <summary>The snapshot folder that <c>refs/main</c> of a hub name leads to; null where the cache does not hold the model.</summary>
-    /// <param name="hubName">As <c>openai/gpt-oss-20b</c>.</param>
+    /// <param name="hubName">As <c>openai/gpt-oss-20b</c>, or the name without its owner where the cache holds one such model or openai's.</param>
     /// <exception cref="CheckpointFormatException">The cache's reference is not a revision.</exception>
     public static string? Find(string hubName) => Find(hubName, Folder);
+
+    /// <summary>Whether the cache has a folder for a model, with or without files in it: <c>hf download</c> makes it first.</summary>
+    public static bool IsBegun(string hubName)
+    {
+        ArgumentNullException.ThrowIfNull(hubName);
+        return IsHubName(hubName) && Directory.Exists(ModelFolder(hubName, Folder));
+    }
 
     /// <summary>owner/name, each of letters, digits, '-', '_' and '.', not beginning with a dot.</summary>
     internal static bool IsHubName(string text)
@@ -38,11 +47,26 @@ public static class HuggingFaceCache
         string Home() => variable("HOME") is { Length: > 0 } home ? home : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
     }
 
-    internal static string? Find(string hubName, string cache)
+    /// <summary>owner/name of what was asked for: as it is, or with the owner that the cache knows; null where it knows none.</summary>
+    /// <exception cref="CheckpointFormatException">ambiguous-name: several owners, none of them openai.</exception>
+    internal static string? FullName(string asked, string cache)
     {
-        if (!IsHubName(hubName))
+        if (IsHubName(asked) || !IsPlain(asked) || !Directory.Exists(cache))
+            return IsHubName(asked) ? asked : null;
+        string[] names =
+        [
+            .. Directory.EnumerateDirectories(cache, "models--*").Select(path => Path.GetFileName(path)["models--".Length..].Split("--"))
+                .Where(parts => parts.Length == 2 && parts[1] == asked).Select(parts => $"{parts[0]}/{parts[1]}").Order(StringComparer.Ordinal),
+        ];
+        return names.Length <= 1 ? names.FirstOrDefault() : names.FirstOrDefault(name => name.StartsWith("openai/", StringComparison.Ordinal))
+            ?? throw new CheckpointFormatException(asked, "ambiguous-name", $"the Hugging Face cache holds {Printable.List(names, " and ")}; give the owner too.");
+    }
+
+    internal static string? Find(string asked, string cache)
+    {
+        if (FullName(asked, cache) is not { } hubName)
             return null;
-        string model = Path.Combine(cache, "models--" + hubName.Replace("/", "--", StringComparison.Ordinal));
+        string model = ModelFolder(hubName, cache);
         string reference = Path.Combine(model, "refs", "main");
         if (!File.Exists(reference))
             return null;
@@ -53,6 +77,9 @@ public static class HuggingFaceCache
         string snapshot = Path.Combine(model, "snapshots", revision);
         return Directory.Exists(snapshot) ? snapshot : null;
     }
+
+    private static string ModelFolder(string hubName, string cache) =>
+        Path.Combine(cache, "models--" + hubName.Replace("/", "--", StringComparison.Ordinal));
 
     private static bool IsPlain(string text) =>
         text.Length is > 0 and <= 128 && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')

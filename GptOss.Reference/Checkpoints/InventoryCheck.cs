@@ -1,3 +1,6 @@
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>Compares what a checkpoint holds with what its configuration calls for, and reports every difference at once.</summary>

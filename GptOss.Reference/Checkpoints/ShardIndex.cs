@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints;
 

@@ -1,3 +1,7 @@
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Checkpoints;
 
 /// <summary>The open files of one checkpoint, and which of them holds each tensor.</summary>

@@ -1,4 +1,4 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Generation;
 

@@ -1,4 +1,4 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 
 namespace GptOss.Reference.Generation;
 

@@ -1,4 +1,5 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
 

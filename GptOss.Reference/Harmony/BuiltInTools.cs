@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace GptOss.Reference.Harmony;
 
-/// <summary>The two tools that the model was trained with, described word for word. Source: <c>openai/harmony</c>, <c>src/chat.rs</c>.</summary>
+/// <summary>The two tools that the model was trained with, described word for word, and how patches are written. Source: <c>openai/harmony</c>, <c>src/chat.rs</c>.</summary>
 public static class BuiltInTools
 {
     /// <summary>A browser: <c>browser.search</c>, <c>browser.open</c>, <c>browser.find</c>.</summary>
@@ -55,6 +55,31 @@ public static class BuiltInTools
         "with the output of the execution or time out after 120.0 seconds. The drive at '/mnt/data' can be used to save and persist user files. " +
         "Internet access for this session is UNKNOWN. Depends on the cluster.",
         []);
+
+    /// <summary>
+    /// What the developer message says of <c>functions.apply_patch</c>, whose declaration does not give the form of a patch. Our words; the published
+    /// text is <c>gpt_oss/tools/apply_patch.md</c>.
+    /// </summary>
+    public static string ApplyPatchInstructions { get; } =
+        """
+        Files are changed with `apply_patch`, whose argument is the text of one patch. A patch begins with the line `*** Begin Patch`, ends with the
+        line `*** End Patch`, and holds any number of these in between:
+
+        `*** Add File: PATH` makes a file; every line of it follows with `+` in front.
+        `*** Delete File: PATH` removes a file; nothing follows.
+        `*** Update File: PATH` changes a file. The next line may be `*** Move to: NEW PATH`. Each change then begins with a line `@@`, or `@@ LINE`
+        where LINE is a line of the file above the change, such as the head of a function. Its lines follow: with a space in front what stays, with
+        `-` what goes, with `+` what comes. `*** End of File` after them says that they are the last of the file.
+
+        Paths are relative. For example:
+
+        *** Begin Patch
+        *** Update File: app.py
+        @@ def greet():
+        -print("Hi")
+        +print("Hello, world!")
+        *** End Patch
+        """.ReplaceLineEndings("\n");
 
     private static ToolDescription Tool(string name, string description, string parameters) =>
         new(name, description.ReplaceLineEndings("\n"), JsonElement.Parse(parameters));

@@ -6,7 +6,8 @@ namespace GptOss.Reference.Harmony;
 /// <summary>Reads generated ids one by one and gives out the text of the <c>final</c> channel, the part meant for the user.</summary>
 /// <remarks>
 /// Expects what follows <c>&lt;|start|&gt;assistant</c> and reads it as <see cref="ParsingMode.Recovering"/> does. If the ids never make a message
-/// on <c>final</c>, the end gives everything, special tokens by name. Several final messages follow each other without a separator.
+/// on <c>final</c>, the end gives the messages that name no channel and, if there are none, everything, special tokens by name. Several messages
+/// follow each other without a separator.
 /// </remarks>
 public sealed class FinalChannel
 {
@@ -34,11 +35,14 @@ public sealed class FinalChannel
     public string? Append(int id) => Final(_parser.Append(id));
 
     /// <summary>Ends the answer.</summary>
-    /// <returns>What was left of the final channel; if it never began, everything, special tokens by name.</returns>
+    /// <returns>What was left of the final channel; if it never began, what stands in its place.</returns>
     public string Flush()
     {
         string? rest = Final(_parser.End());
-        return HasBegun ? rest ?? "" : _tokenizer.Decode([.. _parser.Tokens]);
+        if (HasBegun) return rest ?? "";
+        string bare = string.Concat(_parser.Messages
+            .Where(message => message is { Role: Role.Assistant, Channel: null, Recipient: null }).Select(message => message.Text));
+        return bare.Length > 0 ? bare : _tokenizer.Decode([.. _parser.Tokens]);
     }
 
     private string? Final(MessageDelta? delta)

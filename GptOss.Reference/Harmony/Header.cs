@@ -1,4 +1,4 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Harmony;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Harmony;
 

@@ -44,24 +44,36 @@ public readonly record struct Repair(int At, RepairKind Kind, string Text);
 /// <summary>What the recovering parser mends. In JSON: <c>stray-text</c> and so on.</summary>
 public enum RepairKind
 {
-    /// <summary>Text where a message's start was expected.</summary>
+    /// <summary>
+    /// Text where a message's start was expected: it became a message of the assistant's on <c>final</c>. The repair's text is what did not:
+    /// white space, and special tokens without a place.
+    /// </summary>
     StrayText,
 
     /// <summary>A stop token where a message's start was expected; ignored.</summary>
     StrayStop,
 
-    /// <summary><c>&lt;|channel|&gt;</c> or <c>&lt;|message|&gt;</c> where a message's start was expected; it opens an assistant header.</summary>
+    /// <summary>
+    /// <c>&lt;|channel|&gt;</c> or <c>&lt;|message|&gt;</c> where a message's start was expected. It opens a header, of the author whose name
+    /// stands before it, otherwise of the assistant's.
+    /// </summary>
     MissingStart,
 
-    /// <summary><c>&lt;|start|&gt;</c> inside a header, which begins anew; the text is the abandoned header.</summary>
+    /// <summary>A message's header inside the content of another one, which ends there.</summary>
+    MissingEnd,
+
+    /// <summary><c>&lt;|start|&gt;</c> inside a header that holds no content; the header begins anew. The text is the abandoned header.</summary>
     RestartedHeader,
 
-    /// <summary>A header that strict refuses; the text is the words that found no place.</summary>
+    /// <summary>
+    /// A header that strict refuses, or that makes sense only as damage. Words of a text became a message of their own; the repair's text is the
+    /// other words that found no place.
+    /// </summary>
     MalformedHeader,
 
     /// <summary>
-    /// A header that a stop token or the end of input ended: what followed role, channel and recipient became the content, its words joined by
-    /// single spaces. Where that changed its white space, the text is the original.
+    /// A header that a stop token, <c>&lt;|start|&gt;</c> or the end of input ended: what does not stand in header position became the content.
+    /// The repair's text is the superseded channels.
     /// </summary>
     CutHeader,
 

@@ -1,143 +1,203 @@
-using System.Text;
+using System.Buffers;
 using System.Text.RegularExpressions;
+using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Harmony;
 
 /// <summary>A header read for what can be made of it, where the strict reading gives none.</summary>
+/// <param name="Header">Author, recipient, channel and content type, as far as they stand in header position.</param>
+/// <param name="Text">Words that are content, verbatim.</param>
+/// <param name="LeftOver">Words that are neither: superseded channels and debris, joined by spaces.</param>
 /// <remarks>
-/// The last channel marker counts and its value is its leading ASCII letters; the first <c>to=</c> word is the recipient; the content type is
-/// what <c>&lt;|constrain|&gt;</c> begins, or else the word after the recipient. No word is lost: what has no place is left over.
+/// <para>Header position is the author's place at the beginning, and behind author or channel: <c>assistant to=X</c>,
+/// <c>&lt;|channel|&gt;commentary to=X</c>. The same word anywhere else is text. Markers are the special tokens; text that spells one is text.</para>
+/// <para>The last marker with a channel counts. Its value is a known channel where one ends with a token, otherwise its leading letters.</para>
 /// </remarks>
-internal static partial class RecoveredHeader
+internal sealed partial record RecoveredHeader(Header Header, string Text, string LeftOver)
 {
-    /// <summary>Reads a header that <c>&lt;|message|&gt;</c> ended.</summary>
-    /// <param name="text">The header's text, special tokens by name.</param>
-    /// <param name="role">The role that was stated from outside; null if the header tells it.</param>
-    /// <param name="leftOver">Words that found no place, joined by spaces.</param>
-    internal static Header Read(string text, Role? role, out string leftOver)
+    /// <summary>The channels that the system message names.</summary>
+    internal static readonly string[] Channels = ["analysis", "commentary", "final"];
+
+    private const int MostChannelTokens = 4;
+    private static readonly SearchValues<char> AsciiLetters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+    /// <summary>
+    /// Whether a header that strict accepts is one: a recipient without <c>to=</c> and an author that is no role have the form of a tool's name,
+    /// as in <c>functions.f</c>, and on <c>final</c> a bare word is the content type.
+    /// </summary>
+    internal static bool IsSound(Header strict, string text)
     {
-        text = TakeChannel(text, out string? channel, out string superseded);
+        bool isAddressed = strict.Recipient is { } to && text.Contains("to=" + to, StringComparison.Ordinal);
+        bool isMarker = strict.Recipient?.StartsWith("<|", StringComparison.Ordinal) == true;
+        bool hasRecipient = strict.Recipient is null || isAddressed || isMarker || (strict.Channel != "final" && IsToolName(strict.Recipient));
+        return hasRecipient && (strict.Name is null or "tool" || strict.Recipient == "assistant" || IsToolName(strict.Name));
+    }
+
+    /// <summary>Whether text between messages is the beginning of a header: a role, a channel or a tool's name, perhaps with a recipient.</summary>
+    internal static bool IsAuthor(string text)
+    {
         List<string> words = Header.Words(text);
-        Header header = TakeRole(words, role, channel, isCutShort: false) with { Channel = channel };
-        int to = words.FindIndex(IsRecipient);
-        string? recipient = null, type = null;
-        if (to >= 0)
+        if (words is [_, var second] && HeaderPart.IsRecipient(second)) return true;
+        return words is [var only] && (AuthorOf(only) is not null || Channels.Contains(only) || IsToolName(only));
+    }
+
+    /// <summary>Whether more text could make <see cref="IsAuthor"/> true.</summary>
+    internal static bool MayBecomeAuthor(string text) => AuthorBeginning().IsMatch(text);
+
+    /// <summary>Reads a header that <c>&lt;|message|&gt;</c> ended. Its text, if any, is a message of its own ahead of the one that begins.</summary>
+    /// <param name="tokenizer">What the tokens mean.</param>
+    /// <param name="tokens">The header's tokens.</param>
+    /// <param name="role">The role that was stated from outside; null if the header tells it.</param>
+    internal static RecoveredHeader Read(Tokenizer tokenizer, List<int> tokens, Role? role)
+    {
+        (List<HeaderPart> parts, string? channel, List<string> debris) = Cut(tokenizer, tokens, isCutShort: false);
+        Header header = TakeAuthor(parts[0], role, channel, isCutShort: false, debris);
+        foreach (HeaderPart part in parts)
         {
-            recipient = words[to][3..];
-            words.RemoveAt(to);
+            header = header with { ContentType = header.ContentType ?? part.TakeConstraint() };
+            if (header.Recipient is null && part.TakeRecipient(name => MayCall(header.Channel, name)) is { } recipient)
+                header = header with { Recipient = recipient, ContentType = header.ContentType ?? part.TakeFirst() };
         }
 
-        int typeAt = words.FindIndex(word => word.StartsWith(HarmonyTokens.ConstrainName, StringComparison.Ordinal));
-        if (typeAt < 0 && to >= 0 && to < words.Count) typeAt = to;
-        if (typeAt >= 0)
+        HeaderPart last = parts[^1];
+        if (header.Recipient is null && header.Channel != "final" && last.Words is { Count: 1 or 2 } words && IsToolName(words[0]))
+            header = header with { Recipient = last.TakeFirst(), ContentType = header.ContentType ?? last.TakeFirst() };
+        else if (header is { Recipient: null, ContentType: null } && last.Words is [var type] && (header.Channel == "final" || type is "json" or "code"))
+            header = header with { ContentType = last.TakeFirst() };
+
+        header = header.WithMarkerAsType(out string displaced);
+        bool hasText = header.Recipient is null;
+        string text = string.Join(' ', parts.Where(part => hasText && part.IsProse).Select(part => part.Text.Trim()));
+        debris.AddRange(parts.Where(part => !hasText || !part.IsProse).SelectMany(part => part.Words));
+        return new(header, text, Joined([.. debris, displaced]));
+    }
+
+    /// <summary>Reads a header that a stop token or the end ended: what does not stand in header position is the message's content.</summary>
+    /// <param name="tokenizer">What the tokens mean.</param>
+    /// <param name="tokens">The header's tokens.</param>
+    /// <param name="role">The role that was stated from outside; null if the header tells it.</param>
+    /// <param name="isUnfinished">Whether the stream ended here, so that the last word may be the beginning of one.</param>
+    internal static RecoveredHeader ReadCutShort(Tokenizer tokenizer, List<int> tokens, Role? role, bool isUnfinished)
+    {
+        (List<HeaderPart> parts, string? channel, List<string> debris) = Cut(tokenizer, tokens, isCutShort: true);
+        Header header = TakeAuthor(parts[0], role, channel, isCutShort: true, debris);
+
+        // Without a channel nothing tells a header from text.
+        if (header.Channel is not (null or "final") || header.Role == Role.Tool)
         {
-            type = words[typeAt];
-            words.RemoveAt(typeAt);
-            if (type == HarmonyTokens.ConstrainName && typeAt < words.Count)
+            foreach (HeaderPart part in parts)
             {
-                type += " " + words[typeAt];
-                words.RemoveAt(typeAt);
+                bool isLastWord = isUnfinished && part.Words.Count == 1;
+                if (isLastWord && part.Words[0] == "to") debris.Add(part.TakeFirst()!);
+                header = header with { Recipient = header.Recipient ?? part.TakeRecipient(name => isLastWord || IsToolName(name) || IsNoTool(name)) };
             }
         }
 
-        header = (header with { Recipient = recipient, ContentType = type }).WithMarkerAsType(out string displaced);
-        leftOver = string.Join(' ', words.Prepend(superseded).Append(displaced).Where(word => word.Length > 0));
-        return header;
+        if (channel is not null) header = header with { ContentType = parts[^1].TakeTypeInFront(header.Recipient is not null) };
+        return new(header, Joined([.. parts.Select(part => part.Text)]), Joined(debris));
     }
 
-    /// <summary>Reads a header that a stop token or the end of input ended: what is left of it is the message's content.</summary>
-    /// <param name="text">The header's text, special tokens by name.</param>
-    /// <param name="role">The role that was stated from outside; null if the header tells it.</param>
-    /// <param name="content">The words that are left, joined by single spaces.</param>
-    /// <param name="lost">
-    /// What the content does not show of the text: superseded channels, and the text itself where its white space was more than single spaces.
-    /// </param>
-    internal static Header ReadCutShort(string text, Role? role, out string content, out string lost)
+    // What stands before the first channel marker, and what stands behind each channel.
+    private static (List<HeaderPart> Parts, string? Channel, List<string> Superseded) Cut(Tokenizer tokenizer, List<int> tokens, bool isCutShort)
     {
-        text = TakeChannel(text, out string? channel, out lost);
-        List<string> words = Header.Words(text);
-        int before = words.Count;
-        Header header = TakeRole(words, role, channel, isCutShort: true) with { Channel = channel };
-        int taken = before - words.Count;
-        if (words.FindIndex(IsRecipient) is >= 0 and var to)
+        int marker = tokenizer.SpecialId(HarmonyTokens.ChannelName)!.Value;
+        var parts = new List<HeaderPart>();
+        var superseded = new List<string>();
+        string? channel = null;
+        for (int begin = 0, end; begin <= tokens.Count; begin = end + 1)
         {
-            header = (header with { Recipient = words[to][3..] }).WithMarkerAsType(out _);
-            words.RemoveAt(to);
-            if (to == 0) taken++;
+            end = tokens.IndexOf(marker, begin);
+            if (end < 0) end = tokens.Count;
+            List<int> run = tokens[begin..end];
+            if (begin == 0)
+            {
+                parts.Add(new HeaderPart(tokenizer.Decode([.. run])));
+                continue;
+            }
+
+            (string value, string behind) = TakeChannel(tokenizer, run, isCutShort);
+            parts.Add(new HeaderPart(behind));
+            if (value.Length == 0) continue;
+            if (channel is not null) superseded.Add(channel);
+            channel = value;
         }
 
-        content = string.Join(' ', words);
-        string verbatim = After(text, taken);
-        if (verbatim.Length > 0 && (words.Count == 0 || Squeezed(verbatim) != verbatim))
-            lost = lost.Length > 0 ? lost + " " + verbatim : verbatim;
-        return header;
+        return (parts, channel, superseded);
     }
 
-    // Every marker goes with the letters after it; the last one's are the channel.
-    private static string TakeChannel(string text, out string? channel, out string superseded)
+    // In front of content an unknown channel would be the content's first word.
+    private static (string Channel, string Behind) TakeChannel(Tokenizer tokenizer, List<int> run, bool isCutShort)
     {
-        MatchCollection markers = ChannelPattern().Matches(text);
-        channel = markers.Count > 0 && markers[^1].Groups["value"].Value is { Length: > 0 } value ? value : null;
-        superseded = string.Join(' ', markers.SkipLast(1).Select(marker => marker.Groups["value"].Value).Where(word => word.Length > 0));
-        return ChannelPattern().Replace(text, marker =>
-            marker.Index + marker.Length is var next && next < text.Length && IsSpace(text[next]) ? "" : " ");
-    }
-
-    private static Header TakeRole(List<string> words, Role? stated, string? channel, bool isCutShort)
-    {
-        if (stated is { } role)
+        for (int count = 1; count <= Math.Min(run.Count, MostChannelTokens); count++)
         {
-            if (words is [var repeated, ..] && RoleOf(repeated) == role) words.RemoveAt(0);
-            return new Header(role);
+            string known = tokenizer.Decode([.. run[..count]]).TrimStart();
+            if (Channels.Contains(known)) return (known, tokenizer.Decode([.. run[count..]]));
         }
 
-        if (words is not [var first, ..] || IsRecipient(first)) return new Header(Role.Assistant);
-        if (RoleOf(first) is { } found)
-        {
-            words.RemoveAt(0);
-            return new Header(found) { Name = found == Role.Tool ? first : null };
-        }
-
-        // A tool's name stands where others have their role; in front of content only a name that has the form of one.
-        if (!(isCutShort ? QualifiedNamePattern() : NamePattern()).IsMatch(first) || channel == "final") return new Header(Role.Assistant);
-        words.RemoveAt(0);
-        return new Header(Role.Tool) { Name = first };
+        string text = tokenizer.Decode([.. run]);
+        if (isCutShort && Array.Exists(Channels, known => text.Length > 0 && known.StartsWith(text, StringComparison.Ordinal))) return (text, "");
+        int letters = isCutShort ? 0 : text.AsSpan().IndexOfAnyExcept(AsciiLetters);
+        if (letters < 0) letters = text.Length;
+        return (text[..letters], text[letters..]);
     }
 
-    // The role's word, also when the model wrote it twice: assistantassistant.
-    private static Role? RoleOf(string word)
+    private static Header TakeAuthor(HeaderPart lead, Role? stated, string? channel, bool isCutShort, List<string> debris)
+    {
+        if (lead.Words is not [var first, ..] || HeaderPart.IsRecipient(first)) return new Header(stated ?? Role.Assistant) { Channel = channel };
+        if (stated is null && first.Split(':', 2) is [var word, var name] && RoleWords.Find(word) is { } named)
+        {
+            lead.TakeFirst();
+            return new Header(named) { Name = name, Channel = channel };
+        }
+
+        if (AuthorOf(first) is var (role, glued) && (stated is null || stated == role))
+        {
+            lead.TakeFirst();
+            if (channel is not null && glued is not null) debris.Add(glued);
+            return new Header(role) { Name = role == Role.Tool && stated is null ? first : null, Channel = channel ?? glued };
+        }
+
+        if (!isCutShort && channel is null && Channels.Contains(first))
+            return new Header(stated ?? Role.Assistant) { Channel = lead.TakeFirst() };
+
+        // A tool's name stands where others have their role; with a recipient behind it, even a garbled name is no text.
+        bool isAddressed = stated is null && lead.Words is [_, var second, ..] && HeaderPart.IsRecipient(second);
+        bool isTool = stated is null && channel != "final" && (channel is not null || !isCutShort) && NamePattern().IsMatch(first) &&
+            (IsToolName(first) || lead.Words is [_, "to=assistant", ..]);
+        if (isTool) return new Header(Role.Tool) { Name = lead.TakeFirst(), Channel = channel };
+        if (isAddressed && !isCutShort) debris.AddRange([lead.TakeFirst()!, lead.TakeFirst()!]);
+        return new Header(stated ?? Role.Assistant) { Channel = channel };
+    }
+
+    // A role's word, also when the model wrote it twice (assistantassistant) or lost the marker behind it (assistantfinal).
+    private static (Role Role, string? Channel)? AuthorOf(string word)
     {
         foreach (Role role in Enum.GetValues<Role>())
-            if (word.Replace(role.Word(), "", StringComparison.Ordinal).Length == 0) return role;
+        {
+            string rest = word.Replace(role.Word(), "", StringComparison.Ordinal);
+            if (rest.Length == 0) return (role, null);
+            if (rest.Length < word.Length && word.EndsWith(rest, StringComparison.Ordinal) && Channels.Contains(rest)) return (role, rest);
+        }
+
         return null;
     }
 
-    private static bool IsRecipient(string word) => word.Length > 3 && word.StartsWith("to=", StringComparison.Ordinal);
+    // In a header that strict refuses, a word with to= is a call where calls belong, or if it names a tool in full.
+    private static bool MayCall(string? channel, string recipient) =>
+        channel != "final" && (channel is "analysis" or "commentary" || IsToolName(recipient) || IsNoTool(recipient));
 
-    // The text after so many words, without the one space that parts header and content.
-    private static string After(string text, int words)
-    {
-        int at = 0;
-        for (; words > 0; words--)
-        {
-            while (at < text.Length && IsSpace(text[at])) at++;
-            while (at < text.Length && !IsSpace(text[at])) at++;
-        }
+    private static bool IsNoTool(string recipient) => recipient is "assistant" or "user" or "all";
 
-        return at < text.Length && text[at] == ' ' ? text[(at + 1)..] : text[at..];
-    }
+    private static bool IsToolName(string word) => ToolNamePattern().IsMatch(word);
 
-    private static string Squeezed(string text) => string.Join(' ', Header.Words(text));
-
-    private static bool IsSpace(char c) => c is ' ' or '\t' or '\n' or '\f' or '\r';
-
-    // White space after the marker is only skipped to find a channel that is known.
-    [GeneratedRegex(@"<\|channel\|>(?:\s+(?<value>analysis|commentary|final)(?![A-Za-z])|(?<value>[A-Za-z]*))")]
-    private static partial Regex ChannelPattern();
+    private static string Joined(IReadOnlyList<string> words) => string.Join(' ', words.Where(word => word.Length > 0));
 
     [GeneratedRegex(@"^[A-Za-z_][\w.-]*$")]
     private static partial Regex NamePattern();
 
     [GeneratedRegex(@"^(?:python|[A-Za-z_]\w*(?:\.\w+)+)$")]
-    private static partial Regex QualifiedNamePattern();
+    private static partial Regex ToolNamePattern();
+
+    [GeneratedRegex(@"^\s*[A-Za-z_][\w.]{0,63}(?:\s+(?:t|to|to=\S{0,63})?)?$")]
+    private static partial Regex AuthorBeginning();
 }

@@ -1,5 +1,8 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model;
 

@@ -1,4 +1,4 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model;
 

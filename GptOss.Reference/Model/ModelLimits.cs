@@ -1,4 +1,5 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Model;
 

@@ -1,5 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Model;
 

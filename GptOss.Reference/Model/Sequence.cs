@@ -1,5 +1,6 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Numerics.Caches;
+using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Model;
 

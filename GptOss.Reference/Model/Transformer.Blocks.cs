@@ -1,4 +1,6 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Model;
 

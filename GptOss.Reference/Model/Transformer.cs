@@ -1,5 +1,13 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.RowKernels;
+using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Model;
 

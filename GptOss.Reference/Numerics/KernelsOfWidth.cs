@@ -1,4 +1,11 @@
 using System.Runtime.CompilerServices;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Products;
+using GptOss.Reference.Numerics.RowKernels;
+using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics;
 
@@ -12,6 +19,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     private const int SplitKeys = 1024;
 
     private Memory<nint> _pointers;
+    private Memory<byte> _groups;
     private Memory<float> _scores;
 
     internal override RegisterWidth Width => TBlock.Width;
@@ -59,7 +67,9 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         Require(bias.Length == w.Experts * w.Rows, x, output, w.Rows, w.Columns);
         if (groups.Count == 0)
             return;
-        ProductGroup<Mxfp4Rows>* list = stackalloc ProductGroup<Mxfp4Rows>[groups.Active.Count];
+        if (_groups.Length < groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>))
+            _groups = AlignedBuffer.Allocate<byte>(groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>));
+        ProductGroup<Mxfp4Rows>* list = (ProductGroup<Mxfp4Rows>*)Unsafe.AsPointer(ref _groups.Span[0]);      // pinned, see AlignedBuffer
         fixed (float* from = &x.First, to = &output.First)
         fixed (byte* blocks = w.Blocks.Span, scales = w.Scales.Span)
         fixed (ushort* b = bias)

@@ -4,12 +4,11 @@ using System.Text.Json;
 
 namespace GptOss.Reference.Tokens;
 
-/// <summary>Reads a Hugging Face <c>tokenizer.json</c> that nobody vouches for.</summary>
+/// <summary>Reads a Hugging Face <c>tokenizer.json</c> that may hold anything.</summary>
 /// <remarks>
 /// Required: a BPE <c>model.vocab</c> of byte-spelled tokens with ids 0 … R − 1, which are the merge ranks; <c>added_tokens</c> with the ids
-/// from R on. <c>model.merges</c>, if there, must agree: each makes a token, in ascending id order. A <c>normalizer</c> or another split
-/// pattern than o200k's would give other ids, so both are refused; a file without a <c>pre_tokenizer</c> is split as o200k is.
-/// Source: the published <c>tokenizer.json</c> of gpt-oss, and <c>huggingface/tokenizers</c>.
+/// from R on; and the published settings (<see cref="TokenizerShape"/>). <c>model.merges</c>, if there, must agree: each makes a token, in
+/// ascending id order. Source: the published <c>tokenizer.json</c> of gpt-oss, and <c>huggingface/tokenizers</c>.
 /// </remarks>
 internal sealed class TokenizerJson
 {
@@ -31,7 +30,7 @@ internal sealed class TokenizerJson
     private TokenizerJson(string path, byte[] json)
     {
         _path = path;
-        _json = json;
+        _json = json.AsSpan().StartsWith("\uFEFF"u8) ? json[3..] : json;
         _bytes = new byte[json.Length];     // a token is never longer than its spelling
     }
 
@@ -61,10 +60,9 @@ internal sealed class TokenizerJson
     private (TokenTable Table, SpecialTokens Specials) ReadRoot()
     {
         Dictionary<string, long> sections = Locate();
-        RequireBpe(sections);
-        RequireSameText(sections);
-        if (sections.TryGetValue("added_tokens", out long added)) ReadAdded(added);
         if (!sections.TryGetValue("model.vocab", out long vocab)) throw Broken("expected model.vocab, found none");
+        RequirePublishedShape(sections);
+        if (sections.TryGetValue("added_tokens", out long added)) ReadAdded(added);
         ReadVocab(vocab);
 
         TokenTable table = BuildTable();
@@ -91,7 +89,7 @@ internal sealed class TokenizerJson
         {
             string name = prefix + reader.GetString();
             Next(ref reader);
-            if (!sections.TryAdd(name, reader.TokenStartIndex)) throw Broken($"expected one {Show(name)}, found two");
+            if (!sections.TryAdd(name, reader.TokenStartIndex)) throw Broken($"expected one {Shown.Quote(name)}, found two");
             if (name != "model")
             {
                 reader.Skip();
@@ -103,47 +101,19 @@ internal sealed class TokenizerJson
         }
     }
 
-    private void RequireBpe(Dictionary<string, long> sections)
+    // Whatever is neither tokens nor about batches.
+    private void RequirePublishedShape(Dictionary<string, long> sections)
     {
-        if (!sections.TryGetValue("model.type", out long offset)) return;
-        Utf8JsonReader reader = ReaderAt(offset);
-        Require(ref reader, JsonTokenType.String, "model.type", "a string");
-        if (!reader.ValueTextEquals("BPE"u8)) throw Broken($"model.type is {Show(reader.GetString()!)}; expected 'BPE'");
-    }
-
-    private void RequireSameText(Dictionary<string, long> sections)
-    {
-        if (sections.TryGetValue("normalizer", out long normalizer) && ReaderAtValue(normalizer).TokenType != JsonTokenType.Null)
-            throw Broken("expected no normalizer, found one, which would change text before it is encoded");
-        if (!sections.TryGetValue("pre_tokenizer", out long offset)) return;
-
-        Utf8JsonReader reader = ReaderAt(offset);
-        int depth = 0, patterns = 0;
-        do
+        var settings = new List<(string Path, string Value)>();
+        foreach ((string name, long offset) in sections)
         {
+            if (name is "version" or "truncation" or "padding" or "added_tokens" or "model" or "model.vocab" or "model.merges") continue;
+            Utf8JsonReader reader = ReaderAt(offset);
             Next(ref reader);
-            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) depth++;
-            if (reader.TokenType is JsonTokenType.EndObject or JsonTokenType.EndArray) depth--;
-            if (reader.TokenType != JsonTokenType.PropertyName) continue;
-            if (reader.ValueTextEquals("Regex"u8) && Next(ref reader) == JsonTokenType.String)
-            {
-                patterns++;
-                if (!reader.ValueTextEquals(PieceSplitter.Pattern))
-                    throw Broken($"pre_tokenizer splits by {Show(reader.GetString()!)}; expected the pattern of o200k_base");
-            }
-
-            if (reader.TokenType == JsonTokenType.PropertyName
-                && (reader.ValueTextEquals("use_regex"u8) || reader.ValueTextEquals("add_prefix_space"u8)))
-            {
-                string name = reader.GetString()!;
-                if (Next(ref reader) == JsonTokenType.True) throw Broken($"pre_tokenizer has {name} true; expected false");
-            }
-
-            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) depth++;
+            if (!TokenizerShape.TryCollect(ref reader, name, settings)) throw Broken($"{Shown.Clip(name)} is too large for a tokenizer's settings");
         }
-        while (depth > 0);
-        if (patterns == 0 && reader.TokenType != JsonTokenType.Null)
-            throw Broken("pre_tokenizer has no pattern to split by; expected that of o200k_base");
+
+        if (TokenizerShape.Difference(settings) is { } difference) throw Broken(difference);
     }
 
     private void ReadAdded(long offset)
@@ -158,8 +128,8 @@ internal sealed class TokenizerJson
             (int id, string content) = ReadAddedToken(ref reader, where);
             if (content.Length is 0 or > MostNameUnits)
                 throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
-            if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives {Show(content)} ids {names[content]} and {id}; expected one");
-            if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to {Show(_added[id])} and {Show(content)}; expected one");
+            if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives {Shown.Quote(content)} ids {names[content]} and {id}; expected one");
+            if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to {Shown.Quote(_added[id])} and {Shown.Quote(content)}; expected one");
         }
     }
 
@@ -171,7 +141,11 @@ internal sealed class TokenizerJson
         while (Next(ref reader) == JsonTokenType.PropertyName)
         {
             bool isId = reader.ValueTextEquals("id"u8), isContent = reader.ValueTextEquals("content"u8);
+            string? swallows = reader.ValueTextEquals("lstrip"u8) ? "lstrip" : reader.ValueTextEquals("rstrip"u8) ? "rstrip"
+                : reader.ValueTextEquals("single_word"u8) ? "single_word" : null;
             Next(ref reader);
+            if (swallows is not null && reader.TokenType != JsonTokenType.False)
+                throw Broken($"{where}.{swallows} is not false, so the text around the token could get other ids; expected false");
             if (isId) id = IsId(ref reader, out int value) ? value : throw NoId(ref reader, where + ".id");
             if (isContent)
             {
@@ -195,7 +169,7 @@ internal sealed class TokenizerJson
             if (_ids.Count == MostTokens) throw Broken($"model.vocab has more than {MostTokens} tokens");
             ReadOnlySpan<byte> spelled = Spelled(ref reader, "model.vocab");
             Next(ref reader);
-            if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab[{Show(Encoding.UTF8.GetString(spelled))}]");
+            if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab[{Shown.Quote(Encoding.UTF8.GetString(spelled))}]");
 
             // Some writers list a special token in both places.
             if (_added.TryGetValue(id, out string? special) && Encoding.UTF8.GetString(spelled) == special) continue;
@@ -247,11 +221,11 @@ internal sealed class TokenizerJson
         {
             int id = ids[i];
             string content = _added[id];
-            if (id < firstId) throw Broken($"added token {Show(content)} has id {id}, which is a merge rank; expected ids from {firstId} on");
+            if (id < firstId) throw Broken($"added token {Shown.Quote(content)} has id {id}, which is a merge rank; expected ids from {firstId} on");
             if (id != firstId + i)
                 throw Broken(
                     $"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; " +
-                    $"{Show(content)} has id {id}");
+                    $"{Shown.Quote(content)} has id {id}");
             names[i] = content;
         }
 
@@ -281,7 +255,7 @@ internal sealed class TokenizerJson
                 RequireType(ref reader, JsonTokenType.String, where, "strings or pairs");
                 ReadOnlySpan<byte> pair = Spelled(ref reader, where);
                 int space = pair.IndexOf((byte)' ');
-                if (space < 0) throw Broken($"{where}[{index}] is {Show(Encoding.UTF8.GetString(pair))}; expected two tokens with a space between");
+                if (space < 0) throw Broken($"{where}[{index}] is {Shown.Quote(Encoding.UTF8.GetString(pair))}; expected two tokens with a space between");
                 length = Unspell(pair[..space], joined, where);
                 length += Unspell(pair[(space + 1)..], joined[length..], where);
             }
@@ -305,7 +279,7 @@ internal sealed class TokenizerJson
     {
         if (spelled.IsEmpty) throw Broken($"{where} has an empty token");
         if (!ByteAlphabet.TryDecode(spelled, _token, out int length))
-            throw Broken($"{where} spells a token {Show(Encoding.UTF8.GetString(spelled))}; expected only the 256 characters that stand for bytes");
+            throw Broken($"{where} spells a token {Shown.Quote(Encoding.UTF8.GetString(spelled))}; expected only the 256 characters that stand for bytes");
         if (length > MostTokenBytes) throw Broken($"{where} has a token of {length} bytes; expected at most {MostTokenBytes}");
         _token.AsSpan(0, length).CopyTo(bytes);
         return length;
@@ -319,18 +293,11 @@ internal sealed class TokenizerJson
 
     private TokenizerFormatException NoId(ref Utf8JsonReader reader, string where)
     {
-        string found = reader.TokenType == JsonTokenType.Number ? Show(Encoding.UTF8.GetString(reader.ValueSpan)) : Found(reader.TokenType);
+        string found = reader.TokenType == JsonTokenType.Number ? Shown.Quote(Encoding.UTF8.GetString(reader.ValueSpan)) : Found(reader.TokenType);
         return Broken($"{where}: expected an id of 0 to {int.MaxValue}, found {found}");
     }
 
     private Utf8JsonReader ReaderAt(long offset) => new(_json.AsSpan((int)offset));
-
-    private Utf8JsonReader ReaderAtValue(long offset)
-    {
-        Utf8JsonReader reader = ReaderAt(offset);
-        Next(ref reader);
-        return reader;
-    }
 
     private static JsonTokenType Next(ref Utf8JsonReader reader)
     {
@@ -360,16 +327,7 @@ internal sealed class TokenizerJson
         _ => "the end of an array or object",
     };
 
-    private string ShowBytes(TokenTable.Range32 range) => Show(Encoding.UTF8.GetString(_bytes, range.Start, range.Length));
-
-    // Quoted, on one line, of bounded length: the file may hold anything.
-    private static string Show(string text)
-    {
-        var shown = new StringBuilder("'");
-        foreach (Rune rune in text.EnumerateRunes().Take(40))
-            shown.Append(Rune.IsControl(rune) ? string.Create(CultureInfo.InvariantCulture, $"\\u{rune.Value:X4}") : rune.ToString());
-        return shown.Append(text.EnumerateRunes().Skip(40).Any() ? "…'" : "'").ToString();
-    }
+    private string ShowBytes(TokenTable.Range32 range) => Shown.Quote(Encoding.UTF8.GetString(_bytes, range.Start, range.Length));
 
     private TokenizerFormatException Broken(string what) => new($"{_path}: {what}.");
 }

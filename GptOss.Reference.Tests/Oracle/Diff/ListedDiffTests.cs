@@ -1,9 +1,12 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Tests.Oracle.Dumps;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Diff;
 
 public sealed class ListedDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
 {

@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using GptOss.Reference.Model;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.TestPlatform;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Diff;
 
 /// <summary>What docs/make-a-dump.md shows is run, or held to the names that are known.</summary>
 public sealed class MakeADumpTests : IDisposable

@@ -1,10 +1,13 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Synthetic;
+using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Checkpoints;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Diff;
 
 /// <summary>A trace of six tokens through a synthetic model of two layers, and copies of it to be damaged.</summary>
 public sealed class SmallTrace : IDisposable

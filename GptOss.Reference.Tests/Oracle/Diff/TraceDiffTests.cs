@@ -1,12 +1,19 @@
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.RowKernels;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Tests.Oracle.Dumps;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Diff;
 
 public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
 {
@@ -73,7 +80,6 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
     }
 
     [Theory]
-    [InlineData("\"ids\": [5,77", "\"ids\": [5,76", "ids")]
     [InlineData("\"sliding_window\": 4", "\"sliding_window\": 5", "config")]
     [InlineData("\"positions\": [0,1,2,3,4,5]", "\"positions\": [0,1,2,3,4]", null)]
     public void Another_manifest_is_not_identical(string from, string to, string? named)
@@ -86,6 +92,45 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
             Assert.Equal([named], difference.NotCompared.Select(not => not.Name));
         else
             Assert.Empty(difference.Stages);                       // five positions, and six rows of everything
+    }
+
+    [Theory]
+    [InlineData("[5,77,400,3,9,210]", "[5,77,400,4,9,210]", 3, 3, 4)]
+    [InlineData("[5,77,400,3,9,210]", "[6,77,400,3,9,210]", 0, 5, 6)]
+    public void Different_prompts_are_the_verdict_and_what_lies_before_the_first_other_id_is_compared(string from, string to, int position, int ours, int theirs)
+    {
+        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json")).Replace($"\"ids\": {from}", $"\"ids\": {to}", StringComparison.Ordinal);
+        byte[] stages = trace.ChangedStages("block.0.attn.q", values => Array.Fill(values, 9, position * 64, (6 - position) * 64));
+        TraceDifference difference = Compare(trace.Folder, trace.Copy(stages, manifest));
+        Assert.Equal(new(position, ours, theirs), difference.Prompts);
+        Assert.False(difference.IsWithinBudget || difference.IsIdentical);
+        Assert.Null(difference.FirstOverBudget);                   // no stage is blamed
+        Assert.Equal(position == 0 ? [] : [position], difference.Stages.Select(stage => stage.Rows).Distinct());
+    }
+
+    [Fact]
+    public void A_prompt_that_goes_on_after_the_other_s_end_is_no_different_one()
+    {
+        string manifest = File.ReadAllText(Path.Combine(trace.Folder, "manifest.json"));
+        string longer = trace.Copy(trace.Stages, manifest.Replace("3,9,210]", "3,9,210,8]", StringComparison.Ordinal));
+        TraceDifference difference = Compare(trace.Folder, longer);
+        Assert.Null(difference.Prompts);
+        Assert.True(difference.IsWithinBudget);
+        Assert.Contains(new("ids", "6 in A and 7 in B"), difference.NotCompared);
+    }
+
+    [Fact]
+    public void A_member_that_cannot_be_read_is_listed_and_the_rest_compared()
+    {
+        string dump = trace.Write("some.npz", DumpFiles.Npz(System.IO.Compression.CompressionLevel.NoCompression,
+            ("logits", DumpFiles.Npy(trace.Values("logits"), 6, 512)), ("result_norm", DumpFiles.Npy("<U3", "2,", new byte[24])),
+            ("names", DumpFiles.Npy("|O", "1,", new byte[8]))));
+        TraceDifference difference = Compare(trace.Folder, dump);
+        Assert.Equal("logits", Assert.Single(difference.Stages).Stage);
+        Assert.Null(difference.Stages[0].FirstDifference);
+        Assert.Contains(new("norm", "in B, it has elements of type '<U3'; expected float16, float32, float64, bfloat16 or integers"), difference.NotCompared);
+        Assert.Contains(new("names", "in B, it has elements of type '|O'; expected float16, float32, float64, bfloat16 or integers"), difference.NotCompared);
+        Assert.DoesNotContain(new("norm", "not in B"), difference.NotCompared);
     }
 
     [Theory]
@@ -225,6 +270,33 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         Assert.NotNull(difference.Stages[^1].FirstDifference);     // its bits still count
     }
 
+    [Theory]
+    [InlineData(0.5, true)]
+    [InlineData(2, false)]
+    public void The_window_of_a_near_tie_is_the_router_s_budget(double budgets, bool tie)
+    {
+        using Dump sound = Dump.Open(trace.Folder);
+        Assert.True(sound.TryGet("block.1.mlp.experts", out DumpTensor? experts));
+        int[] chosen = new int[2];
+        experts.ReadIntegers(3, chosen);
+        int other = Enumerable.Range(0, 4).First(id => !chosen.Contains(id));
+        GptOssConfig config = trace.Config;
+        var rotary = new RotaryTable(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha, config.RopeNtkBeta);
+        byte[] reference = trace.ChangedStages("block.1.mlp.router", values =>
+        {
+            values[3 * 4 + other] = values[3 * 4 + chosen[1]];
+            double rms = Math.Sqrt(values.Average(value => (double)value * value));
+            values[3 * 4 + other] -= (float)(budgets * rms * Budgets.Published.Float32.Of(new(Stage.Router, 1), 3, rotary, config));
+        });
+        byte[] changed = [.. reference];
+        BitConverter.TryWriteBytes(changed.AsSpan(trace.Place("block.1.mlp.experts").Start + (3 * 2 + 1) * 4), other);
+        TraceDifference difference = Compare(trace.Write("a.safetensors", reference), trace.Write("b.safetensors", changed), new() { Config = config });
+        StageDifference stage = difference.Stages.First(stage => stage.Stage == "block.1.mlp.experts");
+        Assert.Equal(tie ? [3] : [], stage.NearTies);
+        Assert.Equal(!tie, stage.IsOverBudget);
+        Assert.Equal(budgets, stage.Relative / stage.Budget!.Value, 0.05);
+    }
+
     [Fact]
     public void Positions_are_aligned()
     {
@@ -330,7 +402,7 @@ public sealed class TraceDiffTests(SmallTrace trace) : IClassFixture<SmallTrace>
         Assert.Equal("in B, 'logits' is [6, 511], which is not rows of [512]", not["logits"]);
         Assert.Equal("5 rows in B, which has 6 positions", not["norm"]);
         Assert.Equal("in B, the model has 2 layers", not["block.7.attn.q"]);
-        Assert.Equal("no stage, only in B; --map can name it", not["mine"]);
+        Assert.Equal("not a stage, only in B; --map can name it", not["mine"]);
         Assert.Equal("not in B", not["block.0.attn.q"]);
         Assert.False(difference.IsIdentical);
         Assert.False(Compare(trace.Folder, trace.Write("none.npy", DumpFiles.Npy(new float[7], 1, 7))).IsWithinBudget);

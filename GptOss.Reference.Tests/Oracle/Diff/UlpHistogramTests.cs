@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Diff;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Diff;
 
 public class UlpHistogramTests
 {

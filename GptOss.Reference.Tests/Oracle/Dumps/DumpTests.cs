@@ -1,13 +1,14 @@
 using System.IO.Compression;
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Dumps;
 
 public sealed class DumpTests : IDisposable
 {
@@ -36,6 +37,7 @@ public sealed class DumpTests : IDisposable
         (DType Type, string Descr, byte[] Data)[] types =
         [
             (DType.F16, "<f2", DumpFiles.Bytes<Half>([(Half)1.5f, (Half)(-7)])), (DType.BF16, "|V2", DumpFiles.Bytes<ushort>([0x3FC0, 0xC0E0])),
+            (DType.BF16, "bfloat16", DumpFiles.Bytes<ushort>([0x3FC0, 0xC0E0])),
             (DType.F32, "<f4", DumpFiles.Bytes<float>([1.5f, -7])), (DType.F64, "<f8", DumpFiles.Bytes<double>([1.5, -7])),
         ];
         foreach ((DType type, string descr, byte[] data) in types)
@@ -149,34 +151,101 @@ public sealed class DumpTests : IDisposable
             Assert.Contains("expected a whole number.", Assert.Throws<CheckpointFormatException>(() => dump.Tensors[0].ReadIntegers(bad, row)).Message, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string, byte[], string, string> WithOneUnreadMember => new()
+    {
+        { "a.npz", DumpFiles.Npz(CompressionLevel.NoCompression, ("logits", DumpFiles.Npy([1, 2], 1, 2)), ("names", DumpFiles.Npy("<U3", "1,", new byte[12]))),
+            "names", "has elements of type '<U3'; expected float16, float32, float64, bfloat16 or integers" },
+        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("names", DumpFiles.Npy("|O", "1,", new byte[8])), ("logits", DumpFiles.Npy([1, 2], 1, 2))),
+            "names", "has elements of type '|O'; expected float16, float32, float64, bfloat16 or integers" },
+        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("logits", DumpFiles.Npy([1, 2], 1, 2)), ("broken", [1, 2, 3])), "broken", "does not begin as a .npy array" },
+        { "a.json", """{"model": "gpt-oss", "logits": [[1, 2]]}"""u8.ToArray(), "model", "is not an array; expected nested arrays of numbers" },
+        { "a.json", """{"logits": [[1, 2]], "meta": {"a": [1, {"b": "}\""}], "c": NaN}}"""u8.ToArray(), "meta", "is not an array; expected nested arrays of numbers" },
+        { "a.json", """{"tokens": ["Hello", " world"], "logits": [[1, 2]]}"""u8.ToArray(), "tokens", "holds something other than numbers" },
+        { "a.json", """{"logits": [[1, 2]], "odd": [[1, 2], [3]]}"""u8.ToArray(), "odd", "is not a tensor: its arrays differ in length or depth" },
+        { "a.json", """{"flag": true, "logits": [[1, 2]]}"""u8.ToArray(), "flag", "is not an array; expected nested arrays of numbers" },
+    };
+
+    [Theory, MemberData(nameof(WithOneUnreadMember))]
+    public void A_member_that_cannot_be_read_is_named_and_the_others_are_read(string name, byte[] content, string member, string reason)
+    {
+        using Dump dump = Dump.Open(_folder.Write(name, content));
+        Assert.Equal(new UnreadMember(member, reason), Assert.Single(dump.Unread));
+        Assert.Equal("logits", Assert.Single(dump.Tensors).Name);
+        float[] row = new float[2];
+        dump.Logits(2).ReadRow(0, row);
+        Assert.Equal([1f, 2], row);
+    }
+
+    [Fact]
+    public void A_tensor_of_an_unread_type_and_an_unreadable_file_of_a_folder_leave_the_others()
+    {
+        DumpFiles.SafeTensors(_folder.File("a.safetensors"), ("logits", DType.F32, [1, 2], DumpFiles.Bytes<float>([1, 2])), ("weight", DType.F8_E4M3, [2], [1, 2]));
+        using (Dump dump = Dump.Open(_folder.File("a.safetensors")))
+            Assert.Equal([new("weight", "has elements of type F8_E4M3, which are not read")], dump.Unread);
+        _folder.Write("b.npy", [1, 2, 3]);
+        _folder.Write("c.npz", "PK"u8.ToArray());
+        using Dump folder = Dump.Open(_folder.Path);
+        Assert.Equal(["logits"], folder.Tensors.Select(tensor => tensor.Name));
+        Assert.Equal([new("weight", "has elements of type F8_E4M3, which are not read"), new("b", "does not begin as a .npy array"),
+            new("c.npz", "cannot be read: this is not a complete zip archive: its directory is missing")], folder.Unread);
+    }
+
+    [Fact]
+    public void Logits_that_cannot_be_read_are_asked_for_in_vain_with_the_reason()
+    {
+        using Dump dump = Dump.Open(_folder.Write("a.json", """{"logits": [["x"]], "norm": [[1, 2]]}"""));
+        Assert.Equal("a.json: 'logits' holds something other than numbers.", Assert.Throws<CheckpointFormatException>(() => dump.Logits(2)).Message);
+        Refused(_folder.Write("b.json", """{"positions": ["0"], "logits": [[1, 2]]}"""), "b.json: 'positions' holds something other than numbers.");
+    }
+
+    [Fact]
+    public void An_array_in_Fortran_order_is_read_by_its_rows()
+    {
+        byte[] columns = DumpFiles.Bytes<float>([1, 4, 2, 5, 3, 6]);
+        foreach (string shape in (string[])["(2, 3)", "(1, 2, 3)", "(2, 1, 3)"])
+        {
+            using Dump dump = Dump.Open(_folder.Write("logits.npy", DumpFiles.Npy($"{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}", columns)));
+            DumpTensor rows = dump.Logits(3);
+            float[] first = new float[3], second = new float[3];
+            rows.ReadRow(0, first);
+            rows.ReadRow(1, second);
+            Assert.Equal([1f, 2, 3], first);
+            Assert.Equal([4f, 5, 6], second);
+        }
+    }
+
     public static TheoryData<string, byte[], string> Malformed => new()
     {
         { "a.npy", [], "the file is empty; expected safetensors, .npy, .npz or JSON." },
         { "a", [], "the file is empty; expected a safetensors file." },
-        { "a.npy", [1, 2, 3], "the file does not begin as a .npy array." },
-        { "a.npy", DumpFiles.Npy([1, 2], 3), "the file is F32 [3], but 8 bytes of data follow its header." },
-        { "a.npy", DumpFiles.Npy("<f4", "4611686018427387904, 4,", []), "the file is F32 [4611686018427387904, 4], but 0 bytes of data follow its header." },
-        { "a.npy", DumpFiles.Npy("<f4", "-1,", []), "the file has the size '-1' in its shape." },
-        { "a.npy", DumpFiles.Npy(">f4", "1,", new byte[4]), "the file is big-endian (>f4); save x.astype(x.dtype.newbyteorder('<')) instead." },
-        { "a.npy", DumpFiles.Npy("<c8", "1,", new byte[8]), "the file has elements of type '<c8'; expected float16, float32, float64, bfloat16 (V2) or integers." },
-        { "a.npy", DumpFiles.Npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }", new byte[4]),
-            "the file is in Fortran order; save numpy.ascontiguousarray(x) instead." },
-        { "a.npy", DumpFiles.Npy("{'descr': '<f4', 'fortran_order': False, }", new byte[4]), "the file has a .npy header without a readable shape." },
-        { "a.npz", "PK"u8.ToArray(), "this is no complete zip archive: its directory is missing." },
+        { "a.npy", [1, 2, 3], "'a' does not begin as a .npy array." },
+        { "a.npy", DumpFiles.Npy([1, 2], 3), "'a' is F32 [3], but 8 bytes of data follow its header." },
+        { "a.npy", DumpFiles.Npy("<f4", "4611686018427387904, 4,", []), "'a' is F32 [4611686018427387904, 4], but 0 bytes of data follow its header." },
+        { "a.npy", DumpFiles.Npy("<f4", "-1,", []), "'a' has the size '-1' in its shape." },
+        { "a.npy", DumpFiles.Npy(">f4", "1,", new byte[4]), "'a' is big-endian (>f4); save x.astype(x.dtype.newbyteorder('<')) instead." },
+        { "a.npy", DumpFiles.Npy("<c8", "1,", new byte[8]), "'a' has elements of type '<c8'; expected float16, float32, float64, bfloat16 or integers." },
+        { "a.npy", DumpFiles.Npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2, 2), }", new byte[32]),
+            "'a' is [2, 2, 2] in Fortran order; save numpy.ascontiguousarray(x) instead." },
+        { "a.npy", DumpFiles.Npy("{'descr': '<f4', 'fortran_order': False, }", new byte[4]), "'a' has a .npy header without a readable shape." },
+        { "a.npz", "PK"u8.ToArray(), "this is not a complete zip archive: its directory is missing." },
         { "a.npz", DumpFiles.Npz(CompressionLevel.NoCompression), "the archive is empty." },
-        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("a", [1, 2, 3])), "'a.npy' does not begin as a .npy array." },
-        { "a.json", "[[1, 2], [3]]"u8.ToArray(), "'a' is no tensor: its arrays differ in length or depth." },
-        { "a.json", "[1, [2]]"u8.ToArray(), "'a' is no tensor: its arrays differ in length or depth." },
-        { "a.json", "[[1], 2]"u8.ToArray(), "'a' is no tensor: its arrays differ in length or depth." },
-        { "a.json", "[[], [[1]]]"u8.ToArray(), "'a' is no tensor: its arrays differ in length or depth." },
+        { "a.npz", DumpFiles.Npz(CompressionLevel.Fastest, ("a", [1, 2, 3])), "'a' does not begin as a .npy array." },
+        { "a.json", "[[1, 2], [3]]"u8.ToArray(), "'a' is not a tensor: its arrays differ in length or depth." },
+        { "a.json", "[1, [2]]"u8.ToArray(), "'a' is not a tensor: its arrays differ in length or depth." },
+        { "a.json", "[[1], 2]"u8.ToArray(), "'a' is not a tensor: its arrays differ in length or depth." },
+        { "a.json", "[[], [[1]]]"u8.ToArray(), "'a' is not a tensor: its arrays differ in length or depth." },
         { "a.json", "[1, 2"u8.ToArray(), "the document is not what was expected at line 1, byte 6: the document ends early; expected ']'." },
         { "a.json", "[1,\n2,]"u8.ToArray(), "the document is not what was expected at line 2, byte 3: there is no number." },
         { "a.json", "[1] 2"u8.ToArray(), "the document is not what was expected at line 1, byte 5: something follows the document." },
-        { "a.json", "[[[[[[[[[1]]]]]]]]]"u8.ToArray(), "the document is not what was expected at line 1, byte 9: 'a' has more than 8 dimensions." },
+        { "a.json", "[[[[[[[[[1]]]]]]]]]"u8.ToArray(), "'a' has more than 8 dimensions." },
         { "a.json", """{"a": [1], "a": [2]}"""u8.ToArray(), "the document is not what was expected at line 1, byte 15: 'a' occurs twice." },
-        { "a.json", """{"a": "b"}"""u8.ToArray(), "the document is not what was expected at line 1, byte 7: 'a' is no array; expected nested arrays of numbers." },
-        { "a.json", "7"u8.ToArray(), "the document is not what was expected at line 1, byte 1: 'a' is no array; expected nested arrays of numbers." },
-        { "a.json", """{"\ud800": [1]}"""u8.ToArray(), "the document is not what was expected at line 1, byte 2: a name is no valid text." },
+        { "a.json", """{"a": "b"}"""u8.ToArray(), "'a' is not an array; expected nested arrays of numbers." },
+        { "a.json", "7"u8.ToArray(), "'a' is not an array; expected nested arrays of numbers." },
+        { "a.json", """[[1, "b"]]"""u8.ToArray(), "'a' holds something other than numbers." },
+        { "a.json", """{"a": ]}"""u8.ToArray(), "the document is not what was expected at line 1, byte 7: there is no value." },
+        { "a.json", """{"a": ["b}"""u8.ToArray(), "the document is not what was expected at line 1, byte 11: a text has no end." },
+        { "a.json", """{"a": {"b": [1, 2}"""u8.ToArray(), "the document is not what was expected at line 1, byte 19: the document ends early." },
+        { "a.json", """{"\ud800": [1]}"""u8.ToArray(), "the document is not what was expected at line 1, byte 2: a name is not valid text." },
         { "a.json", """{"positions": [2, 1], "logits": [[1], [2]]}"""u8.ToArray(), "positions hold 1 after 2; expected ascending positions." },
         { "a.json", """{"positions": [-1], "logits": [[1]]}"""u8.ToArray(), "tensor 'positions' holds a negative number." },
         { "a.json", """{"positions": [], "logits": [[1]]}"""u8.ToArray(), "tensor 'positions' is empty." },
@@ -202,7 +271,7 @@ public sealed class DumpTests : IDisposable
         byte[] small = DumpFiles.Npz(CompressionLevel.SmallestSize, ("a", DumpFiles.Npy(new float[1000], 1000)));
         int directory = small.AsSpan().LastIndexOf("PK\u0001\u0002"u8);
         BitConverter.TryWriteBytes(small.AsSpan(directory + 24), 0xF0000000u);
-        Refused(_folder.Write("bomb.npz", small), $"bomb.npz: 'a.npy' is said to be 4026531840 bytes in {BitConverter.ToUInt32(small, directory + 20)}, which cannot be.");
+        Refused(_folder.Write("bomb.npz", small), $"bomb.npz: 'a' is said to be 4026531840 bytes in {BitConverter.ToUInt32(small, directory + 20)}, which cannot be.");
     }
 
     [Fact]

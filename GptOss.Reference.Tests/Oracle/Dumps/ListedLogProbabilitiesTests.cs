@@ -1,9 +1,9 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Dumps;
 
 public sealed class ListedLogProbabilitiesTests : IDisposable
 {

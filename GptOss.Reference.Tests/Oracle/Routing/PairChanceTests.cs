@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Routing;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Routing;
 
 /// <summary>Chance is what listing every set of experts gives.</summary>
 public class PairChanceTests

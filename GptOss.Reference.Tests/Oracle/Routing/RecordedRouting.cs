@@ -1,7 +1,8 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Routing;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Routing;
 
 /// <summary>A copy of what a <see cref="RoutedToken"/> showed, because the next one is written over it.</summary>
 internal sealed record RecordedRouting(int Position, int Id, int[][] Experts, float[][] Weights, float[] Margins, int[] RunnersUp)

@@ -1,13 +1,15 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Routing;
+using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Routing;
 
 /// <summary>What is recorded of routing is what the published reference recorded, and what follows from its router logits by hand.</summary>
 public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModels>

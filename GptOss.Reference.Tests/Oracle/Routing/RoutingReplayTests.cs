@@ -1,13 +1,17 @@
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Routing;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Routing;
 
 /// <summary>A replay forces what the file says, and nothing else.</summary>
 public sealed class RoutingReplayTests(SmallModels models) : IClassFixture<SmallModels>, IDisposable

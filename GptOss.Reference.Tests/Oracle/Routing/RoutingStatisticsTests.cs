@@ -1,10 +1,13 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Routing;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Model;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Routing;
 
 /// <summary>Statistics are what a plain count over all recorded choices gives.</summary>
 public class RoutingStatisticsTests(SmallModels models) : IClassFixture<SmallModels>

@@ -1,12 +1,12 @@
 using System.Globalization;
 using System.Text;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Generation;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Scoring;
 
 /// <summary>Corpora that are made in a test, and scores that no model gave.</summary>
 internal static class Corpora

@@ -1,11 +1,11 @@
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tokens;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Scoring;
 
 /// <summary>A corpus is read line by line, every line is checked first, and parts are a partition of it.</summary>
 public class CorpusTests

@@ -2,16 +2,17 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Generation;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tokens;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Scoring;
 
 /// <summary>Another engine's probabilities: the same ones have no divergence, others the one of the definition, and no file is trusted.</summary>
 public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallModels>, IDisposable

@@ -1,8 +1,8 @@
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Scoring;
 
 /// <summary>However a run is interrupted, the file that it ends in has the same bytes; and it goes on with no other run's lines.</summary>
 public sealed class ScoreFileTests : IDisposable

@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Scoring;
 
 /// <summary>Parts that were scored apart are joined into what one run writes, or not at all.</summary>
 public sealed class ScoreMergeTests : IDisposable

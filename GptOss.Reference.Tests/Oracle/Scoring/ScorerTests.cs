@@ -1,14 +1,17 @@
 using System.Text;
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
-using GptOss.Reference.Oracle;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Scoring;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tokens;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle;
+namespace GptOss.Reference.Tests.Oracle.Scoring;
 
 /// <summary>A document has the same log-probabilities alone and in company, and they are those of a token after the ones that its window holds.</summary>
 public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>

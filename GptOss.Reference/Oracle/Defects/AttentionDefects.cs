@@ -1,8 +1,11 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>Mistakes in sinks, windows, scale and head groups.</summary>
 internal static class AttentionDefects

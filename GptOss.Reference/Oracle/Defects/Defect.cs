@@ -1,6 +1,6 @@
 using GptOss.Reference.Model;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>A mistake that ports of the model have made.</summary>
 /// <param name="Name">The name under which its logits are recorded in the golden pack <c>defects</c>; of two at once <c>a+b</c>.</param>

@@ -1,7 +1,10 @@
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>Mistakes in the experts' activation and in how experts are weighted.</summary>
 internal static class ExpertDefects

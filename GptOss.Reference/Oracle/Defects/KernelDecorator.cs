@@ -1,6 +1,10 @@
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>The operations of a model, passed on as they are. A mistake in one of them overrides that one and composes it of the sound ones.</summary>
 internal abstract class KernelDecorator(Kernels inner) : Kernels

@@ -1,8 +1,11 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.RowKernels;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>Mistakes in the rotary embedding and its YaRN scaling. A model without scaling can make only the one in the pairs.</summary>
 internal static class RotaryDefects

@@ -1,8 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Defects;
 
 /// <summary>Mistakes in how weights are read: biases, MXFP4 blocks, norms.</summary>
 internal static class WeightDefects

@@ -1,7 +1,9 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>How far a model lies from the dump, and from the sound model.</summary>
 /// <param name="Rms">rms(D − M) over the compared numbers.</param>
@@ -54,11 +56,11 @@ internal sealed class DefectComparison(Transformer sound, DumpedRows dump)
             if (_dumped.Length < width)
                 (_dumped, _ours) = (new double[width], new double[width]);
             dump.Read(row, _dumped.AsSpan(0, width));
-            dump.Derive(row, logits, _ours.AsSpan(0, width));
+            dump.Compare(row, logits, _dumped.AsSpan(0, width), _ours.AsSpan(0, width));
             double largest = 0;
             for (int i = 0; i < width; i++)
             {
-                double difference = Math.Abs(_dumped[i] - _ours[i]);
+                double difference = double.IsNaN(_dumped[i]) && double.IsNaN(_ours[i]) ? 0 : Math.Abs(_dumped[i] - _ours[i]);
                 left += difference * difference;
                 largest = double.IsNaN(difference) ? double.PositiveInfinity : Math.Max(largest, difference);
             }

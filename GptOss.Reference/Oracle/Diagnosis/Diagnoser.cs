@@ -1,7 +1,10 @@
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Defects;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>How far a diagnosis has come.</summary>
 /// <param name="Done">Models that have run, the sound one first.</param>
@@ -25,10 +28,10 @@ public static class Diagnoser
     /// <param name="model">The sound model, in the dump's precision.</param>
     /// <param name="dump">What another program computed.</param>
     /// <param name="defects">The mistakes to try; null for all.</param>
-    /// <param name="progress">Told after every model.</param>
+    /// <param name="progress">Receives how far it has come, before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
-    /// <exception cref="Checkpoints.CheckpointFormatException">The dump holds what is no number, or a weight is none.</exception>
-    public static Diagnosis Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, IProgress<DiagnosisProgress>? progress = null,
+    /// <exception cref="CheckpointFormatException">A value of the dump, or a weight, is not a number.</exception>
+    public static DiagnosisResult Run(Transformer model, DumpedRows dump, IReadOnlyList<Defect>? defects = null, IProgress<DiagnosisProgress>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -36,6 +39,12 @@ public static class Diagnoser
         defects ??= Defect.All;
         var comparison = new DefectComparison(model, dump);
         Deviation sound = comparison.Sound(cancellation);
+        if (!sound.IsWithinBudget && dump.MayBeReread && dump.Reread(model, cancellation) is var other && other != dump)
+        {
+            dump = other;
+            comparison = new(model, dump);
+            sound = comparison.Sound(cancellation);
+        }
         int done = 1, total = 1 + defects.Count;
 
         var tested = new List<(Defect Defect, Deviation Left)>();
@@ -50,18 +59,18 @@ public static class Diagnoser
         }
         if (!sound.IsWithinBudget && tested.Count > 0 && tested.MinBy(entry => entry.Left.Order) is { Left.IsWithinBudget: false } best)
         {
-            Defect[] others = [.. tested.Select(entry => entry.Defect).Where(other => other != best.Defect)];
-            total += others.Length;
-            foreach (Defect other in others)
+            Defect[] seconds = [.. tested.Select(entry => entry.Defect).Where(second => second != best.Defect)];
+            total += seconds.Length;
+            foreach (Defect second in seconds)
             {
-                Defect pair = best.Defect.And(other);
+                Defect pair = best.Defect.And(second);
                 Deviation left = Try(pair);
                 if (left.Rms <= Halved * best.Left.Rms)
                     tested.Add((pair, left));
             }
         }
         progress?.Report(new(done, total, null));
-        return Conclude(model.Precision, sound, tested, notTestable);
+        return Conclude(model.Precision, sound, tested, notTestable) with { Readings = [.. dump.Readings] };
 
         Deviation Try(Defect defect)
         {
@@ -71,7 +80,7 @@ public static class Diagnoser
         }
     }
 
-    private static Diagnosis Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
+    private static DiagnosisResult Conclude(Precision precision, Deviation sound, List<(Defect Defect, Deviation Left)> tested, List<Defect> notTestable)
     {
         var ranking = new List<RankedDefect>();
         foreach ((Defect defect, Deviation left) in tested.OrderBy(entry => entry.Left.Order))

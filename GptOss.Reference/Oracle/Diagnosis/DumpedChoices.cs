@@ -1,6 +1,8 @@
-namespace GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Verification;
 
-/// <summary>The tokens that were chosen greedily: compared is by how much the chosen one's logit falls short of the largest, which is nothing in the dump.</summary>
+namespace GptOss.Reference.Oracle.Diagnosis;
+
+/// <summary>The tokens that were chosen greedily. What is compared is by how much the chosen one's logit falls short of the largest, which is 0 in the dump.</summary>
 public sealed class DumpedChoices : DumpedRows
 {
     private readonly IReadOnlyList<int> _chosen;
@@ -35,6 +37,6 @@ public sealed class DumpedChoices : DumpedRows
 
     internal override void Read(int row, Span<double> dumped) => dumped[0] = 0;
 
-    internal override void Derive(int row, ReadOnlySpan<float> logits, Span<double> ours) =>
+    internal override void Compare(int row, ReadOnlySpan<float> logits, Span<double> dumped, Span<double> ours) =>
         ours[0] = (double)logits[StageComparison.ArgMax(logits)] - logits[_chosen[row]];
 }

@@ -1,7 +1,9 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Verification;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>The log-probabilities of a few tokens at each position: ln softmax(logits), which servers return.</summary>
 public sealed class DumpedLogProbabilities : DumpedRows
@@ -47,7 +49,7 @@ public sealed class DumpedLogProbabilities : DumpedRows
             dumped[i] = _rows[row][i].Value;
     }
 
-    internal override void Derive(int row, ReadOnlySpan<float> logits, Span<double> ours)
+    internal override void Compare(int row, ReadOnlySpan<float> logits, Span<double> dumped, Span<double> ours)
     {
         double largest = logits[StageComparison.ArgMax(logits)], sum = 0;
         foreach (float logit in logits)

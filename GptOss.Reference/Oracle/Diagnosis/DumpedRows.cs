@@ -1,6 +1,7 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>
 /// What another program said about the positions of a prompt, and the numbers of ours that are compared with it: logits, a few log-probabilities, or
@@ -29,16 +30,29 @@ public abstract class DumpedRows
     /// <summary>Whether every value is a bfloat16 value: then the other program rounded as the published reference does.</summary>
     public abstract bool HoldsBfloat16 { get; }
 
+    /// <summary>How the dump is read where it is not what it seems: sentences without their end.</summary>
+    public virtual IEnumerable<string> Readings => [];
+
     /// <summary>How many times the error of two logits may add up in one compared number.</summary>
     internal virtual int LogitsPerNumber => 1;
+
+    /// <summary>Whether <see cref="Reread"/> may find another reading.</summary>
+    internal virtual bool MayBeReread => false;
 
     /// <summary>Numbers that are compared of a row.</summary>
     internal abstract int WidthOf(int row);
 
-    /// <summary>The dump's numbers of a row.</summary>
-    /// <exception cref="CheckpointFormatException">One is not finite.</exception>
+    /// <summary>The dump's numbers of a row, as they are stored.</summary>
+    /// <exception cref="CheckpointFormatException">One is not a number.</exception>
     internal abstract void Read(int row, Span<double> dumped);
 
-    /// <summary>The same numbers of a model.</summary>
-    internal abstract void Derive(int row, ReadOnlySpan<float> logits, Span<double> ours);
+    /// <summary>Brings a row of the dump, and a model's logits, to the form in which they are compared; both NaN is no difference.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="logits">The model's logits.</param>
+    /// <param name="dumped">What <see cref="Read"/> gave; may be changed.</param>
+    /// <param name="ours">Receives the model's numbers.</param>
+    internal abstract void Compare(int row, ReadOnlySpan<float> logits, Span<double> dumped, Span<double> ours);
+
+    /// <summary>The same rows in the reading that agrees best with the sound model's; this object where that is how they are read.</summary>
+    internal virtual DumpedRows Reread(Transformer sound, CancellationToken cancellation) => this;
 }

@@ -1,8 +1,10 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
+using GptOss.Reference.Oracle.Defects;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>A prompt whose last logits show mistakes that another prompt does not, as running it has shown.</summary>
 /// <param name="Ids">Token ids.</param>

@@ -1,6 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>Which rows of a dump are compared, and at which positions of the prompt they stand.</summary>
 internal static class RowAlignment
@@ -11,6 +11,7 @@ internal static class RowAlignment
     /// <param name="tokens">Tokens of the prompt.</param>
     /// <param name="stated">The position of each row, where the dump says so.</param>
     /// <param name="asked">The positions that are to be compared; null for all.</param>
+    /// <remarks>One row fewer than tokens is taken for all but the last: many programs drop it, because nothing in the text follows it.</remarks>
     /// <exception cref="CheckpointFormatException">The rows are neither of those positions nor of all.</exception>
     internal static IReadOnlyList<(int Row, int Position)> Of(string path, int rows, int tokens, IReadOnlyList<int>? stated, IReadOnlyList<int>? asked)
     {
@@ -18,6 +19,7 @@ internal static class RowAlignment
             stated is not null ? stated
             : rows == tokens ? [.. Enumerable.Range(0, tokens)]
             : asked?.Count == rows ? asked
+            : rows > 1 && rows == tokens - 1 ? [.. Enumerable.Range(0, rows)]
             : throw Bad($"there {Rows(rows)} for the {tokens} tokens of the prompt{(asked is null ? "" : $" and the {asked.Count} positions asked for")}; "
                 + "expected one for each, or for each of the positions that are named.");
         if (positions.Count != rows)

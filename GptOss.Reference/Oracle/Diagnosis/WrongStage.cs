@@ -1,6 +1,11 @@
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>Where a dump of stages first leaves the sound model: what is left to say where no known mistake explains its logits.</summary>
 public static class WrongStage
@@ -12,7 +17,7 @@ public static class WrongStage
     /// <param name="positions">The positions of its rows.</param>
     /// <param name="cancellation">Stops between chunks.</param>
     /// <returns>First stage over budget, first position of it, its worst element; null where all are within.</returns>
-    /// <exception cref="Checkpoints.CheckpointFormatException">A stage of the dump cannot be read.</exception>
+    /// <exception cref="CheckpointFormatException">A stage of the dump cannot be read.</exception>
     public static TracePlace? Find(Transformer model, Dump dump, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);

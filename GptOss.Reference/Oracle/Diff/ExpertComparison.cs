@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Compares chosen experts: a choice may differ where the router logits of the two are nearer than the router's budget.</summary>
 internal static class ExpertComparison

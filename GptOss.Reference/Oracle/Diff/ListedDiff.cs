@@ -1,8 +1,11 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Compares the logits of a reference with what many engines give instead: log-probabilities of a few tokens, or the tokens that were chosen.</summary>
 public static class ListedDiff
@@ -29,7 +32,7 @@ public static class ListedDiff
             if (listed.Rows[entry] is not { Count: > 0 } tokens)
                 continue;
             double[] logits = rows.Read(row);
-            double sum = LogitAgreementSum.LogSumExp(logits);
+            double sum = LogitsKinds.LogSumExp(logits);
             compared++;
             foreach ((int id, double logprob) in tokens.OrderBy(pair => pair.Key))
             {

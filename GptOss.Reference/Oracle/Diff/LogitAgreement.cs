@@ -1,4 +1,6 @@
-namespace GptOss.Reference.Oracle;
+using GptOss.Reference.Oracle.Dumps;
+
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How near two sets of logits are as distributions of the next token.</summary>
 /// <param name="MeanKl">Kullback-Leibler divergence Σ p ln(p/q) of the candidate q from the reference p, in nats, mean over the rows.</param>
@@ -27,17 +29,6 @@ internal sealed class LogitAgreementSum
         _rows++;
     }
 
-    /// <summary>ln Σ exp(x), safe from overflow.</summary>
-    internal static double LogSumExp(ReadOnlySpan<double> logits)
-    {
-        double largest = double.NegativeInfinity, sum = 0;
-        foreach (double logit in logits)
-            largest = Math.Max(largest, logit);
-        foreach (double logit in logits)
-            sum += Math.Exp(logit - largest);
-        return largest + Math.Log(sum);
-    }
-
     /// <summary>The indices of the largest values, largest first; of equal ones the first.</summary>
     internal static int[] Largest(ReadOnlySpan<double> values, int most = Top)
     {
@@ -58,7 +49,7 @@ internal sealed class LogitAgreementSum
 
     private static double Divergence(ReadOnlySpan<double> p, ReadOnlySpan<double> q)
     {
-        double lnP = LogSumExp(p), lnQ = LogSumExp(q), kl = 0;
+        double lnP = LogitsKinds.LogSumExp(p), lnQ = LogitsKinds.LogSumExp(q), kl = 0;
         for (int i = 0; i < p.Length; i++)
         {
             double log = p[i] - lnP, probability = Math.Exp(log);

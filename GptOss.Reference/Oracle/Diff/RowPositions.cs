@@ -1,6 +1,7 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Positions that are asked for: a list, or the last one there is.</summary>
 /// <param name="List">Ascending; null for the last.</param>
@@ -38,6 +39,11 @@ internal static class RowPositions
             {
                 notes.Add($"{Name(side.Dump)} does not say which positions its {Rows(side.Rows)} are; taken for those of {Name(other)}.");
                 return other.Positions;
+            }
+            if (side.Rows > 1 && tokens == side.Rows + 1)
+            {
+                notes.Add($"{Name(side.Dump)} has {Rows(side.Rows)} for {tokens} tokens; taken for positions 0 to {side.Rows - 1}.");
+                return [.. Enumerable.Range(0, side.Rows)];
             }
             throw new CheckpointFormatException(side.Dump.Path, "dump-positions",
                 $"it has {Rows(side.Rows)} and does not say of which positions, and {Name(other)} has {(tokens is null ? "" : $"{tokens} tokens and ")}"

@@ -1,6 +1,6 @@
-using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>What other implementations call the stages.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>A place in a trace.</summary>
 /// <param name="Stage">The stage's name.</param>

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>Which tensors of a dump are which stages: by the stages' own names, those of a file, and those of <see cref="StageAliases"/>.</summary>
 /// <remarks>
@@ -46,7 +48,7 @@ public sealed class StageMap
                 stages.Add(key, [tensor]);
             else if (Match(tensor.Name) is { } at)
                 Part(found, at.Entry, at.Layer)[at.Part] = tensor;
-            else if (dump.Tensors.Count == 1)
+            else if (dump.Tensors.Count == 1 && dump.Unread.All(member => member.Name != "logits"))
                 stages.Add(new(Stage.Logits, -1), [tensor]);
             else
                 unknown.Add(tensor.Name);

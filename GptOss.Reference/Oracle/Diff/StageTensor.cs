@@ -1,7 +1,11 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>One stage of a dump: the rows of a tensor, or of several side by side.</summary>
 internal sealed class StageTensor
@@ -20,6 +24,18 @@ internal sealed class StageTensor
     /// <summary>What the elements of a row stand for: [heads, headDim] for rotated queries, for instance.</summary>
     internal IReadOnlyList<long> RowShape { get; }
 
+    /// <summary>How its rows were found where they are not simply there, a sentence each without its end.</summary>
+    internal IEnumerable<string> Layout => _parts.Select(part => part.Layout).OfType<string>();
+
+    /// <summary>Columns beyond the vocabulary, which are not read.</summary>
+    internal int Padding => _parts is [var only] ? only.Padding : 0;
+
+    /// <summary>What its rows are, told by their values.</summary>
+    internal LogitsKind KindOfLogits() => LogitsKinds.Of(Rows, Width, _parts[0].Type == DType.F16 || HoldsBfloat16(), Read);
+
+    /// <summary>The type that its values are stored as.</summary>
+    internal DType Type => _parts[0].Type;
+
     /// <summary>Finds the rows of a stage in its tensors.</summary>
     /// <param name="key">The stage.</param>
     /// <param name="parts">Its tensor, or those to be joined.</param>
@@ -28,16 +44,23 @@ internal sealed class StageTensor
     internal static StageTensor? Find(StageKey key, DumpTensor[] parts, GptOssConfig? config, out string? why)
     {
         why = null;
-        if (config is not null && key.Layer >= config.NumHiddenLayers)
-        {
-            why = $"the model has {config.NumHiddenLayers} layers";
-            return null;
-        }
+        if (config is null || key.Layer < config.NumHiddenLayers)
+            return Find(key, parts, i => RowShapeOf(key, parts, i, config), config, out why);
+        why = $"the model has {config.NumHiddenLayers} layers";
+        return null;
+    }
+
+    /// <summary>The same stage with rows of so many elements, as columns or with padding cut off; null where it does not hold such rows.</summary>
+    internal StageTensor? WithWidth(int width) => _parts is [var only] ? Find(Key, [only], _ => [width], null, out _) : null;
+
+    private static StageTensor? Find(StageKey key, DumpTensor[] parts, Func<int, IReadOnlyList<long>> rowShape, GptOssConfig? config, out string? why)
+    {
+        why = null;
         var rows = new DumpTensor[parts.Length];
         for (int i = 0; i < parts.Length; i++)
         {
-            IReadOnlyList<long> shape = RowShapeOf(key, parts, i, config);
-            if (parts[i].Rows == 0 || parts[i].TryWithRowsOf(shape) is not { } found)
+            IReadOnlyList<long> shape = rowShape(i);
+            if (parts[i].Rows == 0 || TensorLayout.Find(parts[i], shape, mayBePadded: key.Stage == Stage.Logits) is not { } found)
             {
                 why = $"'{Printable.Clip(parts[i].Name)}' is {Printable.Shape(parts[i].Shape)}, which is not rows of {Printable.Shape(shape)}";
                 return null;

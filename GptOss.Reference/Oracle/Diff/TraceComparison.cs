@@ -1,29 +1,38 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>One comparison of two dumps: finds their stages, aligns their rows, and measures each stage in forward order.</summary>
 internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, CancellationToken cancellation)
 {
     private readonly List<NotCompared> _not = [];
     private readonly HashSet<string> _named = [];
-    private readonly List<string> _notes = [];
+    private readonly List<string> _notes = [], _readings = [];
     private readonly List<StageDifference> _done = [];
     private readonly GptOssConfig? _config = options.Config ?? TraceDiff.ConfigOf(a, b);
+    private readonly PromptDifference? _prompts = PromptDifference.Of(a.Ids, b.Ids);
+    private int _shift;
 
     internal TraceDifference Run()
     {
-        Dictionary<StageKey, StageTensor> left = StagesOf(a, "A", out List<string> unknownA), right = StagesOf(b, "B", out List<string> unknownB);
         CompareManifests();
+        if (_prompts is { Position: 0 })
+            return new(options.Precision ?? Precision.Float32, [], _not, _notes) { Prompts = _prompts };
+        Dictionary<StageKey, StageTensor> left = StagesOf(a, "A", out List<string> unknownA), right = StagesOf(b, "B", out List<string> unknownB);
         if (options.Stages == StageFilter.All)
             CompareUnknown(unknownA, unknownB);
         if (left.Count == 0 || right.Count == 0)
             return Nothing(left, right);
+        MatchWidths(left, right);
         (IReadOnlyList<int> positionsA, IReadOnlyList<int> positionsB) =
             RowPositions.Of((a, left.Values.Max(stage => stage.Rows)), (b, right.Values.Max(stage => stage.Rows)), options.Positions, _notes);
-        int[] common = RowPositions.InCommon(positionsA, positionsB, options.Positions);
+        int[] common = [.. RowPositions.InCommon(positionsA, positionsB, options.Positions).Where(ReadsTheSame)];
         ComparePositions(positionsA, positionsB, common);
 
         Precision precision = options.Precision ?? (IsBfloat16(a) || IsBfloat16(b) ? Precision.Bfloat16 : Precision.Float32);
@@ -36,38 +45,63 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         }
         var ties = new HashSet<int>();
         foreach ((StageKey key, StagePair pair) in pairs)
-            _done.Add(key.IsExperts ? Experts(pair, pairs, left, right, ties) : Values(pair, pairs, ties));
+            _done.Add(key.IsExperts ? Experts(Moved(pair), pairs, left, right, ties) : Values(pair, pairs, ties));
         foreach (StageDifference stage in _done.Where(stage => stage.NearTies.Count > 0))
             _notes.Add($"{stage.Stage}: a near tie at {List(stage.NearTies)}; nothing later of {(stage.NearTies.Count == 1 ? "it" : "them")} is held to a budget.");
-        return new(precision, _done, _not, _notes);
+        return new(precision, _done, _not, _notes) { Prompts = _prompts, Readings = _readings };
     }
 
     private Dictionary<StageKey, StageTensor> StagesOf(Dump dump, string side, out List<string> unknown)
     {
         var stages = new Dictionary<StageKey, StageTensor>();
+        foreach (UnreadMember member in dump.Unread.Where(member => options.Stages.Matches(StageOf(member.Name))))
+            Not(StageOf(member.Name), $"in {side}, it {member.Reason}");
         (Dictionary<StageKey, DumpTensor[]> found, unknown) = options.Map.Resolve(dump);
         foreach ((StageKey key, DumpTensor[] parts) in found)
         {
             if (!options.Stages.Matches(key.Name))
                 continue;
             if (StageTensor.Find(key, parts, _config, out string? why) is { } stage)
-                stages.Add(key, stage);
+                Add(stages, stage, side);
             else
                 Not(key.Name, $"in {side}, {why}");
         }
         return stages;
     }
 
-    /// <summary>Tensors that are no stage: those that both sides have with the same bits need no mention.</summary>
+    /// <summary>The stage of that name, or the name where it is not one.</summary>
+    private string StageOf(string name) => options.Map.Find(name) is { } found ? found.Key.Name : Printable.Clip(name);
+
+    private void Add(Dictionary<StageKey, StageTensor> stages, StageTensor stage, string side)
+    {
+        stages[stage.Key] = stage;
+        _readings.AddRange(stage.Layout.Select(how => $"In {side}, {how}."));
+        if (stage.Padding > 0)
+            Not($"{stage.Key.Name}, padding", $"{stage.Padding} columns beyond the vocabulary in {side}");
+    }
+
+    /// <summary>Where no configuration gives the widths, one side's rows say how the other's may be found.</summary>
+    private void MatchWidths(Dictionary<StageKey, StageTensor> left, Dictionary<StageKey, StageTensor> right)
+    {
+        foreach (StageKey key in left.Keys.Intersect(right.Keys).Where(key => left[key].Width != right[key].Width).ToArray())
+        {
+            if (right[key].WithWidth(left[key].Width) is { } theirs)
+                Add(right, theirs, "B");
+            else if (left[key].WithWidth(right[key].Width) is { } mine)
+                Add(left, mine, "A");
+        }
+    }
+
+    /// <summary>Tensors that are not stages: those that both sides have with the same bits need no mention.</summary>
     private void CompareUnknown(List<string> unknownA, List<string> unknownB)
     {
         foreach (string name in unknownA.Union(unknownB))
         {
             bool inA = a.TryGet(name, out DumpTensor? mine), inB = b.TryGet(name, out DumpTensor? theirs);
             if (inA && inB && !mine!.HasSameBits(theirs!))
-                Not(Printable.Clip(name), "no stage, and not the same in both");
-            else if (inA != inB && (inA ? a : b).Pack?.Defects.Contains(name) != true)      // recorded mistakes are nobody else's
-                Not(Printable.Clip(name), $"no stage, only in {(inA ? "A" : "B")}; --map can name it");
+                Not(Printable.Clip(name), "not a stage, and not the same in both");
+            else if (inA != inB && (inA ? a : b).Pack?.Defects.Contains(name) != true)      // recorded mistakes have no counterpart
+                Not(Printable.Clip(name), $"not a stage, only in {(inA ? "A" : "B")}; --map can name it");
         }
     }
 
@@ -92,11 +126,13 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         if (RowPositions.RowsOf(theirs, b, positionsB) is not { } rowsB)
             return Lacking($"{theirs.Rows} rows in B, which has {positionsB.Count} positions");
         (int, int, int)[] rows = [.. common.Where(p => rowsA.ContainsKey(p) && rowsB.ContainsKey(p)).Select(p => (p, rowsA[p], rowsB[p]))];
-        if (rows.Length == 0 && rowsA.Keys.Intersect(rowsB.Keys).Order().ToArray() is { Length: > 0 } single && options.Positions is null)
+        if (rows.Length == 0 && options.Positions is null && rowsA.Keys.Intersect(rowsB.Keys).Where(ReadsTheSame).Order().ToArray() is { Length: > 0 } single)
             rows = [.. single.Select(p => (p, rowsA[p], rowsB[p]))];
         if (rows.Length == 0)
             return Lacking("no position in common");
-        return new(mine, theirs, rows, budgets.Of(key));
+        LogitsReading reading = key.Stage == Stage.Logits
+            ? new(options.As ?? theirs.KindOfLogits(), theirs.Type) { ReferenceKind = mine.KindOfLogits() } : new(LogitsKind.Logits, theirs.Type);
+        return new(mine, theirs, rows, budgets.Of(key)) { Reading = reading, RowsOfReference = rowsA };
 
         StagePair? Lacking(string reason)
         {
@@ -105,6 +141,9 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         }
     }
 
+    /// <summary>Whether both sides read the same ids up to a position.</summary>
+    private bool ReadsTheSame(int position) => _prompts is null || position < _prompts.Position;
+
     /// <summary>Says that one side lacks a stage, unless it is there in a shape that cannot be.</summary>
     private void AddMissing(StageKey key, Dictionary<StageKey, StageTensor> left)
     {
@@ -112,11 +151,54 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
             Not(key.Name, left.ContainsKey(key) ? "not in B" : "not in A");
     }
 
+    /// <summary>Measures a stage as it stands; where it leaves its budget, and another reading of it agrees, by that.</summary>
     private StageDifference Values(StagePair pair, Dictionary<StageKey, StagePair> pairs, HashSet<int> ties)
     {
-        StagePair? experts = pairs.GetValueOrDefault(new(Stage.Experts, pair.Reference.Key.Layer));
-        return new ValueComparison(pair, _config, position => RowAt(experts, position) is { } row ? experts!.Reference.ReadIntegers(row) : null).Run(ties, cancellation);
+        StageDifference difference = Measure(pair);
+        if (difference.IsOverBudget && options.As is null && Reread(pair) is { } other)
+        {
+            pair = other;
+            difference = Measure(pair);
+        }
+        if (pair.Reading.Words() is { } words)
+            _readings.Add($"In B, {pair.Name} {(pair.Name.EndsWith('s') ? "are" : "is")} {words}.");
+        return difference;
+
+        StageDifference Measure(StagePair pair)
+        {
+            StagePair? experts = pairs.GetValueOrDefault(new(Stage.Experts, pair.Reference.Key.Layer));
+            return new ValueComparison(pair, _config, position => RowAt(experts, position) is { } row ? experts!.Reference.ReadIntegers(row) : null)
+                .Run(ties, cancellation);
+        }
     }
+
+    /// <summary>Another reading of a stage that the reference's rows agree with; null where there is none.</summary>
+    private StagePair? Reread(StagePair pair)
+    {
+        var search = new ReadingSearch(pair.Reading);
+        double[] reference = new double[pair.Reference.Width], dumped = new double[reference.Length];
+        foreach (int shift in ReadingSearch.Shifts)
+        {
+            foreach ((int _, int rowA, int rowB) in pair.Moved(shift).Rows)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                pair.Reference.Read(rowA, reference);
+                pair.Candidate.Read(rowB, dumped);
+                search.Add(shift, reference, dumped);
+            }
+        }
+        LogitsReading reading = pair.Reference.Key.Stage == Stage.Logits ? search.Best() : pair.Reading with { Shift = search.Shift() };
+        if (reading == pair.Reading)
+            return null;
+        _shift = reading.Shift;
+        StagePair moved = pair.Moved(reading.Shift) with { Reading = reading };
+        if (moved.Rows.Count < pair.Rows.Count)
+            Not($"{pair.Name}, {List([.. pair.Rows.Select(row => row.Position).Except(moved.Rows.Select(row => row.Position))])}", "no row of B belongs there");
+        return moved;
+    }
+
+    /// <summary>A stage that cannot tell by itself moves with those before it.</summary>
+    private StagePair Moved(StagePair pair) => pair.Moved(_shift);
 
     private static StageDifference Experts(StagePair pair, Dictionary<StageKey, StagePair> pairs, Dictionary<StageKey, StageTensor> left,
         Dictionary<StageKey, StageTensor> right, HashSet<int> ties)
@@ -158,12 +240,10 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
     /// <summary>What the manifests say beside the tensors.</summary>
     private void CompareManifests()
     {
-        if (a.Ids is { } ids && b.Ids is { } others && !ids.SequenceEqual(others))
-        {
-            int at = ids.Zip(others).TakeWhile(pair => pair.First == pair.Second).Count();
-            Not("ids", at < Math.Min(ids.Count, others.Count) ? $"they differ first at position {at}: {ids[at]} in A, {others[at]} in B"
-                : $"{ids.Count} in A and {others.Count} in B");
-        }
+        if (_prompts is not null)
+            Not("ids", _prompts.ToString());
+        else if (a.Ids is { } ids && b.Ids is { } others && ids.Count != others.Count)
+            Not("ids", $"{ids.Count} in A and {others.Count} in B");
         if (a.Pack?.ConfigJson is not null && b.Pack?.ConfigJson is not null && !TraceDiff.ConfigOf(a)!.Equals(TraceDiff.ConfigOf(b)))
             Not("config", "not the same in the two manifests");
     }
@@ -180,7 +260,7 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
     {
         foreach (StageKey key in left.Keys.Union(right.Keys).OrderBy(DiffBudgets.ForwardOrder))
             AddMissing(key, left);
-        return new(options.Precision ?? Precision.Float32, [], _not, _notes);
+        return new(options.Precision ?? Precision.Float32, [], _not, _notes) { Prompts = _prompts, Readings = _readings };
     }
 
     /// <summary>Most tensors, because a few are exact in float32, too, and others are widened on the way. float16 rounds about as much and has no budget of its own.</summary>

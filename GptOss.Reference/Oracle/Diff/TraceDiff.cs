@@ -1,7 +1,11 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Dumps;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How two traces are compared.</summary>
 public sealed record DiffOptions
@@ -23,6 +27,9 @@ public sealed record DiffOptions
 
     /// <summary>The positions that are compared, and those of rows that nothing else says; null for all.</summary>
     public PositionChoice? Positions { get; init; }
+
+    /// <summary>What the candidate's logits are, and then as they stand; null to recognise them.</summary>
+    public LogitsKind? As { get; init; }
 }
 
 /// <summary>Compares two dumps stage by stage and says where the candidate first leaves the reference.</summary>

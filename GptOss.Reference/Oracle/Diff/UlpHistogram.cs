@@ -1,6 +1,6 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>How many representable values lie between two results: counts for 0, 1, 2, up to 4, up to 8, … of them.</summary>
 /// <remarks>Both are rounded to the type first. +0 and −0 are 0 apart; a NaN, or an infinity beside a number, counts as not comparable.</remarks>

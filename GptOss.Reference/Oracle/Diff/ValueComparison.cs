@@ -1,7 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>A stage on both sides, and the rows of each that are compared.</summary>
 /// <param name="Reference">The reference's.</param>
@@ -11,6 +12,18 @@ namespace GptOss.Reference.Oracle;
 internal sealed record StagePair(StageTensor Reference, StageTensor Candidate, IReadOnlyList<(int Position, int A, int B)> Rows, Func<int, double>? Budget)
 {
     internal string Name => Reference.Key.Name;
+
+    /// <summary>How the candidate's values are read.</summary>
+    internal required LogitsReading Reading { get; init; }
+
+    /// <summary>The reference's row of each position.</summary>
+    internal required IReadOnlyDictionary<int, int> RowsOfReference { get; init; }
+
+    /// <summary>The same with every row of the candidate held to the reference's of the next position, or of the one before; rows that have none are left out.</summary>
+    internal StagePair Moved(int shift) => shift == 0 ? this : this with
+    {
+        Rows = [.. Rows.Where(row => RowsOfReference.ContainsKey(row.Position + shift)).Select(row => (row.Position + shift, RowsOfReference[row.Position + shift], row.B))],
+    };
 
     /// <summary>Where bits first differ; null where none do.</summary>
     internal TracePlace? FirstDifference()
@@ -35,8 +48,8 @@ internal sealed class ValueComparison(StagePair pair, GptOssConfig? config, Func
     private readonly UlpHistogram _float32 = new(), _bfloat16 = new();
     private readonly List<(double Error, int Position, int Element, double A, double B)> _worst = [];
     private readonly List<(int Position, int Element, double Error)> _rows = [];
-    private double _squares, _squaresA, _squaresB, _product;
-    private long _finite, _finiteA;
+    private double _squares, _squaresA, _squaresB, _product, _size;
+    private long _finite, _sized;
 
     /// <summary>Compares every row but those of skipped positions.</summary>
     internal StageDifference Run(IReadOnlySet<int> skipped, CancellationToken cancellation)
@@ -50,10 +63,27 @@ internal sealed class ValueComparison(StagePair pair, GptOssConfig? config, Func
                 continue;
             pair.Reference.Read(rowA, a);
             pair.Candidate.Read(rowB, b);
+            if (pair.Reading.ReferenceKind == LogitsKind.Logits)
+                AddSize(a);
+            pair.Reading.Apply(a, b);
+            if (pair.Reading.ReferenceKind != LogitsKind.Logits)
+                AddSize(a);
             AddRow(position, a, b);
             agreement?.Add(a, b);
         }
         return Result(agreement);
+    }
+
+    /// <summary>Adds a row to the root mean square that budgets count over: of the logits, even where log-probabilities are compared.</summary>
+    private void AddSize(double[] row)
+    {
+        foreach (double value in row)
+        {
+            if (!double.IsFinite(value))
+                continue;
+            _size += value * value;
+            _sized++;
+        }
     }
 
     private void AddRow(int position, double[] a, double[] b)
@@ -73,10 +103,7 @@ internal sealed class ValueComparison(StagePair pair, GptOssConfig? config, Func
                 _finite++;
             }
             if (double.IsFinite(a[i]))
-            {
                 _squaresA += a[i] * a[i];
-                _finiteA++;
-            }
             _float32.AddFloat32((float)a[i], (float)b[i], comparable);
             _bfloat16.AddBfloat16((float)a[i], (float)b[i], comparable);
             if (error > rowError)
@@ -99,14 +126,14 @@ internal sealed class ValueComparison(StagePair pair, GptOssConfig? config, Func
 
     private StageDifference Result(LogitAgreementSum? agreement)
     {
-        double rms = _finiteA == 0 ? 0 : Math.Sqrt(_squaresA / _finiteA), worstRatio = -1;
+        double rms = _sized == 0 ? 0 : Math.Sqrt(_size / _sized), worstRatio = -1;
         double? budget = null;
         TracePlace? firstOver = null;
         foreach ((int position, int element, double error) in _rows)
         {
             if (pair.Budget is not { } budgetOf)
                 break;
-            double relative = Over(error, rms), allowed = budgetOf(position);
+            double relative = Over(error, rms), allowed = pair.Reading.LogitsPerNumber * budgetOf(position);
             double ratio = relative == 0 ? 0 : relative / allowed;
             if (ratio > worstRatio)
                 (worstRatio, budget) = (ratio, allowed);
@@ -125,7 +152,8 @@ internal sealed class ValueComparison(StagePair pair, GptOssConfig? config, Func
             Cosine = _squaresA > 0 && _squaresB > 0 ? Math.Clamp(_product / (Math.Sqrt(_squaresA) * Math.Sqrt(_squaresB)), -1, 1) : null,
             Float32Ulps = _float32,
             Bfloat16Ulps = _bfloat16,
-            FirstDifference = pair.FirstDifference(),
+            FirstDifference = pair.Reading.KeepsBits ? pair.FirstDifference()
+                : _rows.Where(row => row.Error > 0).Select(row => Place(row.Position, row.Element)).FirstOrDefault(),
             FirstOverBudget = firstOver,
             Worst = [.. _worst.Select(e => new DifferingElement(Place(e.Position, e.Element),
                 ElementPlace.Meaning(pair.Reference, e.Element, config, expertsAt(e.Position)), e.A, e.B))],

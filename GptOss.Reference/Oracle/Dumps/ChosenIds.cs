@@ -1,7 +1,7 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Token ids that another program chose greedily, one a position: a JSON list, or an object that holds it as <c>ids</c> or <c>chosen</c>.</summary>
 public static class ChosenIds

@@ -1,9 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Diff;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Traces;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Named tensors that any program wrote: logits, or stages of a forward pass. Nothing in it is trusted.</summary>
 /// <remarks>
@@ -19,9 +22,11 @@ public sealed class Dump : IDisposable
     private const string LogitsName = "logits", PositionsName = "positions", IdsName = "ids";
     private readonly List<IDisposable> _files;
 
-    private Dump(string path, GoldenPack? pack, Precision? precision, List<DumpTensor> all, List<IDisposable> files)
+    private Dump(string path, GoldenPack? pack, Precision? precision, List<DumpTensor> all, List<UnreadMember> unread, List<IDisposable> files)
     {
-        (Path, Pack, Precision, _files) = (path, pack, precision, files);
+        (Path, Pack, Precision, Unread, _files) = (path, pack, precision, unread, files);
+        if (unread.Find(member => member.Name == PositionsName) is { } positions)
+            throw new CheckpointFormatException(path, "dump-positions", $"'{PositionsName}' {positions.Reason}.");
         Tensors = [.. all.Where(tensor => tensor.Name is not (PositionsName or IdsName))];
         Positions = pack is { Positions.Count: > 0 } ? pack.Positions : Numbers(all, PositionsName);
         Ids = pack is { Ids.Count: > 0 } ? pack.Ids : Numbers(all, IdsName);
@@ -44,6 +49,9 @@ public sealed class Dump : IDisposable
     /// <summary>The tensors, without <see cref="Positions"/> and <see cref="Ids"/>.</summary>
     public IReadOnlyList<DumpTensor> Tensors { get; }
 
+    /// <summary>Members that cannot be read, and why; the rest can.</summary>
+    public IReadOnlyList<UnreadMember> Unread { get; }
+
     /// <summary>The position of each row, ascending: from the manifest, or from a tensor called <c>positions</c>; null where the dump says nothing.</summary>
     public IReadOnlyList<int>? Positions { get; }
 
@@ -58,21 +66,22 @@ public sealed class Dump : IDisposable
     {
         ArgumentNullException.ThrowIfNull(path);
         var files = new List<IDisposable>();
+        var unread = new List<UnreadMember>();
         try
         {
             if (!Directory.Exists(path))
             {
                 (GoldenPack? owner, Precision? recorded) = OwnerOf(path);
-                return new(path, owner, recorded, [.. DumpFile.Open(path, files)], files);
+                return new(path, owner, recorded, DumpFile.Open(path, files, unread), unread, files);
             }
             if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
-                return new(path, null, null, Folder(path, files), files);
+                return new(path, null, null, Folder(path, files, unread), unread, files);
             GoldenPack pack = GoldenPack.Open(path);
             Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
-                : pack.Has(Numerics.Precision.Float32) ? Numerics.Precision.Float32 : Numerics.Precision.Bfloat16;
+                : pack.Has(Numerics.Lanes.Precision.Float32) ? Numerics.Lanes.Precision.Float32 : Numerics.Lanes.Precision.Bfloat16;
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
                 throw new CheckpointFormatException(path, "dump-empty", "the pack has a manifest and no recorded tensors.");
-            return new(path, pack, chosen, [.. DumpFile.Open(pack.PathOf(chosen), files)], files);
+            return new(path, pack, chosen, DumpFile.Open(pack.PathOf(chosen), files, unread), unread, files);
         }
         catch
         {
@@ -90,19 +99,23 @@ public sealed class Dump : IDisposable
 
     /// <summary>
     /// The logits: the tensor called <c>logits</c> or what <see cref="StageMap.BuiltIn"/> knows by another name, or the only one. [positions, vocabulary]; dimensions of
-    /// one before the positions are dropped.
+    /// one before the positions are dropped, columns may be rows, and columns beyond the vocabulary are left out.
     /// </summary>
     /// <param name="vocabulary">What a row must have; null to take the last dimension.</param>
     /// <exception cref="CheckpointFormatException">There is no such tensor, or its rows have another length.</exception>
     public DumpTensor Logits(int? vocabulary = null)
     {
-        DumpTensor tensor = TryGet(LogitsName, out DumpTensor? named) ? named : Tensors is [var only] ? only
+        DumpTensor tensor = TryGet(LogitsName, out DumpTensor? named) ? named
+            : Unread.FirstOrDefault(member => member.Name == LogitsName) is { } unread
+                ? throw new CheckpointFormatException(Path, "dump-logits", $"'{LogitsName}' {unread.Reason}.")
+            : Tensors is [var only] ? only
             : Tensors.FirstOrDefault(other => StageMap.BuiltIn.Find(other.Name) is { Key.Stage: Stage.Logits }) is { } known ? known
             : throw new CheckpointFormatException(Path, "dump-logits", Tensors.Count == 0 ? "there are no tensors."
                 : $"none of its {Tensors.Count} tensors is called logits: {Printable.List([.. Tensors.Select(t => $"'{Printable.Clip(t.Name)}'")], ", ", 4)}.");
         if (tensor.Rows == 0)
             throw new CheckpointFormatException(Path, "dump-logits", $"tensor '{Printable.Clip(tensor.Name)}' is empty.");
-        return tensor.WithRowsOf(vocabulary is { } wanted ? [wanted] : tensor.Shape is [.., var last] ? [last] : []);
+        IReadOnlyList<long> row = vocabulary is { } wanted ? [wanted] : tensor.Shape is [.., var last] ? [last] : [];
+        return TensorLayout.Find(tensor, row, mayBePadded: true) ?? tensor.WithRowsOf(row);
     }
 
     /// <summary>Closes the files; tensors cannot be read from here on.</summary>
@@ -124,13 +137,14 @@ public sealed class Dump : IDisposable
         return default;
     }
 
-    private static List<DumpTensor> Folder(string path, List<IDisposable> files)
+    private static List<DumpTensor> Folder(string path, List<IDisposable> files, List<UnreadMember> unread)
     {
         var tensors = new List<DumpTensor>();
+        CheckpointFormatException? first = null;
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (string file in Listed(path))
         {
-            foreach (DumpTensor tensor in DumpFile.Open(file, files))
+            foreach (DumpTensor tensor in Open(file))
             {
                 if (!names.Add(tensor.Name))
                     throw new CheckpointFormatException(file, "dump-duplicate", $"another file of its folder has a tensor '{Printable.Clip(tensor.Name)}', too.");
@@ -138,7 +152,23 @@ public sealed class Dump : IDisposable
             }
         }
         return tensors.Count > 0 ? tensors
-            : throw new CheckpointFormatException(path, "dump-empty", "the folder has no manifest.json and no .safetensors, .npy or .npz file.");
+            : throw first ?? new CheckpointFormatException(path, "dump-empty", "the folder has no manifest.json and no .safetensors, .npy or .npz file.");
+
+        List<DumpTensor> Open(string file)
+        {
+            int before = unread.Count;
+            try
+            {
+                return DumpFile.Open(file, files, unread);
+            }
+            catch (CheckpointFormatException e)
+            {
+                first ??= e;
+                if (unread.Count == before)
+                    unread.Add(new(System.IO.Path.GetFileName(file), $"cannot be read: {e.Message[(e.Message.IndexOf(": ", StringComparison.Ordinal) + 2)..^1]}"));
+                return [];
+            }
+        }
     }
 
     private static string[] Listed(string folder)

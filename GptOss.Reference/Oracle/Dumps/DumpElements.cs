@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Element types that dumps are read in, widened to float and double.</summary>
 internal static class DumpElements
@@ -50,7 +50,8 @@ internal static class DumpElements
             case DType.I32: Convert<int, double>(bytes, values, v => v); break;
             case DType.U32: Convert<uint, double>(bytes, values, v => v); break;
             case DType.I64: Convert<long, double>(bytes, values, v => v); break;
-            default: Convert<ulong, double>(bytes, values, v => v); break;
+            case DType.U64: Convert<ulong, double>(bytes, values, v => v); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type that is read.");
         }
     }
 

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Tells the formats of dumps apart and opens one file.</summary>
 internal static class DumpFile
@@ -11,39 +13,58 @@ internal static class DumpFile
     /// <summary>The tensors of a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="files">Receives what must be closed.</param>
-    /// <exception cref="CheckpointFormatException">It cannot be read, or breaks a rule of its format.</exception>
-    internal static IEnumerable<DumpTensor> Open(string path, List<IDisposable> files)
+    /// <param name="unread">Receives members that cannot be read.</param>
+    /// <exception cref="CheckpointFormatException">It breaks a rule of its format, or nothing in it can be read.</exception>
+    internal static List<DumpTensor> Open(string path, List<IDisposable> files, List<UnreadMember> unread)
+    {
+        int before = unread.Count;
+        List<DumpTensor> tensors = Members(path, files, unread);
+        if (tensors.Count == 0 && unread.Count > before)
+            throw new CheckpointFormatException(path, "dump-member", $"'{Printable.Clip(unread[before].Name)}' {unread[before].Reason}.");
+        return tensors;
+    }
+
+    private static List<DumpTensor> Members(string path, List<IDisposable> files, List<UnreadMember> unread)
     {
         byte[] start = Start(path);
         string extension = Path.GetExtension(path).ToLowerInvariant();
         if (start.AsSpan().StartsWith(NpyHeader.Magic) || extension == ".npy")
-            return [Npy(path, Map(path, files))];
+            return Npy(path, Map(path, files), unread);
         if (start.AsSpan().StartsWith("PK"u8) || extension == ".npz")
-            return NpzFile.Open(path, Map(path, files), files);
+            return NpzFile.Open(path, Map(path, files), files, unread);
         if (extension != ".safetensors" && (extension == ".json" || IsText(start)))
-            return JsonTensors.Read(path, Map(path, files));
+            return JsonTensors.Read(path, Map(path, files), unread);
         SafeTensorsFile file = SafeTensorsFile.Open(path);
         files.Add(file);
-        return SafeTensors(file);
+        return SafeTensors(file, unread);
     }
 
-    private static List<DumpTensor> SafeTensors(SafeTensorsFile file)
+    private static List<DumpTensor> SafeTensors(SafeTensorsFile file, List<UnreadMember> unread)
     {
         var tensors = new List<DumpTensor>(file.Tensors.Count);
         foreach (TensorInfo tensor in file.Tensors)
-        {
-            if (!DumpElements.AreRead(tensor.DType))
-                throw new CheckpointFormatException(file.Path, "dump-dtype", $"tensor '{Printable.Clip(tensor.Name)}' is {tensor.DType}, which is not read.");
-            tensors.Add(new(file.Path, tensor.Name, tensor.DType, tensor.Shape, (offset, count) => file.Part(tensor, offset, count)));
-        }
+            Add(tensors, tensor.Name, () => new(file.Path, tensor.Name, tensor.DType, tensor.Shape, (offset, count) => file.Part(tensor, offset, count)), unread);
         return tensors;
     }
 
-    private static DumpTensor Npy(string path, MappedFile map)
+    private static List<DumpTensor> Npy(string path, MappedFile map, List<UnreadMember> unread)
     {
-        ReadOnlySpan<byte> start = map.Span(0, (int)Math.Min(map.Length, NpyHeader.MostBytes));
-        NpyHeader header = NpyHeader.Parse(start, map.Length, path, "the file");
-        return new(path, Path.GetFileNameWithoutExtension(path), header.Type, header.Shape, (offset, count) => map.Span(header.Bytes + offset, count));
+        var tensors = new List<DumpTensor>(1);
+        string name = Path.GetFileNameWithoutExtension(path);
+        Add(tensors, name, () => NpyHeader.Parse(map.Span(0, (int)Math.Min(map.Length, NpyHeader.MostBytes)), map.Length).Tensor(path, name, map.Span), unread);
+        return tensors;
+    }
+
+    private static void Add(List<DumpTensor> tensors, string name, Func<DumpTensor> read, List<UnreadMember> unread)
+    {
+        try
+        {
+            tensors.Add(read());
+        }
+        catch (UnreadMemberException e)
+        {
+            unread.Add(new(name, e.Message));
+        }
     }
 
     /// <summary>Maps a file that is not empty.</summary>
@@ -67,7 +88,7 @@ internal static class DumpFile
     {
         try
         {
-            if (Files.Length(path) == 0)                   // a pipe would wait for ever
+            if (Files.Length(path) == 0)                   // a pipe might never end
                 return [];
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
             byte[] start = new byte[64];

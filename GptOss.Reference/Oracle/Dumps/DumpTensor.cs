@@ -1,7 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Bytes of a tensor from an offset; valid while its dump is open.</summary>
 internal delegate ReadOnlySpan<byte> TensorBytes(long offset, int count);
@@ -15,9 +16,14 @@ public sealed class DumpTensor
     private readonly string _file;
     private readonly TensorBytes _bytes;
 
+    /// <exception cref="UnreadMemberException">Elements of that type are not read, or there are more than an index counts.</exception>
     internal DumpTensor(string file, string name, DType type, IReadOnlyList<long> shape, TensorBytes bytes)
         : this(file, name, type, shape, bytes, shape.Count < 2 ? 1 : shape[0], shape.Count < 2 ? shape : [.. shape.Skip(1)])
     {
+        if (!DumpElements.AreRead(type))
+            throw new UnreadMemberException($"has elements of type {type}, which are not read");
+        if (!shape.Contains(0) && (Width == 0 || Rows == 0))
+            throw new UnreadMemberException($"is {Printable.Shape(shape)}; more than {int.MaxValue} rows or elements in a row are not read");
     }
 
     private DumpTensor(string file, string name, DType type, IReadOnlyList<long> shape, TensorBytes bytes, long rows, IReadOnlyList<long> rowShape)
@@ -26,9 +32,8 @@ public sealed class DumpTensor
         if (shape.Contains(0))
             return;
         long width = Product(rowShape);                                 // fits: the bytes are there
-        if (width > int.MaxValue || rows > int.MaxValue)
-            throw Bad($"is {Printable.Shape(shape)}; more than {int.MaxValue} rows or elements in a row are not read.");
-        (Rows, Width) = ((int)rows, (int)width);
+        if (width <= int.MaxValue && rows <= int.MaxValue)
+            (Rows, Width) = ((int)rows, (int)width);
     }
 
     /// <summary>Its name in the file; the file's own name where the format knows none.</summary>
@@ -45,6 +50,25 @@ public sealed class DumpTensor
 
     /// <summary>Elements of a row.</summary>
     public int Width { get; }
+
+    /// <summary>Whether the columns of what is stored are read as rows.</summary>
+    internal bool IsOfColumns { get; private init; }
+
+    /// <summary>Elements of a stored row that are not read, because the vocabulary was padded.</summary>
+    internal int Padding { get; private init; }
+
+    /// <summary>How its rows were found where they are not simply there, a sentence without its end; null where they are.</summary>
+    internal string? Layout
+    {
+        get
+        {
+            if (!IsOfColumns && Padding == 0)
+                return null;
+            string columns = IsOfColumns ? "its columns are read as rows" : "";
+            string padding = Padding > 0 ? $"of {Width + Padding} logits in each row the last {Padding} are padding of the vocabulary" : "";
+            return $"'{Printable.Clip(Name)}' is {Printable.Shape(Shape)}: {columns}{(IsOfColumns && Padding > 0 ? ", and " : "")}{padding}";
+        }
+    }
 
     /// <summary>The sizes that make up a row.</summary>
     public IReadOnlyList<long> RowShape { get; }
@@ -67,7 +91,58 @@ public sealed class DumpTensor
         int outer = Shape.Count;
         while (inner < width && outer > 0)
             inner *= Shape[--outer];
-        return inner == width ? new(_file, Name, Type, Shape, _bytes, Product(Shape.Take(outer)), rowShape) : null;
+        return inner == width ? OrNull(new(_file, Name, Type, Shape, _bytes, Product(Shape.Take(outer)), rowShape)) : null;
+    }
+
+    /// <summary>The columns of this tensor as rows: [512, 7] is seven rows of [512]. Null where the outer sizes do not make up a row, or leave nothing.</summary>
+    internal DumpTensor? TryWithColumnsOf(IReadOnlyList<long> rowShape)
+    {
+        if (Shape.Contains(0) || rowShape.Contains(0))
+            return null;
+        long width = Product(rowShape), outer = 1;
+        int taken = 0;
+        while (outer < width && taken < Shape.Count)
+            outer *= Shape[taken++];
+        if (outer != width || taken == Shape.Count)
+            return null;
+        long rows = Product(Shape.Skip(taken)), size = DumpElements.Bytes(Type);
+        TensorBytes stored = _bytes;
+        return OrNull(new(_file, Name, Type, Shape, Gather, rows, rowShape) { IsOfColumns = true });
+
+        ReadOnlySpan<byte> Gather(long offset, int count)
+        {
+            byte[] gathered = new byte[count];
+            (long row, long column) = Math.DivRem(offset / size, width);
+            for (int at = 0; at < count; at += (int)size)
+            {
+                stored((column * rows + row) * size, (int)size).CopyTo(gathered.AsSpan(at));
+                if (++column == width)
+                    (row, column) = (row + 1, 0);
+            }
+            return gathered;
+        }
+    }
+
+    /// <summary>A tensor whose elements are stored with the first index running fastest, as Fortran and <c>x.T</c> in numpy have it.</summary>
+    /// <exception cref="UnreadMemberException">More than two of its sizes are above 1.</exception>
+    internal static DumpTensor OfColumns(string file, string name, DType type, IReadOnlyList<long> shape, TensorBytes bytes)
+    {
+        long[] sizes = [.. shape.Where(size => size != 1)];
+        if (sizes.Length < 2)
+            return new(file, name, type, shape, bytes);
+        if (sizes.Length > 2)
+            throw new UnreadMemberException($"is {Printable.Shape(shape)} in Fortran order; save numpy.ascontiguousarray(x) instead");
+        DumpTensor stored = new(file, name, type, [sizes[1], sizes[0]], bytes);
+        return stored.TryWithColumnsOf([sizes[1]]) is { } columns ? new(file, name, type, shape, columns._bytes) : new(file, name, type, shape, bytes);
+    }
+
+    /// <summary>The first <paramref name="width"/> elements of every row.</summary>
+    internal DumpTensor FirstOfEachRow(int width)
+    {
+        int size = DumpElements.Bytes(Type);
+        long all = (long)Width * size, kept = (long)width * size;
+        TensorBytes stored = _bytes;
+        return new(_file, Name, Type, Shape, (offset, count) => stored(offset / kept * all + offset % kept, count), Rows, [width]) { IsOfColumns = IsOfColumns, Padding = Width - width };
     }
 
     /// <summary>Widens a row; float64 is rounded to float32.</summary>
@@ -77,7 +152,7 @@ public sealed class DumpTensor
     public void ReadRow(int row, Span<double> values) => DumpElements.Read(Type, RawRow(row, values.Length), values);
 
     /// <summary>A row of whole numbers, such as expert or token ids, whatever type they were stored as.</summary>
-    /// <exception cref="CheckpointFormatException">One is no whole number, or does not fit.</exception>
+    /// <exception cref="CheckpointFormatException">One is not a whole number, or does not fit.</exception>
     public void ReadIntegers(int row, Span<int> values)
     {
         double[] wide = new double[values.Length];
@@ -135,6 +210,8 @@ public sealed class DumpTensor
         long bytes = (long)Width * DumpElements.Bytes(Type);
         return bytes <= int.MaxValue ? _bytes(row * bytes, (int)bytes) : throw Bad($"has rows of {bytes} bytes; at most {int.MaxValue} are read.");
     }
+
+    private static DumpTensor? OrNull(DumpTensor tensor) => tensor.Rows > 0 ? tensor : null;
 
     private static long Product(IEnumerable<long> sizes) => sizes.Aggregate(1L, (a, b) => a * b);
 

@@ -1,12 +1,12 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
-/// <summary>Tensors as JSON: nested arrays of numbers, or an object of them.</summary>
+/// <summary>Tensors as JSON: nested arrays of numbers, or an object of them and of what else a program wrote beside them.</summary>
 /// <remarks>
 /// A reader of its own, because programs write the NaN and Infinity that JSON lacks and that matter most here; null is read as NaN. Memory is at most about
 /// eight times the file.
@@ -16,12 +16,17 @@ internal static class JsonTensors
     private const int MostBytes = 512 << 20, MostDimensions = 8;
     private const string Rule = "dump-json";
 
-    internal static List<DumpTensor> Read(string path, MappedFile map)
+    /// <summary>The tensors of a document.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="map">The same, mapped.</param>
+    /// <param name="unread">Receives members that are not tensors.</param>
+    /// <exception cref="CheckpointFormatException">It is not such a document.</exception>
+    internal static List<DumpTensor> Read(string path, MappedFile map, List<UnreadMember> unread)
     {
         if (map.Length > MostBytes)
             throw new CheckpointFormatException(path, Rule, $"the file is JSON of {map.Length} bytes; at most {MostBytes} are read. Save it as .npy or safetensors.");
         var reader = new Reader(map.Span(0, (int)map.Length), path);
-        return reader.Document();
+        return reader.Document(unread);
     }
 
     private ref struct Reader(ReadOnlySpan<byte> text, string path)
@@ -30,7 +35,7 @@ internal static class JsonTensors
         private int _leaf;                     // depth at which the numbers of this tensor stand; -1 where unknown
         private int _at = text.StartsWith("\uFEFF"u8) ? 3 : 0;
 
-        internal List<DumpTensor> Document()
+        internal List<DumpTensor> Document(List<UnreadMember> unread)
         {
             var tensors = new List<DumpTensor>();
             if (Next() == '{')
@@ -45,7 +50,8 @@ internal static class JsonTensors
                         if (!names.Add(name))
                             throw Bad($"'{Printable.Clip(name)}' occurs twice");
                         Expect(':');
-                        tensors.Add(Tensor(name));
+                        if (Member(name, unread) is { } tensor)
+                            tensors.Add(tensor);
                     }
                     while (Skip(','));
                 }
@@ -53,28 +59,101 @@ internal static class JsonTensors
             }
             else
             {
-                tensors.Add(Tensor(Path.GetFileNameWithoutExtension(path)));
+                string name = Path.GetFileNameWithoutExtension(path);
+                if (Member(name, unread) is { } tensor)
+                    tensors.Add(tensor);
             }
             return Next() == 0 ? tensors : throw Bad("something follows the document");
+        }
+
+        /// <summary>A member that is a tensor; null, and passed over, where it is something else.</summary>
+        private DumpTensor? Member(string name, List<UnreadMember> unread)
+        {
+            Next();
+            int start = _at;
+            try
+            {
+                return Tensor(name);
+            }
+            catch (UnreadMemberException e)
+            {
+                unread.Add(new(name, e.Message));
+                _at = start;
+                SkipValue();
+                return null;
+            }
+        }
+
+        /// <summary>Passes over any value; brackets are counted and not matched, because nothing of it is used.</summary>
+        private void SkipValue()
+        {
+            int depth = 0;
+            do
+            {
+                switch (Next())
+                {
+                    case 0:
+                        throw Bad("the document ends early");
+                    case '"':
+                        SkipText();
+                        break;
+                    case '[' or '{':
+                        depth++;
+                        _at++;
+                        break;
+                    case ']' or '}' when depth > 0:
+                        depth--;
+                        _at++;
+                        break;
+                    case ',' or ':' when depth > 0:
+                        _at++;
+                        break;
+                    default:
+                        int start = _at;
+                        SkipWord();
+                        if (_at == start)
+                            throw Bad("there is no value");
+                        break;
+                }
+            }
+            while (depth > 0);
+        }
+
+        private void SkipWord()
+        {
+            while (_at < _text.Length && (char.IsAsciiLetterOrDigit((char)_text[_at]) || _text[_at] is (byte)'-' or (byte)'+' or (byte)'.'))
+                _at++;
+        }
+
+        private void SkipText()
+        {
+            for (_at++; _at < _text.Length && _text[_at] != '"'; _at++)
+            {
+                if (_text[_at] == '\\')
+                    _at++;
+            }
+            if (_at >= _text.Length)
+                throw Bad("a text has no end");
+            _at++;
         }
 
         private DumpTensor Tensor(string name)
         {
             if (Next() != '[')
-                throw Bad($"'{Printable.Clip(name)}' is no array; expected nested arrays of numbers");
+                throw new UnreadMemberException("is not an array; expected nested arrays of numbers");
             var shape = new List<long>();
             var values = new List<double>();
             _leaf = -1;
-            Array(0, shape, values, name);
+            Array(0, shape, values);
             return new(path, name, DType.F64, shape, (offset, count) =>
                 MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(values).Slice((int)(offset / sizeof(double)), count / sizeof(double))));
         }
 
         /// <summary>One array: its length is the first's at its depth, or fixes it; numbers stand at one depth only.</summary>
-        private void Array(int depth, List<long> shape, List<double> values, string name)
+        private void Array(int depth, List<long> shape, List<double> values)
         {
             if (depth == MostDimensions)
-                throw Bad($"'{Printable.Clip(name)}' has more than {MostDimensions} dimensions");
+                throw new UnreadMemberException($"has more than {MostDimensions} dimensions");
             bool first = shape.Count == depth;
             if (first)
                 shape.Add(-1);
@@ -88,12 +167,12 @@ internal static class JsonTensors
                     if (Next() == '[')
                     {
                         if (_leaf >= 0 && depth >= _leaf)
-                            throw Ragged(name);
-                        Array(depth + 1, shape, values, name);
+                            throw Ragged();
+                        Array(depth + 1, shape, values);
                     }
                     else
                     {
-                        RequireLeaf(depth, name);
+                        RequireLeaf(depth);
                         values.Add(Number());
                     }
                 }
@@ -101,30 +180,30 @@ internal static class JsonTensors
             }
             else
             {
-                RequireLeaf(depth, name);
+                RequireLeaf(depth);
             }
             Expect(']');
             if (first)
                 shape[depth] = count;
             else if (shape[depth] != count)
-                throw Ragged(name);
+                throw Ragged();
         }
 
-        private void RequireLeaf(int depth, string name)
+        private void RequireLeaf(int depth)
         {
             if (_leaf >= 0 && _leaf != depth)
-                throw Ragged(name);
+                throw Ragged();
             _leaf = depth;
         }
 
-        private readonly CheckpointFormatException Ragged(string name) =>
-            new(path, Rule, $"'{Printable.Clip(name)}' is no tensor: its arrays differ in length or depth.");
+        private static UnreadMemberException Ragged() => new("is not a tensor: its arrays differ in length or depth");
 
         private double Number()
         {
             int start = _at;
-            while (_at < _text.Length && (char.IsAsciiLetterOrDigit((char)_text[_at]) || _text[_at] is (byte)'-' or (byte)'+' or (byte)'.'))
-                _at++;
+            if (Next() is '"' or '{' || "tf"u8.Contains((byte)Next()))
+                throw new UnreadMemberException("holds something other than numbers");
+            SkipWord();
             ReadOnlySpan<byte> token = _text[start.._at];
             if (token.SequenceEqual("null"u8))
                 return double.NaN;
@@ -140,14 +219,7 @@ internal static class JsonTensors
             if (Next() != '"')
                 throw Bad("there is no name");
             int start = _at;
-            for (_at++; _at < _text.Length && _text[_at] != '"'; _at++)
-            {
-                if (_text[_at] == '\\')
-                    _at++;
-            }
-            if (_at >= _text.Length)
-                throw Bad("a name has no end");
-            _at++;
+            SkipText();
             try
             {
                 var reader = new Utf8JsonReader(_text[start.._at]);
@@ -157,7 +229,7 @@ internal static class JsonTensors
             catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
                 _at = start;
-                throw Bad("a name is no valid text");
+                throw Bad("a name is not valid text");
             }
         }
 
@@ -168,7 +240,7 @@ internal static class JsonTensors
             _at++;
         }
 
-        /// <summary>The next character that is no white space; 0 at the end.</summary>
+        /// <summary>The next character that is not white space; 0 at the end.</summary>
         private int Next()
         {
             while (_at < _text.Length && _text[_at] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>The log-probabilities of a few tokens at each position, as servers return them: all that many porters have in place of logits.</summary>
 /// <remarks>

@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>A <c>.npz</c>: a zip archive of <c>.npy</c> arrays. Stored arrays are read in place; of deflated ones the last that was read is held in memory.</summary>
 /// <remarks>Source: PKWARE, <c>APPNOTE.TXT</c> 6.3.10, sections 4.3.7, 4.3.12, 4.3.16, 4.4.5 and 4.5.3.</remarks>
@@ -14,7 +15,7 @@ internal sealed class NpzFile : IDisposable
 
     /// <summary>Deflate makes at most 1,032 bytes of one.</summary>
     private const long MostRatio = 1032;
-    private const string Rule = "npz";
+    private const string Rule = "npz", ArrayExtension = ".npy";
 
     private readonly string _path;
     private readonly MappedFile _map;
@@ -25,20 +26,35 @@ internal sealed class NpzFile : IDisposable
 
     private readonly record struct Entry(string Name, bool IsDeflated, uint Crc, long Compressed, long Length, long Start);
 
-    internal static List<DumpTensor> Open(string path, MappedFile map, List<IDisposable> files)
+    /// <summary>The tensors of an archive.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="map">The same, mapped.</param>
+    /// <param name="files">Receives what must be closed.</param>
+    /// <param name="unread">Receives entries that cannot be read.</param>
+    /// <exception cref="CheckpointFormatException">It is not an archive of such arrays.</exception>
+    internal static List<DumpTensor> Open(string path, MappedFile map, List<IDisposable> files, List<UnreadMember> unread)
     {
         var archive = new NpzFile(path, map);
         files.Add(archive);
         var tensors = new List<DumpTensor>();
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (Entry entry in archive.Entries())
+        List<(string File, long At)> listed = archive.Listed();
+        if (listed.TrueForAll(entry => !IsArray(entry.File)) && listed.Exists(entry => entry.File.EndsWith(".pkl", StringComparison.Ordinal)))
+            throw archive.Bad("this is a PyTorch file; save the tensors with the safetensors package, or as .npy, instead.");
+        foreach ((string file, long at) in listed)
         {
-            string name = Path.ChangeExtension(entry.Name, null);
+            string name = IsArray(file) ? file[..^ArrayExtension.Length] : file;
             if (!names.Add(name))
-                throw archive.Bad($"'{Printable.Clip(entry.Name)}' occurs twice.");
-            byte[] start = archive.StartOf(entry);
-            NpyHeader header = NpyHeader.Parse(start, entry.Length, path, $"'{Printable.Clip(entry.Name)}'");
-            tensors.Add(new(path, name, header.Type, header.Shape, (offset, count) => archive.Bytes(entry, header.Bytes + offset, count)));
+                throw archive.Bad($"'{Printable.Clip(file)}' occurs twice.");
+            try
+            {
+                Entry entry = archive.EntryAt(at, file);
+                tensors.Add(NpyHeader.Parse(archive.StartOf(entry), entry.Length).Tensor(path, name, (offset, count) => archive.Bytes(entry, offset, count)));
+            }
+            catch (UnreadMemberException e)
+            {
+                unread.Add(new(name, e.Message));
+            }
         }
         return tensors;
     }
@@ -53,7 +69,7 @@ internal sealed class NpzFile : IDisposable
             if (!_inflated.TryGetValue(entry.Name, out byte[]? bytes))
             {
                 _inflated.Clear();
-                bytes = Inflate(entry, entry.Length);
+                bytes = InflateAll(entry);
                 RequireCrc(entry, Crc32.Of(bytes, 0));
                 _inflated.Add(entry.Name, bytes);
             }
@@ -75,6 +91,18 @@ internal sealed class NpzFile : IDisposable
         return entry.IsDeflated ? Inflate(entry, count) : _map.Span(entry.Start, count).ToArray();
     }
 
+    private byte[] InflateAll(Entry entry)
+    {
+        try
+        {
+            return Inflate(entry, entry.Length);
+        }
+        catch (UnreadMemberException e)
+        {
+            throw Bad($"'{Printable.Clip(entry.Name)}' {e.Message}.");
+        }
+    }
+
     private byte[] Inflate(Entry entry, long count)
     {
         try
@@ -84,11 +112,11 @@ internal sealed class NpzFile : IDisposable
             using var inflate = new DeflateStream(file, CompressionMode.Decompress);
             byte[] bytes = new byte[count];
             return inflate.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length ? bytes
-                : throw Bad($"'{Printable.Clip(entry.Name)}' inflates to less than the {entry.Length} bytes that are announced.");
+                : throw new UnreadMemberException($"inflates to less than the {entry.Length} bytes that are announced");
         }
-        catch (InvalidDataException e)
+        catch (InvalidDataException)
         {
-            throw new CheckpointFormatException(_path, Rule, $"'{Printable.Clip(entry.Name)}' is no valid deflate stream.", e);
+            throw new UnreadMemberException("is not a valid deflate stream");
         }
         catch (Exception e) when (Files.IsReadFailure(e))
         {
@@ -102,11 +130,13 @@ internal sealed class NpzFile : IDisposable
             throw Bad($"'{Printable.Clip(entry.Name)}' has the checksum {crc:x8}; the archive says {entry.Crc:x8}.");
     }
 
-    /// <summary>The central directory, each entry checked against the file's length.</summary>
-    private List<Entry> Entries()
+    private static bool IsArray(string file) => file.EndsWith(ArrayExtension, StringComparison.Ordinal);
+
+    /// <summary>The names in the central directory, and where each entry of it begins.</summary>
+    private List<(string File, long At)> Listed()
     {
         (long at, long count) = Directory();
-        var entries = new List<Entry>();
+        var entries = new List<(string, long)>();
         for (; count > 0; count--)
         {
             ReadOnlySpan<byte> head = Span(at, 46, "a directory entry");
@@ -114,38 +144,36 @@ internal sealed class NpzFile : IDisposable
                 throw Bad($"there is no directory entry at byte {at}.");
             int nameBytes = U16(head, 28), extraBytes = U16(head, 30), commentBytes = U16(head, 32);
             ReadOnlySpan<byte> tail = Span(at + 46, nameBytes + extraBytes, "a directory entry");
-            entries.Add(EntryOf(head, Encoding.UTF8.GetString(tail[..nameBytes]), tail[nameBytes..]));
+            entries.Add((Encoding.UTF8.GetString(tail[..nameBytes]), at));
             at += 46 + nameBytes + extraBytes + commentBytes;
         }
         return entries.Count > 0 ? entries : throw Bad("the archive is empty.");
     }
 
-    private Entry EntryOf(ReadOnlySpan<byte> head, string name, ReadOnlySpan<byte> extra)
+    /// <summary>An entry of the directory, checked against the file's length.</summary>
+    private Entry EntryAt(long at, string name)
     {
-        string shown = Printable.Clip(name);
+        ReadOnlySpan<byte> head = _map.Span(at, 46);
+        ReadOnlySpan<byte> extra = _map.Span(at + 46 + U16(head, 28), U16(head, 30));
         int method = U16(head, 10);
         long compressed = U32(head, 20), length = U32(head, 24), local = U32(head, 42);
-        if (!name.EndsWith(".npy", StringComparison.Ordinal))
-        {
-            throw Bad(name.EndsWith(".pkl", StringComparison.Ordinal)
-                ? "this is a PyTorch file; save the tensors with the safetensors package, or as .npy, instead."
-                : $"the archive holds '{shown}'; expected .npy arrays.");
-        }
+        if (!IsArray(name))
+            throw new UnreadMemberException("is not a .npy array");
         if ((U16(head, 8) & 1) != 0)
-            throw Bad($"'{shown}' is encrypted.");
+            throw new UnreadMemberException("is encrypted");
         if (method is not (0 or 8))
-            throw Bad($"'{shown}' is packed by method {method}; expected stored or deflated.");
+            throw new UnreadMemberException($"is packed by method {method}; expected stored or deflated");
         Zip64(extra, ref length, ref compressed, ref local);
-        ReadOnlySpan<byte> here = Span(local, 30, $"'{shown}'");
+        ReadOnlySpan<byte> here = Span(local, 30, $"'{Printable.Clip(name)}'");
         if (U32(here, 0) != 0x04034b50)
-            throw Bad($"'{shown}' is not at byte {local}, where the directory says it is.");
+            throw Bad($"'{Printable.Clip(name)}' is not at byte {local}, where the directory says it is.");
         long start = local + 30 + U16(here, 26) + U16(here, 28);
         if (compressed < 0 || length < 0 || start > _map.Length - compressed)
-            throw Bad($"'{shown}' is said to have {compressed} bytes from byte {start} of a file of {_map.Length}.");
+            throw Bad($"'{Printable.Clip(name)}' is said to have {compressed} bytes from byte {start} of a file of {_map.Length}.");
         if (method == 0 ? compressed != length : length / MostRatio > compressed)
-            throw Bad($"'{shown}' is said to be {length} bytes in {compressed}, which cannot be.");
+            throw new UnreadMemberException($"is said to be {length} bytes in {compressed}, which cannot be");
         if (method != 0 && length > MostInflated)
-            throw Bad($"'{shown}' inflates to {length} bytes; at most {MostInflated} are read. Save it without compression (numpy.savez).");
+            throw new UnreadMemberException($"inflates to {length} bytes; at most {MostInflated} are read, more only without compression (numpy.savez)");
         return new(name, method != 0, U32(head, 16), compressed, length, start);
     }
 
@@ -157,7 +185,7 @@ internal sealed class NpzFile : IDisposable
         ReadOnlySpan<byte> end = _map.Span(first, most);
         int found = end.LastIndexOf("PK\u0005\u0006"u8);
         if (found < 0 || most - found < 22)
-            throw Bad("this is no complete zip archive: its directory is missing.");
+            throw Bad("this is not a complete zip archive: its directory is missing.");
         long count = U16(end, found + 10), at = U32(end, found + 16);
         if (count != 0xFFFF && at != 0xFFFFFFFF || first + found < 20)
             return (at, count);
@@ -168,7 +196,7 @@ internal sealed class NpzFile : IDisposable
         return U32(end64, 0) == 0x06064b50 ? (I64(end64, 48), I64(end64, 32)) : throw Bad("the directory is not where the archive says it is.");
     }
 
-    /// <summary>Sizes of 4 GiB and more stand in an extra field, in this order, each only where the plain field is full.</summary>
+    /// <summary>Sizes of 4 GiB and more are in an extra field, in this order, each only where the plain field is full.</summary>
     private static void Zip64(ReadOnlySpan<byte> extra, ref long length, ref long compressed, ref long local)
     {
         while (extra.Length >= 4)

@@ -1,6 +1,6 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>How one layer uses its experts.</summary>
 public sealed class LayerRouting

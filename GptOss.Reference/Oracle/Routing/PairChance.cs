@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>How often two experts occur together when only their loads decide.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.RowKernels;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>What the routers of all layers chose for one token.</summary>
 /// <remarks>Whoever is handed one reads it during the call: the next token is written over it.</remarks>

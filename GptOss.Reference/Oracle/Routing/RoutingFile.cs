@@ -1,7 +1,8 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>Reads a routing file line by line and believes none of it.</summary>
 internal static class RoutingFile

@@ -1,8 +1,8 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>Gathers the choices of one sequence layer by layer, and hands them on token by token when the last layer has chosen.</summary>
 /// <param name="config">The model's numbers.</param>

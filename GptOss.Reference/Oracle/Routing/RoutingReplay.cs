@@ -1,8 +1,10 @@
-using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.RowKernels;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>Somebody's choices of experts, forced on a run: so that a near-tie that fell the other way there does not hide everything after it.</summary>
 /// <remarks>

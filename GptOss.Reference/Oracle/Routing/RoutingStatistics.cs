@@ -1,8 +1,9 @@
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>How a model uses its experts over a text: load, which of them occur together, and choices so close that rounding may decide them.</summary>
 /// <remarks>Counts as tokens come. Of each token four bytes a layer are kept, its margin: whether it is a near-tie is known when the last one has come.</remarks>

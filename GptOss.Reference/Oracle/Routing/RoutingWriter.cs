@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Routing;
 
 /// <summary>Writes routing as JSON lines, one a token, as <see cref="RoutingReplay"/> reads them.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>A line of a file.</summary>
 /// <param name="Number">Counted from 1, empty lines included.</param>

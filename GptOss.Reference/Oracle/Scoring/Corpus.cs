@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>A JSON Lines file of documents. It is read and checked whole before anything is scored, so that a bad line shows at once.</summary>
 public sealed class Corpus

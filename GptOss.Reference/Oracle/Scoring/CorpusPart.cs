@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Part <see cref="Index"/> of <see cref="Count"/> of a corpus: consecutive documents that make up about 1/<see cref="Count"/> of its bytes.</summary>
 /// <remarks>

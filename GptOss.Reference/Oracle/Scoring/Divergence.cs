@@ -1,7 +1,7 @@
 using GptOss.Reference.Generation;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>KL(p ‖ q) = Σ p·(ln p − ln q), in nats, in double and in ascending order: the same bits everywhere.</summary>
 internal static class Divergence

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>How another engine's probabilities of one place in a document compare with the model's.</summary>
 /// <param name="Divergence">KL(model ‖ other) in nats: 0 where they are the same, +∞ where the other rules out what the model does not.</param>

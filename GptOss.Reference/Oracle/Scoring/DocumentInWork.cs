@@ -1,7 +1,7 @@
 using GptOss.Reference.Generation;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>A document whose rows come in one by one, from several threads.</summary>
 internal sealed class DocumentInWork

@@ -1,7 +1,7 @@
 using System.Text;
 using GptOss.Reference.Generation;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>How probable a model finds a document, token by token.</summary>
 /// <param name="Id">The document's name as JSON.</param>

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Packs;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Tells one checkpoint from another without reading all of it: SHA-256 of its numbers and of a sample of every tensor.</summary>
 internal static class ModelFingerprint

@@ -1,12 +1,12 @@
 using System.Security.Cryptography;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Another engine's scores of a corpus, to compare the model's with.</summary>
 /// <remarks>
 /// Either lines <c>{"id", "logprobs": [null, …], "top": [null, {"id": lp}, …]}</c> in the order of the corpus, as they are written here (<c>id</c> and
-/// <c>top</c> may be missing); or, for a corpus of one document, a tensor [tokens, vocabulary] of logits or log-probabilities whose row i predicts token i + 1.
+/// <c>top</c> may be missing); or, for a corpus of one document, a tensor [tokens, vocabulary] of logits, log-probabilities or probabilities whose row i predicts token i + 1.
 /// </remarks>
 public abstract class OtherEngine : IDisposable
 {

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Another engine's scores as lines, one a document.</summary>
 internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path)

@@ -1,13 +1,15 @@
 using System.Buffers;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Oracle.Dumps;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
-/// <summary>Another engine's rows of logits or log-probabilities of one document.</summary>
+/// <summary>Another engine's rows of one document: logits, log-probabilities or probabilities, told apart by their values.</summary>
 internal sealed class OtherRows : OtherEngine
 {
     private readonly Dump _dump;
     private readonly DumpTensor _rows;
+    private readonly bool _areProbabilities;
 
     internal OtherRows(string path, int vocabulary) : base(path)
     {
@@ -15,6 +17,7 @@ internal sealed class OtherRows : OtherEngine
         try
         {
             _rows = _dump.Logits(vocabulary);
+            _areProbabilities = LogitsKinds.Of(_rows) == LogitsKind.Probabilities;
         }
         catch
         {
@@ -32,11 +35,11 @@ internal sealed class OtherRows : OtherEngine
         // The last row predicts what follows the document, which nothing is compared with.
         if (_rows.Rows != document.Ids.Length && _rows.Rows != document.Ids.Length - 1)
             throw new ScoringException($"{Name} has {_rows.Rows} rows and the document {document.Ids.Length} tokens; expected a row for each token.");
-        return new FullScores(_rows, Name);
+        return new FullScores(_rows, _areProbabilities, Name);
     }
 
     /// <summary>Whole rows: their divergence is over the whole vocabulary, and the five most probable tokens are compared.</summary>
-    private sealed class FullScores(DumpTensor rows, string name) : OtherScores
+    private sealed class FullScores(DumpTensor rows, bool areProbabilities, string name) : OtherScores
     {
         private const int Top = 5;
         private readonly Lock _reading = new();
@@ -51,6 +54,8 @@ internal sealed class OtherRows : OtherEngine
             {
                 lock (_reading)
                     rows.ReadRow(token - 1, row);
+                for (int id = 0; areProbabilities && id < row.Length; id++)
+                    row[id] = MathF.Log(row[id]);
                 LogSoftmax other = LogSoftmax.Of(row);
                 (bool? sameFirst, double? agreement) = Agreement(logits, softmax, LogProbabilities.Of(row, other, chosen: 0, Top).Top);
                 return new(Divergence.Full(logits, softmax, row, other), sameFirst, agreement);

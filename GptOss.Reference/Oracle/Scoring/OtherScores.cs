@@ -1,6 +1,6 @@
 using GptOss.Reference.Generation;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Another engine's probabilities of one document.</summary>
 internal abstract class OtherScores

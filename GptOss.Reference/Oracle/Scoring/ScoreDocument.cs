@@ -1,8 +1,8 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>A document to score: one line of a corpus.</summary>
 /// <param name="Number">Counted from 0 over the whole corpus, empty lines not included.</param>

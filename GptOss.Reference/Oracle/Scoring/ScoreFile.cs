@@ -1,4 +1,6 @@
-namespace GptOss.Reference.Oracle;
+using GptOss.Reference.Checkpoints.Storage;
+
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
 /// The file that scores are written to: complete lines in <c>OUT.partial</c>, which becomes OUT when all are there. A run that was interrupted goes on
@@ -39,12 +41,15 @@ public sealed class ScoreFile : IDisposable
         ArgumentNullException.ThrowIfNull(run);
         if (Directory.Exists(path))
             throw new ScoringException($"{path} is a folder; expected a file to write.");
+        OutputTarget target = OutputTarget.Of(path);
+        if (!target.IsFile)
+            throw new ScoringException($"{path} is a pipe or a device, which cannot be read back to go on; without --out, lines go to standard output.");
         string partial = PartialOf(path);
         bool isBegun = !force && File.Exists(partial) && new FileInfo(partial).Length > 0;
         ScoreRun? found = force ? null : ScoreRun.Read(path);
         if (isBegun && found is not null)
             RequireSame(partial, run, found);
-        else if (!isBegun && !force && File.Exists(path))
+        else if (!isBegun && !force && target.Exists)
         {
             RequireSame(path, run, found);
             var complete = new ScoreFile(path, run, null);
@@ -111,14 +116,14 @@ public sealed class ScoreFile : IDisposable
         _partial.Flush(flushToDisk: true);
         _partial.Dispose();
         _partial = null;
-        File.Move(PartialOf(_path), _path, overwrite: true);
+        File.Move(PartialOf(_path), OutputTarget.Of(_path).Path, overwrite: true);
     }
 
     /// <summary>Closes the file; complete lines stay.</summary>
     public void Dispose() => _partial?.Dispose();
 
-    /// <summary>Where lines stand until the file is finished.</summary>
-    internal static string PartialOf(string path) => path + ".partial";
+    /// <summary>Where lines are until the file is finished: beside the file that <paramref name="path"/> leads to, so that a rename can finish it.</summary>
+    public static string PartialOf(string path) => OutputTarget.Of(path).Path + ".partial";
 
     /// <summary>Adds up the complete lines of a file and says where the last of them begins and ends.</summary>
     private (long Start, long End) Count(FileStream file)

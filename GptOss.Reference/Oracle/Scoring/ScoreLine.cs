@@ -1,7 +1,7 @@
 using System.Text.Json;
 using GptOss.Reference.Generation;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
 /// One document's scores as a line: <c>{id, tokens, bytes, logprob, logprobs: [null, …], top: [null, {"id": lp}, …]}</c>, and after a comparison

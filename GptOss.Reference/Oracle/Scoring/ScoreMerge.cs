@@ -1,6 +1,7 @@
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Joins the parts of a corpus into the file that one run would have written.</summary>
 public static class ScoreMerge
@@ -17,7 +18,7 @@ public static class ScoreMerge
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(parts);
-        if (!force && File.Exists(path))
+        if (!force && OutputTarget.Of(path).Replaces)
             throw new ScoringException($"{path} exists; give another file, or --force to replace it.");
         if (parts.FirstOrDefault(part => Path.GetFullPath(part) == Path.GetFullPath(path)) is not null)
             throw new ScoringException($"{path} is one of the parts; give another file to write.");
@@ -27,8 +28,9 @@ public static class ScoreMerge
         {
             foreach ((string part, ScoreRun run) in ordered)
                 Copy(part, run, file, summary, cancellation);
-        });
-        (ordered[0].Run with { Part = CorpusPart.Whole, Documents = summary.Documents }).Write(path);
+        }, replace: force);
+        if (OutputTarget.Of(path).IsFile)
+            (ordered[0].Run with { Part = CorpusPart.Whole, Documents = summary.Documents }).Write(path);
         return summary;
     }
 
@@ -72,7 +74,7 @@ public static class ScoreMerge
             ?? throw new ScoringException($"{part} has no {Path.GetFileName(ScoreRun.PathOf(part))} beside it, which says which part it is.");
     }
 
-    private static void Copy(string part, ScoreRun run, FileStream target, ScoreSummary summary, CancellationToken cancellation)
+    private static void Copy(string part, ScoreRun run, Stream target, ScoreSummary summary, CancellationToken cancellation)
     {
         using FileStream source = File.OpenRead(part);
         string name = Path.GetFileName(part);

@@ -1,9 +1,10 @@
 using System.Text.Json;
-using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Oracle.Packs;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
 /// What a file of scores was made of. It stands beside the file as <c>OUT.run</c>, so that a run goes on, and parts are joined, only where they fit.
@@ -64,8 +65,8 @@ public sealed record ScoreRun
         };
     }
 
-    /// <summary>Where the record of a file of scores stands.</summary>
-    internal static string PathOf(string scores) => scores + ".run";
+    /// <summary>The record of a file of scores, beside the file that its name leads to.</summary>
+    internal static string PathOf(string scores) => OutputTarget.Of(scores).Path + ".run";
 
     /// <summary>Reads the record beside a file of scores; null where there is none.</summary>
     /// <exception cref="ScoringException">It is no such record.</exception>

@@ -1,6 +1,6 @@
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Lanes;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>The numbers of a corpus, added up document by document in its order, so that they have the same bits however it was scored.</summary>
 public sealed class ScoreSummary

@@ -2,7 +2,7 @@ using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
 
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>How documents are scored.</summary>
 public sealed record ScoreOptions

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>A corpus, another engine's scores or an earlier run cannot be used. The message is one sentence that names the file and the line.</summary>
 public sealed class ScoringException : Exception

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Oracle;
+namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Consecutive tokens of a document in a sequence of their own.</summary>
 /// <param name="Start">The first.</param>

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
+using GptOss.Cli.Options;
+using GptOss.Cli.Output;
+using GptOss.Cli.Synth;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Ceilings;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Workers;
+using GptOss.Reference.Oracle.Synthetic;
+
+namespace GptOss.Cli.Bench;
+
+/// <summary><c>gptoss bench</c>: how fast this machine runs a model, beside what this machine can do at most.</summary>
+internal sealed class BenchCommand
+{
+    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly Option<string?> _shape = new("--shape") { Description = "Measures a synthetic checkpoint of this shape, made once in --scratch: 20b, 120b, or a configuration file.", HelpName = "20b|120b|FILE" };
+    private readonly Option<int?> _layers = Arguments.Number("--layers", "Layers of the shape, where not all of them.", 1, 10_000);
+    private readonly Option<string?> _scratch = new("--scratch") { Description = "Where synthetic checkpoints are kept; without it, gptoss-bench in the system's temporary folder.", HelpName = "DIR" };
+    private readonly Option<int> _prompt = Arguments.Number("--prompt", "Tokens of the prompt that is timed; 0 leaves prefill out.", 0, 1 << 20, 512);
+    private readonly Option<int?> _context = Arguments.Number("--context", "Cached positions before the decoded tokens; without it, as many as the prompt has.", 1, 1 << 20);
+    private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 leaves decode out.", 0, 1 << 20, 16);
+    private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
+    private readonly Option<Precision?> _profile = Arguments.Profile();
+    private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<bool> _preload = ModelChoice.Preload();
+    private readonly Option<bool> _pack = ModelChoice.Pack();
+    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every repeat." };
+
+    internal static Command Create(Terminal terminal)
+    {
+        var options = new BenchCommand();
+        var command = new Command("bench", "Times prefill and decode, and this machine's read bandwidth and FMA peak beside them.")
+        {
+            options._model, options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat,
+            options._profile, options._threads, options._preload, options._pack, options._width, options._json,
+        };
+        command.SetAction(parsed => options.Run(parsed, terminal));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Terminal terminal)
+    {
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Pack = parsed.GetValue(_pack),
+            Cancellation = terminal.Cancellation,
+        };
+        int prompt = parsed.GetValue(_prompt), tokens = parsed.GetValue(_tokens), repeat = parsed.GetValue(_repeat);
+        int context = parsed.GetValue(_context) ?? prompt;
+        if (prompt == 0 && tokens == 0)
+            throw new UsageException("--prompt and --tokens are both 0; there is nothing to time.");
+        if (tokens > 0 && context == 0)
+            throw new UsageException("Without a prompt, --context says after how many tokens to decode.");
+        string folder = Folder(parsed, terminal);
+
+        // The ceilings go first: their memory is given back before the weights want theirs.
+        MachineCeilings ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
+        using var model = Transformer.Load(ModelChoice.Open(folder, terminal), modelOptions);
+        if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
+            throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");
+        var runs = new BenchRuns(model, terminal.Cancellation);
+        if (prompt > 0)
+            runs.Prefill(prompt, repeat);
+        if (tokens > 0)
+            runs.Decode(context, tokens, repeat);
+        terminal.Out.WriteLine(parsed.GetValue(_json) ? BenchReport.Json(model, ceilings, runs) : BenchReport.Table(model, ceilings, runs));
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>4 GiB, or half of what is free on a smaller machine: far more than any cache holds.</summary>
+    private static long ReadBytes() => Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 256L << 20, 4L << 30);
+
+    private string Folder(ParseResult parsed, Terminal terminal)
+    {
+        string? shape = parsed.GetValue(_shape);
+        if (shape is null)
+            return ModelChoice.Resolve(parsed.GetValue(_model), terminal);
+        if (parsed.GetValue(_model) is not null)
+            throw new UsageException("Give either --model or --shape.");
+        string config = SynthCommand.Config(shape, parsed.GetValue(_layers));
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config)))[..12];
+        string folder = Path.Combine(parsed.GetValue(_scratch) ?? Path.Combine(Path.GetTempPath(), "gptoss-bench"), key);
+        if (File.Exists(Path.Combine(folder, "config.json")))       // written last
+        {
+            terminal.Error.WriteLine($"Using the synthetic checkpoint in {folder}.");
+            return folder;
+        }
+        terminal.Error.WriteLine($"Writing a synthetic checkpoint of {Text.Bytes(SyntheticCheckpoint.FileBytes(config))} to {folder}; later runs use it again.");
+        SyntheticCheckpoint.Write(folder, config, seed: 1, force: true, cancellation: terminal.Cancellation);
+        return folder;
+    }
+}

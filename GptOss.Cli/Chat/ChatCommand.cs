@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Security.Cryptography;
+using GptOss.Cli.Bench;
+using GptOss.Cli.Options;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Chat;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Harmony;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Tokens;
+
+namespace GptOss.Cli.Chat;
+
+/// <summary><c>gptoss chat</c>: a conversation in the terminal, or one line a turn through pipes.</summary>
+internal sealed class ChatCommand
+{
+    private const int DefaultContext = 8192;
+
+    internal static readonly (string Word, ReasoningEffort Value)[] Efforts =
+        [("low", ReasoningEffort.Low), ("medium", ReasoningEffort.Medium), ("high", ReasoningEffort.High)];
+
+    internal static readonly (string Word, ShownReasoning Value)[] ReasoningWords =
+        [("show", ShownReasoning.Show), ("fold", ShownReasoning.Fold), ("hide", ShownReasoning.Hide)];
+
+    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly Option<ReasoningEffort?> _effort = Arguments.Word("--effort",
+        "How long the model is asked to think; medium if not given.", Efforts);
+    private readonly Option<string?> _system = new("--system", "--instructions")
+    {
+        Description = "Instructions for the model, in the developer message.",
+        HelpName = "TEXT",
+    };
+
+    private readonly Option<DateOnly?> _date = Arguments.Date("--date", "The date that the system message states; today if not given.");
+    private readonly Option<string[]> _tools = new("--tools")
+    {
+        Description = "Tools that the model may use, with commas between them: python, functions=FILE, apply_patch=FOLDER, browser=FOLDER (or "
+            + "a saved set of pages), browser=live. None if not given. May be given several times.",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<bool> _yes = new("--yes")
+    {
+        Description = "Runs the model's Python without asking first; needed where nobody can be asked.",
+    };
+
+    private readonly Option<ShownReasoning?> _reasoning = Arguments.Word("--reasoning",
+        "How the chain of thought is shown; show if not given.", ReasoningWords);
+
+    private readonly Option<int?> _context = Arguments.Number("--context",
+        $"Tokens that a prompt and its answer may take; {DefaultContext} if not given. Memory grows as they are used.", 64, int.MaxValue);
+
+    private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
+        "The most tokens of an answer; to the end of the context if not given.", 1, int.MaxValue);
+    private readonly Option<double> _temperature = Arguments.Number("--temperature",
+        "Divides the logits; 0 takes the most probable token.", 0, 1e6, 1.0);
+    private readonly Option<double> _topP = Arguments.Number("--top-p",
+        "Draws among the fewest tokens that have this much probability together.", 0, 1, 1.0);
+    private readonly Option<ulong?> _seed = Arguments.Number("--seed",
+        "Seed of the draws; the same seed and lines give the same answers on every machine. A new one each time if not given.", 0UL, ulong.MaxValue);
+
+    private readonly Option<DroppedAnalysis?> _drop = Arguments.Word("--drop",
+        "Past analysis that the model is not shown again: as the published library does it, of all finished turns, or none; finished if not given.",
+        ("library", DroppedAnalysis.Library), ("finished", DroppedAnalysis.Finished), ("none", DroppedAnalysis.None));
+
+    private readonly Option<bool> _verbose = new("--verbose")
+    {
+        Description = "Says after each answer how fast it was and how much of the cache was reused.",
+    };
+
+    private readonly Option<Precision?> _profile = Arguments.Profile();
+    private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<bool> _preload = ModelChoice.Preload();
+    private readonly Option<bool> _pack = ModelChoice.Pack();
+    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+
+    internal static Command Create(Terminal terminal)
+    {
+        var options = new ChatCommand();
+        var command = new Command("chat", "Talks with a model; through pipes one line is one turn, and answers are all that standard output gets.")
+        {
+            options._model, options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context,
+            options._maxTokens, options._temperature, options._topP, options._seed, options._drop, options._verbose, options._profile,
+            options._threads, options._preload, options._pack, options._width,
+        };
+        command.SetAction(parsed => options.Run(parsed, terminal));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Terminal terminal)
+    {
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        using var tools = new ChatTools(parsed.GetValue(_tools)!, terminal);
+        string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
+        Checkpoint checkpoint = ModelChoice.Open(name, terminal);
+        int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
+        using var model = Transformer.Load(checkpoint, modelOptions with { Preload = parsed.GetValue(_preload), Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
+        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        PromptIds.RequireText(model, tokenizer);
+        ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
+
+        DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
+        var view = new ChatView(terminal, parsed.GetValue(_reasoning) ?? ShownReasoning.Show, tools.Browser);
+        var input = new ChatInput(terminal);
+        var conversation = new Conversation(model, tokenizer, new ConversationOptions
+        {
+            System = new SystemContent
+            {
+                ReasoningEffort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium,
+                ConversationStartDate = date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            },
+            Instructions = parsed.GetValue(_system),
+            Tools = tools.On,
+            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).Allow,
+            Sampling = new() { Temperature = parsed.GetValue(_temperature), TopP = parsed.GetValue(_topP), Seed = seed },
+            Context = context,
+            MaxTokens = parsed.GetValue(_maxTokens),
+            Drop = parsed.GetValue(_drop) ?? DroppedAnalysis.Finished,
+        });
+
+        view.Say(string.Create(CultureInfo.InvariantCulture,
+            $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(name))}, effort {Word(conversation)}, context {context:N0} tokens, ")
+            + $"tools: {tools.Names}.");
+        if (terminal.IsInteractive)
+            view.Say("/help lists commands, Ctrl+C stops an answer, Ctrl+D ends.");
+        bool isVerbose = parsed.GetValue(_verbose);
+        if (isVerbose)
+            view.Say($"The seed is {seed}.");
+        return new ChatLoop(terminal, conversation, tools, view, input, tokenizer, isVerbose).Run();
+    }
+
+    /// <summary>The context that was asked for. Says what to expect where memory is short, before the weights are read if they are to be.</summary>
+    private int Prepare(Checkpoint checkpoint, ParseResult parsed, Precision precision, Terminal terminal)
+    {
+        try
+        {
+            int most = checkpoint.Config.MaxPositions, context = parsed.GetValue(_context) ?? Math.Min(DefaultContext, most);
+            if (context > most)
+                throw new UsageException($"--context is {context}; the model's context holds {most}.");
+            if (SpeedForecast.Of(checkpoint, context, precision) is { } warning)
+                terminal.Error.WriteLine(warning);
+            return context;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The effort as it is spelled.</summary>
+    internal static string Word(Conversation conversation) =>
+        Efforts.FirstOrDefault(effort => effort.Value == conversation.Options.System.ReasoningEffort, ("as the model likes", default)).Word;
+}

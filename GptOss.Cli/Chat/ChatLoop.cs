@@ -1,0 +1,208 @@
+using System.Globalization;
+using GptOss.Cli.Options;
+using GptOss.Cli.Output;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Chat;
+using GptOss.Reference.Harmony;
+using GptOss.Reference.Tokens;
+
+namespace GptOss.Cli.Chat;
+
+/// <summary>Turn after turn: reads, answers, obeys commands. What fails is said, and the conversation goes on.</summary>
+internal sealed class ChatLoop(
+    Terminal terminal, Conversation conversation, ChatTools tools, ChatView view, ChatInput input, Tokenizer tokenizer, bool isVerbose)
+{
+    private const string Help =
+        """
+        /effort low|medium|high    how long the model thinks, from the next turn on
+        /system TEXT               instructions for the model; /system - takes them away; alone, shows them
+        /tools [NAME on|off]       the tools there are; turns one on or off
+        /reasoning show|fold|hide  how the chain of thought is shown
+        /retry                     the last question again, with another draw
+        /undo                      takes the last turn back
+        /new                       takes everything back
+        /save FILE, /load FILE     the conversation as JSON
+        /tokens                    what the context holds
+        /raw                       the last turn as the model read and wrote it
+        /help, /exit
+        A line that begins with // is said with one of them. A line that ends with \ goes on in the next; text between three quotation marks may
+        have several lines, and so may what is pasted. The arrow keys bring back what was said before.
+        """;
+
+    private bool _hasFailed;
+
+    /// <summary>Until the input ends or <c>/exit</c>. Through pipes, anything that failed shows in the exit code.</summary>
+    internal int Run()
+    {
+        while (input.Read() is { } line)
+        {
+            try
+            {
+                if (line.StartsWith('/') && !line.StartsWith("//", StringComparison.Ordinal))
+                {
+                    string[] words = line[1..].Split(' ', 2, StringSplitOptions.TrimEntries);
+                    if (words[0] is "exit" or "quit")
+                        break;
+                    Obey(words[0], words.Length > 1 ? words[1] : "");
+                }
+                else if (line.Trim().Length > 0)
+                {
+                    string text = line.StartsWith('/') ? line[1..] : line;
+                    Turn(cancellation => conversation.AskAsync(text, view.Show, cancellation)!);
+                }
+            }
+            catch (Exception e) when (e is not OutputClosedException)
+            {
+                view.EndTurn();
+                if (ErrorBoundary.Explain(e) is { Sentence: { } sentence })
+                    view.Say(sentence);
+                _hasFailed = true;
+            }
+            if (terminal.Cancellation.IsCancellationRequested)
+                return ExitCodes.Cancelled;
+        }
+        return _hasFailed && terminal.IsInputRedirected ? ExitCodes.BadInput : ExitCodes.Ok;
+    }
+
+    private void Turn(Func<CancellationToken, Task<TurnResult?>> run)
+    {
+        // Through pipes Ctrl+C is for the program.
+        TurnResult? turn = terminal.IsInputRedirected
+            ? run(terminal.Cancellation).GetAwaiter().GetResult()
+            : terminal.Interruptible(cancellation => run(cancellation).GetAwaiter().GetResult());
+        if (turn is null)
+        {
+            view.Say("There is no turn yet.");
+            return;
+        }
+        view.End(turn);
+        if (isVerbose)
+            view.ShowSpeed(turn, conversation.CacheBytes);
+        if (terminal.IsInteractive)
+            view.Say("");
+    }
+
+    private void Obey(string command, string rest)
+    {
+        switch (command)
+        {
+            case "help":
+                view.Say(Help);
+                break;
+            case "effort":
+                Effort(rest);
+                break;
+            case "system":
+                Instructions(rest);
+                break;
+            case "tools":
+                Tools(rest.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+                break;
+            case "reasoning":
+                view.Reasoning = Word(command, rest, ChatCommand.ReasoningWords);
+                break;
+            case "retry":
+                Turn(cancellation => conversation.RetryAsync(view.Show, cancellation));
+                break;
+            case "undo":
+                view.Say(conversation.Undo() is { } taken ? $"Taken back: {Clip(taken)}" : "There is no turn yet.");
+                break;
+            case "new":
+                conversation.Replace([]);
+                view.Say("A new conversation.");
+                break;
+            case "save":
+                ConversationFile.Save(File(command, rest), conversation.Messages);
+                view.Say($"Saved {Text.Count(conversation.Turns, "turn")} to {rest}.");
+                break;
+            case "load":
+                Load(File(command, rest));
+                break;
+            case "tokens":
+                Tokens();
+                break;
+            case "raw":
+                view.Say(tokenizer.Decode([.. conversation.LastTokens]));
+                break;
+            default:
+                throw new UsageException($"There is no command /{command}; /help lists them, and // begins a line that is said with a /.");
+        }
+    }
+
+    private void Effort(string word)
+    {
+        if (word.Length > 0)
+        {
+            ReasoningEffort effort = Word("effort", word, ChatCommand.Efforts);
+            conversation.Options = conversation.Options with { System = conversation.Options.System with { ReasoningEffort = effort } };
+        }
+        view.Say($"Effort: {ChatCommand.Word(conversation)}.");
+    }
+
+    private void Instructions(string text)
+    {
+        if (text.Length > 0)
+            conversation.Options = conversation.Options with { Instructions = text == "-" ? null : text };
+        view.Say(conversation.Options.Instructions is { } instructions ? $"Instructions: {instructions}" : "There are no instructions.");
+    }
+
+    private void Tools(string[] words)
+    {
+        if (words is [var name, "on" or "off"])
+        {
+            if (!tools.Switch(name, words[1] == "on"))
+                throw new UsageException($"There is no tool '{name}'; --tools offers tools when the program starts.");
+            conversation.Options = conversation.Options with { Tools = tools.On };
+        }
+        else if (words.Length > 0)
+        {
+            throw new UsageException("Expected /tools, or /tools NAME on, or /tools NAME off.");
+        }
+        string[] lines = [.. tools.Describe()];
+        view.Say(lines.Length > 0 ? string.Join('\n', lines) : "There are no tools; --tools offers them when the program starts.");
+    }
+
+    // What a file says is believed as far as it can do no harm: words, never tools.
+    private void Load(string path)
+    {
+        StoredConversation stored = ConversationFile.Load(path);
+        conversation.Replace(stored.Turns);
+        conversation.Options = conversation.Options with
+        {
+            System = stored.System ?? conversation.Options.System,
+            Instructions = stored.Instructions,
+        };
+        view.Say($"Loaded {Text.Count(conversation.Turns, "turn")} from {path}, effort {ChatCommand.Word(conversation)}.");
+        string[] missing = [.. stored.DeclaredTools.Except(tools.On.SelectMany(tool => tool.Declaration.Recipients))];
+        if (missing.Length > 0)
+            view.Say($"It was led with tools that are not on here: {string.Join(", ", missing)}.");
+        if (conversation.Messages is [.., { } last] && stored.Turns.Count > 0)
+            view.Say($"Its last message is from {last.Name ?? last.Role.Word()}: {Clip(last.Text)}");
+    }
+
+    private void Tokens()
+    {
+        int used = conversation.PromptTokens, context = conversation.Options.Context;
+        string forgotten = conversation.ForgottenTurns > 0 ? $", of which the {conversation.ForgottenTurns} oldest are not shown to the model" : "";
+        view.Say(string.Create(CultureInfo.InvariantCulture, $"{used:N0} of {context:N0} tokens ({100.0 * used / context:F1} %) in ")
+            + $"{Text.Count(conversation.Turns, "turn")}{forgotten}; cache {Text.Short(conversation.CacheBytes)}.");
+    }
+
+    private static T Word<T>(string command, string word, (string Word, T Value)[] words)
+    {
+        foreach ((string spelled, T value) in words)
+        {
+            if (spelled == word)
+                return value;
+        }
+        throw new UsageException($"/{command} is '{word}'; expected {Arguments.List(words.Select(known => known.Word))}.");
+    }
+
+    private static string File(string command, string path) => path.Length > 0 ? path : throw new UsageException($"Expected /{command} FILE.");
+
+    private static string Clip(string text)
+    {
+        string line = text.ReplaceLineEndings(" ");
+        return line.Length > 80 ? line[..79] + "…" : line;
+    }
+}

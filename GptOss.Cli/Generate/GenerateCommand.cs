@@ -1,0 +1,296 @@
+using System.CommandLine;
+using System.Globalization;
+using GptOss.Cli.Options;
+using GptOss.Cli.Output;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Tokens;
+
+namespace GptOss.Cli.Generate;
+
+/// <summary><c>gptoss generate</c>: a prompt in, its continuation out.</summary>
+internal sealed class GenerateCommand
+{
+    private readonly Argument<string?> _prompt = new("prompt")
+    {
+        Description = "What to say to the model; - reads standard input, which is also read where text is piped in and no prompt is given.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string?> _file = new("--file") { Description = "Reads the prompt from a UTF-8 text file.", HelpName = "FILE" };
+    private readonly Option<string?> _ids = new("--ids")
+    {
+        Description = "Reads the prompt from a JSON array of token ids, taken as they are.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly Option<bool> _raw = new("--raw")
+    {
+        Description = "Continues the text as it is, special tokens by name, and prints everything; "
+            + "without it, a system and a user message are put around it and the final answer is printed.",
+    };
+
+    private readonly Option<DateOnly?> _date = Arguments.Date("--date", "The date that the system message states; today if not given.");
+    private readonly Option<ReasoningEffort?> _effort = Arguments.Word("--effort", "How long the model is asked to think; medium if not given.",
+        ("low", ReasoningEffort.Low), ("medium", ReasoningEffort.Medium), ("high", ReasoningEffort.High));
+
+    private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
+        "The most new tokens; to the end of the context if not given.", 1, int.MaxValue);
+
+    private readonly Option<double> _temperature = Arguments.Number("--temperature",
+        "Divides the logits; 0 takes the most probable token.", 0, 1e6, 0.0);
+
+    private readonly Option<ulong> _seed = Arguments.Number("--seed",
+        "Seed of the draws; the same seed gives the same text on every machine.", 0UL, ulong.MaxValue, 0UL);
+
+    private readonly Option<int> _topK = Arguments.Number("--top-k", "Draws among this many most probable tokens; 0 among all.", 0, int.MaxValue, 0);
+    private readonly Option<double> _topP = Arguments.Number("--top-p",
+        "Draws among the fewest tokens that have this much probability together.", 0, 1, 1.0);
+
+    private readonly Option<double> _minP = Arguments.Number("--min-p",
+        "Draws among tokens at least this probable relative to the most probable one.", 0, 1, 0.0);
+
+    private readonly Option<string[]> _stop = new("--stop")
+    {
+        Description = "Ends when the decoded text contains this, and cuts the text before it; may be given several times.",
+        HelpName = "TEXT",
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<int?> _logProbabilities = Arguments.Number("--logprobs",
+        "Reports the log-probability of each token and of the N most probable ones: in the object with --json, else on standard error.", 0, 1000);
+
+    private readonly Option<bool> _json = new("--json")
+    {
+        Description = "Prints one JSON object: ids, text, finish_reason, usage, logprobs where asked for, logits_hash.",
+    };
+
+    private readonly Option<Precision?> _profile = Arguments.Profile();
+    private readonly Option<int?> _threads = Arguments.Threads();
+    private readonly Option<bool> _preload = ModelChoice.Preload();
+    private readonly Option<bool> _pack = ModelChoice.Pack();
+    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+
+    internal static Command Create(Terminal terminal)
+    {
+        var options = new GenerateCommand();
+        var command = new Command("generate", "Continues a prompt: answers a question, or goes on with a text or with token ids.")
+        {
+            options._prompt, options._file, options._ids, options._model, options._raw, options._date, options._effort, options._maxTokens,
+            options._temperature, options._seed, options._topK, options._topP, options._minP, options._stop, options._logProbabilities, options._json,
+            options._profile, options._threads, options._preload, options._pack, options._width,
+        };
+        command.SetAction(parsed => options.Run(parsed, terminal));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Terminal terminal)
+    {
+        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Pack = parsed.GetValue(_pack),
+            Cancellation = terminal.Cancellation,
+        };
+        string[] stops = parsed.GetValue(_stop)!;
+        if (stops.Contains(""))
+            throw new UsageException("--stop is empty; every text contains nothing.");
+        string? asItIs = parsed.GetValue(_raw) ? "--raw" : parsed.GetValue(_ids) is not null ? "--ids" : null;
+        if (asItIs is not null && Array.Find((Option[])[_effort, _date], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+            throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
+        (string? text, int[]? ids) = Prompt(parsed, terminal);
+
+        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
+        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        ids ??= Encode(text!, parsed, model, tokenizer);
+        var options = new GenerationOptions
+        {
+            Sampling = new()
+            {
+                Temperature = parsed.GetValue(_temperature),
+                Seed = parsed.GetValue(_seed),
+                TopK = parsed.GetValue(_topK),
+                TopP = parsed.GetValue(_topP),
+                MinP = parsed.GetValue(_minP),
+            },
+            MaxTokens = parsed.GetValue(_maxTokens) ?? int.MaxValue,
+            StopTokens = StopTokens.For(model, tokenizer),
+            StopTexts = stops,
+            TopLogProbabilities = parsed.GetValue(_logProbabilities),
+        };
+
+        int? most = parsed.GetValue(_maxTokens);
+        Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
+        var progress = new PromptProgress(terminal, ids.Length);
+        GenerationResult result = new Generator(model, tokenizer)
+            .Generate(ids, options, progress.Report, answer is null ? null : answer.Show, terminal.Cancellation);
+        progress.End();
+        if (answer is not null)
+        {
+            answer.End(result);
+            ReportLogProbabilities(result, tokenizer, terminal.Error);
+        }
+        else
+        {
+            terminal.Out.WriteLine(GenerateJson.Of(result, ids.Length, tokenizer));
+        }
+        terminal.Out.Flush();
+        if (result.FinishReason == FinishReason.Length)
+            terminal.Error.WriteLine(CutSentence(result.Ids.Count, most, model.Config.MaxPositions, answer));
+        ReportSpeed(result, terminal.Error);
+        return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Cancelled : ExitCodes.Ok;
+    }
+
+    /// <summary>The one source of the prompt: text, or ids.</summary>
+    private (string? Text, int[]? Ids) Prompt(ParseResult parsed, Terminal terminal)
+    {
+        string? argument = parsed.GetValue(_prompt), file = parsed.GetValue(_file), ids = parsed.GetValue(_ids);
+        if (new[] { argument, file, ids }.Count(source => source is not null) > 1)
+            throw new UsageException("There are several prompts; give one, as an argument, with --file or with --ids.");
+        if (ids is not null)
+            return (null, PromptIds.Read(ids));
+        if (argument is not (null or "-"))
+            return (argument, null);
+        if (file is null && argument is null && !terminal.IsInputRedirected)
+            throw new UsageException("There is no prompt; give it as an argument, with --file or --ids, or on standard input.");
+        string text = file is null ? terminal.In.ReadToEnd() : PromptIds.ReadText(file);
+        if (text.Length == 0)
+            throw new UsageException("There is no prompt; " + (file is null ? "standard input is empty." : $"'{file}' is empty."));
+        return (parsed.GetValue(_raw) ? text : WithoutLastLineEnd(text), null);
+    }
+
+    // A file or a pipe ends its last line; what somebody says does not.
+    private static string WithoutLastLineEnd(string text) =>
+        text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
+
+    private int[] Encode(string text, ParseResult parsed, Transformer model, Tokenizer tokenizer)
+    {
+        PromptIds.RequireText(model, tokenizer);
+        return parsed.GetValue(_raw)
+            ? tokenizer.EncodeWithSpecials(text)
+            : PublishedPrompt.Build(
+                tokenizer, text, parsed.GetValue(_effort) ?? ReasoningEffort.Medium, parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now));
+    }
+
+    private static FinalChannel? FinalChannelOf(Tokenizer tokenizer)
+    {
+        try
+        {
+            return new(tokenizer);
+        }
+        catch (ArgumentException)
+        {
+            return null;                               // a tokenizer without messages, which only --ids can meet
+        }
+    }
+
+    /// <summary>That the answer was cut, where, and how to get the rest.</summary>
+    private static string CutSentence(int tokens, int? most, int context, Answer? answer)
+    {
+        string where = answer is not { IsFinal: { } isFinal } ? ""
+            : isFinal ? ", in the final answer" : ", before the final answer began; --json shows everything that was written";
+        string count = Text.Count(tokens, "token");
+        return tokens == most
+            ? $"Cut after {count} by --max-tokens{where}; a larger number, or none, gives the rest."
+            : string.Create(CultureInfo.InvariantCulture, $"Cut after {count}, because the model's context of {context:N0} tokens is full{where}.");
+    }
+
+    private static void ReportLogProbabilities(GenerationResult result, Tokenizer tokenizer, TextWriter error)
+    {
+        if (result.LogProbabilities is null)
+            return;
+        string Shown(TokenLogProbability token) =>
+            string.Create(CultureInfo.InvariantCulture, $"{token.LogProbability:F6} {GenerateJson.Quoted(tokenizer.Decode([token.Id]))}");
+        foreach (LogProbabilities step in result.LogProbabilities)
+            error.WriteLine(Shown(step.Chosen) + (step.Top.Count == 0 ? "" : "  | " + string.Join("  ", step.Top.Select(Shown))));
+    }
+
+    private static void ReportSpeed(GenerationResult result, TextWriter error)
+    {
+        static string Speed(int tokens, int steps, TimeSpan time)
+        {
+            string all = string.Create(CultureInfo.InvariantCulture, $"{Text.Count(tokens, "token")} in {time.TotalSeconds:F2} s");
+            return steps == 0 ? all : all + string.Create(CultureInfo.InvariantCulture, $" ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
+        }
+        int steps = Math.Max(0, result.Ids.Count - 1);             // the first token comes out of the prompt
+        string cancelled = result.FinishReason == FinishReason.Cancelled ? ", cancelled" : "";
+        error.WriteLine($"Prompt: {Speed(result.PromptTokens, result.PromptTokens, result.PrefillTime)}; "
+            + $"answer: {Speed(result.Ids.Count, steps, result.DecodeTime)}{cancelled}.");
+    }
+
+    /// <summary>Shows text as it comes: everything, or the final channel.</summary>
+    private sealed class Answer(Terminal terminal, FinalChannel? final, string[] stops)
+    {
+        private readonly StopText _stop = new(stops);
+        private bool _endsLine, _isEmpty = true;
+
+        /// <summary>Whether the final channel has begun; null where everything is shown.</summary>
+        internal bool? IsFinal => final?.HasBegun;
+
+        internal void Show(GeneratedToken token)
+        {
+            if (!token.IsStop)
+                Write(final is null ? token.Text : _stop.Append(final.Append(token.Id)));
+        }
+
+        internal void End(GenerationResult result)
+        {
+            Write(final is null ? result.Rest : OfFinal(final, result));
+            if (!_endsLine && !(_isEmpty && result.FinishReason == FinishReason.Length))
+                terminal.Out.WriteLine();
+        }
+
+        // What was cut before the final answer is a chain of thought and no answer; what ended by itself without one may be a call.
+        private string OfFinal(FinalChannel channel, GenerationResult result)
+        {
+            string rest = channel.Flush();
+            if (channel.HasBegun)
+                return _stop.Append(rest) + _stop.Flush();
+            if (result.FinishReason == FinishReason.Length)
+                return "";
+            if (result.FinishReason == FinishReason.Stop)
+                terminal.Error.WriteLine("The model ended without a final answer; this is everything that it wrote.");
+            return result.Text;
+        }
+
+        private void Write(string text)
+        {
+            if (text.Length == 0)
+                return;
+            terminal.Out.Write(text);
+            terminal.Out.Flush();
+            (_endsLine, _isEmpty) = (text.EndsWith('\n'), false);
+        }
+    }
+
+    /// <summary>How far a long prompt has been read, on standard error.</summary>
+    private sealed class PromptProgress(Terminal terminal, int tokens)
+    {
+        private bool _isShown;
+
+        internal void Report(int read)
+        {
+            if (tokens <= Sequence.ChunkTokens)
+                return;
+            if (terminal.HasAnimation)
+                terminal.Error.Write($"\rReading the prompt: {read} of {tokens} tokens");
+            else if (!_isShown)
+                terminal.Error.WriteLine($"Reading a prompt of {tokens} tokens.");
+            _isShown = true;
+            if (read == tokens)
+                End();
+        }
+
+        internal void End()
+        {
+            if (_isShown && terminal.HasAnimation)
+                terminal.Error.Write($"\r{new string(' ', 60)}\r");
+            _isShown = false;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using GptOss.Cli.Options;
+using GptOss.Cli.Output;
+using GptOss.Cli.Synth;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
+
+namespace GptOss.Cli.Inspect;
+
+/// <summary><c>gptoss inspect</c>: what a model consists of and what running it takes, with or without its weights.</summary>
+internal static partial class InspectCommand
+{
+    internal static Command Create(Terminal terminal)
+    {
+        Option<string?> model = ModelChoice.Option();
+        var shape = new Option<string?>("--shape")
+        {
+            Description = "20b, 120b, or a configuration file of either dialect: no weights are needed.",
+            HelpName = "20b|120b|FILE",
+        };
+        var tensors = new Option<bool>("--tensors") { Description = "Lists every tensor instead of one line for all layers." };
+        Option<int?> context = Arguments.Number("--context",
+            "Tokens, prompt and answer together, for the memory needed; 4096 if not given.", 1, int.MaxValue);
+        Option<Precision?> profile = Arguments.Profile();
+        var check = new Option<bool>("--check") { Description = "Reads every MXFP4 scale and refuses one that stands for NaN." };
+        var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
+        var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
+        {
+            model, shape, tensors, context, profile, check, json,
+        };
+        var routing = new InspectRouting();
+        routing.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            if (routing.IsAsked(parsed))
+            {
+                if (Array.Find((Option[])[shape, tensors, context, check], option => parsed.GetResult(option) is { Implicit: false }) is { } other)
+                    throw new UsageException($"--routing and {other.Name} exclude each other.");
+                return routing.Run(parsed, parsed.GetValue(model), parsed.GetValue(profile), parsed.GetValue(json), terminal);
+            }
+            if (parsed.GetValue(model) is not null && parsed.GetValue(shape) is not null)
+                throw new UsageException("--model and --shape exclude each other; a model has its own shape.");
+            if (parsed.GetValue(check) && parsed.GetValue(shape) is not null)
+                throw new UsageException("--check reads weights, and --shape has none; name a checkpoint with --model.");
+            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named) : Subject.OfModel(parsed.GetValue(model), terminal);
+            int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
+            if (positions > subject.Config.MaxPositions)
+                throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
+            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32);
+            long? scales = parsed.GetValue(check) ? subject.CheckScales(terminal.Cancellation) : null;
+            if (parsed.GetValue(json))
+                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, scales));
+            else
+                Print(subject, memory, positions, scales, parsed.GetValue(tensors), terminal.Out);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    /// <summary>The parts of the model card's Table 1, in its order; the final norm is in the total only.</summary>
+    internal static (string Name, long Count)[] CardRows(ParameterCount count) =>
+    [
+        ("MLP", count.Mlp), ("attention", count.Attention), ("embed + unembed", count.Embedding + count.Unembedding),
+        ("active", count.Active), ("total", count.Total),
+    ];
+
+    /// <summary>Memory that this process may use; in a container, what the container allows.</summary>
+    internal static long PresentBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    private static void Print(Subject subject, MemoryNeed memory, int context, long? scales, bool allTensors, TextWriter to)
+    {
+        GptOssConfig c = subject.Config;
+        to.WriteLine(subject.Title);
+        to.WriteLine();
+        to.WriteLine("Configuration");
+        to.WriteLine(Text.Table([.. Configuration(c).Select(row => new[] { "  " + row.Name, row.Value })]));
+
+        ParameterCount count = ParameterCount.From(c);
+        to.WriteLine("Parameters, as the model card's Table 1 counts them");
+        to.WriteLine(Text.Table(
+        [
+            .. CardRows(count).Select(row => new[] { "  " + row.Name, Grouped(row.Count), Text.Billions(row.Count) }),
+            ["  checkpoint", $"{Grouped(count.TensorBytes)} bytes", Text.Short(count.TensorBytes)],
+            ["  in MXFP4", Grouped(count.Mxfp4), string.Create(CultureInfo.InvariantCulture, $"{100 * count.Mxfp4Share:F1} %")],
+        ], 1, 2));
+
+        to.WriteLine($"Tensors: {subject.Tensors.Count}{(allTensors ? "" : ", one line for the same tensor of several layers")}");
+        to.WriteLine(TensorTable(subject, allTensors));
+
+        to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Memory for one sequence of {context:N0} tokens"));
+        to.WriteLine(Text.Table(
+        [
+            ["  weights, mapped from the files", Text.Bytes(memory.Weights)],
+            ["  keys and values, sliding layers", Text.Bytes(memory.SlidingCache)],
+            ["  keys and values, full layers", Text.Bytes(memory.FullCache)],
+            ["  scratch", Text.Bytes(memory.Scratch)],
+            ["  total", Text.Bytes(memory.Total)],
+            ["  present", Text.Bytes(PresentBytes)],
+        ]).TrimEnd());
+        to.WriteLine(memory.Total <= PresentBytes ? "  It fits."
+            : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk again and again; less --context or more memory helps."
+            : "  It does not fit.");
+        if (scales is { } checkedScales)
+        {
+            to.WriteLine();
+            to.WriteLine($"Scales: {Grouped(checkedScales)} read, all numbers.");
+        }
+    }
+
+    private static string TensorTable(Subject subject, bool all)
+    {
+        static string[] Row(string name, Tensor t, string last) => ["  " + name, t.DType.ToString(), Shape(t.Shape), Grouped(t.Bytes), last];
+        if (all)
+            return Text.Table([.. subject.Tensors.Select(t => Row(t.Name, t, t.File ?? ""))], 3);
+        return Text.Table(
+        [
+            .. subject.Tensors
+                .GroupBy(t => (Name: LayerPattern().Replace(t.Name, ".N.", 1), t.DType, Shape: Shape(t.Shape)))
+                .Select(group => Row(group.Key.Name, group.First(), group.Count() > 1 ? $"× {group.Count()}" : "")),
+        ], 3);
+    }
+
+    private static IEnumerable<(string Name, string Value)> Configuration(GptOssConfig c)
+    {
+        static string S<T>(T value) where T : IFormattable => value.ToString(null, CultureInfo.InvariantCulture);
+        yield return ("layers", S(c.NumHiddenLayers));
+        yield return ("hidden size", S(c.HiddenSize));
+        yield return ("query heads", S(c.NumAttentionHeads));
+        yield return ("key/value heads", S(c.NumKeyValueHeads));
+        yield return ("head dimension", S(c.HeadDim));
+        int sliding = Enumerable.Range(0, c.NumHiddenLayers).Count(layer => c.WindowOf(layer) is not null);
+        yield return ("sliding window", sliding == 0 ? "none" : $"{S(c.SlidingWindow)}, in {sliding} layers");
+        yield return ("experts", $"{S(c.NumExperts)}, {S(c.ExpertsPerToken)} for each token");
+        yield return ("expert width", S(c.IntermediateSize));
+        yield return ("SwiGLU limit", S(c.SwigluLimit));
+        yield return ("vocabulary", S(c.VocabSize));
+        yield return ("context", S(c.MaxPositions));
+        yield return ("rotary base", S(c.RopeTheta));
+        yield return ("YaRN", c.RopeScalingFactor <= 1 ? "none"
+            : $"factor {S(c.RopeScalingFactor)} over {S(c.InitialContextLength)} positions, bounds {S(c.RopeNtkAlpha)} and {S(c.RopeNtkBeta)}");
+        yield return ("RMSNorm epsilon", S(c.RmsNormEps));
+    }
+
+    private static string Grouped(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Shape(IReadOnlyList<long> shape) => $"[{string.Join(", ", shape)}]";
+
+    [GeneratedRegex(@"\.[0-9]+\.")]
+    private static partial Regex LayerPattern();
+
+    /// <summary>One tensor of a checkpoint that is there or could be.</summary>
+    internal readonly record struct Tensor(string Name, DType DType, IReadOnlyList<long> Shape, long Bytes, string? File);
+
+    /// <summary>What is inspected: a checkpoint, or a shape alone.</summary>
+    internal sealed class Subject : IDisposable
+    {
+        private readonly Checkpoint? _checkpoint;
+
+        private Subject(string title, GptOssConfig config, IReadOnlyList<Tensor> tensors, Checkpoint? checkpoint) =>
+            (Title, Config, Tensors, _checkpoint) = (title, config, tensors, checkpoint);
+
+        internal string Title { get; }
+
+        internal GptOssConfig Config { get; }
+
+        internal IReadOnlyList<Tensor> Tensors { get; }
+
+        internal string? Folder => _checkpoint?.Folder;
+
+        internal CheckpointLayout? Layout => _checkpoint?.Layout;
+
+        internal static Subject OfShape(string shape)
+        {
+            GptOssConfig config = shape switch
+            {
+                "20b" => PublishedShapes.Gpt20b,
+                "120b" => PublishedShapes.Gpt120b,
+                _ when Path.Exists(shape) => ConfigReader.Read(shape),
+                _ => throw SynthCommand.NoSuchShape(shape),
+            };
+            IEnumerable<ExpectedTensor> inventory = TensorNames.Inventory(config, CheckpointLayout.Original);
+            Tensor[] tensors = [.. inventory.Select(t => new Tensor(t.Name, t.DType, t.Shape, BytesOf(t), null))];
+            return new($"Shape {shape}, without weights", config, tensors, null);
+        }
+
+        internal static Subject OfModel(string? model, Terminal terminal)
+        {
+            Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(model, terminal), terminal);
+            string layout = checkpoint.Layout == CheckpointLayout.Original ? "original" : "Hugging Face";
+            string files = checkpoint.Files.Count == 1 ? "1 file" : $"{checkpoint.Files.Count} files";
+            return new($"{checkpoint.Folder}, {layout} layout, {files}", checkpoint.Config,
+                [.. checkpoint.Tensors.Select(t => new Tensor(t.Info.Name, t.Info.DType, t.Info.Shape, t.Info.ByteCount, Path.GetFileName(t.File)))],
+                checkpoint);
+        }
+
+        /// <summary>Reads every scale; the checkpoint refuses one that is NaN.</summary>
+        /// <returns>How many there are.</returns>
+        internal long CheckScales(CancellationToken cancellation)
+        {
+            long scales = 0;
+            for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                foreach (string matrix in (string[])["mlp1", "mlp2"])
+                {
+                    string name = TensorNames.Block(layer, $"mlp.{matrix}_weight.scales");
+                    for (int expert = 0; expert < Config.NumExperts; expert++)
+                        _checkpoint!.RequireFiniteScales(name, expert);
+                    scales += _checkpoint!.U8(name).Length;
+                }
+            }
+            return scales;
+        }
+
+        public void Dispose() => _checkpoint?.Dispose();
+
+        private static long BytesOf(ExpectedTensor tensor) =>
+            tensor.Shape.Aggregate(tensor.DType == DType.U8 ? 1L : 2L, (product, size) => product * size);
+    }
+}

@@ -1,0 +1,89 @@
+using GptOss.Cli.Generate;
+using GptOss.Cli.Output;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Model;
+
+namespace GptOss.Cli.Inspect;
+
+/// <summary>The object that <c>inspect --json</c> prints.</summary>
+internal static class InspectJson
+{
+    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? scalesChecked) => GenerateJson.Write(json =>
+    {
+        GptOssConfig c = subject.Config;
+        json.WriteStartObject();
+        if (subject.Folder is not null)
+        {
+            json.WriteString("folder", subject.Folder);
+            json.WriteString("layout", subject.Layout == CheckpointLayout.Original ? "original" : "huggingface");
+        }
+        json.WriteStartObject("config");
+        json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
+        json.WriteNumber("num_experts", c.NumExperts);
+        json.WriteNumber("experts_per_token", c.ExpertsPerToken);
+        json.WriteNumber("vocab_size", c.VocabSize);
+        json.WriteNumber("hidden_size", c.HiddenSize);
+        json.WriteNumber("intermediate_size", c.IntermediateSize);
+        json.WriteNumber("swiglu_limit", c.SwigluLimit);
+        json.WriteNumber("head_dim", c.HeadDim);
+        json.WriteNumber("num_attention_heads", c.NumAttentionHeads);
+        json.WriteNumber("num_key_value_heads", c.NumKeyValueHeads);
+        json.WriteNumber("sliding_window", c.SlidingWindow);
+        json.WriteNumber("initial_context_length", c.InitialContextLength);
+        json.WriteNumber("rope_theta", c.RopeTheta);
+        json.WriteNumber("rope_scaling_factor", c.RopeScalingFactor);
+        json.WriteNumber("rope_ntk_alpha", c.RopeNtkAlpha);
+        json.WriteNumber("rope_ntk_beta", c.RopeNtkBeta);
+        json.WriteNumber("max_positions", c.MaxPositions);
+        json.WriteEndObject();
+
+        ParameterCount count = ParameterCount.From(c);
+        json.WriteStartObject("parameters");
+        json.WriteNumber("mlp", count.Mlp);
+        json.WriteNumber("attention", count.Attention);
+        json.WriteNumber("embedding", count.Embedding);
+        json.WriteNumber("unembedding", count.Unembedding);
+        json.WriteNumber("final_norm", count.FinalNorm);
+        json.WriteNumber("active", count.Active);
+        json.WriteNumber("total", count.Total);
+        json.WriteNumber("mxfp4", count.Mxfp4);
+        json.WriteNumber("tensor_bytes", count.TensorBytes);
+        json.WriteEndObject();
+
+        json.WriteStartObject("card");
+        foreach ((string name, long value) in InspectCommand.CardRows(count))
+            json.WriteString(name, Text.Billions(value));
+        json.WriteString("checkpoint", Text.Short(count.TensorBytes));
+        json.WriteEndObject();
+
+        json.WriteStartObject("memory");
+        json.WriteNumber("context", context);
+        json.WriteNumber("weights_bytes", memory.Weights);
+        json.WriteNumber("sliding_cache_bytes", memory.SlidingCache);
+        json.WriteNumber("full_cache_bytes", memory.FullCache);
+        json.WriteNumber("scratch_bytes", memory.Scratch);
+        json.WriteNumber("total_bytes", memory.Total);
+        json.WriteNumber("present_bytes", InspectCommand.PresentBytes);
+        json.WriteEndObject();
+
+        if (scalesChecked is { } scales)
+            json.WriteNumber("scales_checked", scales);
+        json.WriteStartArray("tensors");
+        foreach (InspectCommand.Tensor tensor in subject.Tensors)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", tensor.Name);
+            json.WriteString("dtype", tensor.DType.ToString());
+            json.WriteStartArray("shape");
+            foreach (long size in tensor.Shape)
+                json.WriteNumberValue(size);
+            json.WriteEndArray();
+            json.WriteNumber("bytes", tensor.Bytes);
+            if (tensor.File is not null)
+                json.WriteString("file", tensor.File);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    });
+}

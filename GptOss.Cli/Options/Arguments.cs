@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
+
+namespace GptOss.Cli.Options;
+
+/// <summary>Options that check their values: what is out of range is one sentence and exit code 2.</summary>
+internal static class Arguments
+{
+    /// <summary>A number from <paramref name="least"/> to <paramref name="most"/>.</summary>
+    internal static Option<T> Number<T>(string name, string description, T least, T most, T value) where T : INumber<T> => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        DefaultValueFactory = _ => value,
+        CustomParser = result => Parse(result, name, least, most),
+    };
+
+    /// <summary>The same without a default.</summary>
+    internal static Option<T?> Number<T>(string name, string description, T least, T most) where T : struct, INumber<T> => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result => Parse(result, name, least, most),
+    };
+
+    /// <summary>One of a few words; null where none is given, because help would show a default as the code spells it.</summary>
+    internal static Option<T?> Word<T>(string name, string description, params (string Word, T Value)[] words) where T : struct => new(name)
+    {
+        Description = description,
+        HelpName = string.Join('|', words.Select(word => word.Word)),
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            foreach ((string word, T meaning) in words)
+            {
+                if (word == text)
+                    return meaning;
+            }
+            result.AddError($"{name} is '{text}'; expected {List(words.Select(word => word.Word))}.");
+            return null;
+        },
+    };
+
+    /// <summary>A date as 2025-06-28.</summary>
+    internal static Option<DateOnly?> Date(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "YYYY-MM-DD",
+        CustomParser = result =>
+        {
+            if (!DateOnly.TryParseExact(result.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date))
+                result.AddError($"{name} is '{result.Tokens[0].Value}'; expected a date such as 2025-06-28.");
+            return date;
+        },
+    };
+
+    /// <summary><c>--profile</c>.</summary>
+    internal static Option<Precision?> Profile(
+        string description = "Where values are rounded: float32, the default, nowhere; bfloat16 where the published reference does.") => Word(
+        "--profile", description,
+        ("float32", Precision.Float32), ("bfloat16", Precision.Bfloat16));
+
+    /// <summary><c>--threads</c>.</summary>
+    internal static Option<int?> Threads() => Number("--threads",
+        "Worker threads; without it, the physical cores. Changes no bit of the result.", 1, 1024);
+
+    /// <summary><c>--width</c>.</summary>
+    internal static Option<RegisterWidth?> Width() => Word("--width",
+        "Register width; without it, the widest there is. Changes no bit of the result.",
+        ("scalar", RegisterWidth.Scalar), ("128", RegisterWidth.V128), ("256", RegisterWidth.V256), ("512", RegisterWidth.V512));
+
+    /// <summary>How the model is to be run; a width that the machine lacks is refused.</summary>
+    internal static ModelOptions Model(Precision? precision, RegisterWidth? asked, int? threads)
+    {
+        RegisterWidth width = asked ?? RegisterWidths.Widest;
+        if (!width.IsSupported())
+        {
+            IEnumerable<string> supported = Enum.GetValues<RegisterWidth>().Where(RegisterWidths.IsSupported).Select(Name);
+            throw new UsageException($"This machine has no {Name(width)}-bit registers; --width can be {List(supported)}.");
+        }
+        return new() { Precision = precision ?? Precision.Float32, Width = width, Threads = threads };
+    }
+
+    /// <summary>A width as <c>--width</c> spells it.</summary>
+    internal static string Name(RegisterWidth width) =>
+        width == RegisterWidth.Scalar ? "scalar" : ((int)width).ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>a, b or c.</summary>
+    internal static string List(IEnumerable<string> words)
+    {
+        string[] all = [.. words];
+        return all.Length < 2 ? string.Concat(all) : $"{string.Join(", ", all[..^1])} or {all[^1]}";
+    }
+
+    private static T Parse<T>(ArgumentResult result, string name, T least, T most) where T : INumber<T>
+    {
+        string text = result.Tokens[0].Value;
+        if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out T? number) && number >= least && number <= most)
+            return number;
+        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} is '{text}'; expected a number from {least} to {most}."));
+        return least;
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Scoring;
+
+namespace GptOss.Cli.Score;
+
+/// <summary><c>gptoss score merge</c>: the parts of a corpus into the file that one run would have written.</summary>
+internal sealed class ScoreMergeCommand
+{
+    private readonly Argument<string[]> _parts = new("parts")
+    {
+        Description = "The finished parts, in any order, each with its .run file beside it.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private readonly Option<string> _out = new("--out") { Description = "The file to write.", HelpName = "FILE", Required = true };
+    private readonly Option<bool> _force = new("--force") { Description = "Replaces a file that is there." };
+    private readonly Option<bool> _json = new("--json") { Description = "The summary is one JSON object." };
+
+    internal static Command Create(Terminal terminal)
+    {
+        var options = new ScoreMergeCommand();
+        var command = new Command("merge", "Joins the parts of a corpus that were scored with --part into the same bytes as one run.")
+        {
+            options._parts, options._out, options._force, options._json,
+        };
+        command.SetAction(parsed => options.Run(parsed, terminal));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Terminal terminal)
+    {
+        string target = parsed.GetValue(_out)!;
+        bool force = parsed.GetValue(_force);
+        if (!force && OutputTarget.Of(target).Replaces)
+            throw new UsageException($"{target} exists; give another file, or --force to replace it.");
+        ScoreSummary summary = ScoreMerge.Join(target, parsed.GetValue(_parts)!, force, terminal.Cancellation);
+        ScoreCommand.Report(summary, CorpusPart.Whole, parsed.GetValue(_json), terminal.Out);
+        return ExitCodes.Ok;
+    }
+}

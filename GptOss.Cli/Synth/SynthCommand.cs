@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using GptOss.Cli.Options;
+using GptOss.Cli.Terminals;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Oracle.Synthetic;
+using Spectre.Console;
+
+namespace GptOss.Cli.Synth;
+
+/// <summary><c>gptoss synth</c>: a checkpoint of any shape from a seed.</summary>
+internal static class SynthCommand
+{
+    internal static Command Create(Terminal terminal)
+    {
+        var shape = new Option<string>("--shape")
+        {
+            Description = "20b, 120b, or a configuration file, OpenAI's or transformers'.",
+            HelpName = "20b|120b|FILE",
+            Required = true,
+        };
+        Option<ulong> seed = Arguments.Number("--seed",
+            "Seed of the weights; the same seed gives the same bytes on every machine.", 0UL, ulong.MaxValue, 1UL);
+        Option<int?> layers = Arguments.Number("--layers", "Layers, where not those of the shape.", 1, 10_000);
+        var folder = new Option<string>("--out")
+        {
+            Description = "The folder to write config.json and model.safetensors into.",
+            HelpName = "DIR",
+            Required = true,
+        };
+        var force = new Option<bool>("--force") { Description = "Replaces a checkpoint that is there." };
+        var command = new Command("synth", "Writes a synthetic checkpoint of any shape: random weights that mean nothing, for measuring and testing.")
+        {
+            shape, seed, layers, folder, force,
+        };
+        command.SetAction(parsed =>
+        {
+            string config = Config(parsed.GetValue(shape)!, parsed.GetValue(layers));
+            return Run(terminal, config, parsed.GetValue(seed), parsed.GetValue(folder)!, parsed.GetValue(force));
+        });
+        return command;
+    }
+
+    /// <summary>The configuration of <c>--shape</c>, in either dialect.</summary>
+    internal static string Config(string shape, int? layers)
+    {
+        if (shape is "20b" or "120b")
+            return SyntheticCheckpoint.ConfigFor(shape, layers);
+        if (!Path.Exists(shape))
+            throw NoSuchShape(shape);
+        string text = PromptIds.ReadText(shape);
+        if (layers is null)
+            return text;
+        try
+        {
+            if (JsonNode.Parse(text) is JsonObject config)
+            {
+                config["num_hidden_layers"] = layers.Value;
+                if (config["layer_types"] is JsonArray types && types.Count > layers.Value)
+                    config["layer_types"] = new JsonArray([.. types.Take(layers.Value).Select(type => type?.DeepClone())]);
+                return config.ToJsonString();
+            }
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            // Not JSON, or a key twice: the reader of configurations says it better.
+        }
+        return text;
+    }
+
+    internal static InputException NoSuchShape(string shape) =>
+        new($"There is no file '{shape}', and no published shape of that name; expected 20b, 120b or a configuration file.");
+
+    private static int Run(Terminal terminal, string config, ulong seed, string folder, bool force)
+    {
+        long bytes = SyntheticCheckpoint.FileBytes(config);
+        foreach (string name in (string[])["model.safetensors", "config.json"])
+        {
+            string target = Path.Combine(folder, name);
+            if (!force && OutputTarget.Of(target).Replaces)
+                throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
+        }
+        terminal.Error.WriteLine($"Writing {Output.Text.Bytes(bytes)} to {folder}.");
+        if (terminal.HasAnimation)
+        {
+            IAnsiConsole console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(terminal.Error) });
+            console.Progress().HideCompleted(true).AutoClear(true)
+                .Columns(
+                    new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+                .Start(bars =>
+                {
+                    ProgressTask bar = bars.AddTask("weights", maxValue: bytes);
+                    SyntheticCheckpoint.Write(folder, config, seed, force, new Reporter(written => bar.Value = written), terminal.Cancellation);
+                });
+        }
+        else
+        {
+            SyntheticCheckpoint.Write(folder, config, seed, force, null, terminal.Cancellation);
+        }
+        terminal.Out.WriteLine(Path.Combine(folder, "model.safetensors"));
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>Reports on the calling thread, unlike <see cref="Progress{T}"/>, whose last report may come after the end.</summary>
+    private sealed class Reporter(Action<long> report) : IProgress<long>
+    {
+        public void Report(long value) => report(value);
+    }
+}

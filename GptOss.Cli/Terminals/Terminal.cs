@@ -1,0 +1,171 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace GptOss.Cli.Terminals;
+
+/// <summary>Where a command reads and writes: results on <see cref="Out"/>, everything else on <see cref="Error"/>.</summary>
+internal sealed class Terminal : IDisposable
+{
+    private readonly List<IDisposable> _owned = [];
+    private volatile CancellationTokenSource? _interruptible;
+
+    /// <summary>Streams of a test's own; nothing is a terminal.</summary>
+    internal Terminal(TextWriter output, TextWriter error, TextReader? input = null, CancellationToken cancellation = default)
+    {
+        (Out, Error, In, Cancellation) = (output, error, input ?? TextReader.Null, cancellation);
+        IsInputRedirected = input is not null;
+    }
+
+    /// <summary>The result, and nothing else.</summary>
+    internal TextWriter Out { get; }
+
+    /// <summary>Progress, notices, errors.</summary>
+    internal TextWriter Error { get; }
+
+    internal TextReader In { get; }
+
+    /// <summary>Whether text is piped in.</summary>
+    internal bool IsInputRedirected { get; init; }
+
+    /// <summary>Whether a person watches the result.</summary>
+    internal bool IsOutputTerminal { get; init; }
+
+    /// <summary>Whether a person watches the progress.</summary>
+    internal bool IsErrorTerminal { get; init; }
+
+    /// <summary>Whether results may be coloured.</summary>
+    internal bool HasColor => IsOutputTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+
+    /// <summary>Whether a line of progress may be rewritten in place.</summary>
+    internal bool HasAnimation => IsErrorTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+
+    /// <summary>Whether a person types and reads.</summary>
+    internal bool IsInteractive => !IsInputRedirected && IsOutputTerminal;
+
+    /// <summary>The value of an environment variable; null where it is not set.</summary>
+    internal Func<string, string?> Variable { get; init; } = Environment.GetEnvironmentVariable;
+
+    /// <summary>Set by the first Ctrl+C. A second one ends the process at once.</summary>
+    internal CancellationToken Cancellation { get; private init; }
+
+    /// <summary>Runs something that Ctrl+C stops without ending the program.</summary>
+    internal T Interruptible<T>(Func<CancellationToken, T> run)
+    {
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        _interruptible = interrupt;
+        try
+        {
+            return run(interrupt.Token);
+        }
+        finally
+        {
+            _interruptible = null;
+        }
+    }
+
+    /// <summary>The process's own streams, in UTF-8.</summary>
+    internal static Terminal OfProcess()
+    {
+        var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (OperatingSystem.IsWindows())
+            Console.OutputEncoding = utf8;
+        var interrupt = new CancellationTokenSource();
+        Terminal? created = null;
+        PosixSignalRegistration signal = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+        {
+            if (created?._interruptible is { } inner)
+            {
+                context.Cancel = true;
+                try
+                {
+                    inner.Cancel();
+                }
+                catch (ObjectDisposedException)
+                {
+                    // It ended in this moment.
+                }
+                return;
+            }
+            context.Cancel = !interrupt.IsCancellationRequested;
+            interrupt.Cancel();
+        });
+        var terminal = new Terminal(
+            new StreamWriter(new OutputStream(StandardOutput()), utf8, 4096),
+            new StreamWriter(Console.OpenStandardError(), utf8, 256) { AutoFlush = true },
+            new StreamReader(Console.OpenStandardInput(), utf8))
+        {
+            IsInputRedirected = Console.IsInputRedirected,
+            IsOutputTerminal = !Console.IsOutputRedirected,
+            IsErrorTerminal = !Console.IsErrorRedirected,
+            Cancellation = interrupt.Token,
+        };
+        created = terminal;
+        terminal._owned.AddRange([signal, interrupt]);
+        return terminal;
+    }
+
+    public void Dispose() => _owned.ForEach(owned => owned.Dispose());
+
+    // The console's stream swallows a closed pipe, and a long answer would be computed for nobody; a stream of the handle reports it. Only pipes
+    // are opened so: on a file it would keep a position of its own and overwrite what standard error writes there.
+    private static Stream StandardOutput()
+    {
+        if (!OperatingSystem.IsWindows() && Console.IsOutputRedirected)
+        {
+            try
+            {
+                var stream = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+                if (!stream.CanSeek)
+                    return stream;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                // No such stream: the console's own copes.
+            }
+        }
+        return Console.OpenStandardOutput();
+    }
+
+    /// <summary>Tells a reader that has gone from a disk that is full.</summary>
+    private sealed class OutputStream(Stream inner) : Stream
+    {
+        private const int BrokenPipe = 32;
+
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            try
+            {
+                inner.Write(buffer);
+            }
+            catch (IOException e) when (!OperatingSystem.IsWindows() && e.HResult == BrokenPipe)
+            {
+                throw new OutputClosedException(e);
+            }
+        }
+
+        public override void Flush() => inner.Flush();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,86 @@
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace GptOss.Reference.Ground;
+
+/// <summary>Opens the small JSON documents that stand beside the weights: bounded, without duplicate keys, an object at the root.</summary>
+internal static class JsonDocuments
+{
+    internal const int MaxBytes = 16 << 20;
+    private const int MaxDepth = 32;
+
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
+
+    /// <summary>The document in <paramref name="utf8"/>, whose root is an object. The caller disposes it.</summary>
+    /// <param name="utf8">The text; a byte order mark at its start is skipped.</param>
+    /// <param name="file">For the message.</param>
+    /// <param name="rule">Name of the rule that a broken document breaks.</param>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string file, string rule)
+    {
+        JsonDocument document = ParseAny(utf8, file, rule, "a JSON object");
+        if (document.RootElement.ValueKind == JsonValueKind.Object)
+            return document;
+        string kind = Kind(document.RootElement);
+        document.Dispose();
+        throw new CheckpointFormatException(file, rule, $"the document is {kind}; expected an object.");
+    }
+
+    /// <summary>The same, whatever is at the root.</summary>
+    internal static JsonDocument ParseAny(ReadOnlyMemory<byte> utf8, string file, string rule, string expected = "JSON")
+    {
+        if (utf8.Span.StartsWith("\uFEFF"u8))
+            utf8 = utf8[3..];
+        if (!Utf8.IsValid(utf8.Span))
+            throw new CheckpointFormatException(file, rule, "the document is not valid UTF-8.");
+        try
+        {
+            RequireUnicode(utf8.Span);
+            return JsonDocument.Parse(utf8, Options);
+        }
+        catch (JsonException e)
+        {
+            string why = utf8.IsEmpty ? $"the file is empty; expected {expected}."
+                : e.Message.Contains("Duplicate", StringComparison.OrdinalIgnoreCase) ? "the document has two equal keys in one object."
+                : $"the document is not valid JSON at line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1}.";
+            throw new CheckpointFormatException(file, rule, why, e);
+        }
+        catch (InvalidOperationException e)            // from RequireUnicode
+        {
+            throw new CheckpointFormatException(file, rule, "the document holds text that is not Unicode.", e);
+        }
+    }
+
+    /// <summary>The string, or null where the value is none.</summary>
+    internal static string? Text(JsonElement element) => element.ValueKind == JsonValueKind.String ? element.GetString() : null;
+
+    /// <summary>A value as it stands in messages: numbers and booleans as spelled, strings in quotes, others by kind.</summary>
+    internal static string Shown(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.String => $"'{Printable.Clip(element.GetString()!)}'",
+        JsonValueKind.Number => Printable.Clip(element.GetRawText()),
+        _ => Kind(element),
+    };
+
+    /// <summary>Every key and string becomes text here, so that none can fail to later: a \u escape may be half of a surrogate pair.</summary>
+    /// <exception cref="InvalidOperationException">One is not Unicode.</exception>
+    private static void RequireUnicode(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String && reader.ValueIsEscaped)
+                _ = reader.GetString();
+        }
+    }
+
+    private static string Kind(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "a list",
+        JsonValueKind.String => "a string",
+        JsonValueKind.Number => "a number",
+        JsonValueKind.True => "true",
+        JsonValueKind.False => "false",
+        _ => "null",
+    };
+}

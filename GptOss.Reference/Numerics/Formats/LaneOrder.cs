@@ -1,0 +1,25 @@
+using GptOss.Reference.Numerics.Workers;
+
+namespace GptOss.Reference.Numerics.Formats;
+
+/// <summary>Reorders activation rows for MXFP4 products: of every 32 elements the sixteen even ones, then the sixteen odd ones.</summary>
+/// <remarks>So that the activations meet the low nibbles of a block's sixteen bytes, then the high ones, as they lie in the file.</remarks>
+internal readonly unsafe struct LaneOrderJob(float* x, int xStride, float* y, int yStride, int rows, int width) : IJob
+{
+    public void Execute(int part, int parts)
+    {
+        (int begin, int end) = WorkerPool.Share(rows, 1, part, parts);
+        for (int row = begin; row < end; row++)
+        {
+            float* source = x + (nint)row * xStride, lanes = y + (nint)row * yStride;
+            for (int block = 0; block < width; block += 32)
+            {
+                for (int j = 0; j < 16; j++)
+                {
+                    lanes[block + j] = source[block + 2 * j];
+                    lanes[block + 16 + j] = source[block + 2 * j + 1];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Workers;
+
+namespace GptOss.Reference.Numerics.RowKernels;
+
+/// <summary>
+/// Rotary position embedding with YaRN: each pair of channels (i, i + d/2) of a head turns by the angle p·ω_i at position p; cosine and
+/// sine carry the concentration c, so every q·k product carries c².
+/// </summary>
+/// <remarks>
+/// f_i = base^(2i/d). Without scaling ω_i = 1/f_i, c = 1. With a factor s above 1 the slow half is interpolated:
+/// ω_i = (1/(s·f_i))·(1 − m_i) + (1/f_i)·m_i, m_i = 1 − clamp((i − low)/(high − low), 0, 1), low = d/2 · ln(ctx/(β·2π)) / ln base, high the
+/// same with α; the bounds are never rounded to integers; c = 0.1·ln s + 1. Every step in float32 but the bounds, the powers and the
+/// trigonometry, which are double rounded once. Source: <c>gpt_oss/torch/model.py</c>, <c>RotaryEmbedding</c>.
+/// </remarks>
+public sealed class RotaryTable
+{
+    private readonly float[] _frequencies;
+    private readonly float _concentration;
+
+    /// <summary>Computes the frequencies for heads of <paramref name="headDim"/> channels.</summary>
+    /// <exception cref="ArgumentException">The head is odd, or the bounds break 0 &lt; low &lt; high &lt; d/2 − 1 where the factor is above 1.</exception>
+    public RotaryTable(int headDim, float @base, float factor, int initialContext, float slowBound, float fastBound)
+    {
+        if (headDim < 2 || headDim % 2 != 0)
+            throw new ArgumentException($"A head of {headDim} channels has no pairs to rotate.", nameof(headDim));
+        int half = headDim / 2;
+        _frequencies = new float[half];
+        _concentration = 1;
+        double low = 0, high = 0;
+        if (factor > 1)
+        {
+            YarnBounds bounds = YarnBounds.Of(headDim, @base, initialContext, slowBound, fastBound);
+            (low, high) = bounds;
+            if (!bounds.AreOrderedFor(headDim))
+                throw new ArgumentException($"YaRN bounds {low} and {high} break 0 < low < high < {half - 1}.", nameof(factor));
+            _concentration = (float)(0.1 * Elementary.Ln(factor) + 1);
+        }
+        for (int i = 0; i < half; i++)
+        {
+            float exponent = 2f * i / headDim;
+            float f = (float)Elementary.Pow(@base, exponent);
+            if (factor > 1)
+            {
+                float ramp = (i - (float)low) / (float)(high - low);
+                float mask = 1 - Math.Clamp(ramp, 0, 1);
+                float interpolated = 1 / (factor * f), extrapolated = 1 / f;
+                float slow = interpolated * (1 - mask), fast = extrapolated * mask;
+                _frequencies[i] = slow + fast;
+            }
+            else
+            {
+                _frequencies[i] = 1 / f;
+            }
+        }
+    }
+
+    /// <summary>A table of given angles, for models that turn by others than the published ones.</summary>
+    internal RotaryTable(float[] frequencies, float concentration) => (_frequencies, _concentration) = (frequencies, concentration);
+
+    /// <summary>ω_i for i = 0 … d/2 − 1, in radians a position.</summary>
+    public ReadOnlySpan<float> Frequencies => _frequencies;
+
+    /// <summary>c, the factor on cosine and sine: 1.3465736 in both released models.</summary>
+    public float Concentration => _concentration;
+
+    /// <summary>cos(p·ω_i)·c and sin(p·ω_i)·c for all i.</summary>
+    /// <param name="position">p, 0-based.</param>
+    /// <param name="cosines">[d/2].</param>
+    /// <param name="sines">[d/2].</param>
+    public void At(int position, Span<float> cosines, Span<float> sines)
+    {
+        for (int i = 0; i < _frequencies.Length; i++)
+        {
+            float angle = position * _frequencies[i];
+            (double sin, double cos) = Elementary.SinCos(angle);
+            cosines[i] = (float)cos * _concentration;
+            sines[i] = (float)sin * _concentration;
+        }
+    }
+}
+
+/// <summary>Turns heads in place: (a, b) ← (a·C − b·S, b·C + a·S) with a and b the halves of each head, every product and sum rounded by itself.</summary>
+/// <remarks>The bfloat16 profile also rounds C and S. Source: <c>gpt_oss/torch/model.py</c>, <c>_apply_rotary_emb</c>.</remarks>
+internal readonly unsafe struct RotationJob<TProfile>(
+    float* heads, int stride, int width, float* cosines, int cosineStride, float* sines, int sineStride, int half, int rows) : IJob
+    where TProfile : struct, IProfile
+{
+    public void Execute(int part, int parts)
+    {
+        (int begin, int end) = WorkerPool.Share(rows, 1, part, parts);
+        for (int row = begin; row < end; row++)
+        {
+            float* c = cosines + (nint)row * cosineStride, s = sines + (nint)row * sineStride;
+            for (int head = 0; head < width; head += 2 * half)
+                Turn(heads + (nint)row * stride + head, c, s);
+        }
+    }
+
+    private void Turn(float* head, float* cosines, float* sines)
+    {
+        for (int i = 0; i < half; i++)
+        {
+            float c = TProfile.Round(cosines[i]), s = TProfile.Round(sines[i]), a = head[i], b = head[half + i];
+            float ac = TProfile.Round(a * c), bs = TProfile.Round(b * s), bc = TProfile.Round(b * c), @as = TProfile.Round(a * s);
+            head[i] = TProfile.Round(ac - bs);
+            head[half + i] = TProfile.Round(bc + @as);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+using System.Runtime.InteropServices;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Stages;
+using Microsoft.Win32.SafeHandles;
+
+namespace GptOss.Reference.Oracle.Traces;
+
+/// <summary>The two files of a trace or a pack. Rows go to their place in the file as they come, so a trace may be larger than memory.</summary>
+internal static class TraceFile
+{
+    internal const string StagesName = "stages.safetensors";
+
+    /// <summary>The stages file up to its data.</summary>
+    internal static byte[] Start(GptOssConfig config, int positions, StageFilter stages, Precision precision, out TensorInfo[] tensors)
+    {
+        DType values = precision == Precision.Bfloat16 ? DType.BF16 : DType.F32;
+        return SafeTensorsWriter.Start(
+            Tracer.Wanted(config, stages).Select(key =>
+                (key.Name, key.IsExperts ? DType.I32 : values, (IReadOnlyList<long>)[positions, .. key.RowShape(config)])),
+            null, out tensors);
+    }
+
+    /// <summary>Writes both files; the manifest last, because without it there is no trace.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="ids">The token ids.</param>
+    /// <param name="positions">Kept positions.</param>
+    /// <param name="folder">Created where missing.</param>
+    /// <param name="options">Stages, name of the checkpoint, what makes it a pack, force.</param>
+    /// <param name="run">Runs the model on a recorder and returns the logits hash.</param>
+    /// <param name="cancellation">Stops the reading of weights; <paramref name="run"/> has its own.</param>
+    internal static string Write(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
+        Func<TraceRecorder, string> run, CancellationToken cancellation)
+    {
+        bool made = !Directory.Exists(folder);
+        MakeFolder(folder);
+        try
+        {
+            using (Claim(folder))
+                return WriteClaimed(model, ids, positions, folder, options, run, cancellation);
+        }
+        catch
+        {
+            if (made && !Directory.EnumerateFileSystemEntries(folder).Any())
+                Directory.Delete(folder);
+            throw;
+        }
+    }
+
+    private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
+        Func<TraceRecorder, string> run, CancellationToken cancellation)
+    {
+        string stagesPath = Target(Path.Combine(folder, StagesName), options.Force), manifestPath = Target(Path.Combine(folder, PackManifest.FileName), options.Force);
+        byte[] start = Start(model.Config, positions.Count, options.Stages, model.Precision, out TensorInfo[] tensors);
+        var manifest = new ManifestWriter(model, ids, positions, tensors, options);
+        AtomicFile.WriteAnywhere(stagesPath, start.Length + tensors[^1].End, file =>
+        {
+            if (options.Pack is { } pack)              // after room for the stages was found, before the run
+                manifest.Weights = PackWeights.Of(model.Checkpoint, pack.Reading, cancellation);
+            RandomAccess.Write(file, start, 0);
+            var recorder = new FileRecorder(positions, file, start.Length, tensors, model.Config);
+            manifest.LogitsHash = run(recorder);
+            recorder.Flush();
+            File.Delete(manifestPath);                 // whatever stood there describes the stages that are replaced now
+        }, options.Force);
+        try
+        {
+            if (options.Pack is { } pack)
+                manifest.Stages = FileChecksum.Of(stagesPath, pack.Reading, cancellation);
+            AtomicFile.Write(manifestPath, file => file.Write(manifest.ToUtf8()), replace: options.Force);
+            return manifest.LogitsHash;
+        }
+        catch
+        {
+            File.Delete(stagesPath);                   // without a manifest it says nothing
+            throw;
+        }
+    }
+
+    private static string Target(string path, bool force)
+    {
+        OutputTarget target = OutputTarget.Of(path);
+        return !target.IsFile ? throw new IOException($"{path} is a pipe or a device; expected the name of a file.")
+            : target.Exists && !force ? throw new IOException($"{path} exists; give another folder, or force its replacement.")
+            : target.Path;
+    }
+
+    // Two runs that wrote to one folder at the same time would leave the stages of one beside the manifest of the other.
+    private static FileStream Claim(string folder)
+    {
+        string claim = Path.Combine(folder, ".writing");
+        try
+        {
+            return new(claim, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(File.Exists(claim) ? $"Another run is writing to {folder}; give another folder." : $"{folder} cannot be written: {e.Message}", e);
+        }
+    }
+
+    private static void MakeFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(File.Exists(folder) ? $"{folder} is a file; expected a folder." : $"The folder {folder} cannot be made: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Writes rows to their places; neighbours in the file are written together.</summary>
+    private sealed class FileRecorder(IReadOnlyList<int> positions, SafeFileHandle file, long dataStart, TensorInfo[] tensors, GptOssConfig config)
+        : TraceRecorder(positions, Keys(tensors, config).ToHashSet())
+    {
+        private readonly Dictionary<StageKey, TensorInfo> _tensors = Keys(tensors, config).Zip(tensors).ToDictionary(pair => pair.First, pair => pair.Second);
+        private readonly int _rows = positions.Count;
+        private readonly byte[] _buffer = new byte[1 << 20];
+        private long _at;
+        private int _pending;
+
+        internal void Flush()
+        {
+            RandomAccess.Write(file, _buffer.AsSpan(0, _pending), _at);
+            _at += _pending;
+            _pending = 0;
+        }
+
+        protected override void Keep(StageKey key, int row, ReadOnlySpan<float> values)
+        {
+            MoveTo(key, row);
+            if (_tensors[key].DType == DType.F32)
+            {
+                Append(MemoryMarshal.AsBytes(values));
+                return;
+            }
+            Span<ushort> bits = stackalloc ushort[512];
+            for (int at = 0; at < values.Length; at += bits.Length)
+            {
+                int count = Math.Min(bits.Length, values.Length - at);
+                for (int i = 0; i < count; i++)
+                    bits[i] = Bfloat16.FromSingle(values[at + i]);         // exact: the profile's values are bfloat16 already
+                Append(MemoryMarshal.AsBytes(bits[..count]));
+            }
+        }
+
+        protected override void Keep(StageKey key, int row, ReadOnlySpan<int> experts)
+        {
+            MoveTo(key, row);
+            Append(MemoryMarshal.AsBytes(experts));
+        }
+
+        private void MoveTo(StageKey key, int row)
+        {
+            TensorInfo tensor = _tensors[key];
+            long at = dataStart + tensor.Begin + tensor.ByteCount / _rows * row;
+            if (at == _at + _pending)
+                return;
+            Flush();
+            _at = at;
+        }
+
+        private void Append(ReadOnlySpan<byte> bytes)
+        {
+            while (!bytes.IsEmpty)
+            {
+                if (_pending == _buffer.Length)
+                    Flush();
+                int count = Math.Min(bytes.Length, _buffer.Length - _pending);
+                bytes[..count].CopyTo(_buffer.AsSpan(_pending));
+                _pending += count;
+                bytes = bytes[count..];
+            }
+        }
+
+        private static IEnumerable<StageKey> Keys(TensorInfo[] tensors, GptOssConfig config) =>
+            tensors.Select(tensor => StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key) ? key : throw new InvalidOperationException(tensor.Name));
+    }
+}

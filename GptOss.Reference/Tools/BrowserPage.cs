@@ -1,9 +1,0 @@
-namespace GptOss.Reference.Tools;
-
-/// <summary>A page as the browser keeps it.</summary>
-/// <param name="Url">Where it came from; empty for search results.</param>
-/// <param name="Text">Its text, before lines are wrapped.</param>
-/// <param name="Title">Its title.</param>
-/// <param name="Links">URL by link id.</param>
-/// <param name="Hits">The line that each link's hit stands on, for a page of find results; null for any other page.</param>
-internal sealed record BrowserPage(string Url, string Text, string Title, IReadOnlyDictionary<string, string> Links, IReadOnlyList<int>? Hits = null);
