@@ -5,6 +5,9 @@ using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tokens;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
 
 namespace GptOss.Cli;
 

@@ -58,6 +58,7 @@ internal static class Program
         InspectCommand.Create(terminal),
         TraceCommand.CreatePack(terminal),
         ScoreCommand.Create(terminal),
+        Serve.ServeCommand.Create(terminal),
         SynthCommand.Create(terminal),
         TokensCommand.Create(terminal),
         ToolsCommand.Create(terminal),

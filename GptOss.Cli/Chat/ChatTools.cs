@@ -2,6 +2,10 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Cli.Tools;
 using GptOss.Reference.Harmony;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli.Chat;
 

@@ -7,6 +7,7 @@ using GptOss.Cli.Terminals;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
+using GptOss.Tools.Browser;
 
 namespace GptOss.Cli.Chat;
 

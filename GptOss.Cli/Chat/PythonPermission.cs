@@ -1,5 +1,6 @@
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Harmony;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli.Chat;
 

@@ -4,6 +4,11 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Harmony;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Functions;
+using GptOss.Tools.Lines;
+using GptOss.Tools.Python;
 
 namespace GptOss.Cli.Tools;
 

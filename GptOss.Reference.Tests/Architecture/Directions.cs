@@ -43,6 +43,8 @@ internal static partial class Directions
         ["Harmony"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation"],
         ["Chat"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony"],
 
+        ["Serving"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony"],
+
         ["Oracle/Synthetic"] = ["Ground", "Numerics", "Checkpoints"],
         ["Oracle/Stages"] = ["Ground", "Numerics", "Checkpoints", "Model"],
         ["Oracle/Routing"] = ["Ground", "Numerics", "Checkpoints", "Model", "Oracle/Stages"],

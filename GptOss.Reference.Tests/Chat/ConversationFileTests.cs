@@ -1,6 +1,7 @@
 using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Tools.ApplyPatch;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Chat;

@@ -32,7 +32,7 @@ internal sealed class PromptCache(Transformer model)
         PromptLimits.Require(model.Config, prompt);
         int common = Fed.Zip(prompt.SkipLast(1)).TakeWhile(pair => pair.First == pair.Second).Count(), held = _sequence.Truncate(common);
         (_prompt, _decoding) = (prompt, null);
-        return _decoding = new(_sequence, prompt.AsMemory(held), options) { MarksPrompt = mark };
+        return _decoding = new(_sequence, prompt, options, held) { MarksPrompt = mark };
     }
 
     /// <summary>Reads a prompt from where it parts from what was fed, and continues it.</summary>
@@ -72,7 +72,7 @@ internal sealed class PromptCache(Transformer model)
                 written(id, options.StopTokens.Contains(id));
         }
         TimeSpan total = Stopwatch.GetElapsedTime(begin);
-        return new(decoding.Ids, decoding.End!.Value, reused, decoding.PromptRead, readTime ?? total, total - (readTime ?? total));
+        return new(decoding.Ids, decoding.End!.Value, reused, decoding.PromptRead - reused, readTime ?? total, total - (readTime ?? total));
     }
 }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using GptOss.Reference.Model.Stages;
 
 namespace GptOss.Tools.ApplyPatch;
 

@@ -1,5 +1,3 @@
-using GptOss.Reference.Model;
-
 namespace GptOss.Tools.ApplyPatch;
 
 /// <summary>One hunk: the lines it expects, and the runs of deletions and insertions between the lines that it keeps.</summary>

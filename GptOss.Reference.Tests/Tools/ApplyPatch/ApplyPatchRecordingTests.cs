@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Tools.ApplyPatch;
+using GptOss.Tools.Lines;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.ApplyPatch;

@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Tools.ApplyPatch;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.ApplyPatch;

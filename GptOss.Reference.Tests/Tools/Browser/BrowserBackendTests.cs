@@ -1,5 +1,6 @@
 using System.Net;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Tools.Browser;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Browser;

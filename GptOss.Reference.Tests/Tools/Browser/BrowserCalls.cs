@@ -1,3 +1,5 @@
+using GptOss.Tools.Browser;
+
 namespace GptOss.Reference.Tests.Tools.Browser;
 
 /// <summary>A browser's calls, ended with the test.</summary>

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
+using GptOss.Tools.Browser;
+using GptOss.Tools.Lines;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Browser;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Tools.Browser;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Browser;

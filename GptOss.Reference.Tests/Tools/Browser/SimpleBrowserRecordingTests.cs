@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using GptOss.Tools.Lines;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Browser;

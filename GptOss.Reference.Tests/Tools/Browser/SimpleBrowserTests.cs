@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Harmony;
+using GptOss.Tools.Browser;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Browser;

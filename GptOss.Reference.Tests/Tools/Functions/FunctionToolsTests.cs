@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tests.Checkpoints;
+using GptOss.Tools.Functions;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Functions;

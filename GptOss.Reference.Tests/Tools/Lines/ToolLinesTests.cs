@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
+using GptOss.Tools.Lines;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Lines;

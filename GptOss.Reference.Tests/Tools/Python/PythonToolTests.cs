@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using GptOss.Reference.Harmony;
+using GptOss.Tools.Python;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Tools.Python;

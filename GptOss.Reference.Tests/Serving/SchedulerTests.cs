@@ -1,0 +1,178 @@
+using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
+using GptOss.Reference.Model;
+using GptOss.Reference.Serving;
+using GptOss.Reference.Tokens;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Serving;
+
+public sealed class SchedulerTests : IDisposable
+{
+    private static readonly string[] Questions =
+    [
+        "What is the capital of France?", "What is the capital of Norway?", "Spell \"morning\" backwards.", "Sort these numbers: 5, 3, 9",
+        "How many letters are in \"window\"?", "Who are you?",
+    ];
+
+    private readonly Transformer _model = Transformer.Load(TestData.Tiny);
+    private readonly Tokenizer _tokenizer = Tokenizer.ForCheckpoint(TestData.Tiny);
+
+    public void Dispose() => _model.Dispose();
+
+    [Fact]
+    public async Task Answers_are_the_tokens_that_the_generator_gives()
+    {
+        await using var scheduler = new Scheduler(_model);
+        ServingRequest request = Request(0, seed: 5, temperature: 1);
+        var options = new GenerationOptions { Sampling = request.Sampling, MaxTokens = request.MaxTokens, StopTokens = [.. request.StopTokens] };
+        GenerationResult alone = new Generator(_model, _tokenizer).Generate(request.Prompt, options, cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(alone.Ids, await IdsOf(scheduler, request));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Requests_in_company_give_what_they_give_alone(int seed)
+    {
+        var random = new Random(seed);
+        ServingRequest[] requests = [.. Enumerable.Range(0, 24).Select(i => Request(random.Next(Questions.Length), seed: i, temperature: i % 3 == 0 ? 0 : 1,
+            repeat: random.Next(1, 8), maxTokens: random.Next(1, 60), choices: random.Next(4) == 0 ? 3 : 1))];
+        var solo = new List<int[][]>();
+        foreach (ServingRequest request in requests)
+        {
+            await using var alone = new Scheduler(_model, new SchedulerOptions { PrefixBytes = 0 });
+            solo.Add(await ChoicesOf(alone, request));
+        }
+
+        // Few places, little memory, prefixes that are found, evicted and gone back to; clients that leave in between.
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 5, CacheBytes = 3 << 20, PrefixBytes = 2 << 20 });
+        await Task.WhenAll(requests.Select(async (request, i) =>
+        {
+            await Task.Delay(new Random(seed * 100 + i).Next(0, 200), TestContext.Current.CancellationToken);
+            if (i % 5 == 4) await LeaveAfter(scheduler, request, tokens: i % 4);
+            int[][] choices = await ChoicesOf(scheduler, request);
+            Assert.Equal(solo[i], choices);
+        }));
+        Assert.Equal((0, 0), (scheduler.State.Running, scheduler.State.Waiting));
+    }
+
+    [Fact]
+    public async Task A_prompt_that_was_read_before_is_not_read_again_and_gives_the_same_answer()
+    {
+        await using var scheduler = new Scheduler(_model);
+        ServingRequest request = Request(0, seed: 1, temperature: 0, repeat: 12);
+        await using ServedGeneration first = scheduler.Submit(request, TestContext.Current.CancellationToken);
+        int[] before = await Ids(first);
+        await using ServedGeneration second = scheduler.Submit(request, TestContext.Current.CancellationToken);
+        int[] after = await Ids(second);
+        Assert.Equal(before, after);
+        Assert.Equal(0, first.CachedTokens);
+        Assert.True(second.CachedTokens > request.Prompt.Length * 0.9, $"{second.CachedTokens} of {request.Prompt.Length}");
+    }
+
+    [Fact]
+    public async Task Choices_of_one_prompt_draw_with_seeds_that_follow_each_other()
+    {
+        await using var scheduler = new Scheduler(_model);
+        int[][] together = await ChoicesOf(scheduler, Request(1, seed: 40, temperature: 1.5, choices: 4));
+        for (int i = 0; i < together.Length; i++)
+            Assert.Equal(await IdsOf(scheduler, Request(1, seed: 40 + i, temperature: 1.5)), together[i]);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_frees_its_place()
+    {
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1 });
+        ServedGeneration endless = scheduler.Submit(Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 }, TestContext.Current.CancellationToken);
+        await foreach (ServedToken _ in endless.ReadAsync(TestContext.Current.CancellationToken)) break;
+        Task<int[]> next = IdsOf(scheduler, Request(1, seed: 1, temperature: 0));
+        Assert.Equal(1, scheduler.State.Running);
+        await endless.DisposeAsync();
+        Assert.NotEmpty(await next);
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_the_next_request_and_says_when_to_come_back()
+    {
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1, MaxQueue = 1 });
+        ServingRequest endless = Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 };
+        await using ServedGeneration running = scheduler.Submit(endless, TestContext.Current.CancellationToken);
+        await foreach (ServedToken _ in running.ReadAsync(TestContext.Current.CancellationToken)) break;
+        await using ServedGeneration waiting = scheduler.Submit(endless, TestContext.Current.CancellationToken);
+        QueueFullException full = Assert.Throws<QueueFullException>(() => scheduler.Submit(endless, TestContext.Current.CancellationToken));
+        Assert.InRange(full.RetryAfterSeconds, 1, 60);
+    }
+
+    [Fact]
+    public async Task Closing_ends_running_and_waiting_requests_as_cancelled()
+    {
+        var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1 });
+        ServingRequest endless = Request(0, seed: 1, temperature: 1) with { StopTokens = new HashSet<int>(), MaxTokens = 100_000 };
+        Task<int[]> running = IdsOf(scheduler, endless), waiting = IdsOf(scheduler, endless);
+        await scheduler.DisposeAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Throws<ObjectDisposedException>(() => scheduler.Submit(endless, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_penalty_makes_repeated_tokens_rarer()
+    {
+        await using var scheduler = new Scheduler(_model);
+        ServingRequest free = Request(0, seed: 3, temperature: 0) with { StopTokens = new HashSet<int>(), MaxTokens = 120 };
+        int[] plain = await IdsOf(scheduler, free);
+        int[] varied = await IdsOf(scheduler, free with { Penalties = new TokenPenalties(2, 2, new Dictionary<int, float>()) });
+        Assert.True(varied.Distinct().Count() > plain.Distinct().Count(), $"{varied.Distinct().Count()} kinds of tokens against {plain.Distinct().Count()}");
+    }
+
+    [Fact]
+    public async Task A_biased_token_is_always_chosen()
+    {
+        await using var scheduler = new Scheduler(_model);
+        int[] ids = await IdsOf(scheduler, Request(0, seed: 3, temperature: 1) with { MaxTokens = 5, Penalties = new TokenPenalties(0, 0, new Dictionary<int, float> { [17] = 1000 }) });
+        Assert.Equal([17, 17, 17, 17, 17], ids);
+    }
+
+    private ServingRequest Request(int question, int seed, double temperature, int repeat = 1, int maxTokens = 80, int choices = 1)
+    {
+        string text = string.Concat(Enumerable.Repeat("A line of instructions. ", repeat));
+        var messages = new List<Message> { new(Role.Developer, [new DeveloperContent { Instructions = text }]), new(Role.User, Questions[question]) };
+        return new ServingRequest
+        {
+            Prompt = new HarmonyRenderer(_tokenizer).RenderForCompletion(messages),
+            Sampling = new SamplingOptions { Temperature = temperature, Seed = (ulong)seed },
+            StopTokens = new HashSet<int>(StopTokens.For(_model, _tokenizer)),
+            MaxTokens = maxTokens,
+            Choices = choices,
+        };
+    }
+
+    private static async Task LeaveAfter(Scheduler scheduler, ServingRequest request, int tokens)
+    {
+        await using ServedGeneration leaving = scheduler.Submit(request, TestContext.Current.CancellationToken);
+        if (tokens == 0) return;
+        await foreach (ServedToken _ in leaving.ReadAsync(TestContext.Current.CancellationToken))
+        {
+            if (--tokens == 0) break;
+        }
+    }
+
+    private static async Task<int[]> IdsOf(Scheduler scheduler, ServingRequest request) => (await ChoicesOf(scheduler, request))[0];
+
+    private static async Task<int[]> Ids(ServedGeneration generation)
+    {
+        var ids = new List<int>();
+        await foreach (ServedToken token in generation.ReadAsync(TestContext.Current.CancellationToken)) ids.Add(token.Id);
+        return [.. ids];
+    }
+
+    private static async Task<int[][]> ChoicesOf(Scheduler scheduler, ServingRequest request)
+    {
+        await using ServedGeneration generation = scheduler.Submit(request, TestContext.Current.CancellationToken);
+        List<int>[] ids = [.. Enumerable.Range(0, request.Choices).Select(_ => new List<int>())];
+        await foreach (ServedToken token in generation.ReadAsync(TestContext.Current.CancellationToken)) ids[token.Choice].Add(token.Id);
+        return [.. ids.Select(list => list.ToArray())];
+    }
+}

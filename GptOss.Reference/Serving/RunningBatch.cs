@@ -1,0 +1,213 @@
+using System.Diagnostics;
+using GptOss.Reference.Generation;
+using GptOss.Reference.Model;
+
+namespace GptOss.Reference.Serving;
+
+/// <summary>The answers that have a place, and the prefixes that are kept. Belongs to the scheduler's thread alone.</summary>
+/// <param name="model">The model.</param>
+/// <param name="options">How much at once.</param>
+internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
+{
+    /// <summary>Prompt tokens that one step reads at most.</summary>
+    internal const int StepTokens = Sequence.ChunkTokens;
+
+    private readonly List<ServedChoice> _running = [];                   // the oldest first
+    private readonly List<ServedChoice> _paused = [];                    // gave way to older ones, the oldest first
+    private readonly Dictionary<ServedGeneration, long> _since = [];
+    private readonly PrefixCache _prefixes = new(options.PrefixBytes);
+    private readonly LogitsBuffer _logits = new();
+    private readonly List<BatchItem> _items = [];
+    private readonly List<ServedChoice> _fed = [];
+    private int _turn;                                                   // whose prompt is read first in the next step
+
+    internal bool IsEmpty => _running.Count == 0 && _paused.Count == 0;
+
+    /// <summary>Running average of a request's duration; null before the first has ended.</summary>
+    internal double? SecondsARequest { get; private set; }
+
+    internal SchedulerState State
+    {
+        get
+        {
+            long running = _running.Sum(choice => choice.Sequence?.CacheBytes ?? 0), allowed = options.CacheBytes + options.PrefixBytes;
+            return new SchedulerState(_since.Count, 0, _items.Count, running + _prefixes.Bytes,
+                allowed == 0 ? 0 : (double)(running + _prefixes.Bytes) / allowed, _prefixes.Bytes);
+        }
+    }
+
+    /// <summary>Whether a request can begin. The first always can; others while there are places and memory.</summary>
+    internal bool HasRoomFor(ServingRequest request) =>
+        IsEmpty || (_paused.Count == 0 && _running.Count + request.Choices <= options.MaxSequences && Used() + NeedOf(request) <= options.CacheBytes);
+
+    /// <summary>Gives a request its places. The first answer reads the prompt, from where a kept prefix ends; the others fork it then.</summary>
+    internal void Add(Waiting waiting)
+    {
+        ServedGeneration generation = waiting.Generation;
+        generation.QueueTime = Stopwatch.GetElapsedTime(waiting.Since);
+        _since[generation] = Stopwatch.GetTimestamp();
+        for (int index = 0; index < generation.Request.Choices; index++)
+            _running.Add(new ServedChoice(generation, index));
+        ServedChoice leader = _running[^generation.Request.Choices];
+        leader.Sequence = _prefixes.Find(generation.Request.Prompt.Span) ?? model.NewSequence();
+        generation.CachedTokens = leader.Sequence.Length;
+    }
+
+    /// <summary>Frees the places of clients that have left and of answers that no one wants any more.</summary>
+    internal void Leave()
+    {
+        foreach (ServedChoice choice in _running.Concat(_paused).ToArray())
+        {
+            if (choice.Generation.HasLeft.IsCancellationRequested) Remove(choice, new OperationCanceledException(choice.Generation.HasLeft));
+            else if (!choice.Generation.Wants(choice.Index)) Remove(choice, null);
+        }
+    }
+
+    /// <summary>One forward pass, and what the answers make of it.</summary>
+    internal void Step(CancellationToken closing)
+    {
+        Resume();
+        GiveWay();
+        long begin = Stopwatch.GetTimestamp();
+        Collect();
+        try
+        {
+            model.Forward(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items), _logits, closing);
+        }
+        catch (Exception exception)
+        {
+            // A pass that failed leaves its sequences at an unknown place: everyone in it receives the error.
+            foreach (ServedChoice choice in _fed.ToArray()) Remove(choice, exception);
+            return;
+        }
+
+        int row = 0;
+        for (int i = 0; i < _fed.Count; i++)
+        {
+            if (_items[i].Logits == LogitRows.Last) Take(_fed[i], row++);
+        }
+
+        options.StepTaken?.Invoke(Stopwatch.GetElapsedTime(begin), _fed.Count);
+    }
+
+    /// <summary>Ends everything with an error.</summary>
+    internal void Close(Exception error)
+    {
+        foreach (ServedChoice choice in _running.Concat(_paused).ToArray()) Remove(choice, error);
+        _prefixes.Clear();
+    }
+
+    // Answers first, each its next token; then prompts, up to the step's tokens, another one first each time.
+    private void Collect()
+    {
+        _items.Clear();
+        _fed.Clear();
+        ServedChoice[] ready = [.. _running.Where(choice => choice.Sequence is not null)];
+        foreach (ServedChoice choice in ready.Where(choice => choice.Unfed == 1)) Feed(choice, 1);
+        ServedChoice[] reading = [.. ready.Where(choice => choice.Unfed > 1)];
+        int left = StepTokens;
+        for (int i = 0; i < reading.Length && left > 0; i++)
+        {
+            ServedChoice choice = reading[(_turn + i) % reading.Length];
+            left -= Feed(choice, left);
+        }
+
+        _turn++;
+    }
+
+    private int Feed(ServedChoice choice, int most)
+    {
+        BatchItem item = choice.Next(most);
+        _items.Add(item);
+        _fed.Add(choice);
+        return item.Tokens.Length;
+    }
+
+    private void Take(ServedChoice choice, int row)
+    {
+        ServedGeneration generation = choice.Generation;
+        if (choice.AnswerTokens == 0)
+        {
+            _prefixes.Keep(choice.Ids, choice.Sequence!);
+            // The other answers begin where the prompt ends, each from the same row.
+            foreach (ServedChoice other in _running.Where(other => other.Generation == generation && other.Sequence is null).ToArray())
+            {
+                other.Sequence = choice.Sequence!.Fork();
+                Choose(other, row);
+            }
+        }
+
+        Choose(choice, row);
+    }
+
+    private void Choose(ServedChoice choice, int row)
+    {
+        try
+        {
+            choice.Take(_logits[row]);
+        }
+        catch (LogitsException exception)
+        {
+            Remove(choice, exception);
+            return;
+        }
+
+        if (!choice.HasEnded) return;
+        _prefixes.Keep(choice.Ids, choice.Sequence!);
+        Remove(choice, null);
+    }
+
+    // The youngest answers give way while the running ones outgrow the memory: their keys and values are computed again later.
+    private void GiveWay()
+    {
+        while (Used() > options.CacheBytes && _running.Count(choice => choice.Sequence is not null) > 1)
+        {
+            ServedChoice youngest = _running.Last(choice => choice.Sequence is not null);
+            _running.Remove(youngest);
+            youngest.Sequence!.Dispose();
+            youngest.Sequence = null;
+            _paused.Insert(0, youngest);
+        }
+    }
+
+    private void Resume()
+    {
+        while (_paused is [var oldest, ..] && (_running.TrueForAll(choice => choice.Sequence is null) || Used() + BytesOf(oldest.Ids.Length + StepTokens) <= options.CacheBytes))
+        {
+            _paused.RemoveAt(0);
+            oldest.Sequence = _prefixes.Find(oldest.Ids) ?? model.NewSequence();
+            _running.Add(oldest);
+        }
+    }
+
+    private void Remove(ServedChoice choice, Exception? error)
+    {
+        if (!_running.Remove(choice)) _paused.Remove(choice);
+        choice.Sequence?.Dispose();
+        choice.Sequence = null;
+        ServedGeneration generation = choice.Generation;
+        if (error is not null)
+        {
+            generation.Complete(error);
+            foreach (ServedChoice other in _running.Concat(_paused).Where(other => other.Generation == generation).ToArray()) Remove(other, error);
+        }
+
+        if (_running.Concat(_paused).Any(other => other.Generation == generation)) return;
+        generation.Complete();
+        if (_since.Remove(generation, out long since))
+        {
+            double seconds = Stopwatch.GetElapsedTime(since).TotalSeconds;
+            SecondsARequest = SecondsARequest is { } average ? 0.9 * average + 0.1 * seconds : seconds;
+        }
+    }
+
+    private long Used() => _running.Sum(choice => choice.Sequence?.CacheBytes ?? 0);
+
+    private long NeedOf(ServingRequest request) => BytesOf(request.Prompt.Length + (request.Choices * StepTokens));
+
+    private long BytesOf(int tokens)
+    {
+        MemoryNeed need = MemoryNeed.Of(model.Config, Math.Min(tokens, model.Config.MaxPositions), model.Precision);
+        return need.SlidingCache + need.FullCache;
+    }
+}

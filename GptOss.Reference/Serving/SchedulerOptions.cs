@@ -1,0 +1,43 @@
+namespace GptOss.Reference.Serving;
+
+/// <summary>How much a scheduler takes on at once.</summary>
+public sealed record SchedulerOptions
+{
+    private readonly int _maxSequences = 32, _maxQueue = 64;
+    private readonly long _cacheBytes = 1L << 30, _prefixBytes = 1L << 28;
+
+    /// <summary>Answers that are generated at once; further requests wait.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int MaxSequences
+    {
+        get => _maxSequences;
+        init => _maxSequences = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(MaxSequences), value, "At least 1 answer is generated at once.");
+    }
+
+    /// <summary>Requests that may wait; a further one is refused.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public int MaxQueue
+    {
+        get => _maxQueue;
+        init => _maxQueue = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(MaxQueue), value, "A queue has no negative length.");
+    }
+
+    /// <summary>Bytes for keys and values of running sequences. One request may always run; the youngest of several gives way when they outgrow it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public long CacheBytes
+    {
+        get => _cacheBytes;
+        init => _cacheBytes = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "A number of bytes is not negative.");
+    }
+
+    /// <summary>Bytes for keys and values of prompts that were read before, for later requests that begin alike.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public long PrefixBytes
+    {
+        get => _prefixBytes;
+        init => _prefixBytes = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(PrefixBytes), value, "A number of bytes is not negative.");
+    }
+
+    /// <summary>Receives the duration of every step and the number of its sequences; called on the scheduler's thread.</summary>
+    public Action<TimeSpan, int>? StepTaken { get; init; }
+}

@@ -1,0 +1,22 @@
+using System.Text.Json;
+using GptOss.Reference.Harmony;
+
+namespace GptOss.Reference.Serving;
+
+/// <summary>A form that the answer must have.</summary>
+/// <param name="Name">The schema's name, which the prompt shows.</param>
+/// <param name="Description">What it is for; null for nothing.</param>
+/// <param name="Schema">A JSON Schema; null for any JSON object.</param>
+public sealed record TurnFormat(string Name, string? Description, JsonElement? Schema)
+{
+    /// <summary>Any JSON object.</summary>
+    public static TurnFormat AnyObject { get; } = new("json_object", null, null);
+
+    /// <summary>How the developer message shows it. A constrained model that does not know its schema writes valid nonsense.</summary>
+    internal string PromptSection()
+    {
+        string description = Description is { Length: > 0 } text ? $"// {text.ReplaceLineEndings(" ")}\n" : "";
+        string schema = Schema is { } given ? CompactJson.Spelled(given) : """{"type":"object"}""";
+        return $"# Response Formats\n\n## {Name.ReplaceLineEndings(" ")}\n\n{description}{schema}";
+    }
+}

@@ -1,0 +1,67 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using GptOss.Server.Http;
+using GptOss.Server.Requests;
+
+namespace GptOss.Server.Completions;
+
+/// <summary>POST <c>/v1/completions</c>: one generation for every prompt, choice i · n + j for answer j of prompt i.</summary>
+/// <param name="service">The model and what serves it.</param>
+internal sealed class CompletionsEndpoint(ModelService service)
+{
+    internal async Task HandleAsync(HttpContext context, string id)
+    {
+        using JsonDocument body = await service.ReadBodyAsync(context);
+        var fields = new Field(body.RootElement, "");
+        service.RequireModel(fields["model"]);
+        CompletionsRequest request = CompletionsRequest.Read(fields, service.Tokenizer, service.Vocabulary);
+        var head = new JsonObject
+        {
+            ["id"] = Ids.New("cmpl-"), ["object"] = "text_completion", ["created"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            ["model"] = service.ModelId, ["system_fingerprint"] = service.Fingerprint,
+        };
+        await using var run = new CompletionsRun(service, context, request);
+        run.Start();
+        if (request.IsStream) await StreamAsync(context, request, run, head);
+        else await AnswerAsync(context, run, head);
+    }
+
+    private static async Task AnswerAsync(HttpContext context, CompletionsRun run, JsonObject head)
+    {
+        await foreach ((CompletionChoice _, JsonObject? _) in run.ChunksAsync())
+        {
+            // The whole choices are sent at the end.
+        }
+
+        head["choices"] = new JsonArray([.. run.Choices.Select(JsonNode (choice) => choice.Whole())]);
+        head["usage"] = run.Usage.Chat();
+        await Answers.SendAsync(context, head);
+    }
+
+    private async Task StreamAsync(HttpContext context, CompletionsRequest request, CompletionsRun run, JsonObject head)
+    {
+        await using EventStream stream = await EventStream.BeginAsync(context, service.Options.KeepAlive);
+        Task Send(params JsonNode[] content)
+        {
+            var chunk = (JsonObject)head.DeepClone();
+            chunk["choices"] = new JsonArray(content);
+            if (request.IncludesUsage) chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
+            return stream.SendAsync(chunk);
+        }
+
+        try
+        {
+            await foreach ((CompletionChoice _, JsonObject? chunk) in run.ChunksAsync())
+            {
+                if (chunk is not null) await Send(chunk);
+            }
+
+            if (request.IncludesUsage) await Send();
+            await stream.SendDoneAsync();
+        }
+        catch (Exception exception) when (service.Failure(context, exception) is { } failure)
+        {
+            await stream.SendAsync(Answers.Error(failure));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using GptOss.Server.Chat;
+using GptOss.Server.Completions;
+using GptOss.Server.Http;
+using GptOss.Server.Responses;
+
+namespace GptOss.Server;
+
+/// <summary>Every route of the server behind one handler: keys, origins, errors and ids are the same for all.</summary>
+internal sealed partial class GptOssApi
+{
+    private readonly ModelService _service;
+    private readonly Router _router = new();
+    private readonly ILogger _log;
+
+    internal GptOssApi(ModelService service, ILogger log)
+    {
+        (_service, _log) = (service, log);
+        var models = new ModelsEndpoint(service);
+        var responses = new ResponsesEndpoint(service);
+        _router.Add("GET", "/", new PageEndpoint().HandleAsync);
+        _router.Add("GET", "/health", models.HealthAsync);
+        _router.Add("GET", "/ready", models.ReadyAsync);
+        _router.Add("GET", "/metrics", models.MetricsAsync);
+        _router.Add("GET", "/v1/models", models.ListAsync);
+        _router.Add("GET", "/v1/models/{id}", models.GetAsync);
+        _router.Add("POST", "/v1/chat/completions", new ChatEndpoint(service).HandleAsync);
+        _router.Add("POST", "/v1/completions", new CompletionsEndpoint(service).HandleAsync);
+        _router.Add("POST", "/v1/responses", responses.CreateAsync);
+        _router.Add("GET", "/v1/responses/{id}", responses.GetAsync);
+        _router.Add("DELETE", "/v1/responses/{id}", responses.DeleteAsync);
+        _router.Add("GET", "/v1/responses/{id}/input_items", responses.InputItemsAsync);
+    }
+
+    /// <summary>Answers one request, whatever it is.</summary>
+    internal async Task HandleAsync(HttpContext context)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        string requestId = Ids.New("req_");
+        context.Response.Headers["x-request-id"] = requestId;
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.OnStarting(() =>
+        {
+            if (context.Response.ContentType?.StartsWith("text/event-stream", StringComparison.Ordinal) != true)
+                context.Response.Headers["openai-processing-ms"] = ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            return Task.CompletedTask;
+        });
+
+        string route = "none";
+        try
+        {
+            await DispatchAsync(context, found => route = found);
+        }
+        catch (Exception exception)
+        {
+            await FailAsync(context, requestId, exception);
+        }
+        finally
+        {
+            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode, Stopwatch.GetElapsedTime(begin).TotalSeconds);
+        }
+    }
+
+    private async Task DispatchAsync(HttpContext context, Action<string> found)
+    {
+        string path = context.Request.Path.Value ?? "/", method = context.Request.Method;
+        _service.Origins.Apply(context, _service.Keys.AreRequired);
+        Origins.RequireLoopbackHost(context, _service.Keys.AreRequired);
+        if (HttpMethods.IsOptions(method))
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return;
+        }
+
+        // Before the route is looked up, so that a stranger does not learn which routes there are.
+        if (path.StartsWith("/v1", StringComparison.Ordinal) || path.StartsWith("/metrics", StringComparison.Ordinal))
+            context.Items[ModelService.OwnerItem] = _service.Keys.Owner(context.Request);
+        (Handler handler, string id, string pattern) = _router.Find(method, path);
+        found(pattern);
+        await handler(context, id);
+    }
+
+    private async Task FailAsync(HttpContext context, string requestId, Exception exception)
+    {
+        if (_service.Failure(context, exception) is not { } failure)
+        {
+            _service.Metrics.Cancelled.Inc();                    // the client has left: there is no one to answer
+            return;
+        }
+
+        if (failure.Status >= StatusCodes.Status500InternalServerError && exception is not ApiException) LogDefect(exception, requestId);
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return;
+        }
+
+        if (failure.Allow is { } allow) context.Response.Headers.Allow = allow;
+        if (failure.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+        if (failure.RetryAfterSeconds is { } seconds)
+        {
+            context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            context.Response.Headers["x-should-retry"] = "true";
+        }
+
+        await Answers.SendAsync(context, Answers.Error(failure), failure.Status);
+    }
+
+    [LoggerMessage(LogLevel.Error, "Request {RequestId} failed.")]
+    private partial void LogDefect(Exception exception, string requestId);
+}

@@ -1,0 +1,90 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace GptOss.Server.Http;
+
+/// <summary>
+/// A stream of server-sent events. Whenever nothing was sent for a while a comment goes out, because proxies and clients end connections that
+/// are silent: while a request waits, reads a long prompt, or holds text back.
+/// </summary>
+internal sealed class EventStream : IAsyncDisposable
+{
+    private readonly HttpResponse _response;
+    private readonly TimeSpan _silence;
+    private readonly SemaphoreSlim _writing = new(1);
+    private readonly CancellationTokenSource _end = new();
+    private readonly Task _keepingAlive;
+    private long _lastSent;
+
+    private EventStream(HttpResponse response, TimeSpan silence)
+    {
+        (_response, _silence) = (response, silence);
+        _lastSent = Environment.TickCount64;
+        _keepingAlive = KeepAliveAsync();
+    }
+
+    /// <summary>Sends the headers and a first comment at once.</summary>
+    internal static async Task<EventStream> BeginAsync(HttpContext context, TimeSpan silence)
+    {
+        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        HttpResponse response = context.Response;
+        response.ContentType = "text/event-stream; charset=utf-8";
+        response.Headers.CacheControl = "no-cache";
+        response.Headers["x-accel-buffering"] = "no";
+        var stream = new EventStream(response, silence);
+        await stream.WriteAsync(": ok\n\n");
+        return stream;
+    }
+
+    /// <summary>One frame without an event name: <c>data: JSON</c>.</summary>
+    internal Task SendAsync(JsonObject data) => WriteAsync($"data: {data.ToJsonString(Answers.Json)}\n\n");
+
+    /// <summary>One named event.</summary>
+    internal Task SendAsync(string name, JsonObject data) => WriteAsync($"event: {name}\ndata: {data.ToJsonString(Answers.Json)}\n\n");
+
+    /// <summary>The frame by which Chat Completions and Completions end.</summary>
+    internal Task SendDoneAsync() => WriteAsync("data: [DONE]\n\n");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await _keepingAlive;
+        _end.Dispose();
+        _writing.Dispose();
+    }
+
+    private async Task WriteAsync(string frame)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(frame);
+        await _writing.WaitAsync();
+        try
+        {
+            await _response.Body.WriteAsync(bytes, _response.HttpContext.RequestAborted);
+            await _response.Body.FlushAsync(_response.HttpContext.RequestAborted);
+            Volatile.Write(ref _lastSent, Environment.TickCount64);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private async Task KeepAliveAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                double silent = Environment.TickCount64 - Volatile.Read(ref _lastSent);
+                TimeSpan left = _silence - TimeSpan.FromMilliseconds(silent);
+                if (left > TimeSpan.Zero) await Task.Delay(left + TimeSpan.FromMilliseconds(1), _end.Token);
+                else await WriteAsync(": waiting\n\n");
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            // The stream has ended, or the client has left: the request's own work notices it too.
+        }
+    }
+}
