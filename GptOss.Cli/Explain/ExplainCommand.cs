@@ -54,7 +54,7 @@ internal sealed class ExplainCommand
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
         if (ids is null)
             ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)
@@ -63,7 +63,7 @@ internal sealed class ExplainCommand
         int position = Position(parsed.GetValue(_position), ids.Length);
 
         string name = Path.Exists(asked) ? new DirectoryInfo(asked).Name : asked;
-        TokenPass pass = TokenPass.Run(model, name, tokenizer, ids, position, terminal.Cancellation);
+        TokenPass pass = Pass(model, name, tokenizer, ids, position, terminal.Cancellation);
         if (page is not null)
         {
             ExplainHtml.Write(pass, page);
@@ -74,6 +74,18 @@ internal sealed class ExplainCommand
         else if (page is null)
             ExplainText.Write(pass, terminal.Out);
         return ExitCodes.Ok;
+    }
+
+    private static TokenPass Pass(Transformer model, string name, Tokenizer? tokenizer, int[] ids, int position, CancellationToken cancellation)
+    {
+        try
+        {
+            return TokenPass.Run(model, name, tokenizer, ids, position, cancellation);
+        }
+        catch (LogitsException e)
+        {
+            throw NotANumber.Located(e, model, ids.AsMemory(0, position + 1), cancellation);
+        }
     }
 
     // Before the model runs, which may take minutes.

@@ -67,7 +67,7 @@ internal sealed class InspectRouting
 
         string name = ModelChoice.Resolve(asked, terminal);
         using var model = Transformer.Load(ModelChoice.Open(name, terminal), modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         ids ??= PromptIds.Encode(text, model, tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, model.Config, ids) : null;

@@ -84,7 +84,7 @@ internal sealed class ScoreCommand
         int? context = parsed.GetValue(_context);
         if (context > model.Config.MaxPositions)
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         bool hasSpecials = parsed.GetValue(_special);
         var corpus = Corpus.Open(name, open, model.Config, tokenizer, part, hasSpecials, terminal.Cancellation);
         if (!part.IsWhole || source is not null)

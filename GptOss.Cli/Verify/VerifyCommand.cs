@@ -111,7 +111,7 @@ internal sealed class VerifyCommand
     {
         GoldenPack pack = GoldenPack.Open(folder);
         return profile is not { } asked || pack.Has(asked) ? pack
-            : throw new UsageException($"The pack {pack.Name} has no recording in {(asked == Precision.Bfloat16 ? "bfloat16" : "float32")}.");
+            : throw new UsageException($"The pack {pack.Name} has no recording in {asked.Name()}.");
     }
 
     // A trace of the bundled toy may lie anywhere, and the toy comes with the program.

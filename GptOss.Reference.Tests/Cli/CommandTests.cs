@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Synthetic;
@@ -50,24 +51,35 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Inspect_checks_every_scale_when_asked()
+    public void Inspect_reads_every_number_when_asked()
+    {
+        string model = Small(_folder);
+        JsonElement json = Run("inspect", "--model", model, "--check", "--json").Json;
+        using Checkpoint checkpoint = Checkpoint.Open(model);
+        long values = checkpoint.Tensors.Where(tensor => tensor.Info.DType == DType.BF16).Sum(tensor => tensor.Info.ByteCount / 2);
+        Assert.Equal(values + 2 * 4 * (64 * 2 + 64 * 1), json.GetProperty("numbers_checked").GetInt64());
+    }
+
+    [Theory]
+    [InlineData("block.1.mlp.mlp2_weight.scales", 5, 255, "has the scale 255 at byte 5; E8M0 scales of weights go from 0 to 254.")]
+    [InlineData("block.1.mlp.norm.scale", 7, 0x7F, "has the value NaN at byte 6; weights are finite numbers.")]
+    [InlineData("unembedding.weight", 6, 0x80, "has the value Infinity at byte 6; weights are finite numbers.")]
+    public void Inspect_refuses_weights_that_are_not_numbers(string tensor, int at, byte value, string sentence)
     {
         string model = Small(_folder), path = Path.Combine(model, "model.safetensors");
-        Assert.Equal(2 * 4 * (64 * 2 + 64 * 1), Run("inspect", "--model", model, "--check", "--json").Json.GetProperty("scales_checked").GetInt32());
-        long at;
+        byte[] bytes = File.ReadAllBytes(path);
         using (SafeTensorsFile file = SafeTensorsFile.Open(path))
         {
-            Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
-            at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 5;
+            Assert.True(file.TryGet(tensor, out TensorInfo info));
+            long start = file.FileBytes - file.Tensors[^1].End + info.Begin;
+            if (value == 0x80)
+                bytes[start + at + 1] = 0x7F;              // 0x7F80
+            else if (value == 0x7F)
+                bytes[start + at - 1] = 0xC0;              // 0x7FC0
+            bytes[start + at] = value;
         }
-        using (FileStream file = File.OpenWrite(path))
-        {
-            file.Position = at;
-            file.WriteByte(255);
-        }
-        Answer answer = Run("inspect", "--model", model, "--check");
-        Assert.Equal(
-            new(3, "", "model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 5; E8M0 scales of weights go from 0 to 254.\n"), answer);
+        File.WriteAllBytes(path, bytes);
+        Assert.Equal(new(3, "", $"model.safetensors: tensor '{tensor}' {sentence}\n"), Run("inspect", "--model", model, "--check"));
     }
 
     [Theory]

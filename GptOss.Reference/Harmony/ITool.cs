@@ -3,20 +3,25 @@ namespace GptOss.Reference.Harmony;
 /// <summary>A tool that a conversation may offer to the model.</summary>
 public interface ITool
 {
-    /// <summary>What the model is told: <c>browser</c>, <c>python</c>, or functions. Several tools may share the namespace <c>functions</c>.</summary>
+    /// <summary>What the prompt declares: <c>browser</c>, <c>python</c>, or functions. Several tools may share the namespace <c>functions</c>.</summary>
     ToolNamespace Declaration { get; }
 
-    /// <summary>What the model is told in the developer message besides, after the application's own instructions; null for nothing.</summary>
+    /// <summary>Text for the developer message, after the application's own instructions; null for none.</summary>
     string? Instructions => null;
 
     /// <summary>Whether a call to this recipient is for this tool.</summary>
     bool IsFor(string recipient) => recipient == Declaration.Name || recipient.StartsWith(Declaration.Name + ".", StringComparison.Ordinal);
 
-    /// <summary>Answers one call. Whatever the model wrote, the answer is a text; only cancellation is thrown.</summary>
-    /// <param name="recipient">Whom the call is addressed to, such as <c>browser.open</c>.</param>
+    /// <summary>Answers one call. Whatever the model wrote, the answer is text.</summary>
+    /// <remarks>
+    /// A call that is cancelled ends everything that it started, and soon. If it may have had an effect it returns an answer that says so, or that
+    /// says what was done; it throws only if it had none. Whoever cancels therefore waits a little for the answer before speaking for the tool.
+    /// </remarks>
+    /// <param name="recipient">The call's recipient, such as <c>browser.open</c>.</param>
     /// <param name="content">The call's text.</param>
-    /// <param name="cancellation">Stops the tool and what it started.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     /// <returns>Answers in order; each becomes a message of the tool to the assistant, on the call's channel.</returns>
+    /// <exception cref="OperationCanceledException">The call was cancelled and had no effect.</exception>
     Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation);
 }
 

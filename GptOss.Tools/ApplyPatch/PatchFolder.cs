@@ -1,4 +1,5 @@
 using System.Text;
+using GptOss.Reference.Checkpoints.Storage;
 
 namespace GptOss.Tools.ApplyPatch;
 
@@ -25,9 +26,12 @@ internal sealed class PatchFolder
     internal string? Read(string path)
     {
         string full = Resolve(path);
+        if (!File.Exists(full)) return null;
+        // Reading a pipe would wait for a writer.
+        if (!OutputTarget.IsRegularFile(full)) throw new PatchException($"{path}: a pipe, a socket or a device; expected a file.");
         try
         {
-            return File.Exists(full) ? Utf8.GetString(File.ReadAllBytes(full)) : null;
+            return Utf8.GetString(File.ReadAllBytes(full));
         }
         catch (DecoderFallbackException e)
         {

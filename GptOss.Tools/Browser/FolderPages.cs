@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Tools.Strings;
 
 namespace GptOss.Tools.Browser;
@@ -29,7 +30,7 @@ public sealed class FolderPages : IBrowserBackend
         if (!Directory.Exists(folder)) throw new BrowserException($"{folder}: no such folder.");
         var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden };
         IEnumerable<string> files = Directory.EnumerateFiles(folder, "*", options);
-        foreach (string file in files.Where(file => Kinds.Contains(Path.GetExtension(file).ToLowerInvariant())).Take(MostFiles))
+        foreach (string file in files.Where(IsPage).Take(MostFiles))
             _files[Path.GetRelativePath(folder, file).Replace('\\', '/')] = file;
     }
 
@@ -75,6 +76,9 @@ public sealed class FolderPages : IBrowserBackend
             ? PageEncoding.Html(bytes, header: null)
             : PageEncoding.PlainText(bytes, header: null, Path.GetFileName(file));
     }
+
+    // Reading a pipe would wait for a writer.
+    private static bool IsPage(string file) => Kinds.Contains(Path.GetExtension(file).ToLowerInvariant()) && OutputTarget.IsRegularFile(file);
 
     private async Task<BrowserPage?> ReadAsync(string name, CancellationToken cancellation)
     {

@@ -103,10 +103,8 @@ internal static partial class PageEncoding
             "utf8" => "utf-8",
             // A document whose ASCII declaration could be read is not UTF-16.
             "utf-16" or "utf-16le" or "utf-16be" or "unicode" when isInside => "utf-8",
-            "utf-7" or "utf-32" => "",
             var other => other,
         };
-        if (name.Length == 0) return null;
         try
         {
             return CodePagesEncodingProvider.Instance.GetEncoding(name) ?? Encoding.GetEncoding(name);

@@ -140,7 +140,7 @@ public class ChatCommandTests
     public void Python_that_nobody_can_be_asked_about_is_not_run()
     {
         Answer answer = RunWith("Use python to compute 913 * 337.\n", [.. Asked, "--tools", "python"]);
-        Assert.Contains("→ python\nprint(913 * 337)\nThe model's Python was not run: nobody can be asked. --yes allows it.\n"
+        Assert.Contains("→ python\nprint(913 * 337)\nThe model's Python was not run: there is no one to ask. --yes allows it.\n"
             + "← The user did not allow the call to python. Do without it.\n", answer.Error, StringComparison.Ordinal);
     }
 

@@ -122,6 +122,13 @@ public class ApplyPatchTests
         Assert.Equal(after, File.ReadAllText(folder.File("p")));
     }
 
+    [Theory]
+    [InlineData(" a\na\nb\n", " a\nx\nb\n", "-a", "+x")]                  // an equal line before one that only looks like it
+    [InlineData(" a\na \nb\n", " a\nx\nb\n", "-a", "+x")]                 // white space after it before white space around it
+    [InlineData(" a \nb\n", "x\nb\n", "-a", "+x")]
+    public void The_closest_context_is_taken_wherever_it_is(string before, string after, params string[] hunk) =>
+        Assert.Equal(after, Patch.ApplyToFiles(PatchOf(["*** Update File: p", "@@", .. hunk]), new Dictionary<string, string> { ["p"] = before })["p"]);
+
     [Fact]
     public void A_file_is_not_replaced_by_another_unless_the_patch_took_it_away()
     {
@@ -180,6 +187,25 @@ public class ApplyPatchTests
             Assert.Equal($"{path}: .git is not writable.", Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
         Assert.Equal("one\n", File.ReadAllText(folder.File(".git/config")));
         Patch.ApplyToFolder(PatchOf("*** Add File: .gitignore", "+x"), folder.Path);
+    }
+
+    [Fact]
+    public void A_pipe_in_the_folder_is_refused_and_not_waited_for()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");
+        using var folder = new TemporaryFolder();
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [folder.File("p")])) made.WaitForExit();
+        string[] patches = [PatchOf("*** Update File: p", "@@", "+x"), PatchOf("*** Delete File: p")];
+        foreach (string patch in patches)
+        {
+            Assert.Equal(
+                "p: a pipe, a socket or a device; expected a file.",
+                Assert.Throws<PatchException>(() => Patch.ApplyToFolder(patch, folder.Path)).Message);
+        }
+        Assert.Equal(
+            "Add File Error - file already exists: p",
+            Assert.Throws<PatchException>(() => Patch.ApplyToFolder(PatchOf("*** Add File: p", "+x"), folder.Path)).Message);
+        Assert.Equal(["p"], folder.Names());
     }
 
     [Fact]

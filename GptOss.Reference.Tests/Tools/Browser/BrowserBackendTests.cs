@@ -26,6 +26,31 @@ public class BrowserBackendTests
         Assert.EndsWith("L2: Rust is <a> language\nL3:       and a fungus", await browser.Call("open", "{\"id\": 0}"));
     }
 
+    [Fact]
+    public async Task A_page_beyond_the_limit_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        using (FileStream file = File.Create(folder.File("a.txt"))) file.SetLength((16 << 20) + 1);
+        Assert.Equal(
+            "The page is larger than 16777216 bytes.",
+            (await Assert.ThrowsAsync<BrowserException>(() => new FolderPages(folder.Path).FetchAsync("a.txt", CancellationToken.None))).Message);
+        using var handler = new Canned(_ => Task.FromResult(new string('x', (8 << 20) + 1)));
+        using var live = new LivePages(handler, null, null);
+        await Assert.ThrowsAsync<HttpRequestException>(() => live.FetchAsync("https://a.example/", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_pipe_in_the_folder_is_not_a_page()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");
+        using var folder = new TemporaryFolder();
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [folder.File("p.html")])) await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        folder.Write("a.html", "<p>rust</p>");
+        var browser = new SimpleBrowser(new FolderPages(folder.Path));
+        Assert.Contains("【0†", await browser.Call("search", "{\"query\": \"rust\"}"));
+        Assert.EndsWith("No contents returned for p.html", await browser.Call("open", "{\"id\": \"p.html\"}"));
+    }
+
     [Theory]
     [InlineData("../secret.html")]
     [InlineData("https://folder.local/../secret.html")]

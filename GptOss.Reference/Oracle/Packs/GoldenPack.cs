@@ -209,9 +209,9 @@ public sealed class GoldenPack
     {
         string own = Path.Combine(Folder, TraceFile.StagesName);
         if (_manifest.Profile is { } profile)
-            return profile == precision ? own : Path.Combine(Folder, $"stages.{PackNames.Short(precision)}.safetensors");
+            return profile == precision ? own : Path.Combine(Folder, $"stages.{precision.ShortName()}.safetensors");
         string stem = Kind switch { PackKind.Defects => "logits", PackKind.Lengths => "last", _ => "stages" };
-        return Path.Combine(Folder, $"{stem}.{PackNames.Short(precision)}.safetensors");
+        return Path.Combine(Folder, $"{stem}.{precision.ShortName()}.safetensors");
     }
 
     private void RequireKind(PackKind kind)

@@ -3,6 +3,7 @@ using System.Text;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Verification;
@@ -44,7 +45,7 @@ internal static class GreedyVerification
             }
         }
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(hashes.ToString())));
-        return new(PackNames.Of(model.Precision), model.Precision, reports, notes, hash, pack.ExpectedLogitsHash(model.Precision));
+        return new(model.Precision.Name(), model.Precision, reports, notes, hash, pack.ExpectedLogitsHash(model.Precision));
     }
 
     /// <summary>One continuation under way.</summary>
