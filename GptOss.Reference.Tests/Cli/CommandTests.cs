@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using GptOss.Cli;
+using GptOss.Cli.Verify;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
@@ -148,7 +150,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "Give either a prompt or --ids.")]
+    [InlineData(2, "There is no prompt; give it as an argument, with --file or --ids, or on standard input.")]
     [InlineData(2, "--positions holds '1;2'; expected positions such as 0,5,9, or last.", "a", "--positions", "1;2")]
     [InlineData(2, "--positions holds 9; positions go from 0 to 0.", "<|start|>", "--positions", "9")]
     [InlineData(2, "--positions holds 0 after 1; expected ascending positions.", "ab cd", "--positions", "1,0")]
@@ -168,7 +170,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((0, "shape-base", true), (answer.Code, pack.GetProperty("pack").GetString(), pack.GetProperty("passed").GetBoolean()));
         JsonElement stage = pack.GetProperty("sections")[0].GetProperty("stages")[1];
         Assert.Equal(["stage", "error", "budget", "rows", "passed"], stage.EnumerateObject().Select(p => p.Name));
-        string text = Run("verify", "--pack", TestData.Golden("shape-base"), "--profile", "float32").Out;
+        string text = Run("verify", "--pack", TestData.Golden("shape-base"), "--profile", "float32", "--verbose").Out;
         Assert.Contains("block.0.attn.qkv", text, StringComparison.Ordinal);
         Assert.Contains($"logits_hash {pack.GetProperty("sections")[0].GetProperty("logits_hash").GetString()}", text, StringComparison.Ordinal);
     }
@@ -180,11 +182,52 @@ public sealed class CommandTests : IDisposable
         SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8, cancellation: TestContext.Current.CancellationToken);
         Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--model", _folder.File("other"));
         Assert.Equal(1, answer.Code);
-        Assert.Contains("FAILED", answer.Out, StringComparison.Ordinal);
+        string[] lines = answer.Out.TrimEnd('\n').Split('\n');
+        Assert.Matches("^shape-base +FAILED  ", lines[0]);
+        Assert.Contains(lines, line => line.StartsWith("  float32, embedding: error ", StringComparison.Ordinal));
+        Assert.Equal("FAILED: 1 of 1 pack; shape-base: embedding is the first stage that failed.", lines[^1]);
+    }
+
+    [Fact]
+    public void Verify_prints_a_line_a_pack_and_one_verdict()
+    {
+        string packs = _folder.File("packs");
+        foreach (string name in (string[])["shape-base", "shape-no-yarn"])
+            Copy(TestData.Golden(name), Path.Combine(packs, name));
+        Answer answer = Run("verify", "--packs", packs, "--profile", "float32");
+        string[] lines = answer.Out.TrimEnd('\n').Split('\n');
+        Assert.Equal((0, 3), (answer.Code, lines.Length));
+        Assert.Matches(@"^shape-base +ok +27 stages; nearest to its budget [a-z0-9.]+, 0\.[0-9]{2} of it$", lines[0]);
+        Assert.Matches("^PASSED: 2 packs, [0-9]+ stages compared.$", lines[^1]);
+        Assert.Equal(new(3, "", $"{_folder.Path} has no golden packs to run; expected folders with a manifest.json, as 'gptoss pack' makes them.\n"),
+            Run("verify", "--packs", _folder.Path));
+
+        static void Copy(string from, string to)
+        {
+            Directory.CreateDirectory(to);
+            foreach (string file in Directory.EnumerateFiles(from))
+                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
+    }
+
+    [Fact]
+    public void The_golden_packs_are_beside_the_program_or_in_the_repository_around_it_or_around_the_current_folder()
+    {
+        string program = _folder.File("program"), repository = _folder.File("repository"), inside = Path.Combine(repository, "a", "b");
+        Directory.CreateDirectory(program);
+        Directory.CreateDirectory(inside);
+        Assert.Equal("The golden packs are not with this program; run it in a checkout of the repository, name their folder with --packs, or name one pack with --pack.",
+            Assert.Throws<InputException>(() => PackFolder.Find(program, inside)).Message);
+        string packs = Directory.CreateDirectory(Path.Combine(repository, "testdata", "goldens")).FullName;
+        Assert.Equal((packs, packs), (PackFolder.Find(program, inside), PackFolder.Find(inside, program)));
+        string beside = Directory.CreateDirectory(Path.Combine(program, "goldens")).FullName;
+        Assert.Equal(beside, PackFolder.Find(program, inside));
     }
 
     [Theory]
     [InlineData(2, "--pack and --all exclude each other.", "--pack", "x", "--all")]
+    [InlineData(2, "--pack and --packs exclude each other.", "--pack", "x", "--packs", "y")]
+    [InlineData(3, "There is no folder 'none'.", "--packs", "none")]
     [InlineData(2, "The pack defects has no recording in bfloat16.", "--pack", "defects", "--profile", "bfloat16")]
     public void Verify_refuses_in_one_sentence(int code, string sentence, params string[] args) =>
         Assert.Equal(new(code, "", sentence + "\n"), Run(["verify", .. args.Select(arg => arg == "defects" ? TestData.Golden(arg) : arg)]));
