@@ -12,7 +12,8 @@ using GptOss.Reference.Oracle.Traces;
 namespace GptOss.Reference.Oracle.Packs;
 
 /// <summary>The manifest of a trace or a pack, filled in as its parts become known. Format: docs/golden-packs.md.</summary>
-internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<TensorInfo> tensors, TraceOptions options)
+internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<TensorInfo> tensors,
+    TraceFileOptions options)
 {
     private static readonly JsonWriterOptions Json = new()
     {
