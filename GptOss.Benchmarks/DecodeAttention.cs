@@ -9,7 +9,7 @@ namespace GptOss.Benchmarks;
 public class DecodeAttention : KernelBenchmark, IWork
 {
     private const int Heads = 64, KeyValueHeads = 8, HeadDim = 64;
-    private readonly ushort[] _sinks = new ushort[Heads];
+    private readonly float[] _sinks = new float[Heads];
     private readonly Memory<float> _q = Normal(Heads * HeadDim, 5), _output = AlignedBuffer.Allocate<float>(Heads * HeadDim);
     private QueryRow[] _rows = [];
 

@@ -9,7 +9,7 @@ namespace GptOss.Benchmarks;
 public class DenseMatVec : KernelBenchmark, IWork
 {
     private const int Rows = 40_000;
-    private Bf16Matrix _w = new(NormalBf16(Rows * Hidden, 1), Rows, Hidden);
+    private Weights _w = new Bf16Matrix(NormalBf16(Rows * Hidden, 1), Rows, Hidden);
     private readonly Memory<float> _x = Normal(Hidden, 2), _y = AlignedBuffer.Allocate<float>(Rows);
 
     /// <summary>Weights packed without loss.</summary>
@@ -17,7 +17,7 @@ public class DenseMatVec : KernelBenchmark, IWork
     public bool Packed { get; set; }
 
     /// <inheritdoc/>
-    public double BytesRead => _w.Packed?.Bytes ?? 2.0 * Rows * Hidden;
+    public double BytesRead => _w.Bytes;
 
     /// <inheritdoc/>
     public double Operations => 2.0 * Rows * Hidden;
@@ -28,7 +28,7 @@ public class DenseMatVec : KernelBenchmark, IWork
     {
         Start();
         if (Packed)
-            _w = _w with { Packed = PackedMatrix.Pack(_w, Pool) };
+            _w = _w.Packed(Pool);
     }
 
     /// <summary>y = W·x.</summary>

@@ -10,7 +10,7 @@ public abstract class ExpertWork : KernelBenchmark, IWork
 {
     private const int Experts = 32, PerToken = 4, Outputs = 2 * Hidden;
     private readonly ExpertGroups _groups = new();
-    private Mxfp4Experts _w;
+    private Mxfp4Experts _w = null!;
     private ushort[] _bias = [];
     private Memory<float> _x, _y;
 

@@ -49,7 +49,8 @@ public unsafe class HandWritten : IWork
         _groups.Group([0], 1);
         Pool = new(1);
         _kernels = Kernels.Create(Width, Precision.Float32, Pool);
-        _kernels.ToLaneOrder(new(_x.Span, 1, Hidden, Hidden), new(_lanes.Span, 1, Hidden, Hidden));
+        fixed (float* x = _x.Span, lanes = _lanes.Span)
+            new LaneOrderJob(x, Hidden, lanes, Hidden, 1, Hidden).Execute(0, 1);
     }
 
     /// <summary>Stops the worker.</summary>
@@ -61,7 +62,7 @@ public unsafe class HandWritten : IWork
     public void Ours()
     {
         if (Mxfp4Weights)
-            _kernels.ExpertLinear(new(_lanes.Span, 1, Hidden, Hidden), 1, new(_blocks, _scales, 1, Rows, Hidden), _bias, _groups, deinterleave: false, new(_y.Span, 1, Rows, Rows));
+            _kernels.ExpertLinear(new(_x.Span, 1, Hidden, Hidden), 1, new Mxfp4Experts(_blocks, _scales, 1, Rows, Hidden), _bias, _groups, deinterleave: false, new(_y.Span, 1, Rows, Rows));
         else
             _kernels.Linear(new(_x.Span, 1, Hidden, Hidden), _dense, default, new(_y.Span, 1, Rows, Rows));
     }

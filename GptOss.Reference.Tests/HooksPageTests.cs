@@ -19,7 +19,7 @@ public partial class HooksPageTests
     public void The_samples_print_what_the_page_shows()
     {
         using Transformer model = Transformer.Load(TestData.Tiny);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
 
         int[] Prompt(string country, string answer) =>
             [.. PublishedPrompt.Build(tokenizer, $"What is the capital of {country}?", date: new DateOnly(2026, 11, 24)), .. tokenizer.EncodeWithSpecials(answer)];

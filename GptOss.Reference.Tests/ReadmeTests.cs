@@ -16,7 +16,7 @@ public class ReadmeTests
     {
         // Line for line as in README.md, but for where the checkpoint lies and where the answer goes; the next test compares them.
         using Transformer model = Transformer.Load(TestData.Tiny);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         int[] prompt = PublishedPrompt.Build(tokenizer, "What is the capital of Norway?", date: new DateOnly(2026, 11, 24));
 
         Sequence sequence = model.NewSequence();

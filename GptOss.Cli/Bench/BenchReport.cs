@@ -18,7 +18,7 @@ internal static class BenchReport
         json.WriteNumber("fma_gflop_per_s", ceilings.FmaOperationsPerSecond / 1e9);
         json.WriteNumber("threads", model.Threads);
         json.WriteString("width", Arguments.Name(model.Width));
-        json.WriteString("profile", model.Precision == Precision.Float32 ? "float32" : "bfloat16");
+        json.WriteString("profile", model.Precision.Name());
         json.WriteNumber("bytes_saved_by_packing", model.BytesSavedByPacking);
         json.WriteNumber("peak_private_bytes", bench.PeakPrivateBytes);
         json.WriteString("logits_hash", bench.LogitsHash);
@@ -56,7 +56,7 @@ internal static class BenchReport
         int repeats = bench.Runs.Count / Math.Max(1, rows.Count - 1);
         return string.Create(CultureInfo.InvariantCulture, $"""
             read bandwidth {ceilings.ReadBytesPerSecond / 1e9:F1} GB/s over {Text.Short(ceilings.ReadBytes)}, FMA peak {ceilings.FmaOperationsPerSecond / 1e9:F0} GFLOP/s
-            {model.Threads} threads, width {Arguments.Name(model.Width)}, {(model.Precision == Precision.Float32 ? "float32" : "bfloat16")}{(model.BytesSavedByPacking > 0 ? $", {Text.Short(model.BytesSavedByPacking)} a token saved by packing" : "")}; medians of {repeats}
+            {model.Threads} threads, width {Arguments.Name(model.Width)}, {model.Precision.Name()}{(model.BytesSavedByPacking > 0 ? $", {Text.Short(model.BytesSavedByPacking)} a token saved by packing" : "")}; medians of {repeats}
 
             {Text.Table(rows, 1, 2, 3, 4, 5, 6, 7).TrimEnd()}
 

@@ -72,19 +72,19 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
     {
         int[] ids = Ids(context, _config.VocabSize);
         Sequence sequence = model.NewSequence();
-        int first = Choose(Feed(sequence, ids));
+        int[] first = [_sampler.Choose(Feed(sequence, ids), default, 0)];
         double bytes = (double)tokens * (WorkPerToken.Bytes(_config) - model.BytesSavedByPacking);
         double operations = tokens * (WorkPerToken.Operations(_config) + 2.0 * _config.VocabSize * _config.HiddenSize) + WorkPerToken.AttentionOperations(_config, context, tokens);
-        int[] token = new int[1];
         for (int repeat = -1; repeat < repeats; repeat++)
         {
             if (sequence.Truncate(context) < context)
                 Feed(sequence, ids);               // a ring has run over what lay before the context
-            token[0] = first;
+            var decoding = new Decoding(sequence, first, new() { MaxTokens = tokens });
             long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < tokens; i++)
+            while (decoding.End is null)
             {
-                token[0] = Choose(model.Forward(new BatchItem(sequence, token, LogitRows.Last), _logits, cancellation)[0]);
+                decoding.Feed(model, _logits, cancellation);
+                decoding.Take(_logits[0]);
             }
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             Sample();
@@ -95,17 +95,11 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
 
     private ReadOnlySpan<float> Feed(Sequence sequence, int[] ids)
     {
-        for (int at = 0; at < ids.Length; at += Sequence.ChunkTokens)
-        {
-            int count = Math.Min(Sequence.ChunkTokens, ids.Length - at);
-            if (at + count == ids.Length)
-                return model.Forward(new BatchItem(sequence, ids.AsMemory(at, count), LogitRows.Last), _logits, cancellation)[0];
-            model.Forward(new BatchItem(sequence, ids.AsMemory(at, count), LogitRows.None), _logits, cancellation);
-        }
-        throw new ArgumentException("There are no ids.", nameof(ids));
+        TokenFeed feed = new(sequence, ids, LogitRows.Last);
+        while (feed.Left > 0)
+            model.Forward(feed.Next(), _logits, cancellation);
+        return _logits[0];
     }
-
-    private int Choose(ReadOnlySpan<float> logits) => _sampler.Choose(logits, default, 0);
 
     private static string Hash(ReadOnlySpan<float> row)
     {

@@ -16,7 +16,7 @@ internal static class SpeedForecast
     /// <summary>A sentence, or null where everything fits. Measures the disk for that.</summary>
     internal static string? Of(Checkpoint checkpoint, int context, Precision precision)
     {
-        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision);
+        MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision) with { Weights = checkpoint.TotalBytes };
         long free = FreeBytes;
         return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint.Config), DiskBytesPerSecond(checkpoint));
     }
@@ -59,7 +59,7 @@ internal static class SpeedForecast
         const double assumed = 1e9;
         try
         {
-            FileInfo? largest = new DirectoryInfo(checkpoint.Folder).EnumerateFiles("*.safetensors").MaxBy(file => file.Length);
+            FileInfo? largest = checkpoint.FilePaths.Select(path => new FileInfo(path)).MaxBy(file => file.Length);
             if (largest is not { Length: > 2L * ProbeBytes })
                 return assumed;
             byte[] buffer = new byte[1 << 20];

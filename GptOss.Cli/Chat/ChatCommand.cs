@@ -98,7 +98,7 @@ internal sealed class ChatCommand
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
         using var model = Transformer.Load(checkpoint, modelOptions with { Preload = parsed.GetValue(_preload), Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
         ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
 
@@ -114,7 +114,7 @@ internal sealed class ChatCommand
             },
             Instructions = parsed.GetValue(_system),
             Tools = tools.On,
-            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).Allow,
+            Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).AllowAsync,
             Sampling = new() { Temperature = parsed.GetValue(_temperature), TopP = parsed.GetValue(_topP), Seed = seed },
             Context = context,
             MaxTokens = parsed.GetValue(_maxTokens),

@@ -24,8 +24,9 @@ internal sealed class ChatInput(Terminal terminal)
         return text;
     }
 
-    /// <summary>An answer to a question, outside the history.</summary>
-    internal string? Question(string question) => Line(question);
+    /// <summary>An answer to a question, outside the history; null at the end of the input.</summary>
+    /// <exception cref="OperationCanceledException">Ctrl+C was pressed instead.</exception>
+    internal string? Question(string question) => Line(question, isQuestion: true);
 
     /// <summary>
     /// A text that may have several lines: a line that ends with a backslash goes on in the next, and what begins with three quotation marks
@@ -57,10 +58,10 @@ internal sealed class ChatInput(Terminal terminal)
 
     private static bool Ends(StringBuilder block) => block.ToString().TrimEnd().EndsWith(Block, StringComparison.Ordinal);
 
-    private string? Line(string prompt)
+    private string? Line(string prompt, bool isQuestion = false)
     {
         if (_editor is not null)
-            return _editor.Read(prompt);
+            return _editor.Read(prompt, isQuestion);
         terminal.Error.Write(prompt);
         return terminal.In.ReadLine();
     }

@@ -48,7 +48,7 @@ internal sealed class ChatLoop(
                 else if (line.Trim().Length > 0)
                 {
                     string text = line.StartsWith('/') ? line[1..] : line;
-                    Turn(cancellation => conversation.AskAsync(text, view.Show, cancellation)!);
+                    Turn(cancellation => conversation.AskAsync(text, cancellation));
                 }
             }
             catch (Exception e) when (e is not OutputClosedException)
@@ -64,22 +64,23 @@ internal sealed class ChatLoop(
         return _hasFailed && terminal.IsInputRedirected ? ExitCodes.BadInput : ExitCodes.Ok;
     }
 
-    private void Turn(Func<CancellationToken, Task<TurnResult?>> run)
+    private void Turn(Func<CancellationToken, IAsyncEnumerable<ConversationEvent>> ask)
     {
         // Through pipes Ctrl+C is for the program.
-        TurnResult? turn = terminal.IsInputRedirected
-            ? run(terminal.Cancellation).GetAwaiter().GetResult()
-            : terminal.Interruptible(cancellation => run(cancellation).GetAwaiter().GetResult());
-        if (turn is null)
-        {
-            view.Say("There is no turn yet.");
-            return;
-        }
+        TurnResult turn = terminal.IsInputRedirected
+            ? ShowAsync(terminal.Cancellation).GetAwaiter().GetResult()
+            : terminal.Interruptible(cancellation => ShowAsync(cancellation).GetAwaiter().GetResult());
         view.End(turn);
         if (isVerbose)
             view.ShowSpeed(turn, conversation.CacheBytes);
         if (terminal.IsInteractive)
             view.Say("");
+
+        Task<TurnResult> ShowAsync(CancellationToken cancellation) => ask(cancellation).Select(happened =>
+        {
+            view.Show(happened);
+            return happened;
+        }).ToResultAsync();
     }
 
     private void Obey(string command, string rest)
@@ -102,7 +103,10 @@ internal sealed class ChatLoop(
                 view.Reasoning = Word(command, rest, ChatCommand.ReasoningWords);
                 break;
             case "retry":
-                Turn(cancellation => conversation.RetryAsync(view.Show, cancellation));
+                if (conversation.Turns == 0)
+                    view.Say("There is no turn yet.");
+                else
+                    Turn(conversation.RetryAsync);
                 break;
             case "undo":
                 view.Say(conversation.Undo() is { } taken ? $"Taken back: {Clip(taken)}" : "There is no turn yet.");

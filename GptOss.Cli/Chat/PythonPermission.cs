@@ -16,7 +16,8 @@ internal sealed class PythonPermission(Terminal terminal, ChatView view, ChatInp
     private bool _isGiven = isGiven, _isSaid;
 
     /// <summary>Whether a call may run.</summary>
-    internal bool Allow(ITool tool, Message call)
+    /// <exception cref="OperationCanceledException">Ctrl+C at the question: the turn is over.</exception>
+    internal async Task<bool> AllowAsync(ITool tool, Message call, CancellationToken cancellation)
     {
         if (tool is not PythonTool python || (_isGiven && _isSaid))
             return true;
@@ -25,12 +26,13 @@ internal sealed class PythonPermission(Terminal terminal, ChatView view, ChatInp
             view.Say("The model's Python was not run: there is no one to ask. --yes allows it.");
             return false;
         }
-        string confinement = python.ConfinementAsync(terminal.Cancellation).GetAwaiter().GetResult().Describe(python.Limits);
+        string confinement = (await python.ConfinementAsync(cancellation)).Describe(python.Limits);
         view.Say(_isGiven ? $"The model's Python runs on your machine. {confinement}" : $"The model wants to run this code on your machine. {confinement}");
         _isSaid = true;
         if (_isGiven)
             return true;
         string answer = input.Question(Choices)?.Trim().ToLowerInvariant() ?? "";
+        cancellation.ThrowIfCancellationRequested();
         _isGiven = answer is "a" or "all";
         return _isGiven || answer is "y" or "yes";
     }

@@ -9,6 +9,7 @@ using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Defects;
 using GptOss.Reference.Oracle.Diagnosis;
+using GptOss.Reference.Oracle.Diff;
 using GptOss.Reference.Oracle.Dumps;
 
 namespace GptOss.Cli.Diagnose;
@@ -111,10 +112,9 @@ internal sealed class DiagnoseCommand
         profile ??= ProfileOf(rows, terminal);
 
         using var model = Transformer.Load(checkpoint, Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads)));
-        DiagnosisResult diagnosis = Diagnoser.Run(model, rows, defects, new DiagnoseProgress(terminal), terminal.Cancellation);
+        Func<TracePlace?>? firstWrong = trace is null ? null : () => WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation);
+        DiagnosisResult diagnosis = Diagnoser.Run(model, rows, defects, firstWrong, new DiagnoseProgress(terminal), terminal.Cancellation);
         var report = new DiagnoseReport(diagnosis);
-        if (trace is not null && diagnosis.Verdict == Verdict.Unexplained)
-            report = report with { Stage = WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation) };
         if (parsed.GetValue(_suggest) && diagnosis.NotTestable.Count > 0)
         {
             report = report with
@@ -171,7 +171,7 @@ internal sealed class DiagnoseCommand
         bool isBfloat16 = rows.HoldsBfloat16;
         terminal.Error.WriteLine(isBfloat16
             ? "Profile bfloat16, because every value of the dump is a bfloat16 value; --profile float32 asks for the other."
-            : "Profile float32, because the dump holds values that are no bfloat16 values; --profile bfloat16 asks for the other.");
+            : "Profile float32, because the dump holds values that are not bfloat16 values; --profile bfloat16 asks for the other.");
         return isBfloat16 ? Precision.Bfloat16 : Precision.Float32;
     }
 }

@@ -5,7 +5,6 @@ using GptOss.Cli.Generate;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Defects;
 using GptOss.Reference.Oracle.Diagnosis;
-using GptOss.Reference.Oracle.Diff;
 
 namespace GptOss.Cli.Diagnose;
 
@@ -15,9 +14,6 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
 {
     /// <summary>Lines of the ranking that people are shown; programs get all.</summary>
     private const int Shown = 5;
-
-    /// <summary>The first wrong stage of a dump of stages that no mistake explains.</summary>
-    internal TracePlace? Stage { get; init; }
 
     /// <summary>Whether a prompt was looked for.</summary>
     internal bool Suggests { get; init; }
@@ -58,7 +54,7 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
     {
         json.WriteStartObject();
         json.WriteString("verdict", Diagnosis.Verdict switch { Verdict.Sound => "sound", Verdict.Defect => "defect", _ => "unexplained" });
-        json.WriteString("profile", Name(Diagnosis.Precision));
+        json.WriteString("profile", Diagnosis.Precision.Name());
         WriteNumber(json, "difference_rms", Diagnosis.DifferenceRms);
         WriteNumber(json, "times_budget", Diagnosis.OverBudget);
         WritePosition(json, Diagnosis.FirstPosition);
@@ -83,7 +79,7 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         }
         json.WriteEndArray();
         WriteNames(json, "not_testable", Diagnosis.NotTestable);
-        if (Stage is { } stage)
+        if (Diagnosis.FirstWrongStage is { } stage)
         {
             json.WriteStartObject("first_wrong_stage");
             json.WriteString("stage", stage.Stage);
@@ -105,7 +101,7 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
     private string Sentence()
     {
         RankedDefect? best = Diagnosis.Ranking.Count > 0 ? Diagnosis.Ranking[0] : null;
-        string profile = Name(Diagnosis.Precision);
+        string profile = Diagnosis.Precision.Name();
         if (Diagnosis.Verdict == Verdict.Sound)
         {
             return Diagnosis.DifferenceRms == 0 ? "The dump is exactly what the sound model computes."
@@ -115,15 +111,17 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         {
             string nearest = best is not { Explained: > 0 } ? "No known mistake explains any of the difference."
                 : $"No known mistake explains the difference; {best.Defect.Name} comes nearest and explains {Percent(best.Explained)} of it.";
-            return Stage is null ? nearest : $"{nearest}\nThe first wrong stage is {Stage.Stage}, at position {Stage.Position}.";
+            return nearest + FirstWrong();
         }
         string rest = best!.RemainingRms == 0 ? "nothing remains"
             : best.IsWithinBudget ? $"what remains is within the {profile} budget"
             : $"what remains is {Budgets(best.OverBudget)} times the {profile} budget";
         string[] equals = [.. Diagnosis.Ranking.Where(entry => entry.SameAs == best.Defect.Name).Select(entry => entry.Defect.Name)];
         string doubt = equals.Length == 0 ? "" : $"\nThis dump does not tell it from {string.Join(", ", equals)}.";
-        return $"{best.Defect.Name} explains {Percent(best.Explained)} of the difference; {rest}.{doubt}\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}";
+        return $"{best.Defect.Name} explains {Percent(best.Explained)} of the difference; {rest}.{doubt}\n{best.Defect.Mistake}\nSee {best.Defect.Evidence}{FirstWrong()}";
     }
+
+    private string FirstWrong() => Diagnosis.FirstWrongStage is { } stage ? $"\nThe first wrong stage is {stage.Stage}, at position {stage.Position}." : "";
 
     private string Suggestion()
     {
@@ -133,7 +131,6 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         return $"A prompt whose last logits show {string.Join(", ", Prompt.Reveals.Select(defect => defect.Name))}:\n[{string.Join(", ", Prompt.Ids)}]\n{hidden}";
     }
 
-    private static string Name(Precision precision) => precision == Precision.Bfloat16 ? "bfloat16" : "float32";
 
     private static string Percent(double share) => share > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %") : "nothing";
 

@@ -27,7 +27,7 @@ internal static class DiffJson
         foreach (string reading in difference.Readings)
             json.WriteStringValue(reading);
         json.WriteEndArray();
-        json.WriteString("profile", difference.Precision == Precision.Bfloat16 ? "bfloat16" : "float32");
+        json.WriteString("profile", difference.Precision.Name());
         json.WriteStartArray("stages");
         foreach (StageDifference stage in difference.Stages)
             WriteStage(json, stage);

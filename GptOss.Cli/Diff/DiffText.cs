@@ -94,7 +94,7 @@ internal static class DiffText
 
     private static string Conclusion(TraceDifference difference)
     {
-        string profile = difference.Precision == Precision.Bfloat16 ? "bfloat16" : "float32";
+        string profile = difference.Precision.Name();
         if (difference.Stages.Count == 0)
             return "DIFFERENT: nothing could be compared.";
         if (difference.IsIdentical)

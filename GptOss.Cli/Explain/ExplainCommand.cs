@@ -28,6 +28,7 @@ internal sealed class ExplainCommand
     };
 
     private readonly Option<string?> _html = new("--html") { Description = "Writes one page that needs nothing beside it, instead of text.", HelpName = "FILE" };
+    private readonly Option<bool> _force = new("--force") { Description = "Replaces the page of --html where one is there." };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
     private readonly Option<Precision?> _profile = Arguments.Profile();
     private readonly Option<int?> _threads = Arguments.Threads();
@@ -38,7 +39,7 @@ internal sealed class ExplainCommand
         var options = new ExplainCommand();
         var command = new Command("explain", "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
         {
-            options._prompt, options._ids, options._model, options._position, options._html, options._json, options._profile, options._threads, options._width,
+            options._prompt, options._ids, options._model, options._position, options._html, options._force, options._json, options._profile, options._threads, options._width,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -50,11 +51,11 @@ internal sealed class ExplainCommand
         string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids), page = parsed.GetValue(_html);
         int[]? ids = PromptIds.ReadUnless(text, idsFile);
         if (page is not null)
-            RequireWritable(page);
+            RequireWritable(page, parsed.GetValue(_force));
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        Tokenizer? tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
         if (ids is null)
             ids = PromptIds.Encode(text!, model, tokenizer);
         else if (model.Config.VocabSize < tokenizer.Count)
@@ -63,10 +64,10 @@ internal sealed class ExplainCommand
         int position = Position(parsed.GetValue(_position), ids.Length);
 
         string name = Path.Exists(asked) ? new DirectoryInfo(asked).Name : asked;
-        TokenPass pass = TokenPass.Run(model, name, tokenizer, ids, position, terminal.Cancellation);
+        TokenPass pass = Pass(model, name, tokenizer, ids, position, terminal.Cancellation);
         if (page is not null)
         {
-            ExplainHtml.Write(pass, page);
+            ExplainHtml.Write(pass, page, parsed.GetValue(_force));
             terminal.Error.WriteLine($"{page} written, {Text.Bytes(new FileInfo(page).Length)}.");
         }
         if (parsed.GetValue(_json))
@@ -76,14 +77,27 @@ internal sealed class ExplainCommand
         return ExitCodes.Ok;
     }
 
+    private static TokenPass Pass(Transformer model, string name, Tokenizer? tokenizer, int[] ids, int position, CancellationToken cancellation)
+    {
+        try
+        {
+            return TokenPass.Run(model, name, tokenizer, ids, position, cancellation);
+        }
+        catch (LogitsException e)
+        {
+            throw NotANumber.Located(e, model, ids.AsMemory(0, position + 1), cancellation);
+        }
+    }
+
     // Before the model runs, which may take minutes.
-    private static void RequireWritable(string page)
+    private static void RequireWritable(string page, bool force)
     {
         if (page.Length == 0 || Directory.Exists(page))
-            throw new UsageException($"--html is '{page}', which is no file to write; give a path such as token.html.");
+            throw new UsageException($"--html is '{page}', which is not a file to write; give a path such as token.html.");
         string folder = Path.GetDirectoryName(Path.GetFullPath(page))!;
         if (!Directory.Exists(folder))
             throw new UsageException($"There is no folder '{Path.GetDirectoryName(page)}' to write {Path.GetFileName(page)} into.");
+        HtmlPage.RequireNothingThere(page, force);
     }
 
     private static int Position(string? position, int tokens)

@@ -17,7 +17,7 @@ internal static partial class ExplainHtml
     /// <summary>Values of a strip, and tokens of the context before the one that is followed.</summary>
     private const int StripValues = 64, ContextTokens = 60;
 
-    internal static void Write(TokenPass pass, string path) => HtmlPage.Write(path, "One token through gpt-oss", to =>
+    internal static void Write(TokenPass pass, string path, bool force) => HtmlPage.Write(path, force, "One token through gpt-oss", to =>
     {
         int layers = pass.Model.Config.NumHiddenLayers;
         WriteStart(pass, to);

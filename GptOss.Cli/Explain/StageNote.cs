@@ -93,7 +93,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "The gate g decides how much of u passes. The clamps keep single values from running away, and the + 1 lets the gate itself pass where u is 0. "
                 + "W1_e is stored as MXFP4: 32 weights of 4 bits (0, 0.5, 1, 1.5, 2, 3, 4 or 6, with a sign) share one power of two, 17 bytes in all; each is widened exactly where it is used.",
             "swiglu; arXiv 2002.05202; MXFP4: OCP Microscaling Formats 1.0",
-            SourcePlace.In(Experts, "weights.Mlp1, weights.Mlp1Bias"), SourcePlace.In(Experts, "kernels.SwiGlu(gu"), SourcePlace.In("Numerics/RowKernels/SwiGlu.cs", "struct SwiGluJob"),
+            SourcePlace.In(Experts, "Expand(t, k, gu);"), SourcePlace.In(Experts, "kernels.SwiGlu(gu"), SourcePlace.In("Numerics/RowKernels/SwiGlu.cs", "struct SwiGluJob"),
             SourcePlace.In("Numerics/Formats/Mxfp4.cs", "class Mxfp4")),
         Stage.ExpertOutputs => new(
             "What each expert says", "y_e = W2_e·h + b",

@@ -106,7 +106,7 @@ internal sealed class GenerateCommand
         (string? text, int[]? ids) = Prompt(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         ids ??= Encode(text!, parsed, model, tokenizer);
         var options = new GenerationOptions
         {
@@ -127,8 +127,7 @@ internal sealed class GenerateCommand
         int? most = parsed.GetValue(_maxTokens);
         Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
         var progress = new PromptProgress(terminal, ids.Length);
-        GenerationResult result = new Generator(model, tokenizer)
-            .Generate(ids, options, progress.Report, answer is null ? null : answer.Show, terminal.Cancellation);
+        GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show, terminal.Cancellation);
         progress.End();
         if (answer is not null)
         {
@@ -144,6 +143,25 @@ internal sealed class GenerateCommand
             terminal.Error.WriteLine(CutSentence(result.Ids.Count, most, model.Config.MaxPositions, answer));
         ReportSpeed(result, terminal.Error);
         return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Cancelled : ExitCodes.Ok;
+    }
+
+    /// <summary>Generates; where logits are not numbers, says which stage was the first that was not.</summary>
+    private static GenerationResult Generate(Transformer model, Tokenizer tokenizer, int[] ids, GenerationOptions options, Action<int> onPrompt,
+        Action<GeneratedToken>? onToken, CancellationToken cancellation)
+    {
+        List<int> read = [.. ids];
+        try
+        {
+            return new Generator(model, tokenizer).Generate(ids, options, onPrompt, token =>
+            {
+                read.Add(token.Id);
+                onToken?.Invoke(token);
+            }, cancellation);
+        }
+        catch (LogitsException e)
+        {
+            throw NotANumber.Located(e, model, read.ToArray(), cancellation);
+        }
     }
 
     /// <summary>The one source of the prompt: text, or ids.</summary>

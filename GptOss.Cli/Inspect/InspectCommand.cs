@@ -28,7 +28,7 @@ internal static partial class InspectCommand
         Option<int?> context = Arguments.Number("--context",
             "Tokens, prompt and answer together, for the memory needed; 4096 if not given.", 1, int.MaxValue);
         Option<Precision?> profile = Arguments.Profile();
-        var check = new Option<bool>("--check") { Description = "Reads every MXFP4 scale and refuses one that stands for NaN." };
+        var check = new Option<bool>("--check") { Description = "Reads every weight and refuses the first that is not a finite number: a bfloat16 NaN or infinity, an MXFP4 scale of 255." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
         var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
@@ -52,12 +52,12 @@ internal static partial class InspectCommand
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
-            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32);
-            long? scales = parsed.GetValue(check) ? subject.CheckScales(terminal.Cancellation) : null;
+            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32) with { Weights = subject.TensorBytes };
+            long? numbers = parsed.GetValue(check) ? subject.CheckNumbers(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
-                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, scales));
+                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));
             else
-                Print(subject, memory, positions, scales, parsed.GetValue(tensors), terminal.Out);
+                Print(subject, memory, positions, numbers, parsed.GetValue(tensors), terminal.Out);
             return ExitCodes.Ok;
         });
         return command;
@@ -73,7 +73,7 @@ internal static partial class InspectCommand
     /// <summary>Memory that this process may use; in a container, what the container allows.</summary>
     internal static long PresentBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    private static void Print(Subject subject, MemoryNeed memory, int context, long? scales, bool allTensors, TextWriter to)
+    private static void Print(Subject subject, MemoryNeed memory, int context, long? numbers, bool allTensors, TextWriter to)
     {
         GptOssConfig c = subject.Config;
         to.WriteLine(subject.Title);
@@ -106,22 +106,22 @@ internal static partial class InspectCommand
         to.WriteLine(memory.Total <= PresentBytes ? "  It fits."
             : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk again and again; less --context or more memory helps."
             : "  It does not fit.");
-        if (scales is { } checkedScales)
+        if (numbers is { } checkedNumbers)
         {
             to.WriteLine();
-            to.WriteLine($"Scales: {Grouped(checkedScales)} read, all numbers.");
+            to.WriteLine($"Numbers: {Grouped(checkedNumbers)} values and scales read, all finite.");
         }
     }
 
     private static string TensorTable(Subject subject, bool all)
     {
-        static string[] Row(string name, Tensor t, string last) => ["  " + name, t.DType.ToString(), Shape(t.Shape), Grouped(t.Bytes), last];
+        static string[] Row(string name, Tensor t, string last) => ["  " + name, t.Format, Shape(t.Shape), Grouped(t.Bytes), last];
         if (all)
             return Text.Table([.. subject.Tensors.Select(t => Row(t.Name, t, t.File ?? ""))], 3);
         return Text.Table(
         [
             .. subject.Tensors
-                .GroupBy(t => (Name: LayerPattern().Replace(t.Name, ".N.", 1), t.DType, Shape: Shape(t.Shape)))
+                .GroupBy(t => (Name: LayerPattern().Replace(t.Name, ".N.", 1), t.Format, Shape: Shape(t.Shape)))
                 .Select(group => Row(group.Key.Name, group.First(), group.Count() > 1 ? $"× {group.Count()}" : "")),
         ], 3);
     }
@@ -155,7 +155,7 @@ internal static partial class InspectCommand
     private static partial Regex LayerPattern();
 
     /// <summary>One tensor of a checkpoint that is there or could be.</summary>
-    internal readonly record struct Tensor(string Name, DType DType, IReadOnlyList<long> Shape, long Bytes, string? File);
+    internal readonly record struct Tensor(string Name, string Format, IReadOnlyList<long> Shape, long Bytes, string? File);
 
     /// <summary>What is inspected: a checkpoint, or a shape alone.</summary>
     internal sealed class Subject : IDisposable
@@ -171,6 +171,9 @@ internal static partial class InspectCommand
 
         internal IReadOnlyList<Tensor> Tensors { get; }
 
+        /// <summary>Bytes of all tensors as they are stored.</summary>
+        internal long TensorBytes => Tensors.Sum(tensor => tensor.Bytes);
+
         internal string? Folder => _checkpoint?.Folder;
 
         internal CheckpointLayout? Layout => _checkpoint?.Layout;
@@ -185,38 +188,22 @@ internal static partial class InspectCommand
                 _ => throw SynthCommand.NoSuchShape(shape),
             };
             IEnumerable<ExpectedTensor> inventory = TensorNames.Inventory(config, CheckpointLayout.Original);
-            Tensor[] tensors = [.. inventory.Select(t => new Tensor(t.Name, t.DType, t.Shape, BytesOf(t), null))];
+            Tensor[] tensors = [.. inventory.Select(t => new Tensor(t.Name, t.DType.ToString(), t.Shape, BytesOf(t), null))];
             return new($"Shape {shape}, without weights", config, tensors, null);
         }
 
         internal static Subject OfModel(string? model, Terminal terminal)
         {
             Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(model, terminal), terminal);
-            string layout = checkpoint.Layout == CheckpointLayout.Original ? "original" : "Hugging Face";
-            string files = checkpoint.Files.Count == 1 ? "1 file" : $"{checkpoint.Files.Count} files";
-            return new($"{checkpoint.Folder}, {layout} layout, {files}", checkpoint.Config,
-                [.. checkpoint.Tensors.Select(t => new Tensor(t.Info.Name, t.Info.DType, t.Info.Shape, t.Info.ByteCount, Path.GetFileName(t.File)))],
+            string files = checkpoint.FilePaths.Count == 1 ? "1 file" : $"{checkpoint.FilePaths.Count} files";
+            return new($"{checkpoint.Folder}, {checkpoint.Dialect}, {files}", checkpoint.Config,
+                [.. checkpoint.Tensors.Select(t => new Tensor(t.Info.Name, t.Format, t.Info.Shape, t.Info.ByteCount, Path.GetFileName(t.File)))],
                 checkpoint);
         }
 
-        /// <summary>Reads every scale; the checkpoint refuses one that is NaN.</summary>
-        /// <returns>How many there are.</returns>
-        internal long CheckScales(CancellationToken cancellation)
-        {
-            long scales = 0;
-            for (int layer = 0; layer < Config.NumHiddenLayers; layer++)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                foreach (string matrix in (string[])["mlp1", "mlp2"])
-                {
-                    string name = TensorNames.Block(layer, $"mlp.{matrix}_weight.scales");
-                    for (int expert = 0; expert < Config.NumExperts; expert++)
-                        _checkpoint!.RequireFiniteScales(name, expert);
-                    scales += _checkpoint!.U8(name).Length;
-                }
-            }
-            return scales;
-        }
+        /// <summary>Reads every weight; the checkpoint refuses one that is not a number.</summary>
+        /// <returns>How many values and scales there are.</returns>
+        internal long CheckNumbers(CancellationToken cancellation) => _checkpoint!.RequireNumbers(cancellation);
 
         public void Dispose() => _checkpoint?.Dispose();
 

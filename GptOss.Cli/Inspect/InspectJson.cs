@@ -8,14 +8,14 @@ namespace GptOss.Cli.Inspect;
 /// <summary>The object that <c>inspect --json</c> prints.</summary>
 internal static class InspectJson
 {
-    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? scalesChecked) => GenerateJson.Write(json =>
+    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? numbersChecked) => GenerateJson.Write(json =>
     {
         GptOssConfig c = subject.Config;
         json.WriteStartObject();
         if (subject.Folder is not null)
         {
             json.WriteString("folder", subject.Folder);
-            json.WriteString("layout", subject.Layout == CheckpointLayout.Original ? "original" : "huggingface");
+            json.WriteString("layout", subject.Layout switch { CheckpointLayout.Original => "original", CheckpointLayout.HuggingFace => "huggingface", _ => "gguf" });
         }
         json.WriteStartObject("config");
         json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
@@ -66,14 +66,14 @@ internal static class InspectJson
         json.WriteNumber("present_bytes", InspectCommand.PresentBytes);
         json.WriteEndObject();
 
-        if (scalesChecked is { } scales)
-            json.WriteNumber("scales_checked", scales);
+        if (numbersChecked is { } numbers)
+            json.WriteNumber("numbers_checked", numbers);
         json.WriteStartArray("tensors");
         foreach (InspectCommand.Tensor tensor in subject.Tensors)
         {
             json.WriteStartObject();
             json.WriteString("name", tensor.Name);
-            json.WriteString("dtype", tensor.DType.ToString());
+            json.WriteString("dtype", tensor.Format);
             json.WriteStartArray("shape");
             foreach (long size in tensor.Shape)
                 json.WriteNumberValue(size);

@@ -30,9 +30,11 @@ internal sealed class InspectRouting
     private readonly Option<string?> _replay = ReplayOption.Create();
     private readonly Option<string?> _html = new("--html")
     {
-        Description = "With --routing, also writes one HTML page with heat maps; replaces the file.",
+        Description = "With --routing, also writes one HTML page with heat maps.",
         HelpName = "FILE",
     };
+
+    private readonly Option<bool> _force = new("--force") { Description = "With --routing, replaces the page of --html where one is there." };
 
     private readonly Option<int?> _threads = Arguments.Threads();
     private readonly Option<RegisterWidth?> _width = Arguments.Width();
@@ -40,7 +42,7 @@ internal sealed class InspectRouting
     internal void AddTo(Command command)
     {
         command.Add(_prompt);
-        foreach (Option option in (Option[])[_routing, _file, _ids, _replay, _html, _threads, _width])
+        foreach (Option option in (Option[])[_routing, _file, _ids, _replay, _html, _force, _threads, _width])
             command.Add(option);
     }
 
@@ -51,7 +53,7 @@ internal sealed class InspectRouting
             return true;
         if (parsed.GetValue(_prompt) is not null)
             throw new UsageException("A text is read with --routing only.");
-        if (Array.Find((Option[])[_file, _ids, _replay, _html, _threads, _width], option => parsed.GetResult(option) is { Implicit: false }) is { } option)
+        if (Array.Find((Option[])[_file, _ids, _replay, _html, _force, _threads, _width], option => parsed.GetResult(option) is { Implicit: false }) is { } option)
             throw new UsageException($"{option.Name} needs --routing.");
         return false;
     }
@@ -62,12 +64,16 @@ internal sealed class InspectRouting
         string? argument = parsed.GetValue(_prompt), file = parsed.GetValue(_file), idsFile = parsed.GetValue(_ids);
         if (new[] { argument, file, idsFile }.Count(source => source is not null) != 1)
             throw new UsageException("Give one text: as an argument, with --file or with --ids.");
+        string? page = parsed.GetValue(_html);
+        bool force = parsed.GetValue(_force);
+        if (page is not null)
+            HtmlPage.RequireNothingThere(page, force);
         int[]? ids = idsFile is null ? null : PromptIds.Read(idsFile);
         string text = argument ?? (file is null ? "" : PromptIds.ReadText(file));
 
         string name = ModelChoice.Resolve(asked, terminal);
         using var model = Transformer.Load(ModelChoice.Open(name, terminal), modelOptions);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         ids ??= PromptIds.Encode(text, model, tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, model.Config, ids) : null;
@@ -78,9 +84,9 @@ internal sealed class InspectRouting
 
         string shown = Path.Exists(name) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(name))) : name;
         var report = new RoutingReport(shown, model.Config, model.Precision, statistics, tokenizer);
-        if (parsed.GetValue(_html) is { } page)
+        if (page is not null)
         {
-            RoutingHtml.Write(report, page);
+            RoutingHtml.Write(report, page, force);
             terminal.Error.WriteLine($"Wrote {page}.");
         }
         if (json)

@@ -13,7 +13,7 @@ internal static class RoutingHtml
     /// <summary>Experts up to which all pairs are shown; of more, as many of the busiest.</summary>
     private const int MostInMatrix = 64, BusiestInMatrix = 40;
 
-    internal static void Write(RoutingReport report, string path) => HtmlPage.Write(path, $"Expert routing of {report.Model}", to =>
+    internal static void Write(RoutingReport report, string path, bool force) => HtmlPage.Write(path, force, $"Expert routing of {report.Model}", to =>
     {
         to.WriteLine($"<p>{HtmlPage.Escape(RoutingText.Title(report))}.</p>");
         WriteLoad(report, to);

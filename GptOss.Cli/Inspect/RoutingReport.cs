@@ -50,7 +50,7 @@ internal sealed class RoutingReport
 
     internal long AllNearTies => NearTies.Sum(count => (long)count);
 
-    internal string Profile => Precision == Precision.Bfloat16 ? "bfloat16" : "float32";
+    internal string Profile => Precision.Name();
 
     internal string TokenText(int id) => _tokenizer.Decode([id]);
 

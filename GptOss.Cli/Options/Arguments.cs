@@ -62,7 +62,7 @@ internal static class Arguments
     internal static Option<Precision?> Profile(
         string description = "Where values are rounded: float32, the default, nowhere; bfloat16 where the published reference does.") => Word(
         "--profile", description,
-        ("float32", Precision.Float32), ("bfloat16", Precision.Bfloat16));
+        [.. Profiles.All.Select(profile => (profile.Name(), profile))]);
 
     /// <summary><c>--threads</c>.</summary>
     internal static Option<int?> Threads() => Number("--threads",

@@ -23,7 +23,7 @@ internal static class TextInput
         if (model is null)
             return Tokenizer.O200kHarmony;
         using Checkpoint checkpoint = ModelChoice.Open(model, terminal);
-        return Tokenizer.ForCheckpoint(checkpoint.Folder);
+        return checkpoint.Tokenizer;
     }
 
     /// <summary>A file, or standard input where none or <c>-</c> is named.</summary>

@@ -40,12 +40,13 @@ internal static class HtmlPage
     internal static string Scroll(string label) => $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{Escape(label)}\">";
 
     /// <summary>Writes a page.</summary>
-    /// <param name="path">The file, replaced where it exists; nothing half-written is left.</param>
+    /// <param name="path">The file; nothing half-written is left.</param>
+    /// <param name="force">Replaces a file that is there; otherwise it is refused.</param>
     /// <param name="title">Title and heading, as text.</param>
     /// <param name="body">Writes what stands under the heading, as HTML.</param>
     /// <param name="style">Rules of this page alone.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    internal static void Write(string path, string title, Action<TextWriter> body, string style = "") => AtomicFile.Write(path, file =>
+    internal static void Write(string path, bool force, string title, Action<TextWriter> body, string style = "") => AtomicFile.Write(path, file =>
     {
         using var to = new StreamWriter(file, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 1 << 16, leaveOpen: true) { NewLine = "\n" };
         to.WriteLine("<!DOCTYPE html>");
@@ -54,7 +55,15 @@ internal static class HtmlPage
         to.WriteLine($"<h1>{Escape(title)}</h1>");
         body(to);
         to.WriteLine("</main></body></html>");
-    });
+    }, replace: force);
+
+    /// <summary>Refuses to replace a page, before the work; a pipe or a device loses nothing.</summary>
+    /// <exception cref="UsageException">A file is there.</exception>
+    internal static void RequireNothingThere(string path, bool force)
+    {
+        if (!force && OutputTarget.Of(path).Replaces)
+            throw new UsageException($"{path} exists; give another name, or --force to replace it.");
+    }
 
     /// <summary>The colour of a ratio, where 1 is even: blue below, orange above, hatched for 0. Names r0 … r8 and rz.</summary>
     internal static string RatioClass(double ratio) => ratio == 0 ? "rz" : "r" + Step(RatioSteps, ratio);

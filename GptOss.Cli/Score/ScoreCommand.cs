@@ -47,8 +47,8 @@ internal sealed class ScoreCommand
 
     private readonly Option<string?> _compare = new("--compare")
     {
-        Description = "Compares with another engine: lines as this command writes them, or for one document a tensor [tokens, vocabulary] of logits or "
-            + "log-probabilities. Adds kl_top or kl, same_first and top_agreement to each line.",
+        Description = "Compares with another engine: lines as this command writes them, or for one document a tensor [tokens, vocabulary] of logits, "
+            + "log-probabilities or probabilities. Adds kl_top or kl, same_first and top_agreement to each line.",
         HelpName = "FILE",
     };
 
@@ -64,7 +64,7 @@ internal sealed class ScoreCommand
         var command = new Command("score", "Scores the documents of a JSON Lines file: log-probabilities of their tokens, perplexity, bits per byte.")
         {
             options._corpus, options._model, options._out, options._force, options._top, options._context, options._batch, options._special, options._part,
-            options._compare, options._json, options._profile, options._threads, options._preload, options._width, ScoreMergeCommand.Create(terminal),
+            options._compare, options._json, options._profile, options._threads, options._preload, options._width, ScoreMergeCommand.Create(terminal, options._corpus),
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -84,7 +84,7 @@ internal sealed class ScoreCommand
         int? context = parsed.GetValue(_context);
         if (context > model.Config.MaxPositions)
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         bool hasSpecials = parsed.GetValue(_special);
         var corpus = Corpus.Open(name, open, model.Config, tokenizer, part, hasSpecials, terminal.Cancellation);
         if (!part.IsWhole || source is not null)

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Scoring;
@@ -18,7 +20,9 @@ internal sealed class ScoreMergeCommand
     private readonly Option<bool> _force = new("--force") { Description = "Replaces a file that is there." };
     private readonly Option<bool> _json = new("--json") { Description = "The summary is one JSON object." };
 
-    internal static Command Create(Terminal terminal)
+    /// <param name="terminal">Where it prints.</param>
+    /// <param name="corpus">What the command above takes and this one does not; help would show it.</param>
+    internal static Command Create(Terminal terminal, Argument corpus)
     {
         var options = new ScoreMergeCommand();
         var command = new Command("merge", "Joins the parts of a corpus that were scored with --part into the same bytes as one run.")
@@ -26,6 +30,9 @@ internal sealed class ScoreMergeCommand
             options._parts, options._out, options._force, options._json,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
+        var help = new HelpOption();
+        help.Action = new HelpWithout(corpus, (SynchronousCommandLineAction)help.Action!);
+        command.Add(help);
         return command;
     }
 
@@ -38,5 +45,14 @@ internal sealed class ScoreMergeCommand
         ScoreSummary summary = ScoreMerge.Join(target, parsed.GetValue(_parts)!, force, terminal.Cancellation);
         ScoreCommand.Report(summary, CorpusPart.Whole, parsed.GetValue(_json), terminal.Out);
         return ExitCodes.Ok;
+    }
+
+    private sealed class HelpWithout(Argument argument, SynchronousCommandLineAction help) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            argument.Hidden = true;
+            return help.Invoke(parseResult);
+        }
     }
 }

@@ -64,7 +64,10 @@ internal sealed class LineEditor(IKeys keys, TextWriter screen)
     }
 
     /// <summary>Reads a line; null for Ctrl+D on an empty one.</summary>
-    internal string? Read(string prompt)
+    /// <param name="prompt">Stands in front of it.</param>
+    /// <param name="isQuestion">Whether Ctrl+C refuses to answer, rather than clears the line.</param>
+    /// <exception cref="OperationCanceledException">Ctrl+C at a question.</exception>
+    internal string? Read(string prompt, bool isQuestion = false)
     {
         _text.Clear();
         (_cursor, _first, _place, _draft) = (0, 0, _history.Count, "");
@@ -74,6 +77,12 @@ internal sealed class LineEditor(IKeys keys, TextWriter screen)
             if (!keys.HasNext)
                 Draw(prompt);
             ConsoleKeyInfo key = keys.Next();
+            if (isQuestion && key is { Key: ConsoleKey.C, Modifiers: ConsoleModifiers.Control })
+            {
+                screen.WriteLine();
+                screen.Flush();
+                throw new OperationCanceledException();
+            }
             switch (Act(key))
             {
                 case Outcome.Done:

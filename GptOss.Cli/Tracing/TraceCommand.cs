@@ -11,7 +11,6 @@ using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Routing;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Traces;
-using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Tracing;
 
@@ -108,7 +107,7 @@ internal sealed class TraceCommand(bool isPack)
 
         string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        ids ??= PromptIds.Encode(text!, model, Tokenizer.ForCheckpoint(model.Checkpoint.Folder));
+        ids ??= PromptIds.Encode(text!, model, model.Checkpoint.Tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceOptions

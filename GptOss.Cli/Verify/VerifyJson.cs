@@ -54,7 +54,7 @@ internal static class VerifyJson
     {
         json.WriteStartObject();
         json.WriteString("title", section.Title);
-        json.WriteString("profile", section.Precision == Precision.Bfloat16 ? "bfloat16" : "float32");
+        json.WriteString("profile", section.Precision.Name());
         json.WriteBoolean("passed", section.Passed);
         if (section.LogitsHash is not null)
             json.WriteString("logits_hash", section.LogitsHash);

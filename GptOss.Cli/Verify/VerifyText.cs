@@ -6,11 +6,74 @@ using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Cli.Verify;
 
-/// <summary>What <c>verify</c> prints for people.</summary>
-internal static class VerifyText
+/// <summary>What <c>verify</c> prints for people: a line for each pack as it is done, what failed in it, and one verdict.</summary>
+/// <param name="terminal">Where it prints.</param>
+/// <param name="isVerbose">Whether every file and stage is printed.</param>
+internal sealed class VerifyText(Terminal terminal, bool isVerbose)
 {
-    /// <summary>Files and stages of one pack, line by line.</summary>
-    internal static void Print(PackReport report, Terminal terminal)
+    private const int NameWidth = 40, FailuresShown = 8;
+
+    /// <summary>One pack.</summary>
+    internal void Print(PackReport report)
+    {
+        if (isVerbose)
+            PrintAll(report);
+        string verdict = report.Passed ? "ok" : "FAILED";
+        terminal.Out.WriteLine(Paint($"{report.Pack.PadRight(NameWidth)}  {verdict,-6}  {Summary(report)}"));
+        if (isVerbose)
+            terminal.Out.WriteLine();
+        else if (!report.Passed)
+            PrintFailures(report);
+    }
+
+    /// <summary>The verdict on all.</summary>
+    internal void Conclude(IReadOnlyList<PackReport> reports)
+    {
+        PackReport[] failed = [.. reports.Where(report => !report.Passed)];
+        int stages = reports.Sum(Stages);
+        terminal.Out.WriteLine(Paint(failed.Length == 0
+            ? $"PASSED: {Text.Count(reports.Count, "pack")}, {stages.ToString("N0", CultureInfo.InvariantCulture)} stages compared."
+            : $"FAILED: {failed.Length} of {Text.Count(reports.Count, "pack")}; {failed[0].Pack}: {FirstFailure(failed[0])}."));
+    }
+
+    private static int Stages(PackReport report) => report.Sections.Sum(section => section.Stages.Count);
+
+    /// <summary>44 stages; nearest to its budget block.1.mlp.swiglu, 0.41 of it.</summary>
+    private static string Summary(PackReport report)
+    {
+        StageReport? nearest = report.Sections.SelectMany(section => section.Stages).MaxBy(Ratio);
+        string share = nearest is null || Ratio(nearest) == 0 ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"; nearest to its budget {nearest.Name}, {Ratio(nearest):0.00} of it");
+        string files = report.Files.Count > 0 ? $", {Text.Count(report.Files.Count, "file")}" : "";
+        return $"{Text.Count(Stages(report), "stage")}{files}{share}";
+    }
+
+    private static double Ratio(StageReport stage) => stage.Error == 0 ? 0 : stage.Error / stage.Allowed;
+
+    private static string FirstFailure(PackReport report) =>
+        report.Files.FirstOrDefault(file => !file.Passed) is { } file ? $"{file.Listed.File} {Verdict(file)["FAILED, ".Length..]}"
+        : report.Sections.Select(section => section.FirstFailure).FirstOrDefault(stage => stage is not null) is { } stage ? $"{stage.Name} is the first stage that failed"
+        : report.Sections.Any(section => section.HashDiffers) ? "another logits hash"
+        : "nothing in it can be compared";
+
+    private void PrintFailures(PackReport report)
+    {
+        foreach (FileReport file in report.Files.Where(file => !file.Passed))
+            terminal.Out.WriteLine(Paint($"  {file.Listed.File}: {Verdict(file)}"));
+        foreach (PackSection section in report.Sections)
+        {
+            StageReport[] failed = [.. section.Stages.Where(stage => !stage.Passed)];
+            foreach (StageReport stage in failed.Take(FailuresShown))
+                terminal.Out.WriteLine(Paint($"  {section.Title}, {stage.Name}: error {Number(stage.Error)}, budget {Number(stage.Allowed)}, {Verdict(stage)}"));
+            if (failed.Length > FailuresShown)
+                terminal.Out.WriteLine($"  {section.Title}: {failed.Length - FailuresShown} more stages failed; --verbose prints all.");
+            if (section.HashDiffers)
+                terminal.Out.WriteLine(Paint($"  {section.Title}: {Hash(section)}"));
+        }
+    }
+
+    /// <summary>Files and stages, line by line.</summary>
+    private void PrintAll(PackReport report)
     {
         if (report.Files.Count > 0)
         {
@@ -19,11 +82,9 @@ internal static class VerifyText
             [
                 ["  file", "bytes", "verdict"],
                 .. report.Files.Select(file => new[] { "  " + file.Listed.File, file.Listed.Bytes.ToString("N0", CultureInfo.InvariantCulture), Verdict(file) }),
-            ], 1), terminal));
+            ], 1)));
             terminal.Out.WriteLine();
         }
-        if (!report.Sections.Any(section => section.Compares))
-            terminal.Out.WriteLine(Paint($"{report.Pack}: FAILED, nothing in it can be compared", terminal));
         foreach (PackSection section in report.Sections)
         {
             terminal.Out.WriteLine($"{report.Pack}, {section.Title}");
@@ -33,37 +94,18 @@ internal static class VerifyText
                 [
                     ["  stage", "error", "budget", "verdict"],
                     .. section.Stages.Select(stage => new[] { "  " + stage.Name, Number(stage.Error), Number(stage.Allowed), Verdict(stage) }),
-                ], 1, 2), terminal));
+                ], 1, 2)));
             }
             foreach (string note in section.Notes)
                 terminal.Out.WriteLine($"  {note}");
-            if (section.LogitsHash is { } hash)
-            {
-                string verdict = section.ExpectedLogitsHash is null ? ""
-                    : section.HashDiffers ? $"  FAILED, expected {section.ExpectedLogitsHash}"
-                    : "  as expected";
-                terminal.Out.WriteLine(Paint($"  logits_hash {hash}{verdict}", terminal));
-            }
+            if (section.LogitsHash is not null)
+                terminal.Out.WriteLine(Paint($"  {Hash(section)}"));
             terminal.Out.WriteLine();
         }
     }
 
-    /// <summary>One line a pack.</summary>
-    internal static void Summarise(IReadOnlyList<PackReport> reports, Terminal terminal)
-    {
-        static string Count(PackReport report) => $"{report.Sections.Sum(section => section.Stages.Count)} compared";
-        terminal.Out.Write(Paint(Text.Table([.. reports.Select(report => new[] { report.Pack, Count(report), Verdict(report) })], 1), terminal));
-    }
-
-    private static string Verdict(PackReport report)
-    {
-        StageReport? first = report.Sections.Select(section => section.FirstFailure).FirstOrDefault(stage => stage is not null);
-        return report.Passed ? "ok"
-            : report.Files.FirstOrDefault(file => !file.Passed) is { } file ? $"FAILED, first at {file.Listed.File}"
-            : first is not null ? $"FAILED, first at {first.Name}"
-            : report.Sections.Any(section => section.HashDiffers) ? "FAILED, another logits hash"
-            : "FAILED, nothing in it can be compared";
-    }
+    private static string Hash(PackSection section) => $"logits_hash {section.LogitsHash}"
+        + (section.ExpectedLogitsHash is null ? "" : section.HashDiffers ? $"  FAILED, expected {section.ExpectedLogitsHash}" : "  as expected");
 
     private static string Verdict(FileReport file) =>
         file.FoundBytes is not { } bytes ? "FAILED, missing"
@@ -80,6 +122,5 @@ internal static class VerifyText
     private static string Number(double value) =>
         value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "infinite";
 
-    private static string Paint(string text, Terminal terminal) =>
-        terminal.HasColor ? text.Replace("FAILED", "\e[31mFAILED\e[0m", StringComparison.Ordinal) : text;
+    private string Paint(string text) => terminal.HasColor ? text.Replace("FAILED", "\e[31mFAILED\e[0m", StringComparison.Ordinal) : text;
 }

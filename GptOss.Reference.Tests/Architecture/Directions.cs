@@ -26,7 +26,11 @@ internal static partial class Directions
         ["Checkpoints/Storage"] = ["Ground"],
         ["Checkpoints/Safetensors"] = ["Ground", "Checkpoints/Storage"],
         ["Checkpoints/Configuration"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors"],
-        ["Checkpoints"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration"],
+        ["Checkpoints/Gguf"] = ["Ground", "Numerics", "Tokens", "Checkpoints/Storage", "Checkpoints/Configuration"],
+        ["Checkpoints"] =
+        [
+            "Ground", "Numerics", "Tokens", "Checkpoints/Storage", "Checkpoints/Safetensors", "Checkpoints/Configuration", "Checkpoints/Gguf",
+        ],
 
         ["Tokens"] = ["Ground"],
 

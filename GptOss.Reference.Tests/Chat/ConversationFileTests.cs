@@ -13,8 +13,8 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using var folder = new TemporaryFolder();
         Conversation conversation = tiny.Conversation(options => options with { Instructions = "Be brief.", Tools = [ScriptedTool.Weather(_ => "{}")] });
-        await conversation.AskAsync("What is the capital of Norway?", null, TestContext.Current.CancellationToken);
-        await conversation.AskAsync("What's the weather in Paris?", null, TestContext.Current.CancellationToken);
+        await conversation.AskAsync("What is the capital of Norway?", TestContext.Current.CancellationToken).ToResultAsync();
+        await conversation.AskAsync("What's the weather in Paris?", TestContext.Current.CancellationToken).ToResultAsync();
         string path = folder.File("talk.json");
         ConversationFile.Save(path, conversation.Messages);
         ConversationFile.Save(path, conversation.Messages);

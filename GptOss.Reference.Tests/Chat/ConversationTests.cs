@@ -19,11 +19,11 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task A_finished_turn_loses_its_analysis_and_an_answer_keeps_only_what_is_for_the_user()
     {
         Conversation conversation = tiny.Conversation();
-        TurnResult first = await conversation.AskAsync(Questions[0], null, Cancellation);
+        TurnResult first = await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         Assert.Equal("The capital of Norway is Oslo.", first.Answer);
         Assert.Equal(["user", "assistant analysis", "assistant final"], first.Messages.Select(message => $"{message.Role.Word()} {message.Channel}".Trim()));
         Assert.Equal(TurnEnd.Answered, first.End);
-        await conversation.AskAsync(Questions[1], null, Cancellation);
+        await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync();
         string text = tiny.Tokenizer.Decode([.. conversation.LastTokens]);
         Assert.Contains(
             "<|end|><|start|>user<|message|>What is the capital of Norway?<|end|><|start|>assistant<|channel|>final<|message|>The capital of Norway is Oslo.<|end|>"
@@ -40,7 +40,7 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         Conversation conversation = tiny.Conversation(options => options with { Drop = drop });
         foreach (string question in Questions[..3])
-            await conversation.AskAsync(question, null, Cancellation);
+            await conversation.AskAsync(question, Cancellation).ToResultAsync();
         int[] rendered = new HarmonyRenderer(tiny.Tokenizer).RenderForCompletion(
             [.. conversation.Messages.TakeWhile(message => message.Text != Questions[2]), new Message(Role.User, Questions[2])], drop: drop);
         Assert.Equal(rendered, conversation.LastTokens.Take(rendered.Length));
@@ -62,10 +62,10 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
             }
             Message[] before = [.. conversation.Messages.Skip(1)];
             string question = Questions[random.Next(Questions.Length)];
-            TurnResult found = await conversation.AskAsync(question, null, Cancellation);
+            TurnResult found = await conversation.AskAsync(question, Cancellation).ToResultAsync();
             Conversation fresh = tiny.Conversation(Drawn);
             fresh.Replace(before);
-            TurnResult expected = await fresh.AskAsync(question, null, Cancellation);
+            TurnResult expected = await fresh.AskAsync(question, Cancellation).ToResultAsync();
             Assert.Equal(fresh.LastTokens, conversation.LastTokens);
             Assert.Equal(expected.Messages, found.Messages);
             Assert.Equal(0, expected.ReusedTokens);
@@ -78,9 +78,9 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task The_next_turn_reads_from_where_the_last_answer_began()
     {
         Conversation conversation = tiny.Conversation();
-        TurnResult first = await conversation.AskAsync(Questions[0], null, Cancellation);
+        TurnResult first = await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         Assert.Equal((0, first.PromptTokens), (first.ReusedTokens, first.ReadTokens));
-        TurnResult second = await conversation.AskAsync(Questions[1], null, Cancellation);
+        TurnResult second = await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync();
         Assert.InRange(second.ReusedTokens, first.PromptTokens - 1, first.PromptTokens + 1);
         Assert.Equal(second.PromptTokens - second.ReusedTokens, second.ReadTokens);
     }
@@ -89,10 +89,11 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task Retrying_draws_anew_and_reads_one_token()
     {
         Conversation conversation = tiny.Conversation(options => options with { Sampling = new SamplingOptions { Temperature = 3, Seed = 1 }, MaxTokens = 60 });
-        Assert.Null(await conversation.RetryAsync(null, Cancellation));
-        TurnResult first = await conversation.AskAsync("Who are you?", null, Cancellation);
-        TurnResult second = (await conversation.RetryAsync(null, Cancellation))!;
-        TurnResult third = (await conversation.RetryAsync(null, Cancellation))!;
+        Assert.Equal("There is no turn yet that could be asked for again.",
+            Assert.Throws<InvalidOperationException>(() => conversation.RetryAsync(Cancellation)).Message);
+        TurnResult first = await conversation.AskAsync("Who are you?", Cancellation).ToResultAsync();
+        TurnResult second = (await conversation.RetryAsync(Cancellation).ToResultAsync());
+        TurnResult third = (await conversation.RetryAsync(Cancellation).ToResultAsync());
         Assert.Equal(1, conversation.Turns);
         Assert.Equal(1, second.ReadTokens);
         Assert.NotEqual(MessageJson.Text(first.Messages), MessageJson.Text(second.Messages));
@@ -104,9 +105,9 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         Conversation conversation = tiny.Conversation();
         Assert.Null(conversation.Undo());
-        await conversation.AskAsync(Questions[0], null, Cancellation);
+        await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         string after = MessageJson.Text(conversation.Messages);
-        await conversation.AskAsync(Questions[1], null, Cancellation);
+        await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync();
         Assert.Equal(Questions[1], conversation.Undo());
         Assert.Equal(after, MessageJson.Text(conversation.Messages));
         Assert.Equal(Questions[0], conversation.Undo());
@@ -119,19 +120,19 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         Conversation conversation = tiny.Conversation();
         using var cancel = new CancellationTokenSource();
         int tokens = 0;
-        TurnResult stopped = await conversation.AskAsync(Questions[0], happened =>
+        TurnResult stopped = await conversation.AskAsync(Questions[0], cancel.Token).ToResultAsync(happened =>
         {
             if (happened is TokenWritten && ++tokens == 20)
                 cancel.Cancel();
-        }, cancel.Token);
+        });
         Assert.Equal(TurnEnd.Cancelled, stopped.End);
         Assert.Equal(20, stopped.WrittenTokens);
         Assert.Equal("assistant", stopped.Messages[^1].Role.Word());
         Message[] before = [.. conversation.Messages.Skip(1)];
-        TurnResult next = await conversation.AskAsync(Questions[1], null, Cancellation);
+        TurnResult next = await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync();
         Conversation fresh = tiny.Conversation();
         fresh.Replace(before);
-        Assert.Equal((await fresh.AskAsync(Questions[1], null, Cancellation)).Messages, next.Messages);
+        Assert.Equal((await fresh.AskAsync(Questions[1], Cancellation).ToResultAsync()).Messages, next.Messages);
     }
 
     [Fact]
@@ -140,14 +141,14 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         Conversation conversation = tiny.Conversation();
         using var cancel = new CancellationTokenSource();
         string question = string.Concat(Enumerable.Repeat("Sort these numbers: 31, 11, 41. ", 60));
-        TurnResult stopped = await conversation.AskAsync(question, happened =>
+        TurnResult stopped = await conversation.AskAsync(question, cancel.Token).ToResultAsync(happened =>
         {
             if (happened is PromptRead { Read: > 0 })
                 cancel.Cancel();
-        }, cancel.Token);
+        });
         Assert.Equal((TurnEnd.Cancelled, 0, 512), (stopped.End, stopped.WrittenTokens, stopped.ReadTokens));
         Assert.Equal([question], stopped.Messages.Select(message => message.Text));
-        TurnResult again = (await conversation.RetryAsync(null, Cancellation))!;
+        TurnResult again = (await conversation.RetryAsync(Cancellation).ToResultAsync());
         Assert.Equal(512, again.ReusedTokens);
     }
 
@@ -158,11 +159,11 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         var forgotten = new List<TurnsForgotten>();
         for (int turn = 0; turn < 12; turn++)
         {
-            TurnResult result = await conversation.AskAsync(Questions[turn % 3], happened =>
+            TurnResult result = await conversation.AskAsync(Questions[turn % 3], Cancellation).ToResultAsync(happened =>
             {
                 if (happened is TurnsForgotten now)
                     forgotten.Add(now);
-            }, Cancellation);
+            });
             Assert.Equal(TurnEnd.Answered, result.End);
             Assert.True(conversation.LastTokens.Count <= 300);
             Assert.StartsWith("<|start|>system<|message|>You are ChatGPT", tiny.Tokenizer.Decode([.. conversation.LastTokens]), StringComparison.Ordinal);
@@ -182,23 +183,23 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task A_message_that_alone_exceeds_the_context_is_refused_and_nothing_has_happened()
     {
         Conversation conversation = tiny.Conversation(options => options with { Context = 300 });
-        await conversation.AskAsync(Questions[0], null, Cancellation);
+        await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         string before = MessageJson.Text(conversation.Messages);
-        var refused = await Assert.ThrowsAsync<PromptException>(() => conversation.AskAsync(new string('x', 3000), null, Cancellation));
+        var refused = await Assert.ThrowsAsync<PromptException>(() => conversation.AskAsync(new string('x', 3000), Cancellation).ToResultAsync());
         Assert.Matches("^The message takes \\d+ tokens with the system message and the tools; the context holds 300, and an answer needs some of them.$", refused.Message);
         Assert.Equal((before, 0), (MessageJson.Text(conversation.Messages), conversation.ForgottenTurns));
-        Assert.Equal("11, 31, 41", (await conversation.AskAsync(Questions[1], null, Cancellation)).Answer);
+        Assert.Equal("11, 31, 41", (await conversation.AskAsync(Questions[1], Cancellation).ToResultAsync()).Answer);
     }
 
     [Fact]
     public async Task An_answer_ends_where_it_may_be_no_longer()
     {
         Conversation conversation = tiny.Conversation(options => options with { MaxTokens = 9 });
-        TurnResult cut = await conversation.AskAsync(Questions[0], null, Cancellation);
+        TurnResult cut = await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         Assert.Equal((TurnEnd.TooLong, 9), (cut.End, cut.WrittenTokens));
         conversation.Options = conversation.Options with { MaxTokens = null, Context = cut.PromptTokens + 4 };
         conversation.Undo();
-        cut = await conversation.AskAsync(Questions[0], null, Cancellation);
+        cut = await conversation.AskAsync(Questions[0], Cancellation).ToResultAsync();
         Assert.Equal((TurnEnd.ContextFull, 4), (cut.End, cut.WrittenTokens));
     }
 
@@ -227,7 +228,7 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         {
             // From what only leans away from the format to what has nothing of it.
             conversation.Options = conversation.Options with { Sampling = new SamplingOptions { Temperature = 1 + turn % 4, Seed = 11 } };
-            TurnResult result = await conversation.AskAsync(questions[turn % questions.Length], events.Add, Cancellation);
+            TurnResult result = await conversation.AskAsync(questions[turn % questions.Length], Cancellation).ToResultAsync(events.Add);
             Assert.All(result.Messages.Skip(1), message => Assert.True(message.Role is Role.Assistant or Role.Tool));
             Assert.All(result.Messages.Where(message => message.Role == Role.Tool), answer => Assert.Equal("assistant", answer.Recipient));
         }

@@ -38,11 +38,11 @@ public partial class RecordedChatTests(TinyModel tiny) : IClassFixture<TinyModel
 
         conversation.Replace(turns[..^1]);
         int[]? called = null;
-        TurnResult result = await conversation.AskAsync(turns[^1].Text, happened =>
+        TurnResult result = await conversation.AskAsync(turns[^1].Text, TestContext.Current.CancellationToken).ToResultAsync(happened =>
         {
             if (happened is CallStarted)
                 called = [.. conversation.LastTokens];
-        }, TestContext.Current.CancellationToken);
+        });
         bool isCall = name.Contains("-call-", StringComparison.Ordinal);
         Assert.Equal([.. prompt, .. continuation], isCall ? called : conversation.LastTokens);
         Assert.Equal((TurnEnd.Answered, isCall || answer.Length > 0 ? 1 : 0), (result.End, result.Calls));

@@ -81,8 +81,13 @@ public sealed class CheckpointFolderTests : IDisposable
         _folder.Write("pytorch_model.bin", "");
         Refused(_folder.Path, $"{name}: the folder holds PyTorch .bin files but no safetensors; convert them with the safetensors package first.");
         string gguf = _folder.Write("model.gguf", "GGUF\u0003\0\0\0");
-        Refused(_folder.Path, $"{name}: the folder holds GGUF files but no safetensors; give the folder of the safetensors checkpoint.");
-        Refused(gguf, "model.gguf: this is a GGUF file, not safetensors; give the folder of the safetensors checkpoint it was made from.");
+        Assert.Equal((CheckpointLayout.Gguf, gguf), (Resolve(_folder.Path).Layout, Resolve(_folder.Path).FilePaths[0]));
+        string other = _folder.Write("other-00001-of-00002.gguf", "GGUF\u0003\0\0\0");
+        _folder.Write("other-00002-of-00002.gguf", "GGUF\u0003\0\0\0");
+        _folder.Write("mmproj-model.gguf", "GGUF\u0003\0\0\0");
+        _folder.Write("text.gguf", "no model");
+        Refused(_folder.Path, $"{name}: the folder holds 2 GGUF models; give one of them: model.gguf, other-00001-of-00002.gguf.");
+        Assert.Equal(other, Resolve(other).FilePaths[0]);
         Refused(_folder.File("notes.txt"), "notes.txt: the name does not end in .safetensors; give a safetensors file or the folder that holds it.");
         string alone = _folder.Write("alone.safetensors", "");
         Refused(alone, "alone.safetensors: there is no config.json beside the file; it says what shape the tensors have.");
@@ -91,7 +96,7 @@ public sealed class CheckpointFolderTests : IDisposable
         Refused(_folder.Path, $"{name}: the folder has neither model.safetensors.index.json nor model.safetensors; "
             + "expected one of them beside a config.json with model_type.");
         Refused(_folder.File("none/at/all"), $"all: no such folder or file: {_folder.File("none/at/all")}; "
-            + "give a folder, a .safetensors file, or a hub name such as openai/gpt-oss-20b.");
+            + "give a folder, a .safetensors or .gguf file, or a hub name such as openai/gpt-oss-20b.");
         Refused("openai/gpt-oss-20b", $"gpt-oss-20b: no such folder, and no model 'openai/gpt-oss-20b' in the Hugging Face cache at {_folder.File("hub")}; "
             + "download it with 'hf download openai/gpt-oss-20b' or give a folder.");
     }
@@ -139,6 +144,35 @@ public sealed class CheckpointFolderTests : IDisposable
 
         void Lacks(string what) => Refused("gpt-oss-20b", $"gpt-oss-20b: the snapshot in the Hugging Face cache lacks {what}; "
             + $"finish it with 'hf download openai/gpt-oss-20b' ({_folder.File(snapshot)}).");
+    }
+
+    [Theory]
+    [InlineData("ollama:gpt-oss:20b", "registry.ollama.ai/library/gpt-oss/20b")]
+    [InlineData("ollama:gpt-oss", "registry.ollama.ai/library/gpt-oss/latest")]
+    [InlineData("ollama:me/tune:v1", "registry.ollama.ai/me/tune/v1")]
+    [InlineData("ollama:hub.example.org/me/tune:v1", "hub.example.org/me/tune/v1")]
+    public void A_name_of_Ollama_s_leads_through_its_manifest_to_a_file_without_an_ending(string asked, string manifest)
+    {
+        string digest = new('a', 64);
+        _folder.Write($"manifests/{manifest}", $$"""
+            {"layers": [{"mediaType": "application/vnd.ollama.image.template", "digest": "sha256:{{new string('b', 64)}}"},
+                        {"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:{{digest}}"}]}
+            """);
+        Assert.Equal(_folder.File($"blobs/sha256-{digest}"), OllamaStore.Find(asked, [_folder.File("none"), _folder.Path]));
+        string blob = _folder.Write($"blobs/sha256-{digest}", "GGUF\u0003\0\0\0");
+        Assert.Equal(CheckpointLayout.Gguf, Resolve(blob).Layout);
+    }
+
+    [Theory]
+    [InlineData("ollama:gpt-oss:120b", "120b: Ollama has no model 'gpt-oss:120b' in FOLDER; get it with 'ollama pull', or set OLLAMA_MODELS.")]
+    [InlineData("ollama:../../etc/passwd", "passwd: ollama:../../etc/passwd is not a name of Ollama's; expected one such as ollama:gpt-oss:20b.")]
+    [InlineData("ollama:", "ollama:: ollama: is not a name of Ollama's; expected one such as ollama:gpt-oss:20b.")]
+    [InlineData("ollama:broken:1", "1: the manifest has no layer of type application/vnd.ollama.image.model with a sha256 digest.")]
+    public void A_name_that_Ollama_does_not_have_is_refused(string asked, string message)
+    {
+        _folder.Write("manifests/registry.ollama.ai/library/broken/1", """{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../etc"}]}""");
+        var e = Assert.Throws<CheckpointFormatException>(() => OllamaStore.Find(asked, [_folder.Path]));
+        Assert.EndsWith(message.Replace("FOLDER", _folder.Path, StringComparison.Ordinal)[3..], e.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -204,11 +204,36 @@ public sealed class HostileCheckpointTests : IDisposable
         content[at] = 255;
         File.WriteAllBytes(path, content);
         using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
-        checkpoint.RequireFiniteScales("block.1.mlp.mlp1_weight.scales", expert: 0);
-        checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 1);
-        var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireFiniteScales("block.1.mlp.mlp2_weight.scales", expert: 0));
-        Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(checkpoint.RequireFiniteScales).Message);
+        checkpoint.Matrix("block.1.mlp.mlp1_weight").RequireNumbers(0);
+        checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(1);
+        var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(0));
+        Assert.Equal(e.Message, Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers()).Message);
         Assert.Equal("model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 3; E8M0 scales of weights go from 0 to 254.", e.Message);
+    }
+
+    [Theory]
+    [InlineData("block.0.attn.out.weight", 0x7FC0, "NaN")]
+    [InlineData("block.1.attn.sinks", 0xFF80, "-Infinity")]
+    [InlineData("norm.scale", 0x7F80, "Infinity")]
+    public void A_bfloat16_weight_that_is_not_finite_is_refused_by_a_check(string name, int bits, string shown)
+    {
+        SmallCheckpoints.WriteOriginal(_folder.Path);
+        using (Checkpoint sound = Checkpoint.Open(_folder.Path))
+            Assert.Equal(sound.Tensors.Where(t => !t.Info.Name.EndsWith(".blocks", StringComparison.Ordinal)).Sum(t => t.Info.Shape.Aggregate(1L, (a, b) => a * b)), sound.RequireNumbers());
+        string path = _folder.File("model.safetensors");
+        long at;
+        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        {
+            Assert.True(file.TryGet(name, out TensorInfo tensor));
+            at = file.FileBytes - file.Tensors[^1].End + tensor.Begin + 2;
+        }
+        byte[] content = File.ReadAllBytes(path);
+        (content[at], content[at + 1]) = ((byte)bits, (byte)(bits >> 8));
+        File.WriteAllBytes(path, content);
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers());
+        Assert.Equal($"model.safetensors: tensor '{name}' has the value {shown} at byte 2; weights are finite numbers.", e.Message);
+        Assert.Equal("bfloat16-value", e.Rule);
     }
 
     [Fact]

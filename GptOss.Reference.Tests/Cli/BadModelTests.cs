@@ -13,7 +13,7 @@ public sealed class BadModelTests : IDisposable
 
     [Fact]
     public void A_missing_folder() =>
-        Refused(_folder.File("none"), $"none: no such folder or file: {_folder.File("none")}; give a folder, a .safetensors file, or a hub name such as openai/gpt-oss-20b.");
+        Refused(_folder.File("none"), $"none: no such folder or file: {_folder.File("none")}; give a folder, a .safetensors or .gguf file, or a hub name such as openai/gpt-oss-20b.");
 
     [Fact]
     public void An_empty_folder()
@@ -26,7 +26,7 @@ public sealed class BadModelTests : IDisposable
     public void A_folder_of_GGUF_files()
     {
         _folder.Write("gguf/model.gguf", "GGUF");
-        Refused(_folder.File("gguf"), "gguf: the folder holds GGUF files but no safetensors; give the folder of the safetensors checkpoint.");
+        Refused(_folder.File("gguf"), "model.gguf: the file is too short: 4 bytes, and the header of a GGUF file takes 24.");
     }
 
     [Fact]

@@ -1,5 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using GptOss.Cli;
+using GptOss.Cli.Verify;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Synthetic;
@@ -50,24 +53,35 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Inspect_checks_every_scale_when_asked()
+    public void Inspect_reads_every_number_when_asked()
+    {
+        string model = Small(_folder);
+        JsonElement json = Run("inspect", "--model", model, "--check", "--json").Json;
+        using Checkpoint checkpoint = Checkpoint.Open(model);
+        long values = checkpoint.Tensors.Where(tensor => tensor.Info.DType == DType.BF16).Sum(tensor => tensor.Info.ByteCount / 2);
+        Assert.Equal(values + 2 * 4 * (64 * 2 + 64 * 1), json.GetProperty("numbers_checked").GetInt64());
+    }
+
+    [Theory]
+    [InlineData("block.1.mlp.mlp2_weight.scales", 5, 255, "has the scale 255 at byte 5; E8M0 scales of weights go from 0 to 254.")]
+    [InlineData("block.1.mlp.norm.scale", 7, 0x7F, "has the value NaN at byte 6; weights are finite numbers.")]
+    [InlineData("unembedding.weight", 6, 0x80, "has the value Infinity at byte 6; weights are finite numbers.")]
+    public void Inspect_refuses_weights_that_are_not_numbers(string tensor, int at, byte value, string sentence)
     {
         string model = Small(_folder), path = Path.Combine(model, "model.safetensors");
-        Assert.Equal(2 * 4 * (64 * 2 + 64 * 1), Run("inspect", "--model", model, "--check", "--json").Json.GetProperty("scales_checked").GetInt32());
-        long at;
+        byte[] bytes = File.ReadAllBytes(path);
         using (SafeTensorsFile file = SafeTensorsFile.Open(path))
         {
-            Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
-            at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 5;
+            Assert.True(file.TryGet(tensor, out TensorInfo info));
+            long start = file.FileBytes - file.Tensors[^1].End + info.Begin;
+            if (value == 0x80)
+                bytes[start + at + 1] = 0x7F;              // 0x7F80
+            else if (value == 0x7F)
+                bytes[start + at - 1] = 0xC0;              // 0x7FC0
+            bytes[start + at] = value;
         }
-        using (FileStream file = File.OpenWrite(path))
-        {
-            file.Position = at;
-            file.WriteByte(255);
-        }
-        Answer answer = Run("inspect", "--model", model, "--check");
-        Assert.Equal(
-            new(3, "", "model.safetensors: tensor 'block.1.mlp.mlp2_weight.scales' has the scale 255 at byte 5; E8M0 scales of weights go from 0 to 254.\n"), answer);
+        File.WriteAllBytes(path, bytes);
+        Assert.Equal(new(3, "", $"model.safetensors: tensor '{tensor}' {sentence}\n"), Run("inspect", "--model", model, "--check"));
     }
 
     [Theory]
@@ -156,7 +170,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((0, "shape-base", true), (answer.Code, pack.GetProperty("pack").GetString(), pack.GetProperty("passed").GetBoolean()));
         JsonElement stage = pack.GetProperty("sections")[0].GetProperty("stages")[1];
         Assert.Equal(["stage", "error", "budget", "rows", "passed"], stage.EnumerateObject().Select(p => p.Name));
-        string text = Run("verify", "--pack", TestData.Golden("shape-base"), "--profile", "float32").Out;
+        string text = Run("verify", "--pack", TestData.Golden("shape-base"), "--profile", "float32", "--verbose").Out;
         Assert.Contains("block.0.attn.qkv", text, StringComparison.Ordinal);
         Assert.Contains($"logits_hash {pack.GetProperty("sections")[0].GetProperty("logits_hash").GetString()}", text, StringComparison.Ordinal);
     }
@@ -168,11 +182,52 @@ public sealed class CommandTests : IDisposable
         SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8, cancellation: TestContext.Current.CancellationToken);
         Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--model", _folder.File("other"));
         Assert.Equal(1, answer.Code);
-        Assert.Contains("FAILED", answer.Out, StringComparison.Ordinal);
+        string[] lines = answer.Out.TrimEnd('\n').Split('\n');
+        Assert.Matches("^shape-base +FAILED  ", lines[0]);
+        Assert.Contains(lines, line => line.StartsWith("  float32, embedding: error ", StringComparison.Ordinal));
+        Assert.Equal("FAILED: 1 of 1 pack; shape-base: embedding is the first stage that failed.", lines[^1]);
+    }
+
+    [Fact]
+    public void Verify_prints_a_line_a_pack_and_one_verdict()
+    {
+        string packs = _folder.File("packs");
+        foreach (string name in (string[])["shape-base", "shape-no-yarn"])
+            Copy(TestData.Golden(name), Path.Combine(packs, name));
+        Answer answer = Run("verify", "--packs", packs, "--profile", "float32");
+        string[] lines = answer.Out.TrimEnd('\n').Split('\n');
+        Assert.Equal((0, 3), (answer.Code, lines.Length));
+        Assert.Matches(@"^shape-base +ok +27 stages; nearest to its budget [a-z0-9.]+, 0\.[0-9]{2} of it$", lines[0]);
+        Assert.Matches("^PASSED: 2 packs, [0-9]+ stages compared.$", lines[^1]);
+        Assert.Equal(new(3, "", $"{_folder.Path} has no golden packs to run; expected folders with a manifest.json, as 'gptoss pack' makes them.\n"),
+            Run("verify", "--packs", _folder.Path));
+
+        static void Copy(string from, string to)
+        {
+            Directory.CreateDirectory(to);
+            foreach (string file in Directory.EnumerateFiles(from))
+                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
+    }
+
+    [Fact]
+    public void The_golden_packs_are_beside_the_program_or_in_the_repository_around_it_or_around_the_current_folder()
+    {
+        string program = _folder.File("program"), repository = _folder.File("repository"), inside = Path.Combine(repository, "a", "b");
+        Directory.CreateDirectory(program);
+        Directory.CreateDirectory(inside);
+        Assert.Equal("The golden packs are not with this program; run it in a checkout of the repository, name their folder with --packs, or name one pack with --pack.",
+            Assert.Throws<InputException>(() => PackFolder.Find(program, inside)).Message);
+        string packs = Directory.CreateDirectory(Path.Combine(repository, "testdata", "goldens")).FullName;
+        Assert.Equal((packs, packs), (PackFolder.Find(program, inside), PackFolder.Find(inside, program)));
+        string beside = Directory.CreateDirectory(Path.Combine(program, "goldens")).FullName;
+        Assert.Equal(beside, PackFolder.Find(program, inside));
     }
 
     [Theory]
     [InlineData(2, "--pack and --all exclude each other.", "--pack", "x", "--all")]
+    [InlineData(2, "--pack and --packs exclude each other.", "--pack", "x", "--packs", "y")]
+    [InlineData(3, "There is no folder 'none'.", "--packs", "none")]
     [InlineData(2, "The pack defects has no recording in bfloat16.", "--pack", "defects", "--profile", "bfloat16")]
     public void Verify_refuses_in_one_sentence(int code, string sentence, params string[] args) =>
         Assert.Equal(new(code, "", sentence + "\n"), Run(["verify", .. args.Select(arg => arg == "defects" ? TestData.Golden(arg) : arg)]));

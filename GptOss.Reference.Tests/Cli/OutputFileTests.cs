@@ -29,6 +29,16 @@ public sealed class OutputFileTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Commands))]
+    public void A_file_that_is_there_is_replaced_only_when_asked(string[] command)
+    {
+        string file = _folder.Write("file", "mine");
+        Assert.Equal(new(2, "", $"{file} exists; give another name, or --force to replace it.\n"), Run([.. command, file]));
+        Assert.Equal("mine", File.ReadAllText(file));
+        Assert.Equal(0, Run([.. command, file, "--force"]).Code);
+        Assert.True(new FileInfo(file).Length > 100);
+    }
+
+    [Theory, MemberData(nameof(Commands))]
     public async Task A_pipe_gets_the_content_and_stays_a_pipe(string[] command)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Pipes have no names in folders there.");

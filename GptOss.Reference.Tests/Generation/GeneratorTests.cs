@@ -4,6 +4,8 @@ using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
+using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
@@ -116,6 +118,74 @@ public sealed class GeneratorTests : IDisposable
         int[] prompt = [.. Enumerable.Repeat(Prompt(), 12).SelectMany(ids => ids)];
         GenerationResult result = _generator.Generate(prompt, Greedy(64), promptRead: _ => cancellation.Cancel(), cancellation: cancellation.Token);
         Assert.Equal((FinishReason.Cancelled, 0, Sequence.ChunkTokens, ""), (result.FinishReason, result.Ids.Count, result.PromptTokens, result.Text));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task A_stream_says_what_a_whole_answer_says(ulong seed)
+    {
+        GenerationOptions options = Sampled(seed) with { TopLogProbabilities = 1, StopTexts = ["never to be seen"] };
+        GenerationResult whole = _generator.Generate(Prompt(), options, cancellation: TestContext.Current.CancellationToken);
+        List<GeneratedToken> tokens = await _generator.StreamAsync(Prompt(), options, TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(whole.Ids, tokens.Select(token => token.Id));
+        Assert.Equal(whole.Text, string.Concat(tokens.Select(token => token.Text)));
+        Assert.Equal(whole.LogProbabilities!.Select(step => step.Chosen), tokens.Select(token => token.LogProbabilities!.Chosen));
+        Assert.Equal([.. Enumerable.Repeat<FinishReason?>(null, tokens.Count - 1), whole.FinishReason], tokens.Select(token => token.End));
+    }
+
+    [Fact]
+    public async Task A_stream_computes_no_further_than_it_is_read_and_stops_when_it_is_cancelled()
+    {
+        using var cancellation = new CancellationTokenSource();
+        Sequence sequence = _model.NewSequence();
+        int[] prompt = Prompt();
+        int seen = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (GeneratedToken token in _generator.StreamAsync(sequence, prompt, Greedy(64), cancellation.Token))
+            {
+                Assert.Equal(prompt.Length + seen, sequence.Length);
+                if (++seen == 3)
+                    await cancellation.CancelAsync();
+            }
+        });
+        Assert.Equal((3, prompt.Length + 2), (seen, sequence.Length));
+        Assert.Throws<PromptException>(() => _generator.StreamAsync(Array.Empty<int>(), Greedy(1), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_stream_leaves_the_caller_s_thread_free_while_the_model_is_busy()
+    {
+        using var running = new ManualResetEventSlim();
+        using var release = new ManualResetEventSlim();
+        Task other = Task.Run(() =>
+        {
+            Holds observer = new(running, release);
+            _model.Forward([new(_model.NewSequence(), new[] { 1 }, LogitRows.None)], new LogitsBuffer(), ref observer);
+        }, TestContext.Current.CancellationToken);
+        running.Wait(TestContext.Current.CancellationToken);
+        await using IAsyncEnumerator<GeneratedToken> stream = _generator.StreamAsync(Prompt(), Greedy(1), TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        ValueTask<bool> first = stream.MoveNextAsync();
+        Assert.False(first.IsCompleted);
+        release.Set();
+        Assert.True(await first);
+        await other;
+    }
+
+    private readonly struct Holds(ManualResetEventSlim running, ManualResetEventSlim release) : IStageObserver
+    {
+        public static bool IsActive => true;
+
+        public void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values)
+        {
+            running.Set();
+            release.Wait();
+        }
+
+        public void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken)
+        {
+        }
     }
 
     [Fact]

@@ -105,6 +105,11 @@ public sealed class TurnReaderTests
         Assert.Equal(thought.Length, reader.ReasoningTokens);
     }
 
+    [Fact]
+    public void A_token_that_ends_one_message_and_begins_the_next_keeps_their_order() => Assert.Equal(
+        ["begin Answer", "text Answer Hello there", "end Answer Hello there whole", "begin Answer", "text Answer ok", "end Answer ok whole"],
+        Told("Hello there<|message|>ok<|end|>"));
+
     private static List<string> Told(string turn)
     {
         var reader = new TurnReader(Tokenizer, []);

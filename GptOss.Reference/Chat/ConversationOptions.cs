@@ -3,7 +3,7 @@ using GptOss.Reference.Harmony;
 
 namespace GptOss.Reference.Chat;
 
-/// <summary>How a conversation is led. All of it may change between turns.</summary>
+/// <summary>Conversation settings. All of them may change between turns.</summary>
 public sealed record ConversationOptions
 {
     /// <summary>The system message: effort, date, identity. Its tools are those of <see cref="Tools"/>.</summary>
@@ -15,8 +15,11 @@ public sealed record ConversationOptions
     /// <summary>The tools that are on. Nothing the model writes is run unless it is for one of them.</summary>
     public IReadOnlyList<ITool> Tools { get; init; } = [];
 
-    /// <summary>Is asked before each call; false answers the model that it was not allowed. Null allows every call.</summary>
-    public Func<ITool, Message, bool>? Allow { get; init; }
+    /// <summary>
+    /// Asked before each call: true runs it, false answers the model that it was not allowed, and an <see cref="OperationCanceledException"/> ends
+    /// the turn. Null allows every call.
+    /// </summary>
+    public Func<ITool, Message, CancellationToken, Task<bool>>? Allow { get; init; }
 
     /// <summary>How tokens are chosen; by default from the model's own distribution.</summary>
     public SamplingOptions Sampling { get; init; } = new() { Temperature = 1 };
@@ -48,4 +51,7 @@ public sealed record ConversationOptions
 
     /// <summary>Which analysis of earlier turns is left out.</summary>
     public DroppedAnalysis Drop { get; init; } = DroppedAnalysis.Finished;
+
+    /// <summary>How long a tool that was stopped is waited for, so that it can say what became of its call.</summary>
+    internal TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(3);
 }

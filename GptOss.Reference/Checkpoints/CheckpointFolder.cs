@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
@@ -8,9 +9,10 @@ namespace GptOss.Reference.Checkpoints;
 /// <remarks>
 /// A folder with <c>model.safetensors.index.json</c>, or with a <c>config.json</c> that has <c>model_type</c>, is in transformers' layout; else
 /// <c>config.json</c> beside <c>*.safetensors</c> is the original layout; else <c>original/</c> inside the folder is looked at. Where the
-/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken.
+/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken. A GGUF file is told by its
+/// first bytes; a folder with one, or with one split set, means that.
 /// </remarks>
-public sealed class CheckpointFolder
+public sealed partial class CheckpointFolder
 {
     private const string ConfigName = "config.json";
     private const string OriginalName = "original";
@@ -25,7 +27,7 @@ public sealed class CheckpointFolder
     /// <summary>The dialect of names and configuration.</summary>
     public CheckpointLayout Layout { get; }
 
-    /// <summary>The safetensors files, in ordinal order of their names. Empty where an index file decides.</summary>
+    /// <summary>The safetensors files, in ordinal order of their names, empty where an index file decides; or the first GGUF file.</summary>
     public IReadOnlyList<string> FilePaths { get; }
 
     /// <summary>Path of the index file that names the shards, or null.</summary>
@@ -38,8 +40,8 @@ public sealed class CheckpointFolder
     public IReadOnlyList<string> Notices { get; }
 
     /// <summary>Finds the checkpoint that <paramref name="folderOrFileOrHubName"/> means.</summary>
-    /// <param name="folderOrFileOrHubName">A folder, one <c>.safetensors</c> file, or a hub name in the Hugging Face cache; an existing path
-    /// wins.</param>
+    /// <param name="folderOrFileOrHubName">A folder, one <c>.safetensors</c> or GGUF file, a hub name in the Hugging Face cache, or
+    /// <c>ollama:MODEL:TAG</c>; an existing path wins.</param>
     /// <exception cref="CheckpointFormatException">Nothing there, or nothing that is a checkpoint.</exception>
     public static CheckpointFolder Resolve(string folderOrFileOrHubName)
     {
@@ -55,6 +57,8 @@ public sealed class CheckpointFolder
                 return OfFolder(asked);
             if (File.Exists(asked))
                 return OfFile(asked);
+            if (asked.StartsWith(OllamaStore.Scheme, StringComparison.Ordinal))
+                return OfFile(OllamaStore.Find(asked, OllamaStore.Folders(Environment.GetEnvironmentVariable)));
             if (HuggingFaceCache.Find(asked, cache) is { } snapshot)
                 return OfSnapshot(snapshot, HuggingFaceCache.FullName(asked, cache)!);
         }
@@ -64,7 +68,7 @@ public sealed class CheckpointFolder
         }
         throw new CheckpointFormatException(asked, "no-such-checkpoint", HuggingFaceCache.IsHubName(asked)
             ? $"no such folder, and no model '{asked}' in the Hugging Face cache at {Printable.Clip(cache)}; download it with 'hf download {asked}' or give a folder."
-            : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors file, or a hub name such as openai/gpt-oss-20b.");
+            : $"no such folder or file: {Printable.Clip(asked)}; give a folder, a .safetensors or .gguf file, or a hub name such as openai/gpt-oss-20b.");
     }
 
     /// <summary>A snapshot that a download has not finished is told apart from a folder that never was a checkpoint.</summary>
@@ -83,7 +87,7 @@ public sealed class CheckpointFolder
     {
         string original = Path.Combine(snapshot, OriginalName), index = Path.Combine(snapshot, ShardIndex.FileName);
         bool hasConfig = File.Exists(Path.Combine(snapshot, ConfigName)), hasIndex = File.Exists(index);
-        if (hasConfig && IsComplete(snapshot, index, hasConfig, hasIndex) || hasConfig && !hasIndex && Safetensors(snapshot).Length > 0)
+        if (hasConfig && IsComplete(snapshot, index, hasConfig, hasIndex) || hasConfig && !hasIndex && Safetensors(snapshot).Length > 0 || Ggufs(snapshot).Length > 0)
             return null;
         if (Directory.Exists(original))
         {
@@ -126,6 +130,11 @@ public sealed class CheckpointFolder
             return new CheckpointFolder(folder, CheckpointLayout.Original, files, []);
         if (hasOriginal)
             return new CheckpointFolder(original, CheckpointLayout.Original, Safetensors(original), []);
+        if (files.Length == 0 && Ggufs(folder) is { Length: > 0 } ggufs)
+        {
+            return ggufs is [var only] ? OfGguf(only) : throw new CheckpointFormatException(folder, "no-such-checkpoint",
+                $"the folder holds {ggufs.Length} GGUF models; give one of them: {Printable.List([.. ggufs.Select(path => Printable.Clip(Path.GetFileName(path)))], ", ")}.");
+        }
         throw new CheckpointFormatException(folder, "no-such-checkpoint",
             files.Length > 0 ? "the folder has safetensors files but no config.json, which says what shape they have." : NothingThere(folder));
     }
@@ -137,6 +146,8 @@ public sealed class CheckpointFolder
         string name = Path.GetFileName(file);
         if (name == ConfigName || name == ShardIndex.FileName)
             return OfFolder(folder);
+        if (IsGguf(file))
+            return OfGguf(file);
         if (!name.EndsWith(".safetensors", StringComparison.Ordinal))
             throw new CheckpointFormatException(file, "not-safetensors", FileKind.Guess(Start(file)) is { } kind
                 ? $"this is {kind}." : "the name does not end in .safetensors; give a safetensors file or the folder that holds it.");
@@ -158,9 +169,7 @@ public sealed class CheckpointFolder
     }
 
     private static string NothingThere(string folder) =>
-        Directory.EnumerateFiles(folder, "*.gguf").Any()
-            ? "the folder holds GGUF files but no safetensors; give the folder of the safetensors checkpoint."
-        : Directory.EnumerateFiles(folder, "*.bin").Any()
+        Directory.EnumerateFiles(folder, "*.bin").Any()
             ? "the folder holds PyTorch .bin files but no safetensors; convert them with the safetensors package first."
         : Directory.EnumerateFileSystemEntries(folder).Any() ? "the folder holds no safetensors files; give the folder of a gpt-oss checkpoint."
         : "the folder is empty; give the folder of a gpt-oss checkpoint.";
@@ -170,6 +179,18 @@ public sealed class CheckpointFolder
             ? [.. Directory.EnumerateFiles(folder).Where(path => path.EndsWith(".safetensors", StringComparison.Ordinal)
                 && !Path.GetFileName(path).StartsWith('.')).Order(StringComparer.Ordinal)]
             : [];
+
+    private static CheckpointFolder OfGguf(string file) => new(Path.GetDirectoryName(Path.GetFullPath(file))!, CheckpointLayout.Gguf, [file], []);
+
+    private static bool IsGguf(string file) => Start(file).AsSpan().StartsWith("GGUF"u8);
+
+    /// <summary>The GGUF models of a folder, of each split set the first file. Projectors of image models are not models.</summary>
+    private static string[] Ggufs(string folder) =>
+        [.. Directory.EnumerateFiles(folder, "*.gguf").Where(path => IsGguf(path) && !Path.GetFileName(path).StartsWith("mmproj", StringComparison.Ordinal)
+            && !LaterPart().IsMatch(path)).Order(StringComparer.Ordinal)];
+
+    [GeneratedRegex(@"-(?!00001)[0-9]{5}-of-[0-9]{5}\.gguf$")]
+    private static partial Regex LaterPart();
 
     private static byte[] Start(string file)
     {

@@ -81,7 +81,7 @@ public static class HuggingFaceCache
     private static string ModelFolder(string hubName, string cache) =>
         Path.Combine(cache, "models--" + hubName.Replace("/", "--", StringComparison.Ordinal));
 
-    private static bool IsPlain(string text) =>
+    internal static bool IsPlain(string text) =>
         text.Length is > 0 and <= 128 && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
         && !text.Contains("..", StringComparison.Ordinal);
 }

@@ -80,7 +80,7 @@ internal sealed class Shards : IDisposable
             if (index is not null && index.FileOf.TryGetValue(tensor.Name, out string? assigned) && assigned != name)
                 throw new CheckpointFormatException(path, "weight-map",
                     $"tensor '{Printable.Clip(tensor.Name)}' is in this file, but weight_map says it is in {assigned}.");
-            if (!_tensors.TryAdd(tensor.Name, new StoredTensor(path, tensor)))
+            if (!_tensors.TryAdd(tensor.Name, new StoredTensor(path, tensor, tensor.DType.ToString())))
                 throw new CheckpointFormatException(path, "duplicate-tensor",
                     $"tensor '{Printable.Clip(tensor.Name)}' is also in {Printable.Clip(Path.GetFileName(_tensors[tensor.Name].File))}.");
             _fileOf.Add(tensor.Name, file);

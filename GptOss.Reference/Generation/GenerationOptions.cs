@@ -36,6 +36,12 @@ public sealed record GenerationOptions
         }
     } = [];
 
+    /// <summary>
+    /// What the continuation may say; null for anything. It is forked for every continuation, so one serves any number of them. Tokens that it leaves no choice about
+    /// are taken without the model, unless log-probabilities are asked for.
+    /// </summary>
+    public TokenConstraint? Constraint { get; init; }
+
     /// <summary>How many of the most probable tokens to report at each step, beside the chosen one; null reports no log-probabilities.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public int? TopLogProbabilities

@@ -7,7 +7,11 @@ namespace GptOss.Reference.Generation;
 /// Text that is certain now: whole characters, and nothing that may yet turn out to be a stop text. Often empty, or of earlier tokens.
 /// </param>
 /// <param name="LogProbabilities">Where they were asked for.</param>
-public readonly record struct GeneratedToken(int Id, bool IsStop, string Text, LogProbabilities? LogProbabilities);
+public readonly record struct GeneratedToken(int Id, bool IsStop, string Text, LogProbabilities? LogProbabilities)
+{
+    /// <summary>Why the continuation ends with this token; null before the last one, and where the result says it.</summary>
+    public FinishReason? End { get; init; }
+}
 
 /// <summary>A whole continuation.</summary>
 public sealed record GenerationResult

@@ -1,15 +1,11 @@
-using System.Diagnostics;
-using System.Text;
+using System.Runtime.CompilerServices;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Generation;
 
-/// <summary>Continues a prompt: reads it in chunks, then chooses, shows and feeds one token after the other.</summary>
-/// <remarks>
-/// The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed.
-/// Holds no state of its own between calls.
-/// </remarks>
+/// <summary>Continues a prompt: one <see cref="Decoding"/>, alone, with its text.</summary>
+/// <remarks>Holds no state between calls; any number of them may run at once, and take turns at the model.</remarks>
 /// <param name="model">What gives the logits.</param>
 /// <param name="tokenizer">What the ids mean.</param>
 public sealed class Generator(Transformer model, Tokenizer tokenizer)
@@ -24,104 +20,66 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <param name="sequence">A sequence of this model; extended.</param>
     /// <param name="prompt">Ids that follow the sequence, at least one.</param>
     /// <param name="options">How tokens are chosen and when to stop.</param>
-    /// <param name="promptRead">Is told after each chunk how many tokens of the prompt have been read.</param>
-    /// <param name="tokenChosen">Is given each token before the next one is computed.</param>
-    /// <param name="cancellation">Looked at between the stages of the prompt and between tokens; what was produced until then is returned.</param>
+    /// <param name="promptRead">Receives the number of prompt tokens read so far, after each chunk.</param>
+    /// <param name="tokenChosen">Receives each token before the next one is computed.</param>
+    /// <param name="cancellation">Looked at before every block of every pass; what was produced until then is returned.</param>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
     /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞.</exception>
     public GenerationResult Generate(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options,
         Action<int>? promptRead = null, Action<GeneratedToken>? tokenChosen = null, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(sequence);
-        ArgumentNullException.ThrowIfNull(options);
-        PromptLimits.Require(model.Config, prompt.Span, sequence.Length);
-        using var answer = new Answer(tokenizer, options, tokenChosen);
+        var decoding = new Decoding(sequence, prompt, options);
+        using var answer = new Continuation(decoding, tokenizer, options);
         var logits = new LogitsBuffer();
-        for (int read = 0; read < prompt.Length;)
+        while (decoding.End is null)
         {
-            ReadOnlyMemory<int> chunk = prompt.Slice(read, Math.Min(Sequence.ChunkTokens, prompt.Length - read));
+            bool hasRow;
             try
             {
-                model.Forward(new BatchItem(sequence, chunk, read + chunk.Length == prompt.Length ? LogitRows.Last : LogitRows.None), logits, cancellation);
+                hasRow = decoding.Feed(model, logits, cancellation);
             }
             catch (OperationCanceledException)
             {
-                return answer.End(FinishReason.Cancelled, read);
+                decoding.Finish(FinishReason.Cancelled);
+                break;
             }
-            read += chunk.Length;
-            promptRead?.Invoke(read);
+            if (decoding.Ids.Count == 0)
+                promptRead?.Invoke(decoding.PromptRead);
+            if (!hasRow)
+                continue;
+            foreach (GeneratedToken token in answer.Take(logits[0]))
+                tokenChosen?.Invoke(token);
         }
-        answer.EndPrefill();
-
-        // The last token is chosen and never fed, so it needs no place in the context.
-        int most = Math.Min(options.MaxTokens, model.Config.MaxPositions - sequence.Length + 1);
-        var sampler = new Sampler();
-        int[] fed = new int[1];
-        while (true)
-        {
-            if (cancellation.IsCancellationRequested) return answer.End(FinishReason.Cancelled, prompt.Length);
-            fed[0] = sampler.Choose(logits[0], options.Sampling, sequence.Length);
-            if (answer.Add(fed[0], logits[0])) return answer.End(FinishReason.Stop, prompt.Length);
-            if (answer.Count >= most) return answer.End(FinishReason.Length, prompt.Length);
-            try
-            {
-                model.Forward(new BatchItem(sequence, fed, LogitRows.Last), logits, cancellation);
-            }
-            catch (OperationCanceledException)
-            {
-                return answer.End(FinishReason.Cancelled, prompt.Length);
-            }
-        }
+        return answer.Result();
     }
 
-    /// <summary>What has been generated so far.</summary>
-    private sealed class Answer(Tokenizer tokenizer, GenerationOptions options, Action<GeneratedToken>? tokenChosen) : IDisposable
+    /// <summary>Continues a prompt in a sequence of its own, token by token as they are chosen; the caller's thread only waits.</summary>
+    /// <param name="prompt">Ids, at least one.</param>
+    /// <param name="options">How tokens are chosen and when to stop.</param>
+    /// <param name="cancellation">Looked at before every block of every pass.</param>
+    /// <returns>The tokens. The texts of all are the whole text: what no token brought is at the end of the last one's.</returns>
+    /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
+    /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞; thrown by the enumeration.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled; thrown by the enumeration.</exception>
+    public IAsyncEnumerable<GeneratedToken> StreamAsync(ReadOnlyMemory<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+        StreamAsync(model.NewSequence(), prompt, options, cancellation);
+
+    /// <summary>The same for a sequence of this model, which is extended.</summary>
+    /// <inheritdoc cref="StreamAsync(ReadOnlyMemory{int}, GenerationOptions, CancellationToken)"/>
+    public IAsyncEnumerable<GeneratedToken> StreamAsync(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+        StreamAsync(new Decoding(sequence, prompt, options), options, cancellation);
+
+    private async IAsyncEnumerable<GeneratedToken> StreamAsync(Decoding decoding, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        private readonly List<int> _ids = [];
-        private readonly List<LogProbabilities>? _logProbabilities = options.TopLogProbabilities is null ? null : [];
-        private readonly LogitsHash _hash = new();
-        private readonly StreamingDecoder _decoder = new(tokenizer);
-        private readonly StopText _stop = new(options.StopTexts);
-        private readonly StringBuilder _text = new();
-        private readonly long _begin = Stopwatch.GetTimestamp();
-        private TimeSpan? _prefill;
-
-        internal int Count => _ids.Count;
-
-        public void Dispose() => _hash.Dispose();
-
-        internal void EndPrefill() => _prefill = Stopwatch.GetElapsedTime(_begin);
-
-        /// <summary>Takes a chosen token and its row; true if the answer is complete.</summary>
-        internal bool Add(int id, ReadOnlySpan<float> logits)
+        using var answer = new Continuation(decoding, tokenizer, options);
+        var logits = new LogitsBuffer();
+        while (decoding.End is null)
         {
-            _ids.Add(id);
-            _hash.Add(logits);
-            LogProbabilities? logProbabilities = options.TopLogProbabilities is { } top ? LogProbabilities.Of(logits, id, top) : null;
-            if (logProbabilities is not null) _logProbabilities!.Add(logProbabilities);
-            bool isStop = options.StopTokens.Contains(id);
-            string text = isStop ? "" : _stop.Append(_decoder.Append(id));
-            _text.Append(text);
-            tokenChosen?.Invoke(new GeneratedToken(id, isStop, text, logProbabilities));
-            return isStop || _stop.HasStopped;
-        }
-
-        internal GenerationResult End(FinishReason reason, int promptTokens)
-        {
-            string rest = _stop.Append(_decoder.Flush()) + _stop.Flush();
-            TimeSpan total = Stopwatch.GetElapsedTime(_begin), prefill = _prefill ?? total;
-            return new GenerationResult
-            {
-                Ids = _ids,
-                Text = _text.Append(rest).ToString(),
-                Rest = rest,
-                FinishReason = reason,
-                PromptTokens = promptTokens,
-                LogProbabilities = _logProbabilities,
-                LogitsHash = _hash.ToString(),
-                PrefillTime = prefill,
-                DecodeTime = total - prefill,
-            };
+            if (!await Task.Run(() => decoding.Feed(model, logits, cancellation), cancellation).ConfigureAwait(false))
+                continue;
+            List<GeneratedToken> tokens = answer.Take(logits[0]);
+            for (int i = 0; i < tokens.Count; i++)
+                yield return decoding.End is not null && i == tokens.Count - 1 ? tokens[i] with { Text = tokens[i].Text + answer.Flush(), End = decoding.End } : tokens[i];
         }
     }
 }

@@ -43,13 +43,13 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
         for (int row = 0; row < x.Count; row++)
             chunk.Origins[row].Sequence.Cache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
 
-        kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks.Span, config.NumKeyValueHeads, config.HeadDim, _window, attended);
+        kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks, config.NumKeyValueHeads, config.HeadDim, _window, attended);
         if (TObserver.IsActive && TObserver.SeesAttention)
             ShowProbabilities(q, chunk, ref observer);
         if (TObserver.IsActive)
             observer.Observe(Stage.Heads, layer, chunk.Origins, attended);
 
-        kernels.Linear(attended, weights.Out, weights.OutBias.Span, t);
+        kernels.Linear(attended, weights.Out, weights.OutBias, t);
         kernels.Add(x, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.AttentionResidual, layer, chunk.Origins, x);
@@ -70,7 +70,7 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
             for (int head = 0; head < config.NumAttentionHeads; head++)
             {
                 float sink = kernels.Probabilities(
-                    queries[row], q[row].Slice(head * config.HeadDim, config.HeadDim), head / config.QueriesPerKeyValueHead, weights.Sinks.Span[head],
+                    queries[row], q[row].Slice(head * config.HeadDim, config.HeadDim), head / config.QueriesPerKeyValueHead, weights.Sinks[head],
                     probabilities.AsSpan(0, keys));
                 observer.ObserveAttention(layer, chunk.Origins[row], head, probabilities.AsSpan(0, keys), sink);
             }
@@ -80,6 +80,6 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
     private void Project(Rows t, Rows qkv)
     {
         for (int part = 0, column = 0; part < weights.Qkv.Count; column += weights.Qkv[part++].Rows)
-            kernels.Linear(t, weights.Qkv[part], weights.QkvBias[part].Span, qkv.Columns(column, weights.Qkv[part].Rows));
+            kernels.Linear(t, weights.Qkv[part], weights.QkvBias[part], qkv.Columns(column, weights.Qkv[part].Rows));
     }
 }

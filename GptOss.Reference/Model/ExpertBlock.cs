@@ -1,4 +1,3 @@
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
@@ -8,18 +7,17 @@ using GptOss.Reference.Numerics.Buffers;
 namespace GptOss.Reference.Model;
 
 /// <summary>One mixture-of-experts layer: norm, route, expand, SwiGLU, contract, mix, add.</summary>
-internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Checkpoint checkpoint, int layer, Kernels kernels)
+internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, int layer, Kernels kernels)
 {
     private readonly GptOssConfig _config = config;
     private readonly ExpertGroups _groups = new();
-    private readonly bool[] _checked = new bool[config.NumExperts];
     private int[] _experts = [];
     private float[] _weights = [];
 
     /// <summary>Floats of scratch memory for one token.</summary>
     internal static long ScratchFloats(GptOssConfig config) =>
-        2L * Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.NumExperts)
-        + (long)config.ExpertsPerToken * (Scratch.Stride(2 * config.IntermediateSize) + 2 * Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
+        (long)Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.NumExperts)
+        + (long)config.ExpertsPerToken * (Scratch.Stride(2 * config.IntermediateSize) + Scratch.Stride(config.IntermediateSize) + Scratch.Stride(config.HiddenSize));
 
     /// <summary>Adds the chosen experts' outputs to the residual stream <paramref name="x"/>, in place.</summary>
     /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>
@@ -28,11 +26,9 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Ch
     {
         int k = _config.ExpertsPerToken, slots = x.Count * k, intermediate = _config.IntermediateSize;
         Rows t       = scratch.Rows(x.Count, _config.HiddenSize);         // [tokens, hidden]
-        Rows tLanes  = scratch.Rows(x.Count, _config.HiddenSize);         // the same in the order that MXFP4 products read
         Rows router  = scratch.Rows(x.Count, _config.NumExperts);         // [tokens, experts]
         Rows gu      = scratch.Rows(slots, 2 * intermediate);             // [tokens·k, gate | linear]
         Rows h       = scratch.Rows(slots, intermediate);                 // [tokens·k, intermediate]
-        Rows hLanes  = scratch.Rows(slots, intermediate);
         Rows y       = scratch.Rows(slots, _config.HiddenSize);           // [tokens·k, hidden]
         if (_experts.Length < slots)
             (_experts, _weights) = (new int[slots], new float[slots]);
@@ -42,7 +38,7 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Ch
         kernels.RmsNorm(x, weights.Norm, _config.RmsNormEps, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.MlpNorm, layer, chunk.Origins, t);
-        kernels.Linear(t, weights.Gate, weights.GateBias.Span, router);
+        kernels.Linear(t, weights.Gate, weights.GateBias, router);
         if (TObserver.IsActive)
             observer.Observe(Stage.Router, layer, chunk.Origins, router);
         kernels.Route(router, k, experts, expertWeights);
@@ -55,15 +51,12 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Ch
         }
 
         _groups.Group(experts, _config.NumExperts);
-        RequireNumbers();
-        kernels.ToLaneOrder(t, tLanes);
-        kernels.ExpertLinear(tLanes, k, weights.Mlp1, weights.Mlp1Bias.Span, _groups, deinterleave: true, gu);
+        Expand(t, k, gu);
         kernels.SwiGlu(gu, _config.SwigluAlpha, _config.SwigluLimit, h);
         if (TObserver.IsActive)
             observer.Observe(Stage.SwiGlu, layer, chunk.Origins, h.Joined(k));
 
-        kernels.ToLaneOrder(h, hLanes);
-        kernels.ExpertLinear(hLanes, 1, weights.Mlp2, weights.Mlp2Bias.Span, _groups, deinterleave: false, y);
+        kernels.ExpertLinear(h, 1, weights.Mlp2, weights.Mlp2Bias, _groups, deinterleave: false, y);
         if (TObserver.IsActive)
             observer.Observe(Stage.ExpertOutputs, layer, chunk.Origins, y.Joined(k));
         kernels.MixExperts(y, expertWeights, k, x);
@@ -85,16 +78,15 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, Ch
         }
     }
 
-    /// <summary>Looks through an expert's scales when it is first chosen: they are 1/17 of its bytes, all experts of a model gigabytes.</summary>
-    private void RequireNumbers()
+    /// <summary>The first product: gate and linear as one matrix whose rows alternate, or as two.</summary>
+    private void Expand(Rows t, int k, Rows gu)
     {
-        foreach (int expert in _groups.Active)
+        if (weights.Mlp1.Count == 1)
         {
-            if (_checked[expert])
-                continue;
-            checkpoint.RequireFiniteScales($"block.{layer}.mlp.mlp1_weight.scales", expert);
-            checkpoint.RequireFiniteScales($"block.{layer}.mlp.mlp2_weight.scales", expert);
-            _checked[expert] = true;
+            kernels.ExpertLinear(t, k, weights.Mlp1[0], weights.Mlp1Bias[0], _groups, deinterleave: true, gu);
+            return;
         }
+        for (int part = 0, width = _config.IntermediateSize; part < weights.Mlp1.Count; part++)
+            kernels.ExpertLinear(t, k, weights.Mlp1[part], weights.Mlp1Bias[part], _groups, deinterleave: false, gu.Columns(part * width, width));
     }
 }

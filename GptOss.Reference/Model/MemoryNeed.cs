@@ -44,8 +44,9 @@ public sealed record MemoryNeed(long Weights, long SlidingCache, long FullCache,
     {
         long residual = (tokens + 2) * Model.Scratch.Stride(config.HiddenSize);
         long block = tokens * Math.Max(AttentionBlock.ScratchFloats(config), ExpertBlock.ScratchFloats(config));
+        long pairs = tokens * Math.Max(config.HiddenSize, (long)config.ExpertsPerToken * config.IntermediateSize);      // activations in MXFP4's order
         long rotation = tokens * config.HeadDim;
         long gains = (2L * config.NumHiddenLayers + 1) * config.HiddenSize;
-        return sizeof(float) * (residual + block + rotation + gains + config.VocabSize);
+        return sizeof(float) * (residual + block + pairs + rotation + gains + config.VocabSize);
     }
 }

@@ -31,14 +31,27 @@ internal sealed record ModelVariant
     /// <summary>Other operations, composed of the sound ones.</summary>
     internal Func<Kernels, Kernels> Kernels { get; init; } = kernels => kernels;
 
+    /// <summary>The one layer that deviates; null for the whole model. Of one layer only its weights and operations do, and its epsilon, clamp and α.</summary>
+    internal int? Layer { get; init; }
+
+    /// <summary>What a layer makes of this; <paramref name="layer"/> null for what belongs to no layer.</summary>
+    internal ModelVariant At(int? layer) => Layer is null || Layer == layer ? this : Sound;
+
     /// <summary>This variant, and another on top of it.</summary>
-    internal ModelVariant Then(ModelVariant next) => new()
+    /// <exception cref="ArgumentException">They are of different layers.</exception>
+    internal ModelVariant Then(ModelVariant next)
     {
-        Config = config => next.Config(Config(config)),
-        Attention = (weights, config) => next.Attention(Attention(weights, config), config),
-        Experts = (weights, config) => next.Experts(Experts(weights, config), config),
-        FinalNorm = gain => next.FinalNorm(FinalNorm(gain)),
-        Rotary = (table, config) => next.Rotary(Rotary(table, config), config),
-        Kernels = kernels => next.Kernels(Kernels(kernels)),
-    };
+        if (Layer != next.Layer)
+            throw new ArgumentException("Variants of different layers cannot be one.", nameof(next));
+        return new()
+        {
+            Layer = Layer,
+            Config = config => next.Config(Config(config)),
+            Attention = (weights, config) => next.Attention(Attention(weights, config), config),
+            Experts = (weights, config) => next.Experts(Experts(weights, config), config),
+            FinalNorm = gain => next.FinalNorm(FinalNorm(gain)),
+            Rotary = (table, config) => next.Rotary(Rotary(table, config), config),
+            Kernels = kernels => next.Kernels(Kernels(kernels)),
+        };
+    }
 }

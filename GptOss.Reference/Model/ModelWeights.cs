@@ -1,12 +1,11 @@
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Numerics.Formats;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>Weights of one attention block, read in place from the checkpoint; only the norm gain is widened, and matrices may be packed.</summary>
+/// <summary>Weights of one attention block, read in place from the checkpoint; only the norm gain and the sinks are widened, and matrices may be packed.</summary>
 /// <param name="Norm">[hidden].</param>
 /// <param name="Qkv">[(heads + 2·kvHeads)·headDim, hidden], in one part or in three (q, k, v), as the checkpoint stores it.</param>
 /// <param name="QkvBias">One for each part.</param>
@@ -14,18 +13,18 @@ namespace GptOss.Reference.Model;
 /// <param name="Out">[hidden, heads·headDim].</param>
 /// <param name="OutBias">[hidden].</param>
 internal sealed record AttentionWeights(
-    float[] Norm, IReadOnlyList<Bf16Matrix> Qkv, IReadOnlyList<ReadOnlyMemory<ushort>> QkvBias, ReadOnlyMemory<ushort> Sinks, Bf16Matrix Out, ReadOnlyMemory<ushort> OutBias);
+    float[] Norm, IReadOnlyList<Weights> Qkv, IReadOnlyList<StoredVector> QkvBias, float[] Sinks, Weights Out, StoredVector OutBias);
 
 /// <summary>Weights of one expert block, read in place from the checkpoint; only the norm gain is widened.</summary>
 /// <param name="Norm">[hidden].</param>
 /// <param name="Gate">Router, [experts, hidden].</param>
 /// <param name="GateBias">[experts].</param>
-/// <param name="Mlp1">[experts, 2·intermediate, hidden]; rows alternate between gate and linear.</param>
-/// <param name="Mlp1Bias">[experts, 2·intermediate].</param>
+/// <param name="Mlp1">[experts, 2·intermediate, hidden], whose rows alternate between gate and linear; or two of [experts, intermediate, hidden], gate and linear.</param>
+/// <param name="Mlp1Bias">One for each part.</param>
 /// <param name="Mlp2">[experts, hidden, intermediate].</param>
 /// <param name="Mlp2Bias">[experts, hidden].</param>
 internal sealed record ExpertWeights(
-    float[] Norm, Bf16Matrix Gate, ReadOnlyMemory<ushort> GateBias, Mxfp4Experts Mlp1, ReadOnlyMemory<ushort> Mlp1Bias, Mxfp4Experts Mlp2, ReadOnlyMemory<ushort> Mlp2Bias);
+    float[] Norm, Weights Gate, StoredVector GateBias, IReadOnlyList<Weights> Mlp1, IReadOnlyList<StoredVector> Mlp1Bias, Weights Mlp2, StoredVector Mlp2Bias);
 
 /// <summary>All weights of a model by the names of the original layout.</summary>
 internal sealed class ModelWeights
@@ -36,39 +35,36 @@ internal sealed class ModelWeights
     /// <param name="cancellation">Stops between two matrices.</param>
     internal ModelWeights(Checkpoint checkpoint, WorkerPool? packer, CancellationToken cancellation)
     {
-        GptOssConfig c = checkpoint.Config;
-        Embedding = new(checkpoint.Bf16("embedding.weight"), c.VocabSize, c.HiddenSize);
-        Norm = Widen(checkpoint.Bf16("norm.scale"));
-        Unembedding = Dense(checkpoint.Bf16("unembedding.weight"), c.VocabSize, c.HiddenSize);
-        for (int n = 0; n < c.NumHiddenLayers; n++)
+        Embedding = checkpoint.Matrix(TensorNames.Embedding);
+        Norm = checkpoint.Vector(TensorNames.FinalNorm).ToArray();
+        Unembedding = Packed(checkpoint.Matrix(TensorNames.Unembedding));
+        for (int n = 0; n < checkpoint.Config.NumHiddenLayers; n++)
         {
-            ReadOnlyMemory<ushort> Bf16(string name) => checkpoint.Bf16($"block.{n}.{name}");
-            ReadOnlyMemory<byte> U8(string name) => checkpoint.U8($"block.{n}.{name}");
+            Weights Matrix(string name) => checkpoint.Matrix(TensorNames.Block(n, name));
+            StoredVector Vector(string name) => checkpoint.Vector(TensorNames.Block(n, name));
             Attention.Add(new(
-                Widen(Bf16("attn.norm.scale")),
-                [.. checkpoint.Bf16Parts($"block.{n}.attn.qkv.weight").Select(part => Dense(part, part.Length / c.HiddenSize, c.HiddenSize))],
-                checkpoint.Bf16Parts($"block.{n}.attn.qkv.bias"),
-                Bf16("attn.sinks"),
-                Dense(Bf16("attn.out.weight"), c.HiddenSize, c.QuerySize),
-                Bf16("attn.out.bias")));
+                Vector("attn.norm.scale").ToArray(),
+                [.. checkpoint.Matrices(TensorNames.Block(n, "attn.qkv.weight")).Select(Packed)],
+                checkpoint.Vectors(TensorNames.Block(n, "attn.qkv.bias")),
+                Vector("attn.sinks").ToArray(),
+                Packed(Matrix("attn.out.weight")),
+                Vector("attn.out.bias")));
             Experts.Add(new(
-                Widen(Bf16("mlp.norm.scale")),
-                Dense(Bf16("mlp.gate.weight"), c.NumExperts, c.HiddenSize),
-                Bf16("mlp.gate.bias"),
-                new(U8("mlp.mlp1_weight.blocks"), U8("mlp.mlp1_weight.scales"), c.NumExperts, 2 * c.IntermediateSize, c.HiddenSize),
-                Bf16("mlp.mlp1_bias"),
-                new(U8("mlp.mlp2_weight.blocks"), U8("mlp.mlp2_weight.scales"), c.NumExperts, c.HiddenSize, c.IntermediateSize),
-                Bf16("mlp.mlp2_bias")));
+                Vector("mlp.norm.scale").ToArray(),
+                Packed(Matrix("mlp.gate.weight")),
+                Vector("mlp.gate.bias"),
+                checkpoint.Matrices(TensorNames.Block(n, "mlp.mlp1_weight")),
+                checkpoint.Vectors(TensorNames.Block(n, "mlp.mlp1_bias")),
+                Matrix("mlp.mlp2_weight"),
+                Vector("mlp.mlp2_bias")));
         }
 
-        Bf16Matrix Dense(ReadOnlyMemory<ushort> data, int rows, int columns)
+        Weights Packed(Weights matrix)
         {
             cancellation.ThrowIfCancellationRequested();
-            Bf16Matrix matrix = new(data, rows, columns);
-            if (packer is null || PackedMatrix.Pack(matrix, packer) is not { } packed)
-                return matrix;
-            BytesSaved += sizeof(ushort) * (long)data.Length - packed.Bytes;
-            return matrix with { Packed = packed };
+            Weights packed = packer is null ? matrix : matrix.Packed(packer);
+            BytesSaved += matrix.Bytes - packed.Bytes;
+            return packed;
         }
     }
 
@@ -76,7 +72,7 @@ internal sealed class ModelWeights
     internal long BytesSaved { get; private set; }
 
     /// <summary>[vocabulary, hidden].</summary>
-    internal Bf16Matrix Embedding { get; }
+    internal Weights Embedding { get; }
 
     internal List<AttentionWeights> Attention { get; } = [];
 
@@ -86,13 +82,5 @@ internal sealed class ModelWeights
     internal float[] Norm { get; }
 
     /// <summary>[vocabulary, hidden]; not tied to the embedding.</summary>
-    internal Bf16Matrix Unembedding { get; }
-
-    private static float[] Widen(ReadOnlyMemory<ushort> values)
-    {
-        float[] wide = new float[values.Length];
-        for (int i = 0; i < wide.Length; i++)
-            wide[i] = Bfloat16.ToSingle(values.Span[i]);
-        return wide;
-    }
+    internal Weights Unembedding { get; }
 }

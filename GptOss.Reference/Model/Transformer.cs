@@ -79,12 +79,22 @@ public sealed partial class Transformer : IDisposable
         _pool = pool;
         _owner = owner;
         _gate = owner?._gate ?? new();
-        GptOssConfig c = Config = variant.Config(checkpoint.Config);
-        _kernels = variant.Kernels(kernels);
-        _rotary = variant.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
-        _norm = variant.FinalNorm(weights.Norm);
-        _attention = [.. weights.Attention.Select((w, layer) => new AttentionBlock(variant.Attention(w, c), c, layer, _kernels))];
-        _experts = [.. weights.Experts.Select((w, layer) => new ExpertBlock(variant.Experts(w, c), c, checkpoint, layer, _kernels))];
+        ModelVariant whole = variant.At(layer: null);
+        GptOssConfig c = Config = whole.Config(checkpoint.Config);
+        _kernels = whole.Kernels(kernels);
+        _rotary = whole.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
+        _norm = whole.FinalNorm(weights.Norm);
+        _attention = new AttentionBlock[c.NumHiddenLayers];
+        _experts = new ExpertBlock[c.NumHiddenLayers];
+        for (int layer = 0; layer < c.NumHiddenLayers; layer++)
+        {
+            ModelVariant here = variant.At(layer);
+            bool isAlone = here != whole;
+            GptOssConfig own = isAlone ? here.Config(c) with { SlidingWindow = c.SlidingWindow, SlidingLayers = c.SlidingLayers } : c;    // caches follow the windows
+            Kernels operations = isAlone ? here.Kernels(kernels) : _kernels;
+            _attention[layer] = new(here.Attention(weights.Attention[layer], own), own, layer, operations);
+            _experts[layer] = new(here.Experts(weights.Experts[layer], own), own, layer, operations);
+        }
         _chunk = new(c.HeadDim);
         _chunkTokens = ModelLimits.ChunkTokens(c);
     }
@@ -308,14 +318,8 @@ public sealed partial class Transformer : IDisposable
 
     private void Embed(Rows x)
     {
-        ReadOnlySpan<ushort> embedding = _weights.Embedding.Data.Span;
         for (int row = 0; row < x.Count; row++)
-        {
-            ReadOnlySpan<ushort> source = embedding.Slice(_chunk.Tokens[row] * x.Width, x.Width);
-            Span<float> target = x[row];
-            for (int i = 0; i < source.Length; i++)
-                target[i] = Bfloat16.ToSingle(source[i]);
-        }
+            _weights.Embedding.Decode(_chunk.Tokens[row], x[row]);
     }
 
     /// <summary>Refuses what cannot be fed, before anything is changed; counts the logits rows.</summary>

@@ -22,35 +22,37 @@ internal abstract unsafe class Kernels
     {
         if (!width.IsSupported())
             throw new PlatformNotSupportedException($"This machine has no {(int)width}-bit registers; the widest it offers is {RegisterWidths.Widest}.");
-        return (width, precision) switch
+        return width switch
         {
-            (RegisterWidth.Scalar, Precision.Float32) => new Kernels<F32x16Scalar, Vector1, Float32Profile>(pool),
-            (RegisterWidth.Scalar, _) => new Kernels<F32x16Scalar, Vector1, Bfloat16Profile>(pool),
-            (RegisterWidth.V128, Precision.Float32) => new Kernels<F32x16V128, Vector4, Float32Profile>(pool),
-            (RegisterWidth.V128, _) => new Kernels<F32x16V128, Vector4, Bfloat16Profile>(pool),
-            (RegisterWidth.V256, Precision.Float32) => new Kernels<F32x16V256, Vector8, Float32Profile>(pool),
-            (RegisterWidth.V256, _) => new Kernels<F32x16V256, Vector8, Bfloat16Profile>(pool),
-            (_, Precision.Float32) => new Kernels<F32x16V512, Vector16, Float32Profile>(pool),
-            _ => new Kernels<F32x16V512, Vector16, Bfloat16Profile>(pool),
+            RegisterWidth.Scalar => OfWidth<F32x16Scalar, Vector1>(precision, pool),
+            RegisterWidth.V128 => OfWidth<F32x16V128, Vector4>(precision, pool),
+            RegisterWidth.V256 => OfWidth<F32x16V256, Vector8>(precision, pool),
+            _ => OfWidth<F32x16V512, Vector16>(precision, pool),
         };
     }
 
-    /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) without a bias. x [n, columns], output [n, rows].</summary>
-    /// <remarks>Where columns are no multiple of 16, every row of x has room up to the next one, and that room becomes zero.</remarks>
-    internal abstract void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output);
+    private static Kernels OfWidth<TBlock, TVector>(Precision precision, WorkerPool pool) where TBlock : struct, IF32x16<TBlock> where TVector : struct, IVector<TVector> =>
+        precision switch
+        {
+            Precision.Float32 => new Kernels<TBlock, TVector, Float32Profile>(pool),
+            Precision.Bfloat16 => new Kernels<TBlock, TVector, Bfloat16Profile>(pool),
+            _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "There is no such profile."),
+        };
+
+    /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) with an empty bias. x [n, columns], output [n, rows].</summary>
+    /// <remarks>Where columns are not a multiple of 16, every row of x has room up to the next one, and that room becomes zero.</remarks>
+    internal abstract void Linear(Rows x, Weights w, StoredVector bias, Rows output);
 
     /// <summary>For every slot s of expert e: output[s] = B(B(x[s / share]·W_eᵀ) + bias_e).</summary>
-    /// <param name="x">Activation rows in lane order (<see cref="ToLaneOrder"/>).</param>
+    /// <param name="x">Activation rows.</param>
     /// <param name="share">Slots that read the same row: k for the first product of a token, 1 for the second.</param>
     /// <param name="w">The layer's experts.</param>
     /// <param name="bias">[experts, rows].</param>
     /// <param name="groups">The routing.</param>
     /// <param name="deinterleave">Even rows to the first half of the output, odd ones to the second.</param>
     /// <param name="output">[slots, rows].</param>
-    internal abstract void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output);
-
-    /// <summary>output = x in the order that MXFP4 products read activations in. Widths are multiples of 32.</summary>
-    internal abstract void ToLaneOrder(Rows x, Rows output);
+    /// <remarks>Looks through an expert's weights for what is not a number when it is first chosen.</remarks>
+    internal abstract void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output);
 
     /// <summary>output = B((x · r) · gain), r = 1/√(mean x² + eps).</summary>
     internal abstract void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output);
@@ -59,16 +61,16 @@ internal abstract unsafe class Kernels
     internal abstract void Rotate(Rows heads, Rows cosines, Rows sines);
 
     /// <summary>Attention of every query row over its cache, its own position included. q and output are [n, heads · headDim].</summary>
-    internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output);
+    internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output);
 
     /// <summary>The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.</summary>
     /// <param name="row">The token.</param>
     /// <param name="q">The rotated query of the head, [headDim].</param>
     /// <param name="keyValueHead">The key/value head that it reads.</param>
-    /// <param name="sink">The head's sink, as bfloat16.</param>
+    /// <param name="sink">The head's sink.</param>
     /// <param name="probabilities">[visible keys], receives the shares; the last key is the token's own.</param>
     /// <returns>The sink's share.</returns>
-    internal abstract float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities);
+    internal abstract float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float sink, Span<float> probabilities);
 
     /// <summary>The k best experts of every row, best first, and their weights.</summary>
     internal abstract void Route(Rows logits, int k, Span<int> experts, Span<float> weights);

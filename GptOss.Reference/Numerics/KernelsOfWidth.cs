@@ -19,35 +19,22 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     private const int SplitKeys = 1024;
 
     private Memory<nint> _pointers;
-    private Memory<byte> _groups;
-    private Memory<float> _scores;
+    private ProductGroup[] _groups = [];
+    private Memory<float> _scores, _pairs;
 
     internal override RegisterWidth Width => TBlock.Width;
 
     internal override Precision Precision => TProfile.Precision;
 
-    internal override void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output)
+    internal override void Linear(Rows x, Weights w, StoredVector bias, Rows output)
     {
-        Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == x.Count, x, output, w.Rows, w.Columns);
-        Require(bias.IsEmpty || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
+        Require(w.Count == 1 && x.Width == w.Columns && output.Width == w.Rows && output.Count == x.Count, x, output, w.Rows, w.Columns);
+        Require(bias.Length == 0 || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
         if (x.Count == 0)
             return;
-        if (w.Packed is not { } packed)
-        {
-            fixed (ushort* data = w.Data.Span)
-                Linear(x, new Bf16Rows(data, w.Columns), w.Rows, bias, output);
-            return;
-        }
-        fixed (byte* blocks = packed.Blocks.Span, highs = packed.HighBytes.Span)
-        fixed (int* firstEscape = packed.FirstEscape, escapeBlocks = packed.EscapeBlocks)
-        fixed (ushort* escapeWeights = packed.EscapeWeights)
-            Linear(x, new PackedRows(blocks, highs, firstEscape, escapeBlocks, escapeWeights, w.Columns), w.Rows, bias, output);
-    }
-
-    private void Linear<TWeights>(Rows x, TWeights weights, int rows, ReadOnlySpan<ushort> bias, Rows output) where TWeights : unmanaged, IWeightRows
-    {
-        fixed (float* from = &x.First, to = &output.First)
-        fixed (ushort* b = bias)
+        x = InOrderOf(w, x);
+        fixed (float* from = &x.First, to = &output.First, wide = bias.Wide.Span)
+        fixed (ushort* halves = bias.Halves.Span)
         {
             (nint inputs, nint outputs) = Pointers(x.Count);
             for (int i = 0; i < x.Count; i++)
@@ -55,55 +42,66 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
                 ((float**)inputs)[i] = PaddedInput(x, from, i);
                 ((float**)outputs)[i] = to + (nint)i * output.Stride;
             }
-            ProductGroup<TWeights> group = new() { Weights = weights, Bias = b, First = 0, Count = x.Count };
-            ProductJob<TBlock, TVector, TWeights, TProfile> job = new() { Groups = &group, GroupCount = 1, Rows = rows, Inputs = (float**)inputs, Outputs = (float**)outputs };
-            pool.Run(ref job);
+            ProductGroup group = new() { Count = x.Count };
+            ProductCall<TBlock, TVector, TProfile> call = new(pool, new()
+            {
+                Groups = &group, GroupCount = 1, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, Bias = new(halves, wide),
+            });
+            w.Open(ref call);
         }
     }
 
-    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output)
+    internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
     {
         Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output, w.Rows, w.Columns);
-        Require(bias.Length == w.Experts * w.Rows, x, output, w.Rows, w.Columns);
+        Require(bias.Length == w.Count * w.Rows, x, output, w.Rows, w.Columns);
         if (groups.Count == 0)
             return;
-        if (_groups.Length < groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>))
-            _groups = AlignedBuffer.Allocate<byte>(groups.Active.Count * sizeof(ProductGroup<Mxfp4Rows>));
-        ProductGroup<Mxfp4Rows>* list = (ProductGroup<Mxfp4Rows>*)Unsafe.AsPointer(ref _groups.Span[0]);      // pinned, see AlignedBuffer
-        fixed (float* from = &x.First, to = &output.First)
-        fixed (byte* blocks = w.Blocks.Span, scales = w.Scales.Span)
-        fixed (ushort* b = bias)
+        foreach (int expert in groups.Active)
+            w.RequireNumbers(expert);
+        if (_groups.Length < groups.Active.Count)
+            _groups = new ProductGroup[groups.Active.Count];
+        x = InOrderOf(w, x);
+        fixed (ProductGroup* list = _groups)
+        fixed (float* from = &x.First, to = &output.First, wide = bias.Wide.Span)
+        fixed (ushort* halves = bias.Halves.Span)
         {
             (nint inputs, nint outputs) = Pointers(groups.Count);
             int at = 0;
             for (int g = 0; g < groups.Active.Count; g++)
             {
-                int expert = groups.Active[g];
-                ReadOnlySpan<int> slots = groups.SlotsOf(expert);
-                nint firstBlock = (nint)expert * w.Rows * (w.Columns / Mxfp4.BlockWeights);
-                list[g] = new() { Weights = new(blocks + firstBlock * Mxfp4.BlockBytes, scales + firstBlock, Mxfp4.ScaledValues(0), w.Columns), Bias = b + (nint)expert * w.Rows, First = at, Count = slots.Length };
+                ReadOnlySpan<int> slots = groups.SlotsOf(groups.Active[g]);
+                list[g] = new() { FirstRow = (nint)groups.Active[g] * w.Rows, First = at, Count = slots.Length };
                 foreach (int slot in slots)
                 {
-                    ((float**)inputs)[at] = from + (nint)(slot / share) * x.Stride;
+                    ((float**)inputs)[at] = PaddedInput(x, from, slot / share);
                     ((float**)outputs)[at++] = to + (nint)slot * output.Stride;
                 }
             }
-            ProductJob<TBlock, TVector, Mxfp4Rows, TProfile> job = new()
+            ProductCall<TBlock, TVector, TProfile> call = new(pool, new()
             {
-                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, BiasApart = true, Deinterleave = deinterleave,
-            };
-            pool.Run(ref job);
+                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, Bias = new(halves, wide),
+                BiasApart = true, Deinterleave = deinterleave,
+            });
+            w.Open(ref call);
         }
     }
 
-    internal override void ToLaneOrder(Rows x, Rows output)
+    /// <summary>Activation rows in the order in which the weights' lanes take them.</summary>
+    private Rows InOrderOf(Weights w, Rows x)
     {
-        Require(x.Width == output.Width && x.Count == output.Count && x.Width % Mxfp4.BlockWeights == 0, x, output, x.Width, x.Width);
-        fixed (float* from = &x.First, to = &output.First)
+        if (!w.ReadsPairs)
+            return x;
+        int floats = checked(x.Count * x.Width);
+        if (_pairs.Length < floats)
+            _pairs = AlignedBuffer.Allocate<float>(floats);
+        Rows pairs = new(_pairs.Span[..floats], x.Count, x.Width, x.Width);
+        fixed (float* from = &x.First, to = &pairs.First)
         {
-            LaneOrderJob job = new(from, x.Stride, to, output.Stride, x.Count, x.Width);
+            LaneOrderJob job = new(from, x.Stride, to, pairs.Stride, x.Count, x.Width);
             RunRows(ref job, x.Count);
         }
+        return pairs;
     }
 
     internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output)
@@ -127,15 +125,14 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         }
     }
 
-    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output)
+    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output)
     {
         int heads = sinks.Length;
         Require(q.Width == heads * headDim && output.Width == q.Width && output.Count == q.Count && rows.Length >= q.Count && heads % keyValueHeads == 0, q, output, heads, headDim);
         if (q.Count == 0)
             return;
         float scale = (float)(1 / Math.Sqrt(headDim));
-        fixed (float* from = &q.First, to = &output.First)
-        fixed (ushort* sink = sinks)
+        fixed (float* from = &q.First, to = &output.First, sink = sinks)
         {
             int splitFrom = SplitFrom(rows.AsSpan(0, q.Count), keyValueHeads, window), split = 0;
             for (int row = 0; row < q.Count; row++)
@@ -172,7 +169,7 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
     }
 
     private void AttendSplit(
-        QueryRow row, float* q, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
+        QueryRow row, float* q, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int? window, float scale, float* output)
     {
         int keys = row.Keys(window), heads = keyValueHeads * queriesPerHead, floats = SplitAttentionJob<TBlock, TVector, TProfile>.ScratchFloats(heads, keys);
         if (_scores.Length < floats)
@@ -188,8 +185,8 @@ internal sealed unsafe class Kernels<TBlock, TVector, TProfile>(WorkerPool pool)
         }
     }
 
-    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
-        AttentionProbabilities<TBlock, TVector, TProfile>.Compute(row, q, keyValueHead, (float)(1 / Math.Sqrt(q.Length)), Bfloat16.ToSingle(sink), probabilities);
+    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float sink, Span<float> probabilities) =>
+        AttentionProbabilities<TBlock, TVector, TProfile>.Compute(row, q, keyValueHead, (float)(1 / Math.Sqrt(q.Length)), sink, probabilities);
 
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
     {

@@ -43,6 +43,14 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
         int messages = _parser.Messages.Count;
         MessageDelta? delta = _parser.Append(id);
         bool isInside = _parser.State == ParserState.Content;
+        if (isInside && delta is { } last && last.Message < _parser.Messages.Count)
+        {
+            // The end of one message, by the token that begins the next.
+            Take(last);
+            delta = null;
+            if (HasStopped) return _events;
+        }
+
         if (isInside && (!wasInside || _parser.Messages.Count > messages)) EndOpen(isWhole: true);
         if (isInside && _open is null)
             Begin(new MessageDelta(_parser.Messages.Count, Role.Assistant, _parser.CurrentChannel, _parser.CurrentRecipient, _parser.CurrentContentType, ""));

@@ -57,6 +57,19 @@ internal sealed class TokenTable
         return true;
     }
 
+    /// <summary>Whether another table gives every id the same bytes.</summary>
+    internal bool HasSameTokens(TokenTable other)
+    {
+        if (other.Count != Count)
+            return false;
+        for (int id = 0; id < Count; id++)
+        {
+            if (!Bytes(id).Span.SequenceEqual(other.Bytes(id).Span))
+                return false;
+        }
+        return true;
+    }
+
     /// <summary>The first byte that is not a token by itself, or −1: with all 256 present every text can be encoded.</summary>
     internal int FirstMissingByte() => Array.IndexOf(_byteIds, -1);
 

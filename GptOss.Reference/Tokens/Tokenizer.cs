@@ -31,6 +31,14 @@ public sealed class Tokenizer
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static Tokenizer FromJson(string path) => new(TokenizerJson.Read(path));
 
+    /// <summary>A tokenizer of a listed vocabulary; o200k_harmony where it is that.</summary>
+    /// <exception cref="TokenizerFormatException">The list breaks a rule.</exception>
+    internal static Tokenizer FromList(ListedVocabulary list)
+    {
+        var listed = new Tokenizer(list.Build());
+        return listed.Count == O200kHarmony.Count && O200kHarmony._table.HasSameTokens(listed._table) ? O200kHarmony : listed;
+    }
+
     /// <summary>
     /// The tokenizer of a checkpoint: the folder's <c>tokenizer.json</c>; for a folder named <c>original</c> without one, its parent's;
     /// otherwise o200k_harmony.

@@ -51,7 +51,7 @@ case("header-longer-than-the-file", "announces one byte more than there is", "in
 case("truncated-in-the-header", "cut in the middle of its header", "invalid-header-length",
      "the header is announced with 53 bytes, but only 20 bytes follow.", framed(one(), b"\1\2")[:28])
 case("gguf", "a GGUF file under a wrong name", "not-safetensors",
-     "this is a GGUF file, not safetensors; give the folder of the safetensors checkpoint it was made from.", b"GGUF\3\0\0\0" + bytes(56))
+     "this is a GGUF file, not safetensors; open it by itself.", b"GGUF\3\0\0\0" + bytes(56))
 case("zip", "a PyTorch zip archive", "not-safetensors",
      "this is a zip archive, probably a PyTorch .bin or .pt file, not safetensors; convert it with the safetensors package first.", b"PK\3\4\0\0\x08\x08" + bytes(56))
 case("pickle", "an old PyTorch pickle", "not-safetensors",

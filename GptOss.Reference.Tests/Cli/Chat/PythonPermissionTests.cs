@@ -9,6 +9,8 @@ namespace GptOss.Reference.Tests.Cli.Chat;
 
 public sealed class PythonPermissionTests : IDisposable
 {
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
     private static readonly Message Call = new(Role.Assistant, "1 + 1") { Recipient = "python" };
 
     private readonly StringWriter _error = new() { NewLine = "\n" };
@@ -36,36 +38,36 @@ public sealed class PythonPermissionTests : IDisposable
     [InlineData("All\n", true, true, 1)]
     [InlineData("", false, false, 2)]                            // the end of the input is no
     [InlineData("maybe\nay\n", false, false, 2)]
-    public void Consent_is_for_one_call_or_for_all(string answers, bool first, bool second, int questions)
+    public async Task Consent_is_for_one_call_or_for_all(string answers, bool first, bool second, int questions)
     {
         PythonPermission permission = Permission(answers);
-        Assert.Equal((first, second), (permission.Allow(_python, Call), permission.Allow(_python, Call)));
+        Assert.Equal((first, second), (await permission.AllowAsync(_python, Call, Cancellation), await permission.AllowAsync(_python, Call, Cancellation)));
         Assert.Equal(questions, Count("Run it? [y]es, [a]ll its Python from now on, [N]o: "));
         Assert.Equal(questions, Count("The model wants to run this code on your machine. It can read"));
     }
 
     [Fact]
-    public void What_the_code_can_do_is_said_once_even_if_it_was_allowed_ahead()
+    public async Task What_the_code_can_do_is_said_once_even_if_it_was_allowed_ahead()
     {
         PythonPermission permission = Permission("", isGiven: true, isRedirected: true);
-        Assert.True(permission.Allow(_python, Call));
-        Assert.True(permission.Allow(_python, Call));
+        Assert.True(await permission.AllowAsync(_python, Call, Cancellation));
+        Assert.True(await permission.AllowAsync(_python, Call, Cancellation));
         Assert.Equal(1, Count("The model's Python runs on your machine. It can read"));
         Assert.Equal(1, Count("network"));
         Assert.Equal(0, Count("[y]es"));
     }
 
     [Fact]
-    public void Without_a_person_nothing_is_run()
+    public async Task Without_a_person_nothing_is_run()
     {
-        Assert.False(Permission("y\n", isRedirected: true).Allow(_python, Call));
+        Assert.False(await Permission("y\n", isRedirected: true).AllowAsync(_python, Call, Cancellation));
         Assert.Equal("The model's Python was not run: there is no one to ask. --yes allows it.\n", _error.ToString());
     }
 
     [Fact]
-    public void Other_tools_are_not_asked_about()
+    public async Task Other_tools_are_not_asked_about()
     {
-        Assert.True(Permission("").Allow(new ApplyPatchTool("."), Call));
+        Assert.True(await Permission("").AllowAsync(new ApplyPatchTool("."), Call, Cancellation));
         Assert.Equal("", _error.ToString());
     }
 }

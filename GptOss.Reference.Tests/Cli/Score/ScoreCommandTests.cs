@@ -22,6 +22,14 @@ public sealed class ScoreCommandTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Fact]
+    public void Merge_s_help_shows_what_merge_takes()
+    {
+        string help = Run("score", "merge", "--help").Out;
+        Assert.Matches(@"\n  \S+ score merge <parts>\.\.\. \[options\]\r?\n", help);          // the first word is the program's name
+        Assert.DoesNotContain("corpus>", help, StringComparison.Ordinal);
+    }
+
     private string Corpus(int documents = 9, int seed = 4) => _folder.Write("corpus.jsonl", Corpora.Random(seed, documents, longest: 40, vocabulary: 512));
 
     /// <summary>Scores with variables of the test's own.</summary>

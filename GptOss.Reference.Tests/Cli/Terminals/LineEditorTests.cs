@@ -66,6 +66,14 @@ public class LineEditorTests
     [InlineData("💖", 2)]
     public void Width_counts_columns(string text, int width) => Assert.Equal(width, LineEditor.Width(text));
 
+    [Fact]
+    public void Ctrl_C_clears_a_line_and_refuses_to_answer_a_question()
+    {
+        ConsoleKeyInfo[] keys = [.. Typed("yes"), Control(ConsoleKey.C), .. Typed("no"), Key(ConsoleKey.Enter)];
+        Assert.Equal("no", Read(keys));
+        Assert.Throws<OperationCanceledException>(() => new LineEditor(new Keys(keys), TextWriter.Null).Read("? ", isQuestion: true));
+    }
+
     private static string? Read(ConsoleKeyInfo[] keys) => new LineEditor(new Keys(keys), TextWriter.Null).Read("> ");
 
     private static IEnumerable<ConsoleKeyInfo> Typed(string text) => text.Select(c => new ConsoleKeyInfo(c, default, false, false, false));

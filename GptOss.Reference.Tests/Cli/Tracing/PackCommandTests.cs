@@ -24,7 +24,7 @@ public sealed class PackCommandTests : IDisposable
         Assert.Equal(0, pack.Code);
         Assert.Matches(@"^Writing [0-9,]+ bytes \(.*\) to .*\.\n$", pack.Error);
         string hash = pack.Out.Split(' ')[1].TrimEnd();
-        Answer verify = Run("verify", "--pack", Target);                          // by the name in the manifest: the toy comes along
+        Answer verify = Run("verify", "--pack", Target, "--verbose");             // by the name in the manifest: the toy comes along
         Assert.Equal(0, verify.Code);
         Assert.StartsWith("pack, files\n  file ", verify.Out, StringComparison.Ordinal);
         Assert.Contains($"  logits_hash {hash}  as expected\n", verify.Out, StringComparison.Ordinal);
@@ -49,8 +49,9 @@ public sealed class PackCommandTests : IDisposable
         Assert.Equal(0, Run("pack", "--model", model, "--ids", _ids, "--out", Target).Code);
         Answer answer = Run("verify", "--pack", Target, "--model", Small(_folder, "other", seed: 2));
         Assert.Equal(1, answer.Code);
-        Assert.Matches(@"\n  model\.safetensors +[0-9,]+  FAILED, another content: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\n", answer.Out);
-        Answer unread = Run("verify", "--pack", Target, "--model", _folder.File("other"), "--no-checksums");
+        Assert.Matches(@"\n  model\.safetensors: FAILED, another content: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\n", answer.Out);
+        Assert.Matches(@"\nFAILED: 1 of 1 pack; pack: model\.safetensors another content: sha256 [0-9a-f]{64}, expected [0-9a-f]{64}\.\n$", answer.Out);
+        Answer unread = Run("verify", "--pack", Target, "--model", _folder.File("other"), "--no-checksums", "--verbose");
         Assert.Equal(1, unread.Code);                                             // the stages differ all the same
         Assert.Matches(@"\n  model\.safetensors +[0-9,]+  ok, content not read\n", unread.Out);
     }
@@ -73,6 +74,15 @@ public sealed class PackCommandTests : IDisposable
             Run("pack", "--model", model, "--ids", _ids, "--out", Target));
         Assert.Equal(0, Run("pack", "--model", model, "--ids", _ids, "--out", Target, "--force", "--positions", "last").Code);
         Assert.Equal("[2]", Manifest()["positions"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void A_manifest_with_more_ids_than_the_context_is_refused_before_anything_runs()
+    {
+        string model = Small(_folder);                                            // its context holds 16 positions
+        Assert.Equal(0, Run("pack", "--model", model, "--ids", _ids, "--out", Target, "--positions", "last").Code);
+        SmallCheckpoints.Edit(Path.Combine(Target, "manifest.json"), manifest => manifest["ids"] = new JsonArray([.. Enumerable.Repeat(5, 17).Select(id => (JsonNode)id)]));
+        Assert.Equal(new(3, "", "manifest.json: there are 17 ids to read; the model's context holds 16.\n"), Run("verify", "--pack", Target));
     }
 
     [Fact]

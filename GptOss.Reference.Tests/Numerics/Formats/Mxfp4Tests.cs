@@ -53,7 +53,7 @@ public class Mxfp4Tests
     public void Views_check_their_lengths()
     {
         Assert.Equal("A [2, 3] matrix holds 6 values, not 5. (Parameter 'data')", Assert.Throws<ArgumentException>(() => new Bf16Matrix(new ushort[5], 2, 3)).Message);
-        Assert.Equal("[1, 2, 48] is no shape of MXFP4 experts: columns come in blocks of 32. (Parameter 'columns')",
+        Assert.Equal("[1, 2, 48] is not a shape of MXFP4 experts: columns come in blocks of 32. (Parameter 'columns')",
             Assert.Throws<ArgumentException>(() => new Mxfp4Experts(new byte[48], new byte[3], 1, 2, 48)).Message);
         Assert.Equal("[2, 3, 64] MXFP4 weights take 192 bytes of blocks and 12 of scales, not 192 and 11. (Parameter 'blocks')",
             Assert.Throws<ArgumentException>(() => new Mxfp4Experts(new byte[192], new byte[11], 2, 3, 64)).Message);

@@ -54,8 +54,7 @@ public class PackedMatrixTests
                 ushort[] bias = numbers.Bf16(rows);
                 Poisoned from = new(x), to = new(tokens, rows);
 
-                // The plain weights are not to be read.
-                kernels.Linear(from.Rows, new Bf16Matrix(new ushort[rows * columns], rows, columns) { Packed = packed }, bias, to.Rows);
+                kernels.Linear(from.Rows, packed, bias, to.Rows);
                 Bits.Equal(Definition.Linear(x, matrix.Data.ToArray(), bias, rows, precision), to.Rows, $"{tokens} × [{rows}, {columns}] packed at {width}, {precision}");
                 to.RequireUntouched();
             }

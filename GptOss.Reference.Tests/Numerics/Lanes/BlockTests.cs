@@ -94,8 +94,8 @@ public unsafe class BlockTests
             {
                 for (int j = 0; j < 16; j++)
                     block[j] = (byte)((j + shift) % 16 | (j * 7 + shift) % 16 << 4);
-                F32x16Scalar.DecodeMxfp4(block, Mxfp4.ScaledValues((byte)scale), out F32x16Scalar even, out F32x16Scalar odd);
-                TBlock.DecodeMxfp4(block, Mxfp4.ScaledValues((byte)scale), out TBlock e, out TBlock o);
+                Mxfp4Lanes.Decode(block, Mxfp4.ScaledValues((byte)scale), out F32x16Scalar even, out F32x16Scalar odd);
+                Mxfp4Lanes.Decode(block, Mxfp4.ScaledValues((byte)scale), out TBlock e, out TBlock o);
                 Same(even, e, "even weights");
                 Same(odd, o, "odd weights");
             }

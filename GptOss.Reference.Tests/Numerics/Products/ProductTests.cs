@@ -76,7 +76,7 @@ public class ProductTests
             ushort[] w = numbers.Bf16(7 * columns), bias = numbers.Bf16(7);
             float[] wide = Definition.Widen(w);
             Poisoned y = new(3, 7);
-            kernels.Linear(new Poisoned(x).Rows, new(w, 7, columns), bias, y.Rows);
+            kernels.Linear(new Poisoned(x).Rows, new Bf16Matrix(w, 7, columns), bias, y.Rows);
             for (int t = 0; t < 3; t++)
             {
                 for (int r = 0; r < 7; r++)
@@ -147,15 +147,16 @@ public class ProductTests
         }
     }
 
-    [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
-    public void Lane_order_takes_even_elements_before_odd_ones(RegisterWidth width)
+    [Fact]
+    public unsafe void Lane_order_takes_even_elements_before_odd_ones()
     {
-        Kernels kernels = EveryWidth.Kernels(width, Precision.Float32);
         foreach (int columns in new[] { 32, 64, 2880 })
         {
             float[][] x = [.. Enumerable.Range(0, 3).Select(t => Enumerable.Range(0, columns).Select(i => (float)(t * 10000 + i)).ToArray())];
             Poisoned from = new(x, offset: 3), to = new(3, columns, offset: 2);
-            kernels.ToLaneOrder(from.Rows, to.Rows);
+            Rows natural = from.Rows, pairs = to.Rows;
+            fixed (float* source = &natural.First, target = &pairs.First)
+                new LaneOrderJob(source, natural.Stride, target, pairs.Stride, 3, columns).Execute(0, 1);
             for (int t = 0; t < 3; t++)
             {
                 for (int i = 0; i < columns; i++)
@@ -167,6 +168,26 @@ public class ProductTests
     }
 
     [Fact]
+    public void An_expert_is_looked_through_when_it_is_first_chosen()
+    {
+        byte[] scales = new byte[3 * 4];
+        scales[2 * 4 + 1] = Mxfp4.NaNScale;
+        Mxfp4Experts experts = new(new byte[3 * 4 * 16], scales, 3, 4, 32) { Refusal = found => new InvalidOperationException($"{found.Found} at {found.Offset}") };
+        Kernels kernels = EveryWidth.Kernels(RegisterWidth.Scalar, Precision.Float32);
+        Choose(0, 1);
+        Assert.Equal("the scale 255 at 9", Assert.Throws<InvalidOperationException>(() => Choose(1, 2)).Message);
+        scales[2 * 4 + 1] = 0;
+        Choose(1, 2);
+
+        void Choose(params int[] chosen)
+        {
+            ExpertGroups groups = new();
+            groups.Group(chosen, 3);
+            kernels.ExpertLinear(new(new float[64], 2, 32, 32), 1, experts, new ushort[12], groups, false, new(new float[8], 2, 4, 4));
+        }
+    }
+
+    [Fact]
     public void Shapes_that_do_not_fit_are_refused()
     {
         Kernels kernels = EveryWidth.Kernels(RegisterWidth.Scalar, Precision.Float32);
@@ -174,20 +195,19 @@ public class ProductTests
         Mxfp4Experts experts = new(new byte[2 * 8 * 16], new byte[2 * 8], 2, 8, 32);
         ExpertGroups groups = new();
         groups.Group([0, 1], 2);
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 31), w, [], New(2, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, [], New(2, 7)));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, [], New(3, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 31), w, default, New(2, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, default, New(2, 7)));
+        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, default, New(3, 8)));
         Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, new ushort[7], New(2, 8)));
         Assert.Throws<ArgumentException>(() => kernels.ExpertLinear(New(1, 32), 2, experts, new ushort[15], groups, false, New(2, 8)));
         Assert.Throws<ArgumentException>(() => kernels.ExpertLinear(New(2, 32), 2, experts, new ushort[16], groups, false, New(2, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.ToLaneOrder(New(1, 48), New(1, 48)));
         Assert.Throws<ArgumentException>(() => kernels.RmsNorm(New(1, 24), new float[24], 0, New(1, 24)));
         Assert.Throws<ArgumentException>(() => kernels.Rotate(New(1, 24), New(1, 8), New(1, 8)));
         Assert.Throws<ArgumentException>(() => kernels.SwiGlu(New(1, 64), 1, 1, New(1, 16)));
         Assert.Throws<ArgumentException>(() => kernels.MixExperts(New(3, 16), new float[4], 2, New(2, 16)));
         Assert.Throws<ArgumentException>(() => kernels.Add(New(1, 16), New(2, 16)));
         Assert.Throws<ArgumentOutOfRangeException>(() => kernels.Route(New(1, 3), 4, new int[4], new float[4]));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(new(new float[66], 2, 33, 33), new(new ushort[33], 1, 33), [], New(2, 1)));   // no room for the padding
+        Assert.Throws<ArgumentException>(() => kernels.Linear(new(new float[66], 2, 33, 33), new Bf16Matrix(new ushort[33], 1, 33), default, New(2, 1)));   // no room for the padding
 
         static Rows New(int count, int columns) => new(new float[count * columns], count, columns, columns);
     }
@@ -200,12 +220,17 @@ public class ProductTests
         // The weights too have neighbours, and begin anywhere.
         ushort[] sea = [.. Enumerable.Repeat((ushort)0x7FC0, 16 + offset), .. w.Data.Span, .. Enumerable.Repeat((ushort)0x7FC0, 64)];
         ushort[] biasSea = bias.Length == 0 ? [] : [.. bias, .. Enumerable.Repeat((ushort)0x7FC0, 16)];
-        kernels.Linear(from.Rows, new(sea.AsMemory(16 + offset, w.Data.Length), w.Rows, w.Columns), biasSea.AsSpan(0, bias.Length), to.Rows);
+        Bf16Matrix inTheSea = new(sea.AsMemory(16 + offset, w.Data.Length), w.Rows, w.Columns);
+        kernels.Linear(from.Rows, inTheSea, new(biasSea.AsMemory(0, bias.Length)), to.Rows);
         string what = $"{x.Length} × [{w.Rows}, {w.Columns}] at {kernels.Width}, {kernels.Precision}";
         Bits.Equal(expected, to.Rows, what);
         Bits.Equal(x, from.Rows, "input of " + what);
         from.RequireUntouched(paddingMayBeCleared: true);
         to.RequireUntouched();
+
+        // A bias that is stored as float32 is the same numbers.
+        kernels.Linear(from.Rows, inTheSea, new StoredVector((ReadOnlyMemory<float>)Definition.Widen(bias)), to.Rows);
+        Bits.Equal(expected, to.Rows, what + " with a float32 bias");
     }
 
     /// <summary>Both expert products of one layer: the first reads a token's row for each of its experts, the second a row for each slot.</summary>
@@ -231,9 +256,8 @@ public class ProductTests
         foreach ((int share, bool deinterleave) in new[] { (k, rows % 2 == 0), (1, false) })
         {
             float[][] inputs = share == k ? x : [.. routing.Select((_, slot) => x[slot / k])];
-            Poisoned natural = new(inputs, offset: 3), lanes = new(inputs.Length, columns, offset: 5), to = new(slots, rows, offset: 2);
-            kernels.ToLaneOrder(natural.Rows, lanes.Rows);
-            kernels.ExpertLinear(lanes.Rows, share, matrices, bias, groups, deinterleave, to.Rows);
+            Poisoned from = new(inputs, offset: 3), to = new(slots, rows, offset: 2);
+            kernels.ExpertLinear(from.Rows, share, matrices, bias, groups, deinterleave, to.Rows);
             float[][] expected =
             [
                 .. routing.Select((expert, slot) =>
@@ -241,7 +265,7 @@ public class ProductTests
             ];
             Bits.Equal(expected, to.Rows, $"{x.Length} tokens × {k} of {experts} × [{rows}, {columns}], share {share}, at {kernels.Width}, {kernels.Precision}");
             to.RequireUntouched();
-            lanes.RequireUntouched();
+            from.RequireUntouched();
         }
     }
 

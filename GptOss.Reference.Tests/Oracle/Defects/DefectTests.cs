@@ -1,5 +1,8 @@
+using GptOss.Reference.Model;
 using GptOss.Reference.Oracle.Defects;
 using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Oracle.Verification;
 using Xunit;
 
@@ -19,6 +22,26 @@ public sealed class DefectTests(DefectsPack shared) : IClassFixture<DefectsPack>
     /// Two mistakes make scores several times as large, and the softmax of large scores hands on whatever reaches it ten times over: an epsilon of 1.05e-5
     /// moves the others by up to 4.6e-5 and those two by 1.9e-4 and 2.8e-4. They lie 1.9e-4 and 3.4e-4 from their recordings, and move the logits by 3.6.
     /// </remarks>
+    public static TheoryData<string> OfOneLayer => [.. Defect.All.Where(defect => defect.Scope != DefectScope.Model).Select(defect => defect.Name)];
+
+    /// <remarks>No stage before the layer has other bits; some stage of it has.</remarks>
+    [Theory, MemberData(nameof(OfOneLayer))]
+    public void A_mistake_of_one_layer_begins_in_that_layer(string name)
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        int[] ids = [.. shared.Pack.Ids];
+        Trace sound = Tracer.Record(shared.Model, ids, cancellation: cancellation);
+        int layer = name == "window-on-every-layer" ? 1 : 2;       // layers 0 and 2 have a window
+        using Transformer mistaken = shared.Model.With(Defect.Find(name)!.In(new(layer))!.Variant);
+        Trace trace = Tracer.Record(mistaken, ids, cancellation: cancellation);
+        StageKey[] differing =
+        [
+            .. sound.Stages.Where(stage => !stage.Values.AsSpan().SequenceEqual(trace.Find(stage.Key)!.Values)).Select(stage => stage.Key),
+        ];
+        Assert.Equal(layer, differing[0].Layer);
+        Assert.Null(Defect.Find(name)!.In(new(layer) { Heads = (0, 1), Product = 1 }));
+    }
+
     [Theory, MemberData(nameof(Names))]
     public void A_mistake_has_the_logits_that_were_recorded_of_it(string name)
     {

@@ -228,6 +228,54 @@ public sealed class DiagnoserTests(DefectsPack shared) : IClassFixture<DefectsPa
     }
 
     [Theory]
+    [InlineData("sink-ignored", 1)]
+    [InlineData("router-bias-dropped", 2)]
+    [InlineData("attention-scale-missing", 3)]
+    [InlineData("swiglu-without-plus-one", 0)]
+    [InlineData("window-ignored", 2)]
+    public void A_mistake_of_one_layer_is_found_from_logits_alone(string name, int layer)
+    {
+        Defect local = Defect.Find(name)!.In(new(layer))!;
+        DiagnosisResult diagnosis = Diagnose(shared.AsDump(shared.Logits(local)));
+        Assert.Equal(($"{name} in layer {layer}", Verdict.Defect, 0.0), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict, diagnosis.Ranking[0].RemainingRms));
+        Assert.EndsWith($" Only in layer {layer}.", diagnosis.Ranking[0].Defect.Mistake, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mxfp4-nibbles-swapped", 1, 0, "first")]
+    [InlineData("mxfp4-nibbles-in-ggml-order", 2, 1, "second")]
+    [InlineData("mxfp4-scale-off-by-one", 3, 1, "second")]
+    public void A_mistake_of_one_matrix_is_found_from_logits_alone(string name, int layer, int product, string words)
+    {
+        Defect local = Defect.Find(name)!.In(new(layer) { Product = product })!;
+        DiagnosisResult diagnosis = Diagnose(shared.AsDump(shared.Logits(local)));
+        Assert.Equal(($"{name} in layer {layer}, {words} product", Verdict.Defect, 0.0),
+            (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict, diagnosis.Ranking[0].RemainingRms));
+    }
+
+    [Theory]
+    [InlineData("sink-ignored", 2, 5)]
+    [InlineData("sink-zero", 1, 0)]
+    public void A_sink_that_one_head_lacks_is_found_from_the_stages(string name, int layer, int head)
+    {
+        using Transformer mistaken = shared.Model.With(Defect.Find(name)!.In(new(layer) { Heads = (head, head + 1) })!.Variant);
+        int[] ids = [.. shared.Pack.Ids];
+        using Dump dump = Dump.Of(Tracer.Record(mistaken, ids, cancellation: Cancellation), ids, mistaken.Config);
+        DumpedLogits rows = DumpedLogits.OfStages(dump, mistaken.Config.VocabSize, ids);
+        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, rows, firstWrong: () => WrongStage.Find(shared.Model, dump, ids, rows.Positions, Cancellation), cancellation: Cancellation);
+        Assert.Equal(($"{name} in layer {layer}, head {head}", Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
+        Assert.Equal($"block.{layer}.attn.heads", diagnosis.FirstWrongStage!.Stage);
+    }
+
+    [Fact]
+    public void A_sink_that_one_head_lacks_is_found_by_halving_its_layer()
+    {
+        DiagnosisResult diagnosis = Diagnoser.Run(shared.Model, shared.AsDump(shared.Logits(Defect.Find("sink-ignored")!.In(new(1) { Heads = (6, 7) })!)),
+            [Defect.Find("sink-ignored")!, Defect.Find("router-sigmoid")!], cancellation: Cancellation);
+        Assert.Equal(("sink-ignored in layer 1, head 6", Verdict.Defect), (diagnosis.Ranking[0].Defect.Name, diagnosis.Verdict));
+    }
+
+    [Theory]
     [InlineData("log-softmax", "its logits are log-probabilities (ln softmax)")]
     [InlineData("softmax", "its logits are probabilities (softmax)")]
     [InlineData("halved", "its logits are multiplied by 0.5")]

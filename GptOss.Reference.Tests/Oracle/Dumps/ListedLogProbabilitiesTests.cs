@@ -30,8 +30,9 @@ public sealed class ListedLogProbabilitiesTests : IDisposable
     [InlineData("[3]", "entry 0 is 3; expected an object of token ids and log-probabilities, or null.")]
     [InlineData("""[{" Paris": -1}]""",
         "entry 0 has the key ' Paris'; expected token ids (servers that print text need an option such as return_tokens_as_token_ids).")]
-    [InlineData("""[{"1": "x"}]""", "entry 0 has 'x' for token 1; expected a log-probability.")]
-    [InlineData("""[{"1": 1e999}]""", "entry 0 has 1e999 for token 1; expected a log-probability.")]
+    [InlineData("""[{"1": "x"}]""", "entry 0 has 'x' for token 1; expected a log-probability, which is at most 0.")]
+    [InlineData("""[{"1": 1e999}]""", "entry 0 has 1e999 for token 1; expected a log-probability, which is at most 0.")]
+    [InlineData("""[{"1": 0.5}]""", "entry 0 has 0.5 for token 1; expected a log-probability, which is at most 0.")]
     [InlineData("""[{"1": -1, "token_id:1": -1}]""", "entry 0 has token 1 twice.")]
     [InlineData("""[{"1": -1, "1": -1}]""", "the document has two equal keys in one object.")]
     [InlineData("[{", "the document is not valid JSON at line 1, byte 3.")]

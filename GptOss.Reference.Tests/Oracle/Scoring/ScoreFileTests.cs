@@ -136,7 +136,9 @@ public sealed class ScoreFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"id\": 1}\n", "scores.jsonl.partial, line 1: this is no line of scores; expected id, tokens, bytes, logprob, logprobs and top.")]
+    [InlineData("{\"id\": 1}\n", "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
+    [InlineData("{\"id\": 1, \"tokens\": 2, \"bytes\": 1, \"logprob\": 0.5}\n",
+        "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("\n", "scores.jsonl.partial, line 1: the line is empty; expected a JSON object.")]
     [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n", "scores.jsonl.partial, line 1: this is no comparison of 1 tokens.")]
     public void Lines_that_are_no_scores_are_named(string lines, string sentence)

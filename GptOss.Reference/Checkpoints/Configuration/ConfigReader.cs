@@ -16,8 +16,9 @@ public static class ConfigReader
 {
     // Far above any published model, and low enough that no number of a file alone takes gigabytes or hours: what a forward pass keeps for a
     // chunk of tokens grows with experts_per_token times a width, a ring of keys with the window times the key/value channels.
-    private const int MaxLayers = 4096, MaxVocabulary = 1 << 22, MaxWidth = 1 << 16, MaxHeads = 1024, MaxHeadDim = 1024;
-    private const int MaxExperts = 4096, MaxExpertsPerToken = 64, MaxExpertChannels = 1 << 17;
+    internal const int MaxLayers = 4096, MaxVocabulary = 1 << 22, MaxWidth = 1 << 16, MaxHeads = 1024, MaxHeadDim = 1024;
+    internal const int MaxExperts = 4096, MaxExpertsPerToken = 64;
+    private const int MaxExpertChannels = 1 << 17;
     private const int MaxQueryChannels = 1 << 16, MaxKeyValueChannels = 1 << 13, MaxWindow = 1 << 16;
 
     /// <summary>Positions up to here are exact in float32.</summary>
@@ -80,11 +81,10 @@ public static class ConfigReader
         };
         if (huggingFace)
             RequirePublishedArchitecture(keys);
-        RequireShapesThatFit(keys, config);
+        RequireShapesThatFit(config, keys.Bad);
         config = RopeReader.Read(keys, config, huggingFace, notices);
         config = config with { SlidingLayers = SlidingLayers(keys, config), MaxPositions = Positions(keys, config) };
-        if (config.SlidingWindow > MaxWindow && config.SlidingWindow < config.MaxPositions)
-            throw keys.Bad($"sliding_window is {config.SlidingWindow} in a context of {config.MaxPositions}; a window has at most {MaxWindow} positions.");
+        RequireWindowThatFits(config, keys.Bad);
         return config;
     }
 
@@ -116,18 +116,24 @@ public static class ConfigReader
             throw keys.Bad("tie_word_embeddings is true; gpt-oss has an unembedding of its own.");
     }
 
-    private static void RequireShapesThatFit(ConfigKeys keys, GptOssConfig c)
+    internal static void RequireWindowThatFits(GptOssConfig config, Func<string, CheckpointFormatException> bad)
+    {
+        if (config.SlidingWindow > MaxWindow && config.SlidingWindow < config.MaxPositions)
+            throw bad($"sliding_window is {config.SlidingWindow} in a context of {config.MaxPositions}; a window has at most {MaxWindow} positions.");
+    }
+
+    internal static void RequireShapesThatFit(GptOssConfig c, Func<string, CheckpointFormatException> bad)
     {
         if (c.HeadDim % 2 != 0)
-            throw keys.Bad($"head_dim is {c.HeadDim}; expected an even number, because the rotation pairs channels.");
+            throw bad($"head_dim is {c.HeadDim}; expected an even number, because the rotation pairs channels.");
         if (c.NumAttentionHeads % c.NumKeyValueHeads != 0)
-            throw keys.Bad($"num_attention_heads is {c.NumAttentionHeads} and num_key_value_heads is {c.NumKeyValueHeads}; heads must divide evenly among key/value heads.");
+            throw bad($"num_attention_heads is {c.NumAttentionHeads} and num_key_value_heads is {c.NumKeyValueHeads}; heads must divide evenly among key/value heads.");
         if (c.HiddenSize % 32 != 0)
-            throw keys.Bad($"hidden_size is {c.HiddenSize}; expected a multiple of 32, the length of an MXFP4 block.");
+            throw bad($"hidden_size is {c.HiddenSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.IntermediateSize % 32 != 0)
-            throw keys.Bad($"intermediate_size is {c.IntermediateSize}; expected a multiple of 32, the length of an MXFP4 block.");
+            throw bad($"intermediate_size is {c.IntermediateSize}; expected a multiple of 32, the length of an MXFP4 block.");
         if (c.ExpertsPerToken > c.NumExperts)
-            throw keys.Bad(
+            throw bad(
                 $"experts_per_token is {c.ExpertsPerToken} and num_experts is {c.NumExperts}; a token cannot use more experts than there are.");
         RequireAtMost("num_attention_heads times head_dim", (long)c.NumAttentionHeads * c.HeadDim, MaxQueryChannels);
         RequireAtMost("num_key_value_heads times head_dim", (long)c.NumKeyValueHeads * c.HeadDim, MaxKeyValueChannels);
@@ -136,13 +142,13 @@ public static class ConfigReader
         foreach (ExpectedTensor tensor in TensorNames.Inventory(c with { NumHiddenLayers = 1 }, CheckpointLayout.Original))
         {
             if (SafeTensorsRules.Bits(tensor.DType, tensor.Shape) is not { } bits || bits / 8 > int.MaxValue)
-                throw keys.Bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at most {int.MaxValue} bytes.");
+                throw bad($"tensor '{tensor.Name}' would be {tensor.DType} {Printable.Shape(tensor.Shape)}; one tensor may take at most {int.MaxValue} bytes.");
         }
 
         void RequireAtMost(string product, long value, int most)
         {
             if (value > most)
-                throw keys.Bad($"{product} is {value}; at most {most} can be.");
+                throw bad($"{product} is {value}; at most {most} can be.");
         }
     }
 

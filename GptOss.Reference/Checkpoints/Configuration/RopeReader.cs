@@ -51,7 +51,7 @@ internal static class RopeReader
             RopeNtkAlpha = (float?)all.Slow.Value ?? config.RopeNtkAlpha,
             RopeNtkBeta = (float?)all.Fast.Value ?? config.RopeNtkBeta,
         };
-        RequireOrderedBounds(keys, config);
+        RequireOrderedBounds(config, keys.Bad);
         return config;
     }
 
@@ -155,12 +155,12 @@ internal static class RopeReader
 
     private static Stated Integer(ConfigKeys keys, string name) => new(keys.Name(name), keys.Integer(1, ConfigReader.MaxPositions, name));
 
-    private static void RequireOrderedBounds(ConfigKeys keys, GptOssConfig c)
+    internal static void RequireOrderedBounds(GptOssConfig c, Func<string, CheckpointFormatException> bad)
     {
         if (c.RopeScalingFactor <= 1)
             return;
         YarnBounds bounds = YarnBounds.Of(c.HeadDim, c.RopeTheta, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
         if (!bounds.AreOrderedFor(c.HeadDim))
-            throw keys.Bad($"the bounds of YaRN are {bounds.Low:0.####} and {bounds.High:0.####} for head_dim {c.HeadDim}; expected 0 < low < high < {c.HeadDim / 2 - 1}.");
+            throw bad($"the bounds of YaRN are {bounds.Low:0.####} and {bounds.High:0.####} for head_dim {c.HeadDim}; expected 0 < low < high < {c.HeadDim / 2 - 1}.");
     }
 }

@@ -5,7 +5,7 @@ internal static class FileKind
 {
     /// <summary>What the file appears to be, as "a GGUF file", with advice; null where nothing is recognised.</summary>
     internal static string? Guess(ReadOnlySpan<byte> start) =>
-        start.StartsWith("GGUF"u8) ? "a GGUF file, not safetensors; give the folder of the safetensors checkpoint it was made from" :
+        start.StartsWith("GGUF"u8) ? "a GGUF file, not safetensors; open it by itself" :
         start.StartsWith("PK\u0003\u0004"u8)
             ? "a zip archive, probably a PyTorch .bin or .pt file, not safetensors; convert it with the safetensors package first" :
         start.Length > 1 && start[0] == 0x80 && start[1] is >= 2 and <= 5

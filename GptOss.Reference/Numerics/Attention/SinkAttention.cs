@@ -16,15 +16,23 @@ internal readonly struct QueryRow(KeyValueCache cache, int position)
 
 /// <summary>
 /// Attention with a learned sink: o = Σ w_k·v_k, w_k = e^(s_k − M) / (Σ e^(s_j − M) + e^(sink − M)), M = max(s, sink), s_k = ⟨q, k⟩/√d over
-/// the visible keys. The sink takes its share of the denominator and brings no value.
+/// the visible keys.
 /// </summary>
 /// <remarks>
+/// <para>
+/// A softmax gives all of its weight away, even where no key is worth looking at. The sink is one learned number for each head that stands in the
+/// softmax like the score of one more key and brings no value: the weight that it takes is given to nothing. With two keys of score 0 and a sink of 0 every
+/// key weighs 1/3 and the sink 1/3, so the output is two thirds of the values' mean; with a sink of ln 8 it is two tenths, and the head all but keeps silent;
+/// with a sink of −∞ it is plain attention. A head without a sink would have to park that weight on some token, usually the first.
+/// </para>
+/// <para>
 /// Two passes, no online rescaling, which would change bits. Visible are positions max(0, p − window + 1) … p. A worker takes a (token,
 /// key/value head) pair whole, so the query heads that share the head share its reads, and keeps scores for those heads only. Sums run in
-/// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>.
+/// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>; arXiv 2309.17453 (why heads park weight).
+/// </para>
 /// </remarks>
 internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
-    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, ushort* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
+    QueryRow[] rows, int count, int tooManyKeys, float* q, int qStride, float* sinks, int keyValueHeads, int queriesPerHead, int headDim, int window, float scale, float* output, int outputStride) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
@@ -67,7 +75,7 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
             }
             for (int h = 0; h < queriesPerHead; h++)
             {
-                float sink = Bfloat16.ToSingle(sinks[keyValueHead * queriesPerHead + h]);
+                float sink = sinks[keyValueHead * queriesPerHead + h];
                 denominators[h] = AttentionSteps<TBlock, TVector, TProfile>.Softmax(scores + h * stride, keys, sink);
             }
             for (int k = 0, n; k < keys; k += n)

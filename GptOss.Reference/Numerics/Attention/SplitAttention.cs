@@ -19,7 +19,7 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
     internal int First;
     internal int Keys;
     internal float* Q;
-    internal ushort* Sinks;
+    internal float* Sinks;
     internal int KeyValueHeads;
     internal int QueriesPerHead;
     internal int HeadDim;
@@ -71,7 +71,7 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
             case Action.Softmax:
                 (begin, end) = WorkerPool.Share(KeyValueHeads * QueriesPerHead, 1, part, parts);
                 for (int h = begin; h < end; h++)
-                    Denominators[h] = AttentionSteps<TBlock, TVector, TProfile>.Softmax(Scores + (nint)h * Stride, Keys, Bfloat16.ToSingle(Sinks[h]));
+                    Denominators[h] = AttentionSteps<TBlock, TVector, TProfile>.Softmax(Scores + (nint)h * Stride, Keys, Sinks[h]);
                 break;
             default:
                 int blocks = Cache.PaddedHeadDim / 16;

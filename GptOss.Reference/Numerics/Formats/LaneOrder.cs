@@ -2,7 +2,7 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Formats;
 
-/// <summary>Reorders activation rows for MXFP4 products: of every 32 elements the sixteen even ones, then the sixteen odd ones.</summary>
+/// <summary>Reorders activation rows for weights that are stored by pairs (MXFP4): of every 32 elements the sixteen even ones, then the sixteen odd ones.</summary>
 /// <remarks>So that the activations meet the low nibbles of a block's sixteen bytes, then the high ones, as they lie in the file.</remarks>
 internal readonly unsafe struct LaneOrderJob(float* x, int xStride, float* y, int yStride, int rows, int width) : IJob
 {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Formats;
@@ -21,7 +22,7 @@ namespace GptOss.Reference.Numerics.Formats;
 /// <i>i</i> = 16·lane + 8·(r mod 2) + 2·t + s.
 /// </para>
 /// </remarks>
-internal sealed unsafe class PackedMatrix
+internal sealed unsafe class PackedMatrix : Weights
 {
     /// <summary>Columns of a block, and rows of a quad.</summary>
     internal const int BlockColumns = 32, QuadRows = 4;
@@ -40,16 +41,13 @@ internal sealed unsafe class PackedMatrix
 
     private const long EscapeBytes = sizeof(int) + sizeof(ushort) * BlockWeights;
 
-    private PackedMatrix(int rows, int columns) => (Rows, Columns) = (rows, columns);
+    private PackedMatrix(int rows, int columns) : base(1, rows, columns)
+    {
+    }
 
-    /// <summary>Outputs.</summary>
-    internal int Rows { get; }
+    internal override string Format => "BF16, packed";
 
-    /// <summary>Inputs, a multiple of <see cref="BlockColumns"/>.</summary>
-    internal int Columns { get; }
-
-    /// <summary>Bytes that it takes.</summary>
-    internal long Bytes => Blocks.Length + HighBytes.Length + sizeof(int) * (long)FirstEscape.Length + EscapeBytes * EscapeBlocks.Length;
+    internal override long Bytes => Blocks.Length + HighBytes.Length + sizeof(int) * (long)FirstEscape.Length + EscapeBytes * EscapeBlocks.Length;
 
     /// <summary>[quads, columns / 32, 192]; the blocks of escapes are zero.</summary>
     internal Memory<byte> Blocks { get; private init; }
@@ -76,7 +74,7 @@ internal sealed unsafe class PackedMatrix
     /// <returns>Null where packing does not apply (columns in no whole blocks, 2 GiB or more) or saves too little.</returns>
     /// <exception cref="InsufficientMemoryException">The matrix is larger than the memory that this process may use.</exception>
     /// <exception cref="InvalidOperationException">Unpacking gave other bits: the memory or the processor is at fault, or this code.</exception>
-    internal static PackedMatrix? Pack(in Bf16Matrix matrix, WorkerPool pool)
+    internal static PackedMatrix? Pack(Bf16Matrix matrix, WorkerPool pool)
     {
         int quads = (matrix.Rows + QuadRows - 1) / QuadRows;
         long bytes = (long)quads * (matrix.Columns / BlockColumns) * BlockBytes;
@@ -107,6 +105,22 @@ internal sealed unsafe class PackedMatrix
         }
         return packed;
     }
+
+    internal override void Open<TJob>(ref TJob job)
+    {
+        fixed (byte* blocks = Blocks.Span, highs = HighBytes.Span)
+        fixed (int* firstEscape = FirstEscape, escapeBlocks = EscapeBlocks)
+        fixed (ushort* escapeWeights = EscapeWeights)
+            job.Run(new PackedRows(blocks, highs, firstEscape, escapeBlocks, escapeWeights, Columns));
+    }
+
+    internal override void Decode(int row, Span<float> target)
+    {
+        for (int column = 0; column < Columns; column++)
+            target[column] = Bfloat16.ToSingle(this[row, column]);
+    }
+
+    internal override NotANumber? FindNotANumber(int matrix) => null;      // asked of the plain matrix that it was made from
 
     /// <summary>The weight of a row and a column: the definition of the format.</summary>
     internal ushort this[int row, int column]

@@ -26,8 +26,8 @@ internal readonly unsafe struct PackedRows(byte* blocks, byte* highs, int* first
                 Sse.Prefetch1(block + ahead + 64);
                 Sse.Prefetch1(block + ahead + 128);
             }
-            TBlock.Unpack(block, block + NumbersAt, 0, table, out TBlock w00, out TBlock w01, out TBlock w10, out TBlock w11);
-            TBlock.Unpack(block + 64, block + NumbersAt, 4, table, out TBlock w20, out TBlock w21, out TBlock w30, out TBlock w31);
+            PackedLanes.Unpack(block, block + NumbersAt, 0, table, out TBlock w00, out TBlock w01, out TBlock w10, out TBlock w11);
+            PackedLanes.Unpack(block + 64, block + NumbersAt, 4, table, out TBlock w20, out TBlock w21, out TBlock w30, out TBlock w31);
             if (escape < escapes && escapeBlocks[escape] == b)
             {
                 ushort* w = escapeWeights + (nint)escape++ * PackedMatrix.BlockWeights;
@@ -64,10 +64,10 @@ internal readonly unsafe struct PackedRows(byte* blocks, byte* highs, int* first
                     Sse.Prefetch1(block + Prefetch.Bytes + 128);
                 }
                 TBlock x0 = TBlock.Load(x), x1 = TBlock.Load(x + 16);
-                TBlock.Unpack(block, block + NumbersAt, 0, table, out TBlock w00, out TBlock w01, out TBlock w10, out TBlock w11);
+                PackedLanes.Unpack(block, block + NumbersAt, 0, table, out TBlock w00, out TBlock w01, out TBlock w10, out TBlock w11);
                 s0 = TBlock.FusedMultiplyAdd(w01, x1, TBlock.FusedMultiplyAdd(w00, x0, s0));
                 s1 = TBlock.FusedMultiplyAdd(w11, x1, TBlock.FusedMultiplyAdd(w10, x0, s1));
-                TBlock.Unpack(block + 64, block + NumbersAt, 4, table, out w00, out w01, out w10, out w11);
+                PackedLanes.Unpack(block + 64, block + NumbersAt, 4, table, out w00, out w01, out w10, out w11);
                 s2 = TBlock.FusedMultiplyAdd(w01, x1, TBlock.FusedMultiplyAdd(w00, x0, s2));
                 s3 = TBlock.FusedMultiplyAdd(w11, x1, TBlock.FusedMultiplyAdd(w10, x0, s3));
             }

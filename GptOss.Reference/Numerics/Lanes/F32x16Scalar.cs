@@ -119,35 +119,6 @@ internal unsafe struct F32x16Scalar : IF32x16<F32x16Scalar>
         return value;
     }
 
-    public static void DecodeMxfp4(byte* block, float* values, out F32x16Scalar even, out F32x16Scalar odd)
-    {
-        Unsafe.SkipInit(out even);
-        Unsafe.SkipInit(out odd);
-        for (int j = 0; j < 16; j++)
-        {
-            even[j] = values[block[j] & 15];
-            odd[j] = values[block[j] >> 4];
-        }
-    }
-
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16Scalar a0, out F32x16Scalar a1, out F32x16Scalar b0, out F32x16Scalar b1)
-    {
-        Unsafe.SkipInit(out a0);
-        Unsafe.SkipInit(out a1);
-        Unsafe.SkipInit(out b0);
-        Unsafe.SkipInit(out b1);
-        for (int i = 0; i < 16; i++)
-        {
-            int at = i / 4 * 16 + i % 4 * 2;
-            a0[i] = Weight(at);
-            a1[i] = Weight(at + 1);
-            b0[i] = Weight(at + 8);
-            b1[i] = Weight(at + 9);
-        }
-
-        float Weight(int at) => Bfloat16.ToSingle((ushort)(highs[numbers[at] >> shift & 15] << 8 | lows[at]));
-    }
-
     public static float Reduce(F32x16Scalar value)
     {
         for (int n = 8; n > 0; n /= 2)

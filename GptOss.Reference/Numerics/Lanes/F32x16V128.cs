@@ -87,30 +87,6 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
     public static F32x16V128 RoundToBfloat16(F32x16V128 value) => new(Round(value._a), Round(value._b), Round(value._c), Round(value._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float* values, out F32x16V128 even, out F32x16V128 odd)
-    {
-        Vector128<byte> codes = Vector128.Load(block);
-        Vector128<float> s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
-        even = Decode(codes & Vector128.Create((byte)15), s);
-        odd = Decode(codes >>> 4, s);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V128 a0, out F32x16V128 a1, out F32x16V128 b0, out F32x16V128 b1)
-    {
-        Vector128<byte> table = Vector128.Load(highs);
-        (Vector128<uint> aa, Vector128<uint> ba) = Interleaved(lows, numbers, shift, table);
-        (Vector128<uint> ab, Vector128<uint> bb) = Interleaved(lows + 16, numbers + 16, shift, table);
-        (Vector128<uint> ac, Vector128<uint> bc) = Interleaved(lows + 32, numbers + 32, shift, table);
-        (Vector128<uint> ad, Vector128<uint> bd) = Interleaved(lows + 48, numbers + 48, shift, table);
-        Vector128<uint> upper = Vector128.Create(0xFFFF0000u);
-        a0 = new((aa << 16).AsSingle(), (ab << 16).AsSingle(), (ac << 16).AsSingle(), (ad << 16).AsSingle());
-        a1 = new((aa & upper).AsSingle(), (ab & upper).AsSingle(), (ac & upper).AsSingle(), (ad & upper).AsSingle());
-        b0 = new((ba << 16).AsSingle(), (bb << 16).AsSingle(), (bc << 16).AsSingle(), (bd << 16).AsSingle());
-        b1 = new((ba & upper).AsSingle(), (bb & upper).AsSingle(), (bc & upper).AsSingle(), (bd & upper).AsSingle());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V128 value) => LaneSteps.Reduce((value._a + value._c) + (value._b + value._d));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,28 +96,6 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
         sums[1] = Reduce(b);
         sums[2] = Reduce(c);
         sums[3] = Reduce(d);
-    }
-
-    /// <summary>All sixteen values are bfloat16, so a float is two looked-up bytes above two zero bytes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static F32x16V128 Decode(Vector128<byte> codes, Vector128<float> scale)
-    {
-        // ShuffleNative: the codes are below 16, so the range mask that Shuffle adds would only cost.
-        Vector128<byte> high = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x3F, 0x3F, 0x3F, 0x40, 0x40, 0x40, 0x40, 0x80, 0xBF, 0xBF, 0xBF, 0xC0, 0xC0, 0xC0, 0xC0), codes);
-        Vector128<byte> low = Vector128.ShuffleNative(Vector128.Create((byte)0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0, 0x00, 0x00, 0x80, 0xC0, 0x00, 0x40, 0x80, 0xC0), codes);
-        (Vector128<ushort> first, Vector128<ushort> last) = LaneSteps.Interleave(low, high);
-        (Vector128<float> a, Vector128<float> b) = LaneSteps.Widen(first);
-        (Vector128<float> c, Vector128<float> d) = LaneSteps.Widen(last);
-        return new(a * scale, b * scale, c * scale, d * scale);
-    }
-
-    /// <summary>Low and high bytes side by side: of each 32 bits, the lower half is a weight of the first sixteen columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<uint> A, Vector128<uint> B) Interleaved(byte* lows, byte* numbers, int shift, Vector128<byte> table)
-    {
-        Vector128<byte> low = Vector128.Load(lows), number = (Vector128.Load(numbers) >>> shift) & Vector128.Create((byte)15);
-        (Vector128<ushort> a, Vector128<ushort> b) = LaneSteps.Interleave(low, Vector128.ShuffleNative(table, number));
-        return (a.AsUInt32(), b.AsUInt32());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -69,31 +69,6 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
     public static F32x16V256 RoundToBfloat16(F32x16V256 value) => new(Round(value._lo), Round(value._hi));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float* values, out F32x16V256 even, out F32x16V256 odd)
-    {
-        // Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
-        Vector256<float> table = Vector256.Load(values);
-        Vector256<int> lo = Avx2.ConvertToVector256Int32(Vector128.Load(block));
-        Vector256<int> hi = Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte());
-        Vector256<int> sign = Vector256.Create(int.MinValue);
-        even = new(Signed(table, lo, (lo << 28) & sign), Signed(table, hi, (hi << 28) & sign));
-        odd = new(Signed(table, lo >>> 4, (lo << 24) & sign), Signed(table, hi >>> 4, (hi << 24) & sign));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V256 a0, out F32x16V256 a1, out F32x16V256 b0, out F32x16V256 b1)
-    {
-        Vector256<byte> table = Avx2.BroadcastVector128ToVector256(highs);
-        (Vector256<uint> aLo, Vector256<uint> bLo) = Interleaved(lows, numbers, shift, table);
-        (Vector256<uint> aHi, Vector256<uint> bHi) = Interleaved(lows + 32, numbers + 32, shift, table);
-        Vector256<uint> upper = Vector256.Create(0xFFFF0000u);
-        a0 = new((aLo << 16).AsSingle(), (aHi << 16).AsSingle());
-        a1 = new((aLo & upper).AsSingle(), (aHi & upper).AsSingle());
-        b0 = new((bLo << 16).AsSingle(), (bHi << 16).AsSingle());
-        b1 = new((bLo & upper).AsSingle(), (bHi & upper).AsSingle());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V256 value) => LaneSteps.Reduce(value._lo + value._hi);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -110,19 +85,6 @@ internal readonly unsafe struct F32x16V256(Vector256<float> lo, Vector256<float>
         sums[2] = ac.GetElement(2);
         sums[3] = bd.GetElement(2);
     }
-
-    /// <summary>Low and high bytes side by side: of each 32 bits, the lower half is a weight of the first sixteen columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector256<uint> A, Vector256<uint> B) Interleaved(byte* lows, byte* numbers, int shift, Vector256<byte> table)
-    {
-        Vector256<byte> low = Vector256.Load(lows), number = (Vector256.Load(numbers).AsUInt16() >>> shift).AsByte() & Vector256.Create((byte)15);
-        Vector256<byte> high = Avx2.Shuffle(table, number);
-        return (Avx2.UnpackLow(low, high).AsUInt32(), Avx2.UnpackHigh(low, high).AsUInt32());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Signed(Vector256<float> table, Vector256<int> codes, Vector256<int> sign) =>
-        (Avx2.PermuteVar8x32(table, codes).AsInt32() ^ sign).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Widen(ushort* p) => (Avx2.ConvertToVector256Int32(Vector128.Load(p)) << 16).AsSingle();

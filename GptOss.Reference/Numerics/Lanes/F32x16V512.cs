@@ -69,30 +69,6 @@ internal readonly unsafe struct F32x16V512(Vector512<float> v) : IF32x16<F32x16V
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void DecodeMxfp4(byte* block, float* values, out F32x16V512 even, out F32x16V512 odd)
-    {
-        // Looked up by the low four bits of each lane, which are all that vpermps reads of an index.
-        Vector512<float> table = Vector512.Load(values);
-        Vector512<int> codes = Avx512F.ConvertToVector512Int32(Vector128.Load(block));
-        even = new(Avx512F.PermuteVar16x32(table, codes));
-        odd = new(Avx512F.PermuteVar16x32(table, codes >>> 4));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out F32x16V512 a0, out F32x16V512 a1, out F32x16V512 b0, out F32x16V512 b1)
-    {
-        Vector512<byte> table = Avx512F.BroadcastVector128ToVector512((uint*)highs).AsByte(), low = Vector512.Load(lows);
-        Vector512<byte> number = (Vector512.Load(numbers).AsUInt16() >>> shift).AsByte() & Vector512.Create((byte)15);
-        Vector512<byte> high = Avx512BW.Shuffle(table, number);
-        Vector512<uint> a = Avx512BW.UnpackLow(low, high).AsUInt32(), b = Avx512BW.UnpackHigh(low, high).AsUInt32();
-        Vector512<uint> upper = Vector512.Create(0xFFFF0000u);
-        a0 = new((a << 16).AsSingle());
-        a1 = new((a & upper).AsSingle());
-        b0 = new((b << 16).AsSingle());
-        b1 = new((b & upper).AsSingle());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Reduce(F32x16V512 value) => LaneSteps.Reduce(value._v.GetLower() + value._v.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -58,27 +58,6 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
     /// <summary>Each lane rounded to the nearest bfloat16, ties to even, and widened again; NaN stays NaN.</summary>
     static abstract TSelf RoundToBfloat16(TSelf value);
 
-    /// <summary>
-    /// The 32 weights of one MXFP4 block of 16 bytes: lane j of <paramref name="even"/> is element 2j (the low nibble of byte j), lane j of
-    /// <paramref name="odd"/> element 2j + 1 (the high one).
-    /// </summary>
-    /// <param name="block">16 bytes.</param>
-    /// <param name="values">The sixteen values of the block's scale, <c>Mxfp4.ScaledValues</c>.</param>
-    /// <param name="even">The even elements.</param>
-    /// <param name="odd">The odd elements.</param>
-    static abstract void DecodeMxfp4(byte* block, float* values, out TSelf even, out TSelf odd);
-
-    /// <summary>Half a block of a <c>PackedMatrix</c>: two rows of 32 weights, each as two blocks of lanes.</summary>
-    /// <param name="lows">64 low bytes.</param>
-    /// <param name="numbers">64 bytes of two numbers each.</param>
-    /// <param name="shift">0 for the numbers in the low halves of those bytes, 4 for the high ones.</param>
-    /// <param name="highs">The sixteen high bytes that numbers stand for.</param>
-    /// <param name="a0">Columns 0…15 of the first row.</param>
-    /// <param name="a1">Columns 16…31 of the first row.</param>
-    /// <param name="b0">Columns 0…15 of the second row.</param>
-    /// <param name="b1">Columns 16…31 of the second row.</param>
-    static abstract void Unpack(byte* lows, byte* numbers, int shift, byte* highs, out TSelf a0, out TSelf a1, out TSelf b0, out TSelf b1);
-
     /// <summary>The sum of the lanes in the fixed order: lane[i] += lane[i + n] for n = 8, 4, 2, 1; lane 0.</summary>
     static abstract float Reduce(TSelf value);
 

@@ -5,13 +5,49 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Products;
 
-/// <summary>One weight matrix and the activation rows that it meets: entries <see cref="First"/> … + <see cref="Count"/> − 1 of the job's lists.</summary>
-internal unsafe struct ProductGroup<TWeights> where TWeights : struct, IWeightRows
+/// <summary>One matrix and the activation rows that it meets.</summary>
+internal struct ProductGroup
 {
-    internal TWeights Weights;
-    internal ushort* Bias;
-    internal int First;
-    internal int Count;
+    /// <summary>The matrix's first row among those of all matrices.</summary>
+    internal nint FirstRow;
+
+    /// <summary>Entries First … + Count − 1 of the product's lists.</summary>
+    internal int First, Count;
+}
+
+/// <summary>What a product does, whatever the format of its weights.</summary>
+internal unsafe struct Product
+{
+    internal ProductGroup* Groups;
+    internal int GroupCount;
+
+    /// <summary>Rows of one matrix.</summary>
+    internal int Rows;
+
+    internal float** Inputs;
+    internal float** Outputs;
+
+    /// <summary>One value for each row of all matrices.</summary>
+    internal VectorPointer Bias;
+
+    /// <summary>Round the dot product before the bias is added, as the reference's expert products do.</summary>
+    internal bool BiasApart;
+
+    /// <summary>Outputs alternate between two halves of the output row: row 2j goes to column j, row 2j + 1 to column j + rows / 2.</summary>
+    internal bool Deinterleave;
+}
+
+/// <summary>Runs a product on the rows that the weights' format gives.</summary>
+internal readonly struct ProductCall<TBlock, TVector, TProfile>(WorkerPool pool, Product product) : IWeightsJob
+    where TBlock : struct, IF32x16<TBlock>
+    where TVector : struct, IVector<TVector>
+    where TProfile : struct, IProfile
+{
+    public void Run<TRows>(TRows rows) where TRows : unmanaged, IWeightRows
+    {
+        ProductJob<TBlock, TVector, TRows, TProfile> job = new(product, rows);
+        pool.Run(ref job);
+    }
 }
 
 /// <summary>
@@ -23,7 +59,7 @@ internal unsafe struct ProductGroup<TWeights> where TWeights : struct, IWeightRo
 /// range), and an uneven routing idles nobody. One activation row is a matrix–vector product straight from the stored weights; more are a
 /// matrix–matrix product over panels that are widened once into the L2 cache.
 /// </remarks>
-internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
+internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(Product product, TWeights weights) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TWeights : unmanaged, IWeightRows
@@ -41,59 +77,47 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
     /// <summary>What reading a quad of rows costs, in units of what one activation row costs: only the balance depends on it.</summary>
     private const int ReadingCost = 3;
 
-    internal ProductGroup<TWeights>* Groups;
-    internal int GroupCount;
-    internal int Rows;
-    internal float** Inputs;
-    internal float** Outputs;
-
-    /// <summary>Round the dot product before the bias is added, as the reference's expert products do.</summary>
-    internal bool BiasApart;
-
-    /// <summary>Outputs alternate between two halves of the output row: row 2j goes to column j, row 2j + 1 to column j + rows / 2.</summary>
-    internal bool Deinterleave;
-
-    public readonly void Execute(int part, int parts)
+    public void Execute(int part, int parts)
     {
-        int quads = (Rows + 3) / 4;
+        int quads = (product.Rows + 3) / 4;
         long total = 0;
-        for (int g = 0; g < GroupCount; g++)
-            total += (long)quads * (Groups[g].Count + ReadingCost);
+        for (int g = 0; g < product.GroupCount; g++)
+            total += (long)quads * (product.Groups[g].Count + ReadingCost);
         long begin = total * part / parts, end = total * (part + 1) / parts, at = 0;
-        for (int g = 0; g < GroupCount; g++)
+        for (int g = 0; g < product.GroupCount; g++)
         {
-            long cost = Groups[g].Count + ReadingCost;
+            long cost = product.Groups[g].Count + ReadingCost;
             int firstQuad = QuadAt(begin - at, cost, quads), lastQuad = QuadAt(end - at, cost, quads);
             at += cost * quads;
             if (firstQuad == lastQuad)
                 continue;
-            if (Groups[g].Count == 1)
-                MatrixVector(in Groups[g], firstQuad * 4, Math.Min(lastQuad * 4, Rows));
+            if (product.Groups[g].Count == 1)
+                MatrixVector(product.Groups[g], firstQuad * 4, Math.Min(lastQuad * 4, product.Rows));
             else
-                MatrixMatrix(in Groups[g], firstQuad * 4, Math.Min(lastQuad * 4, Rows));
+                MatrixMatrix(product.Groups[g], firstQuad * 4, Math.Min(lastQuad * 4, product.Rows));
         }
     }
 
     /// <summary>The first quad that starts at or after <paramref name="offset"/>: every quad belongs to exactly one part.</summary>
     private static int QuadAt(long offset, long cost, int quads) => offset <= 0 ? 0 : (int)Math.Min((offset + cost - 1) / cost, quads);
 
-    private readonly void MatrixVector(in ProductGroup<TWeights> group, int begin, int end)
+    private void MatrixVector(ProductGroup group, int begin, int end)
     {
-        float* x = Inputs[group.First];
-        float* y = Outputs[group.First];
+        float* x = product.Inputs[group.First];
+        float* y = product.Outputs[group.First];
         float* dots = stackalloc float[4];
         int row = begin;
         for (; row + 4 <= end; row += 4)
         {
-            group.Weights.Dot4<TBlock>(row, x, dots);
+            weights.Dot4<TBlock>(group.FirstRow + row, x, dots);
             for (int r = 0; r < 4; r++)
-                y[Column(row + r)] = Finish(dots[r], group.Bias, row + r);
+                y[Column(row + r)] = Finish(dots[r], group.FirstRow + row + r);
         }
         for (; row < end; row++)
-            y[Column(row)] = Finish(group.Weights.Dot<TBlock>(row, x), group.Bias, row);
+            y[Column(row)] = Finish(weights.Dot<TBlock>(group.FirstRow + row, x), group.FirstRow + row);
     }
 
-    private readonly void MatrixMatrix(in ProductGroup<TWeights> group, int begin, int end)
+    private void MatrixMatrix(ProductGroup group, int begin, int end)
     {
         fixed (float* panel = ThreadScratch.Floats(ManyRows * PanelColumns + PanelTokens * ManyRows * 16))
         {
@@ -102,24 +126,24 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
             for (int token = 0; token < group.Count; token += PanelTokens)
             {
                 for (int row = begin; row < end; row += panelRows)
-                    Panel(in group, row, Math.Min(panelRows, end - row), group.First + token, Math.Min(PanelTokens, group.Count - token), panel, sums);
+                    Panel(group, row, Math.Min(panelRows, end - row), group.First + token, Math.Min(PanelTokens, group.Count - token), panel, sums);
             }
         }
     }
 
-    private readonly void Panel(in ProductGroup<TWeights> group, int firstRow, int rows, int firstToken, int tokens, float* panel, float* sums)
+    private void Panel(ProductGroup group, int firstRow, int rows, int firstToken, int tokens, float* panel, float* sums)
     {
         float** x = stackalloc float*[PanelTokens];
-        int columns = group.Weights.PaddedColumns, tiledRows = (rows + RegisterTile.Rows - 1) / RegisterTile.Rows * RegisterTile.Rows;
+        int columns = weights.PaddedColumns, tiledRows = (rows + RegisterTile.Rows - 1) / RegisterTile.Rows * RegisterTile.Rows;
         for (int begin = 0; begin < columns; begin += PanelColumns)
         {
             int width = Math.Min(PanelColumns, columns - begin);
             for (int r = 0; r < rows; r += RegisterTile.Rows)
-                group.Weights.Widen4<TBlock>(firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows, panel + r * PanelColumns, PanelColumns);
+                weights.Widen4<TBlock>(group.FirstRow + firstRow + r, Math.Min(RegisterTile.Rows, rows - r), begin, begin + width, rows, panel + r * PanelColumns, PanelColumns);
             for (int r = rows; r < tiledRows; r++)
                 new Span<float>(panel + r * PanelColumns, width).Clear();      // a ragged last tile computes rows that nobody reads
             for (int t = 0; t < tokens; t++)
-                x[t] = Inputs[firstToken + t] + begin;
+                x[t] = product.Inputs[firstToken + t] + begin;
             for (int t = 0; t < tokens; t += TileTokens)
             {
                 for (int r = 0; r < rows; r += RegisterTile.Rows)
@@ -133,23 +157,25 @@ internal unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile> : IJob
         float* dots = stackalloc float[4];
         for (int t = 0; t < tokens; t++)
         {
-            float* y = Outputs[firstToken + t];
+            float* y = product.Outputs[firstToken + t];
             for (int r = 0; r < rows; r += 4)
             {
                 float* four = sums + (t * tiledRows + r) * 16;
                 TBlock.Reduce4(TBlock.Load(four), TBlock.Load(four + 16), TBlock.Load(four + 32), TBlock.Load(four + 48), dots);
                 for (int i = 0; i < Math.Min(4, rows - r); i++)
-                    y[Column(firstRow + r + i)] = Finish(dots[i], group.Bias, firstRow + r + i);
+                    y[Column(firstRow + r + i)] = Finish(dots[i], group.FirstRow + firstRow + r + i);
             }
         }
     }
 
-    private readonly int Column(int row) => Deinterleave ? row / 2 + (row & 1) * (Rows / 2) : row;
+    private int Column(int row) => product.Deinterleave ? row / 2 + (row & 1) * (product.Rows / 2) : row;
 
-    private readonly float Finish(float dot, ushort* bias, int row)
+    /// <param name="dot">The dot product.</param>
+    /// <param name="row">Its row among those of all matrices.</param>
+    private float Finish(float dot, nint row)
     {
-        if (bias == null)
+        if (product.Bias.IsNull)
             return TProfile.Round(dot);
-        return TProfile.Round((BiasApart ? TProfile.Round(dot) : dot) + Bfloat16.ToSingle(bias[row]));
+        return TProfile.Round((product.BiasApart ? TProfile.Round(dot) : dot) + product.Bias[row]);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Numerics.Products;
@@ -54,97 +55,27 @@ internal static unsafe class RegisterTile
     private static void Tile4x6<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5];
-        for (int lane = 0; lane < 16; lane += TVector.Lanes)
+        for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
         {
-            TVector s00 = TVector.Zero, s10 = TVector.Zero, s20 = TVector.Zero, s30 = TVector.Zero;
-            TVector s01 = TVector.Zero, s11 = TVector.Zero, s21 = TVector.Zero, s31 = TVector.Zero;
-            TVector s02 = TVector.Zero, s12 = TVector.Zero, s22 = TVector.Zero, s32 = TVector.Zero;
-            TVector s03 = TVector.Zero, s13 = TVector.Zero, s23 = TVector.Zero, s33 = TVector.Zero;
-            TVector s04 = TVector.Zero, s14 = TVector.Zero, s24 = TVector.Zero, s34 = TVector.Zero;
-            TVector s05 = TVector.Zero, s15 = TVector.Zero, s25 = TVector.Zero, s35 = TVector.Zero;
-            if (!first)
-            {
-                s00 = TVector.Load(sums + 0 * tokenStride + 0 + lane);
-                s10 = TVector.Load(sums + 0 * tokenStride + 16 + lane);
-                s20 = TVector.Load(sums + 0 * tokenStride + 32 + lane);
-                s30 = TVector.Load(sums + 0 * tokenStride + 48 + lane);
-                s01 = TVector.Load(sums + 1 * tokenStride + 0 + lane);
-                s11 = TVector.Load(sums + 1 * tokenStride + 16 + lane);
-                s21 = TVector.Load(sums + 1 * tokenStride + 32 + lane);
-                s31 = TVector.Load(sums + 1 * tokenStride + 48 + lane);
-                s02 = TVector.Load(sums + 2 * tokenStride + 0 + lane);
-                s12 = TVector.Load(sums + 2 * tokenStride + 16 + lane);
-                s22 = TVector.Load(sums + 2 * tokenStride + 32 + lane);
-                s32 = TVector.Load(sums + 2 * tokenStride + 48 + lane);
-                s03 = TVector.Load(sums + 3 * tokenStride + 0 + lane);
-                s13 = TVector.Load(sums + 3 * tokenStride + 16 + lane);
-                s23 = TVector.Load(sums + 3 * tokenStride + 32 + lane);
-                s33 = TVector.Load(sums + 3 * tokenStride + 48 + lane);
-                s04 = TVector.Load(sums + 4 * tokenStride + 0 + lane);
-                s14 = TVector.Load(sums + 4 * tokenStride + 16 + lane);
-                s24 = TVector.Load(sums + 4 * tokenStride + 32 + lane);
-                s34 = TVector.Load(sums + 4 * tokenStride + 48 + lane);
-                s05 = TVector.Load(sums + 5 * tokenStride + 0 + lane);
-                s15 = TVector.Load(sums + 5 * tokenStride + 16 + lane);
-                s25 = TVector.Load(sums + 5 * tokenStride + 32 + lane);
-                s35 = TVector.Load(sums + 5 * tokenStride + 48 + lane);
-            }
+            Column<TVector> c0 = new(sums, first), c1 = new(sums + tokenStride, first);
+            Column<TVector> c2 = new(sums + 2 * tokenStride, first), c3 = new(sums + 3 * tokenStride, first);
+            Column<TVector> c4 = new(sums + 4 * tokenStride, first), c5 = new(sums + 5 * tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector a0 = TVector.Load(x0 + k), a1 = TVector.Load(x1 + k), a2 = TVector.Load(x2 + k), a3 = TVector.Load(x3 + k), a4 = TVector.Load(x4 + k), a5 = TVector.Load(x5 + k);
-                TVector w0 = TVector.Load(w + k);
-                s00 = TVector.FusedMultiplyAdd(w0, a0, s00);
-                s01 = TVector.FusedMultiplyAdd(w0, a1, s01);
-                s02 = TVector.FusedMultiplyAdd(w0, a2, s02);
-                s03 = TVector.FusedMultiplyAdd(w0, a3, s03);
-                s04 = TVector.FusedMultiplyAdd(w0, a4, s04);
-                s05 = TVector.FusedMultiplyAdd(w0, a5, s05);
-                TVector w1 = TVector.Load(w + stride + k);
-                s10 = TVector.FusedMultiplyAdd(w1, a0, s10);
-                s11 = TVector.FusedMultiplyAdd(w1, a1, s11);
-                s12 = TVector.FusedMultiplyAdd(w1, a2, s12);
-                s13 = TVector.FusedMultiplyAdd(w1, a3, s13);
-                s14 = TVector.FusedMultiplyAdd(w1, a4, s14);
-                s15 = TVector.FusedMultiplyAdd(w1, a5, s15);
-                TVector w2 = TVector.Load(w + 2 * stride + k);
-                s20 = TVector.FusedMultiplyAdd(w2, a0, s20);
-                s21 = TVector.FusedMultiplyAdd(w2, a1, s21);
-                s22 = TVector.FusedMultiplyAdd(w2, a2, s22);
-                s23 = TVector.FusedMultiplyAdd(w2, a3, s23);
-                s24 = TVector.FusedMultiplyAdd(w2, a4, s24);
-                s25 = TVector.FusedMultiplyAdd(w2, a5, s25);
-                TVector w3 = TVector.Load(w + 3 * stride + k);
-                s30 = TVector.FusedMultiplyAdd(w3, a0, s30);
-                s31 = TVector.FusedMultiplyAdd(w3, a1, s31);
-                s32 = TVector.FusedMultiplyAdd(w3, a2, s32);
-                s33 = TVector.FusedMultiplyAdd(w3, a3, s33);
-                s34 = TVector.FusedMultiplyAdd(w3, a4, s34);
-                s35 = TVector.FusedMultiplyAdd(w3, a5, s35);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
+                c1.Add(w0, w1, w2, w3, TVector.Load(x1 + k));
+                c2.Add(w0, w1, w2, w3, TVector.Load(x2 + k));
+                c3.Add(w0, w1, w2, w3, TVector.Load(x3 + k));
+                c4.Add(w0, w1, w2, w3, TVector.Load(x4 + k));
+                c5.Add(w0, w1, w2, w3, TVector.Load(x5 + k));
             }
-            s00.Store(sums + 0 * tokenStride + 0 + lane);
-            s10.Store(sums + 0 * tokenStride + 16 + lane);
-            s20.Store(sums + 0 * tokenStride + 32 + lane);
-            s30.Store(sums + 0 * tokenStride + 48 + lane);
-            s01.Store(sums + 1 * tokenStride + 0 + lane);
-            s11.Store(sums + 1 * tokenStride + 16 + lane);
-            s21.Store(sums + 1 * tokenStride + 32 + lane);
-            s31.Store(sums + 1 * tokenStride + 48 + lane);
-            s02.Store(sums + 2 * tokenStride + 0 + lane);
-            s12.Store(sums + 2 * tokenStride + 16 + lane);
-            s22.Store(sums + 2 * tokenStride + 32 + lane);
-            s32.Store(sums + 2 * tokenStride + 48 + lane);
-            s03.Store(sums + 3 * tokenStride + 0 + lane);
-            s13.Store(sums + 3 * tokenStride + 16 + lane);
-            s23.Store(sums + 3 * tokenStride + 32 + lane);
-            s33.Store(sums + 3 * tokenStride + 48 + lane);
-            s04.Store(sums + 4 * tokenStride + 0 + lane);
-            s14.Store(sums + 4 * tokenStride + 16 + lane);
-            s24.Store(sums + 4 * tokenStride + 32 + lane);
-            s34.Store(sums + 4 * tokenStride + 48 + lane);
-            s05.Store(sums + 5 * tokenStride + 0 + lane);
-            s15.Store(sums + 5 * tokenStride + 16 + lane);
-            s25.Store(sums + 5 * tokenStride + 32 + lane);
-            s35.Store(sums + 5 * tokenStride + 48 + lane);
+            c0.Store(sums);
+            c1.Store(sums + tokenStride);
+            c2.Store(sums + 2 * tokenStride);
+            c3.Store(sums + 3 * tokenStride);
+            c4.Store(sums + 4 * tokenStride);
+            c5.Store(sums + 5 * tokenStride);
         }
     }
 
@@ -152,71 +83,22 @@ internal static unsafe class RegisterTile
     private static void Tile4x4<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
-        for (int lane = 0; lane < 16; lane += TVector.Lanes)
+        for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
         {
-            TVector s00 = TVector.Zero, s10 = TVector.Zero, s20 = TVector.Zero, s30 = TVector.Zero;
-            TVector s01 = TVector.Zero, s11 = TVector.Zero, s21 = TVector.Zero, s31 = TVector.Zero;
-            TVector s02 = TVector.Zero, s12 = TVector.Zero, s22 = TVector.Zero, s32 = TVector.Zero;
-            TVector s03 = TVector.Zero, s13 = TVector.Zero, s23 = TVector.Zero, s33 = TVector.Zero;
-            if (!first)
-            {
-                s00 = TVector.Load(sums + 0 * tokenStride + 0 + lane);
-                s10 = TVector.Load(sums + 0 * tokenStride + 16 + lane);
-                s20 = TVector.Load(sums + 0 * tokenStride + 32 + lane);
-                s30 = TVector.Load(sums + 0 * tokenStride + 48 + lane);
-                s01 = TVector.Load(sums + 1 * tokenStride + 0 + lane);
-                s11 = TVector.Load(sums + 1 * tokenStride + 16 + lane);
-                s21 = TVector.Load(sums + 1 * tokenStride + 32 + lane);
-                s31 = TVector.Load(sums + 1 * tokenStride + 48 + lane);
-                s02 = TVector.Load(sums + 2 * tokenStride + 0 + lane);
-                s12 = TVector.Load(sums + 2 * tokenStride + 16 + lane);
-                s22 = TVector.Load(sums + 2 * tokenStride + 32 + lane);
-                s32 = TVector.Load(sums + 2 * tokenStride + 48 + lane);
-                s03 = TVector.Load(sums + 3 * tokenStride + 0 + lane);
-                s13 = TVector.Load(sums + 3 * tokenStride + 16 + lane);
-                s23 = TVector.Load(sums + 3 * tokenStride + 32 + lane);
-                s33 = TVector.Load(sums + 3 * tokenStride + 48 + lane);
-            }
+            Column<TVector> c0 = new(sums, first), c1 = new(sums + tokenStride, first);
+            Column<TVector> c2 = new(sums + 2 * tokenStride, first), c3 = new(sums + 3 * tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector a0 = TVector.Load(x0 + k), a1 = TVector.Load(x1 + k), a2 = TVector.Load(x2 + k), a3 = TVector.Load(x3 + k);
-                TVector w0 = TVector.Load(w + k);
-                s00 = TVector.FusedMultiplyAdd(w0, a0, s00);
-                s01 = TVector.FusedMultiplyAdd(w0, a1, s01);
-                s02 = TVector.FusedMultiplyAdd(w0, a2, s02);
-                s03 = TVector.FusedMultiplyAdd(w0, a3, s03);
-                TVector w1 = TVector.Load(w + stride + k);
-                s10 = TVector.FusedMultiplyAdd(w1, a0, s10);
-                s11 = TVector.FusedMultiplyAdd(w1, a1, s11);
-                s12 = TVector.FusedMultiplyAdd(w1, a2, s12);
-                s13 = TVector.FusedMultiplyAdd(w1, a3, s13);
-                TVector w2 = TVector.Load(w + 2 * stride + k);
-                s20 = TVector.FusedMultiplyAdd(w2, a0, s20);
-                s21 = TVector.FusedMultiplyAdd(w2, a1, s21);
-                s22 = TVector.FusedMultiplyAdd(w2, a2, s22);
-                s23 = TVector.FusedMultiplyAdd(w2, a3, s23);
-                TVector w3 = TVector.Load(w + 3 * stride + k);
-                s30 = TVector.FusedMultiplyAdd(w3, a0, s30);
-                s31 = TVector.FusedMultiplyAdd(w3, a1, s31);
-                s32 = TVector.FusedMultiplyAdd(w3, a2, s32);
-                s33 = TVector.FusedMultiplyAdd(w3, a3, s33);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
+                c1.Add(w0, w1, w2, w3, TVector.Load(x1 + k));
+                c2.Add(w0, w1, w2, w3, TVector.Load(x2 + k));
+                c3.Add(w0, w1, w2, w3, TVector.Load(x3 + k));
             }
-            s00.Store(sums + 0 * tokenStride + 0 + lane);
-            s10.Store(sums + 0 * tokenStride + 16 + lane);
-            s20.Store(sums + 0 * tokenStride + 32 + lane);
-            s30.Store(sums + 0 * tokenStride + 48 + lane);
-            s01.Store(sums + 1 * tokenStride + 0 + lane);
-            s11.Store(sums + 1 * tokenStride + 16 + lane);
-            s21.Store(sums + 1 * tokenStride + 32 + lane);
-            s31.Store(sums + 1 * tokenStride + 48 + lane);
-            s02.Store(sums + 2 * tokenStride + 0 + lane);
-            s12.Store(sums + 2 * tokenStride + 16 + lane);
-            s22.Store(sums + 2 * tokenStride + 32 + lane);
-            s32.Store(sums + 2 * tokenStride + 48 + lane);
-            s03.Store(sums + 3 * tokenStride + 0 + lane);
-            s13.Store(sums + 3 * tokenStride + 16 + lane);
-            s23.Store(sums + 3 * tokenStride + 32 + lane);
-            s33.Store(sums + 3 * tokenStride + 48 + lane);
+            c0.Store(sums);
+            c1.Store(sums + tokenStride);
+            c2.Store(sums + 2 * tokenStride);
+            c3.Store(sums + 3 * tokenStride);
         }
     }
 
@@ -224,58 +106,34 @@ internal static unsafe class RegisterTile
     private static void Tile4x3<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1], x2 = x[2];
-        for (int lane = 0; lane < 16; lane += TVector.Lanes)
+        for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
         {
-            TVector s00 = TVector.Zero, s10 = TVector.Zero, s20 = TVector.Zero, s30 = TVector.Zero;
-            TVector s01 = TVector.Zero, s11 = TVector.Zero, s21 = TVector.Zero, s31 = TVector.Zero;
-            TVector s02 = TVector.Zero, s12 = TVector.Zero, s22 = TVector.Zero, s32 = TVector.Zero;
-            if (!first)
-            {
-                s00 = TVector.Load(sums + 0 * tokenStride + 0 + lane);
-                s10 = TVector.Load(sums + 0 * tokenStride + 16 + lane);
-                s20 = TVector.Load(sums + 0 * tokenStride + 32 + lane);
-                s30 = TVector.Load(sums + 0 * tokenStride + 48 + lane);
-                s01 = TVector.Load(sums + 1 * tokenStride + 0 + lane);
-                s11 = TVector.Load(sums + 1 * tokenStride + 16 + lane);
-                s21 = TVector.Load(sums + 1 * tokenStride + 32 + lane);
-                s31 = TVector.Load(sums + 1 * tokenStride + 48 + lane);
-                s02 = TVector.Load(sums + 2 * tokenStride + 0 + lane);
-                s12 = TVector.Load(sums + 2 * tokenStride + 16 + lane);
-                s22 = TVector.Load(sums + 2 * tokenStride + 32 + lane);
-                s32 = TVector.Load(sums + 2 * tokenStride + 48 + lane);
-            }
+            Column<TVector> c0 = new(sums, first), c1 = new(sums + tokenStride, first);
+            Column<TVector> c2 = new(sums + 2 * tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
+                // By rows: twelve sums, three tokens and one weight fill sixteen registers; by columns four weights would be one too many.
                 TVector a0 = TVector.Load(x0 + k), a1 = TVector.Load(x1 + k), a2 = TVector.Load(x2 + k);
                 TVector w0 = TVector.Load(w + k);
-                s00 = TVector.FusedMultiplyAdd(w0, a0, s00);
-                s01 = TVector.FusedMultiplyAdd(w0, a1, s01);
-                s02 = TVector.FusedMultiplyAdd(w0, a2, s02);
+                c0.S0 = TVector.FusedMultiplyAdd(w0, a0, c0.S0);
+                c1.S0 = TVector.FusedMultiplyAdd(w0, a1, c1.S0);
+                c2.S0 = TVector.FusedMultiplyAdd(w0, a2, c2.S0);
                 TVector w1 = TVector.Load(w + stride + k);
-                s10 = TVector.FusedMultiplyAdd(w1, a0, s10);
-                s11 = TVector.FusedMultiplyAdd(w1, a1, s11);
-                s12 = TVector.FusedMultiplyAdd(w1, a2, s12);
+                c0.S1 = TVector.FusedMultiplyAdd(w1, a0, c0.S1);
+                c1.S1 = TVector.FusedMultiplyAdd(w1, a1, c1.S1);
+                c2.S1 = TVector.FusedMultiplyAdd(w1, a2, c2.S1);
                 TVector w2 = TVector.Load(w + 2 * stride + k);
-                s20 = TVector.FusedMultiplyAdd(w2, a0, s20);
-                s21 = TVector.FusedMultiplyAdd(w2, a1, s21);
-                s22 = TVector.FusedMultiplyAdd(w2, a2, s22);
+                c0.S2 = TVector.FusedMultiplyAdd(w2, a0, c0.S2);
+                c1.S2 = TVector.FusedMultiplyAdd(w2, a1, c1.S2);
+                c2.S2 = TVector.FusedMultiplyAdd(w2, a2, c2.S2);
                 TVector w3 = TVector.Load(w + 3 * stride + k);
-                s30 = TVector.FusedMultiplyAdd(w3, a0, s30);
-                s31 = TVector.FusedMultiplyAdd(w3, a1, s31);
-                s32 = TVector.FusedMultiplyAdd(w3, a2, s32);
+                c0.S3 = TVector.FusedMultiplyAdd(w3, a0, c0.S3);
+                c1.S3 = TVector.FusedMultiplyAdd(w3, a1, c1.S3);
+                c2.S3 = TVector.FusedMultiplyAdd(w3, a2, c2.S3);
             }
-            s00.Store(sums + 0 * tokenStride + 0 + lane);
-            s10.Store(sums + 0 * tokenStride + 16 + lane);
-            s20.Store(sums + 0 * tokenStride + 32 + lane);
-            s30.Store(sums + 0 * tokenStride + 48 + lane);
-            s01.Store(sums + 1 * tokenStride + 0 + lane);
-            s11.Store(sums + 1 * tokenStride + 16 + lane);
-            s21.Store(sums + 1 * tokenStride + 32 + lane);
-            s31.Store(sums + 1 * tokenStride + 48 + lane);
-            s02.Store(sums + 2 * tokenStride + 0 + lane);
-            s12.Store(sums + 2 * tokenStride + 16 + lane);
-            s22.Store(sums + 2 * tokenStride + 32 + lane);
-            s32.Store(sums + 2 * tokenStride + 48 + lane);
+            c0.Store(sums);
+            c1.Store(sums + tokenStride);
+            c2.Store(sums + 2 * tokenStride);
         }
     }
 
@@ -283,45 +141,17 @@ internal static unsafe class RegisterTile
     private static void Tile4x2<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0], x1 = x[1];
-        for (int lane = 0; lane < 16; lane += TVector.Lanes)
+        for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
         {
-            TVector s00 = TVector.Zero, s10 = TVector.Zero, s20 = TVector.Zero, s30 = TVector.Zero;
-            TVector s01 = TVector.Zero, s11 = TVector.Zero, s21 = TVector.Zero, s31 = TVector.Zero;
-            if (!first)
-            {
-                s00 = TVector.Load(sums + 0 * tokenStride + 0 + lane);
-                s10 = TVector.Load(sums + 0 * tokenStride + 16 + lane);
-                s20 = TVector.Load(sums + 0 * tokenStride + 32 + lane);
-                s30 = TVector.Load(sums + 0 * tokenStride + 48 + lane);
-                s01 = TVector.Load(sums + 1 * tokenStride + 0 + lane);
-                s11 = TVector.Load(sums + 1 * tokenStride + 16 + lane);
-                s21 = TVector.Load(sums + 1 * tokenStride + 32 + lane);
-                s31 = TVector.Load(sums + 1 * tokenStride + 48 + lane);
-            }
+            Column<TVector> c0 = new(sums, first), c1 = new(sums + tokenStride, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector a0 = TVector.Load(x0 + k), a1 = TVector.Load(x1 + k);
-                TVector w0 = TVector.Load(w + k);
-                s00 = TVector.FusedMultiplyAdd(w0, a0, s00);
-                s01 = TVector.FusedMultiplyAdd(w0, a1, s01);
-                TVector w1 = TVector.Load(w + stride + k);
-                s10 = TVector.FusedMultiplyAdd(w1, a0, s10);
-                s11 = TVector.FusedMultiplyAdd(w1, a1, s11);
-                TVector w2 = TVector.Load(w + 2 * stride + k);
-                s20 = TVector.FusedMultiplyAdd(w2, a0, s20);
-                s21 = TVector.FusedMultiplyAdd(w2, a1, s21);
-                TVector w3 = TVector.Load(w + 3 * stride + k);
-                s30 = TVector.FusedMultiplyAdd(w3, a0, s30);
-                s31 = TVector.FusedMultiplyAdd(w3, a1, s31);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
+                c1.Add(w0, w1, w2, w3, TVector.Load(x1 + k));
             }
-            s00.Store(sums + 0 * tokenStride + 0 + lane);
-            s10.Store(sums + 0 * tokenStride + 16 + lane);
-            s20.Store(sums + 0 * tokenStride + 32 + lane);
-            s30.Store(sums + 0 * tokenStride + 48 + lane);
-            s01.Store(sums + 1 * tokenStride + 0 + lane);
-            s11.Store(sums + 1 * tokenStride + 16 + lane);
-            s21.Store(sums + 1 * tokenStride + 32 + lane);
-            s31.Store(sums + 1 * tokenStride + 48 + lane);
+            c0.Store(sums);
+            c1.Store(sums + tokenStride);
         }
     }
 
@@ -329,32 +159,47 @@ internal static unsafe class RegisterTile
     private static void Tile4x1<TVector>(float* w, nint stride, float** x, nint columns, float* sums, nint tokenStride, bool first) where TVector : struct, IVector<TVector>
     {
         float* x0 = x[0];
-        for (int lane = 0; lane < 16; lane += TVector.Lanes)
+        for (int lane = 0; lane < 16; lane += TVector.Lanes, sums += TVector.Lanes)
         {
-            TVector s00 = TVector.Zero, s10 = TVector.Zero, s20 = TVector.Zero, s30 = TVector.Zero;
-            if (!first)
-            {
-                s00 = TVector.Load(sums + 0 * tokenStride + 0 + lane);
-                s10 = TVector.Load(sums + 0 * tokenStride + 16 + lane);
-                s20 = TVector.Load(sums + 0 * tokenStride + 32 + lane);
-                s30 = TVector.Load(sums + 0 * tokenStride + 48 + lane);
-            }
+            Column<TVector> c0 = new(sums, first);
             for (nint k = lane; k < columns; k += 16)
             {
-                TVector a0 = TVector.Load(x0 + k);
-                TVector w0 = TVector.Load(w + k);
-                s00 = TVector.FusedMultiplyAdd(w0, a0, s00);
-                TVector w1 = TVector.Load(w + stride + k);
-                s10 = TVector.FusedMultiplyAdd(w1, a0, s10);
-                TVector w2 = TVector.Load(w + 2 * stride + k);
-                s20 = TVector.FusedMultiplyAdd(w2, a0, s20);
-                TVector w3 = TVector.Load(w + 3 * stride + k);
-                s30 = TVector.FusedMultiplyAdd(w3, a0, s30);
+                TVector w0 = TVector.Load(w + k), w1 = TVector.Load(w + stride + k), w2 = TVector.Load(w + 2 * stride + k), w3 = TVector.Load(w + 3 * stride + k);
+                c0.Add(w0, w1, w2, w3, TVector.Load(x0 + k));
             }
-            s00.Store(sums + 0 * tokenStride + 0 + lane);
-            s10.Store(sums + 0 * tokenStride + 16 + lane);
-            s20.Store(sums + 0 * tokenStride + 32 + lane);
-            s30.Store(sums + 0 * tokenStride + 48 + lane);
+            c0.Store(sums);
+        }
+    }
+
+    /// <summary>The sums of one token with four rows, a register each.</summary>
+    private struct Column<TVector> where TVector : struct, IVector<TVector>
+    {
+        internal TVector S0, S1, S2, S3;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal Column(float* sums, bool first)
+        {
+            if (first)
+                return;
+            (S0, S1, S2, S3) = (TVector.Load(sums), TVector.Load(sums + 16), TVector.Load(sums + 32), TVector.Load(sums + 48));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal void Add(TVector w0, TVector w1, TVector w2, TVector w3, TVector a)
+        {
+            S0 = TVector.FusedMultiplyAdd(w0, a, S0);
+            S1 = TVector.FusedMultiplyAdd(w1, a, S1);
+            S2 = TVector.FusedMultiplyAdd(w2, a, S2);
+            S3 = TVector.FusedMultiplyAdd(w3, a, S3);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal readonly void Store(float* sums)
+        {
+            S0.Store(sums);
+            S1.Store(sums + 16);
+            S2.Store(sums + 32);
+            S3.Store(sums + 48);
         }
     }
 }

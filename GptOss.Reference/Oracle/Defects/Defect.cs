@@ -12,11 +12,17 @@ public sealed record Defect(string Name, string Mistake, string Evidence, string
     /// <summary>The model that makes the mistake.</summary>
     internal ModelVariant Variant { get; init; } = ModelVariant.Sound;
 
-    /// <summary>Every known mistake, in the order of the forward pass's parts: attention, rotation, experts, router, biases, weights, norms.</summary>
+    /// <summary>The smallest part of the model that can make it alone.</summary>
+    internal DefectScope Scope { get; init; } = DefectScope.Layer;
+
+    /// <summary>The model that makes the mistake in one layer, where that is not <see cref="Variant"/> in that layer.</summary>
+    internal Func<int, ModelVariant>? OfLayer { get; init; }
+
+    /// <summary>Every known mistake, in the order of the parts of the forward pass: attention, rotation, experts, router, biases, weights, norms.</summary>
     public static IReadOnlyList<Defect> All { get; } =
         [.. AttentionDefects.All, .. RotaryDefects.All, .. ExpertDefects.All, .. WeightDefects.All];
 
-    /// <summary>The mistake of a name; null where none is called so.</summary>
+    /// <summary>The mistake of that name; null where there is none.</summary>
     public static Defect? Find(string name) => All.FirstOrDefault(defect => defect.Name == name);
 
     /// <summary>Both mistakes in one model.</summary>
@@ -26,6 +32,28 @@ public sealed record Defect(string Name, string Mistake, string Evidence, string
         return new($"{Name}+{other.Name}", $"{Mistake} {other.Mistake}", $"{Evidence}; {other.Evidence}", $"{Needs}; {other.Needs}")
         {
             Variant = Variant.Then(other.Variant),
+            Scope = DefectScope.Model,
         };
+    }
+
+    /// <summary>The same mistake in one place only; null where it cannot be made there alone.</summary>
+    internal Defect? In(DefectPlace place)
+    {
+        if (Scope == DefectScope.Model || place.Heads is not null && Scope != DefectScope.Head || place.Product is not null && Scope != DefectScope.Product)
+            return null;
+        ModelVariant variant = OfLayer?.Invoke(place.Layer) ?? Variant with { Layer = place.Layer };
+        if (place.Heads is var (first, end))
+            variant = variant with { Attention = (weights, config) => weights with { Sinks = Mixed(weights.Sinks, Variant.Attention(weights, config).Sinks, first, end) } };
+        if (place.Product is { } product)
+            variant = variant with { Kernels = inner => new OneProduct(inner, Variant.Kernels(inner), product) };
+        return this with { Name = $"{Name} {place}", Mistake = $"{Mistake} Only {place}.", Variant = variant };
+    }
+
+    /// <summary>The sinks of some heads from another list.</summary>
+    private static float[] Mixed(float[] sound, float[] mistaken, int first, int end)
+    {
+        float[] mixed = [.. sound];
+        mistaken.AsSpan(first..end).CopyTo(mixed.AsSpan(first));
+        return mixed;
     }
 }

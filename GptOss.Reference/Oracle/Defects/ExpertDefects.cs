@@ -200,12 +200,12 @@ internal static class ExpertDefects
     {
         private readonly Scratch _scratch = new();
         private float[] _ones = [];
-        private ushort[] _zeros = [];
+        private StoredVector _zeros;
         private int _slots, _width;
 
-        internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output)
+        internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
         {
-            bool isSecond = !deinterleave;
+            bool isSecond = !IsFirst(share, deinterleave);
             if (isSecond)
                 bias = SetAside(bias, w.Rows, groups);
             Inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
@@ -218,7 +218,7 @@ internal static class ExpertDefects
         }
 
         /// <summary>Keeps the bias of every slot's expert, and answers with zeros in their place.</summary>
-        private ReadOnlySpan<ushort> SetAside(ReadOnlySpan<ushort> bias, int width, ExpertGroups groups)
+        private StoredVector SetAside(StoredVector bias, int width, ExpertGroups groups)
         {
             (_slots, _width) = (groups.Count, width);
             Rows kept = Biases();
@@ -227,13 +227,13 @@ internal static class ExpertDefects
                 foreach (int slot in groups.SlotsOf(expert))
                 {
                     for (int i = 0; i < width; i++)
-                        kept[slot][i] = Bfloat16.ToSingle(bias[expert * width + i]);
+                        kept[slot][i] = bias[expert * width + i];
                 }
             }
             if (_ones.Length < _slots)
                 Array.Fill(_ones = new float[_slots], 1);
             if (_zeros.Length != bias.Length)
-                _zeros = new ushort[bias.Length];
+                _zeros = bias.Zeros();
             return _zeros;
         }
 

@@ -16,22 +16,20 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
 
     internal override Precision Precision => inner.Precision;
 
-    internal override void Linear(Rows x, in Bf16Matrix w, ReadOnlySpan<ushort> bias, Rows output) => inner.Linear(x, w, bias, output);
+    internal override void Linear(Rows x, Weights w, StoredVector bias, Rows output) => inner.Linear(x, w, bias, output);
 
-    internal override void ExpertLinear(Rows x, int share, in Mxfp4Experts w, ReadOnlySpan<ushort> bias, ExpertGroups groups, bool deinterleave, Rows output) =>
+    internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output) =>
         inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
-
-    internal override void ToLaneOrder(Rows x, Rows output) => inner.ToLaneOrder(x, output);
 
     internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output) => inner.RmsNorm(x, gain, eps, output);
 
     internal override void Rotate(Rows heads, Rows cosines, Rows sines) => inner.Rotate(heads, cosines, sines);
 
-    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<ushort> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
+    internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
         inner.Attend(rows, q, sinks, keyValueHeads, headDim, window, output);
 
     /// <summary>Nobody looks into a mistaken model's attention, and it would have to be mistaken here too.</summary>
-    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, ushort sink, Span<float> probabilities) =>
+    internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float sink, Span<float> probabilities) =>
         throw new NotSupportedException("Attention is shown of the sound model only.");
 
     internal override void Route(Rows logits, int k, Span<int> experts, Span<float> weights) => inner.Route(logits, k, experts, weights);
@@ -47,6 +45,9 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
     internal override float Dot(ReadOnlySpan<float> x, ReadOnlySpan<ushort> w) => inner.Dot(x, w);
 
     internal override void Exp(ReadOnlySpan<float> input, Span<float> output) => inner.Exp(input, output);
+
+    /// <summary>Whether an expert product is a token's first: its matrix alternates gate and linear, or is one of the two and shares a row among the token's experts.</summary>
+    protected static bool IsFirst(int share, bool deinterleave) => deinterleave || share > 1;
 
     /// <summary>B(value): the rounding of the profile.</summary>
     protected float Round(float value) => Precision == Precision.Bfloat16 ? Bfloat16.Round(value) : value;

@@ -18,12 +18,14 @@ internal static class RotaryDefects
         new("rope-without-yarn", "The frequencies and the concentration of plain rotary embedding, without YaRN.",
             Yarn, Scaled)
         {
+            Scope = DefectScope.Model,
             Variant = Table((sound, config) => new([.. Powers(config).Select(f => 1 / f)], 1)),
         },
         new("yarn-bounds-rounded", "The bounds of YaRN's ramp were rounded to integers (truncate: true, the default of other models).",
             "https://github.com/vllm-project/vllm/issues/27722; https://github.com/sgl-project/sglang/pull/14270; https://github.com/apache/tvm/pull/18576",
             Scaled)
         {
+            Scope = DefectScope.Model,
             Variant = Table((sound, config) =>
             {
                 (double low, double high) = Bounds(config);
@@ -35,21 +37,25 @@ internal static class RotaryDefects
         new("yarn-without-concentration", "Cosine and sine were not multiplied by the concentration 0.1·ln s + 1.",
             Yarn, "any prompt, on a model with YaRN scaling")
         {
+            Scope = DefectScope.Model,
             Variant = Table((sound, _) => new(sound.Frequencies.ToArray(), 1)),
         },
         new("yarn-concentration-twice", "The concentration was applied twice, on cosine and sine and again on the scores.",
             "https://github.com/pytorch/torchtitan/pull/2216", "any prompt, on a model with YaRN scaling")
         {
+            Scope = DefectScope.Model,
             Variant = Table((sound, _) => new(sound.Frequencies.ToArray(), sound.Concentration * sound.Concentration)),
         },
         new("yarn-plain-interpolation", "Every frequency was divided by the scaling factor; YaRN leaves the fast ones alone.",
             Yarn, Scaled)
         {
+            Scope = DefectScope.Model,
             Variant = Table((sound, config) => new(Blend(config, _ => 0), sound.Concentration)),
         },
         new("yarn-ramp-inverted", "Interpolated and kept frequencies were exchanged.",
             Yarn, Scaled)
         {
+            Scope = DefectScope.Model,
             Variant = Table((sound, config) =>
             {
                 (double low, double high) = Bounds(config);

@@ -1,5 +1,6 @@
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Defects;
+using GptOss.Reference.Oracle.Diff;
 
 namespace GptOss.Reference.Oracle.Diagnosis;
 
@@ -35,7 +36,7 @@ public sealed record RankedDefect(Defect Defect, double Explained, double Remain
 /// <param name="DifferenceRms">rms(D − S).</param>
 /// <param name="OverBudget">Largest |D − S| as a multiple of the budget.</param>
 /// <param name="FirstPosition">The first position where the dump leaves the sound model by more than the budget; of chosen tokens the first divergence.</param>
-/// <param name="Ranking">The mistakes that this prompt can reveal, and pairs of them, by what they leave.</param>
+/// <param name="Ranking">The mistakes that this prompt can reveal, pairs of them, and those of one layer, head or product, by what they leave.</param>
 /// <param name="NotTestable">The mistakes that do not move the logits of this prompt: rms(M − S) below 1e-5 of rms(S).</param>
 public sealed record DiagnosisResult(
     Verdict Verdict, Precision Precision, double DifferenceRms, double OverBudget, int? FirstPosition, IReadOnlyList<RankedDefect> Ranking,
@@ -43,6 +44,9 @@ public sealed record DiagnosisResult(
 {
     /// <summary>How the dump was read where it is not what it seems: sentences without their end.</summary>
     public IReadOnlyList<string> Readings { get; init; } = [];
+
+    /// <summary>The first wrong stage of a dump of stages that no mistake of the whole model explains; null where it was not looked for, or there is none.</summary>
+    public TracePlace? FirstWrongStage { get; init; }
 
     /// <summary>Whether the dump is the sound model's but for rounding.</summary>
     public bool IsWithinBudget => OverBudget <= 1;

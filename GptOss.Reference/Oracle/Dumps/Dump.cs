@@ -1,4 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Lanes;
@@ -53,10 +56,10 @@ public sealed class Dump : IDisposable
     public IReadOnlyList<UnreadMember> Unread { get; }
 
     /// <summary>The position of each row, ascending: from the manifest, or from a tensor called <c>positions</c>; null where the dump says nothing.</summary>
-    public IReadOnlyList<int>? Positions { get; }
+    public IReadOnlyList<int>? Positions { get; private init; }
 
     /// <summary>The token ids: from the manifest, or from a tensor called <c>ids</c>; null where the dump says nothing.</summary>
-    public IReadOnlyList<int>? Ids { get; }
+    public IReadOnlyList<int>? Ids { get; private init; }
 
     /// <summary>Opens a file or folder and checks all of its headers.</summary>
     /// <param name="path">The file or folder.</param>
@@ -87,6 +90,33 @@ public sealed class Dump : IDisposable
         {
             files.ForEach(file => file.Dispose());
             throw;
+        }
+    }
+
+    /// <summary>The same tensors with the position of each row, for a dump that does not state them. This one stays open for as long as the other is read.</summary>
+    internal Dump At(IReadOnlyList<int> positions) => new(Path, Pack, Precision, [.. Tensors], [.. Unread], []) { Positions = positions, Ids = Ids };
+
+    /// <summary>A trace in memory as a dump, which reads its rows where they are.</summary>
+    /// <param name="trace">The trace.</param>
+    /// <param name="ids">The token ids that were read.</param>
+    /// <param name="config">The model's numbers, which give every shape.</param>
+    public static Dump Of(Trace trace, IReadOnlyList<int> ids, GptOssConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(trace);
+        ArgumentNullException.ThrowIfNull(ids);
+        ArgumentNullException.ThrowIfNull(config);
+        return new("trace", null, trace.Precision, [.. trace.Stages.Select(stage => Tensor(stage, config))], [], [])
+        {
+            Positions = trace.Positions,
+            Ids = ids,
+        };
+
+        static DumpTensor Tensor(StageRows stage, GptOssConfig config)
+        {
+            IReadOnlyList<long> shape = [stage.Count, .. stage.Key.RowShape(config)];
+            return stage.Key.IsExperts
+                ? new("trace", stage.Key.Name, DType.I32, shape, (offset, count) => MemoryMarshal.AsBytes(stage.ExpertNumbers.AsSpan((int)(offset / 4), count / 4)))
+                : new("trace", stage.Key.Name, DType.F32, shape, (offset, count) => MemoryMarshal.AsBytes(stage.Values.AsSpan((int)(offset / 4), count / 4)));
         }
     }
 

@@ -15,6 +15,9 @@ public sealed class ListedLogProbabilities
     private const int MostBytes = 256 << 20;
     private const string Rule = "logprobs", Prefix = "token_id:";
 
+    /// <summary>Engines that compute in 16 bits may give a certain token slightly more than 0.</summary>
+    internal const double MostLogProbability = 0.1;
+
     private ListedLogProbabilities(string path, IReadOnlyList<IReadOnlyDictionary<int, double>?> rows) => (Path, Rows) = (path, rows);
 
     /// <summary>The file.</summary>
@@ -65,8 +68,11 @@ public sealed class ListedLogProbabilities
                     $"entry {index} has the key '{Printable.Clip(token.Name)}'; expected token ids (servers that print text need an option such as return_tokens_as_token_ids).");
             }
             JsonElement value = token.Value.ValueKind == JsonValueKind.Object && token.Value.TryGetProperty("logprob", out JsonElement inner) ? inner : token.Value;
-            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double logprob) || !double.IsFinite(logprob))
-                throw new CheckpointFormatException(path, Rule, $"entry {index} has {JsonDocuments.Shown(value)} for token {id}; expected a log-probability.");
+            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double logprob) || !double.IsFinite(logprob) || logprob > MostLogProbability)
+            {
+                throw new CheckpointFormatException(path, Rule,
+                    $"entry {index} has {JsonDocuments.Shown(value)} for token {id}; expected a log-probability, which is at most 0.");
+            }
             if (!row.TryAdd(id, logprob))
                 throw new CheckpointFormatException(path, Rule, $"entry {index} has token {id} twice.");
         }

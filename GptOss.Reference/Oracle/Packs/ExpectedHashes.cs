@@ -20,7 +20,7 @@ internal static class ExpectedHashes
             return null;
         if (hashes.ValueKind != JsonValueKind.Object)
             throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(pack)}' is {JsonDocuments.Shown(hashes)}; expected an object.");
-        string profile = PackNames.Of(precision);
+        string profile = precision.Name();
         if (!hashes.TryGetProperty(profile, out JsonElement hash))
             return null;
         return JsonDocuments.Text(hash) is { } text && IsHash(text) ? text

@@ -175,11 +175,16 @@ public sealed class GoldenPack
     internal void RequireFits(GptOssConfig config)
     {
         RequireIdsBelow(config.VocabSize);
+        int longest = Prompts.Select(prompt => prompt.Ids.Count + Math.Max(Steps(prompt.Float32), Steps(prompt.Bfloat16))).Append(Ids.Count).Max();
+        if (longest > config.MaxPositions)
+            throw new CheckpointFormatException(ManifestPath, "pack-manifest", $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
         foreach (Precision precision in Enum.GetValues<Precision>().Where(precision => Kind == PackKind.Trace && Has(precision)))
         {
             using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
             _ = StagesOf(file, precision, config).Count();
         }
+
+        static int Steps(GreedyRecord? record) => Math.Max(0, (record?.Continuation.Count ?? 0) - 1);     // the last token chosen is not read
     }
 
     /// <summary>Refuses ids that a model does not have.</summary>
@@ -209,9 +214,9 @@ public sealed class GoldenPack
     {
         string own = Path.Combine(Folder, TraceFile.StagesName);
         if (_manifest.Profile is { } profile)
-            return profile == precision ? own : Path.Combine(Folder, $"stages.{PackNames.Short(precision)}.safetensors");
+            return profile == precision ? own : Path.Combine(Folder, $"stages.{precision.ShortName()}.safetensors");
         string stem = Kind switch { PackKind.Defects => "logits", PackKind.Lengths => "last", _ => "stages" };
-        return Path.Combine(Folder, $"{stem}.{PackNames.Short(precision)}.safetensors");
+        return Path.Combine(Folder, $"{stem}.{precision.ShortName()}.safetensors");
     }
 
     private void RequireKind(PackKind kind)

@@ -5,6 +5,7 @@ using System.Text.Json;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Traces;
 
@@ -42,7 +43,7 @@ internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids,
             WriteArray(json, "positions", [.. positions]);
             WriteWeights(json);
             WriteConfig(json, model.Config);
-            json.WriteString("profile", PackNames.Of(model.Precision));
+            json.WriteString("profile", model.Precision.Name());
             json.WriteString("logits_hash", LogitsHash);
             if (options.Replay is { } replay)
             {

@@ -144,12 +144,8 @@ internal sealed record PackManifest
         {
             if (!root.TryGetProperty("profile", out JsonElement profile))
                 return null;
-            return JsonDocuments.Text(profile) switch
-            {
-                "float32" => Precision.Float32,
-                "bfloat16" => Precision.Bfloat16,
-                _ => throw Bad($"profile is {JsonDocuments.Shown(profile)}; expected 'float32' or 'bfloat16'."),
-            };
+            return Profiles.Find(JsonDocuments.Text(profile))
+                ?? throw Bad($"profile is {JsonDocuments.Shown(profile)}; expected '{string.Join("' or '", Profiles.All.Select(p => p.Name()))}'.");
         }
 
         internal string? Hash()

@@ -24,12 +24,12 @@ internal sealed record PackWeights(ulong? Seed, IReadOnlyList<FileChecksum> File
     {
         if (SyntheticSeed.Find(checkpoint, progress is null ? null : new Comparing(progress, checkpoint), cancellation) is { } seed)
             return new(seed, []);
-        return new(null, [.. checkpoint.Files.Select(file => FileChecksum.Of(file.Path, progress, cancellation))]);
+        return new(null, [.. checkpoint.FilePaths.Select(path => FileChecksum.Of(path, progress, cancellation))]);
     }
 
     private sealed class Comparing(IProgress<FileProgress> progress, Checkpoint checkpoint) : IProgress<long>
     {
-        private readonly string _name = Path.GetFileName(checkpoint.Files[0].Path);
+        private readonly string _name = Path.GetFileName(checkpoint.FilePaths[0]);
 
         public void Report(long value) => progress.Report(new(_name, value, checkpoint.TotalBytes));
     }

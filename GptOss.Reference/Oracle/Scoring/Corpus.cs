@@ -1,5 +1,8 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Oracle.Scoring;
@@ -44,7 +47,7 @@ public sealed class Corpus
     /// <param name="part">The part that is scored.</param>
     /// <param name="hasSpecials">Whether names of special tokens in text become their ids; otherwise they are plain text.</param>
     /// <param name="cancellation">Looked at between lines.</param>
-    /// <exception cref="ScoringException">A line is no document; the message says which.</exception>
+    /// <exception cref="ScoringException">A line is not a document, or has the id of another one; the message says which.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static Corpus Open(string name, Func<Stream> open, GptOssConfig config, Tokenizer tokenizer, CorpusPart part, bool hasSpecials = false,
         CancellationToken cancellation = default)
@@ -90,12 +93,15 @@ public sealed class Corpus
         }
         Hash = Convert.ToHexStringLower(hash.GetHashAndReset());
         using Stream again = _open();
+        var ids = new HashSet<UInt128>();              // 128 bits of a hash each, so that long names of many documents take no memory
         foreach (ByteLine line in ByteLines.Read(again, Name))
         {
             cancellation.ThrowIfCancellationRequested();
             if (line.IsBlank)
                 continue;
             ScoreDocument document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
+            if (document.HasOwnId && !ids.Add(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(document.Id)))))
+                throw new ScoringException($"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; scores are told apart by it.");
             if (line.Start >= FileBytes || !Part.Holds(line.Start, FileBytes))
                 continue;
             Documents++;

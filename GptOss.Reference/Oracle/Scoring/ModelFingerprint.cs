@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using GptOss.Reference.Checkpoints;
-using GptOss.Reference.Checkpoints.Safetensors;
-using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Scoring;
@@ -23,14 +21,13 @@ internal static class ModelFingerprint
             ManifestWriter.WriteConfig(json, checkpoint.Config);
             json.WriteEndObject();
         }));
-        foreach ((SafeTensorsFile file, TensorInfo tensor) in checkpoint.Files
-            .SelectMany(file => file.Tensors.Select(tensor => (file, tensor))).OrderBy(pair => pair.tensor.Name, StringComparer.Ordinal))
+        foreach (StoredTensor tensor in checkpoint.Tensors.OrderBy(tensor => tensor.Info.Name, StringComparer.Ordinal))
         {
-            hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensor.Name} {tensor}\n"));
-            ReadOnlySpan<byte> bytes = file.Bytes(tensor.Name).Span;
-            int count = Math.Min(SampleBytes, bytes.Length);
-            foreach (int start in (int[])[0, (bytes.Length - count) / 2, bytes.Length - count])
-                hash.AppendData(bytes.Slice(start, count));
+            hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensor.Info.Name} {tensor.Info}\n"));
+            long length = tensor.Info.ByteCount;
+            int count = (int)Math.Min(SampleBytes, length);
+            foreach (long start in (long[])[0, (length - count) / 2, length - count])
+                hash.AppendData(checkpoint.Part(tensor, start, count));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

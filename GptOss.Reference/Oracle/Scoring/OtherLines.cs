@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
+using GptOss.Reference.Oracle.Dumps;
 
 namespace GptOss.Reference.Oracle.Scoring;
 
@@ -80,8 +81,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         return [.. tokens.OrderByDescending(token => token.LogProbability).ThenBy(token => token.Id)];
     }
 
-    // Engines that compute in 16 bits may give a certain token slightly more than 0.
     private static double Value(JsonElement value, string place, string list, int index) =>
-        value.IsDouble(out double number) && number <= 0.1 ? number
+        value.IsDouble(out double number) && number <= ListedLogProbabilities.MostLogProbability ? number
         : throw new ScoringException($"{place}: {list}[{index}] holds {JsonDocuments.Shown(value)}; expected a log-probability, which is at most 0.");
 }

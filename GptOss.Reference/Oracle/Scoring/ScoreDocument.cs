@@ -13,6 +13,9 @@ public sealed record ScoreDocument(long Number, string Id, ReadOnlyMemory<int> I
 {
     private const string Rule = "corpus-line";
 
+    /// <summary>Whether the line gives its name.</summary>
+    internal bool HasOwnId { get; private init; }
+
     /// <summary>Reads a line, <c>{"text" | "ids", "id"?}</c>; other keys are passed over.</summary>
     /// <param name="line">The line.</param>
     /// <param name="file">How messages call the file.</param>
@@ -37,7 +40,8 @@ public sealed record ScoreDocument(long Number, string Id, ReadOnlyMemory<int> I
                 $"{place}: the model has {vocabulary} token ids and its tokenizer {tokenizer.Count}, so text cannot be encoded for it; give ids.");
         }
         int[] tokens = hasIds ? Tokens(ids, place, vocabulary) : encode?.Invoke(text.GetString()!) ?? [];
-        return new(number, ScoreJson.Id(root, place) ?? ScoreJson.Number(line.Number), tokens, line.Bytes.Length + 1);
+        string? id = ScoreJson.Id(root, place);
+        return new(number, id ?? ScoreJson.Number(line.Number), tokens, line.Bytes.Length + 1) { HasOwnId = id is not null };
     }
 
     private static int[] Tokens(JsonElement ids, string place, int vocabulary)

@@ -46,8 +46,8 @@ internal static class ScoreLine
         JsonElement root = document.RootElement;
         if (!root.TryGetProperty("tokens", out JsonElement tokens) || !tokens.IsInt32(out int count)
             || !root.TryGetProperty("bytes", out JsonElement bytes) || !bytes.IsInt64(out long byteCount)
-            || !root.TryGetProperty("logprob", out JsonElement sum) || !sum.IsDouble(out double logProbability))
-            throw new ScoringException($"{place}: this is no line of scores; expected id, tokens, bytes, logprob, logprobs and top.");
+            || !root.TryGetProperty("logprob", out JsonElement sum) || !sum.IsDouble(out double logProbability) || logProbability > 0)
+            throw new ScoringException($"{place}: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.");
         return new(count, byteCount, logProbability, Comparison(root, count, place) is { } comparison ? ComparisonTotals.Of(comparison) : null);
     }
 

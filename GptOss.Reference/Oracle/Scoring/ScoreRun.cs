@@ -2,6 +2,7 @@ using System.Text.Json;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Scoring;
@@ -54,7 +55,7 @@ public sealed record ScoreRun
         {
             Corpus = corpus.Hash,
             Model = ModelFingerprint.Of(model.Checkpoint),
-            Profile = PackNames.Of(model.Precision),
+            Profile = model.Precision.Name(),
             Context = options.Context ?? model.Config.MaxPositions,
             Top = options.Top,
             Special = hasSpecials,

@@ -84,11 +84,14 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
             foreach (Window window in work.Windows)
             {
                 Sequence sequence = _free.TryPop(out Sequence? used) ? used : model.NewSequence();
-                for (int fed = 0, take; fed < window.FedTokens; fed += take)
+                int[] offsets = [.. Enumerable.Range(0, window.FedTokens).Skip(window.FirstScored - 1 - window.Start)];
+                TokenFeed feed = new(sequence, work.Ids.Slice(window.Start, window.FedTokens), LogitRows.At(offsets));
+                for (bool isLast = false; !isLast;)
                 {
-                    take = Math.Min(room, window.FedTokens - fed);
-                    pass.Add(new(work, window, sequence, fed, take));
-                    room -= take;
+                    BatchItem item = feed.Next(room);
+                    isLast = item.Tokens.Length == feed.Left;
+                    pass.Add(new(work, window.Start + feed.Fed, item, isLast));
+                    room -= item.Tokens.Length;
                     if (room > 0 && pass.Count < options.Batch)
                         continue;
                     Pass(pass, cancellation);
@@ -133,40 +136,31 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
         {
             options.Read?.Invoke(piece.Work.LineBytesOf(piece.Count), piece.Count);
             // A long document's cache may take gigabytes: only caches of about one chunk are used again.
-            if (piece.IsLast && piece.Window.FedTokens <= Sequence.ChunkTokens)
+            if (piece.IsLast && piece.Item.Sequence.Length <= Sequence.ChunkTokens)
             {
-                piece.Sequence.Truncate(0);
-                _free.Push(piece.Sequence);
+                piece.Item.Sequence.Truncate(0);
+                _free.Push(piece.Item.Sequence);
             }
         }
         pieces.Clear();
     }
 
     /// <summary>Consecutive tokens of a window that one pass reads.</summary>
-    private readonly record struct WindowPiece(DocumentInWork Work, Window Window, Sequence Sequence, int Fed, int Count)
+    /// <param name="Work">The document.</param>
+    /// <param name="First">The first token's place in it.</param>
+    /// <param name="Item">What is fed.</param>
+    /// <param name="IsLast">Whether nothing of the window is left.</param>
+    private readonly record struct WindowPiece(DocumentInWork Work, int First, BatchItem Item, bool IsLast)
     {
-        /// <summary>Whether nothing of the window is left.</summary>
-        internal bool IsLast => Fed + Count == Window.FedTokens;
-
-        internal BatchItem Item => new(Sequence, Work.Ids.Slice(Window.Start + Fed, Count), LogitRows.At(Offsets));
+        internal int Count => Item.Tokens.Length;
 
         /// <summary>The tokens of the document that the rows predict.</summary>
         internal IEnumerable<int> Scored
         {
             get
             {
-                int first = Window.Start + Fed + 1;
-                foreach (int offset in Offsets)
-                    yield return first + offset;
-            }
-        }
-
-        private int[] Offsets
-        {
-            get
-            {
-                int skipped = Math.Clamp(Window.FirstScored - 1 - Window.Start - Fed, 0, Count);
-                return [.. Enumerable.Range(skipped, Count - skipped)];
+                int next = First + 1;
+                return Item.Logits.Offsets(Count).Select(offset => next + offset);
             }
         }
     }

@@ -25,22 +25,15 @@ internal static class PromptPass
         IProgress<int>? progress, CancellationToken cancellation)
         where TObserver : struct, IStageObserver
     {
-        Sequence sequence = model.NewSequence();
+        TokenFeed feed = new(model.NewSequence(), ids, LogitRows.At(positions.ToArray()));
         LogitsBuffer into = new();
-        int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), next = 0;
-        for (int fed = 0; fed < ids.Length;)
+        int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), done = 0;
+        while (feed.Left > 0)
         {
-            int end = Math.Min(ids.Length, fed + Sequence.ChunkTokens), firstRow = next;
-            while (next < positions.Count && positions[next] < end && next - firstRow < mostRows)
-                next++;
-            if (next < positions.Count && positions[next] < end)
-                end = positions[next];
-            int[] offsets = [.. Enumerable.Range(firstRow, next - firstRow).Select(row => positions[row] - fed)];
-            Rows logits = model.Forward([new(sequence, ids[fed..end], LogitRows.At(offsets))], into, ref observer, cancellation);
+            Rows logits = model.Forward([feed.Next(mostRows: mostRows)], into, ref observer, cancellation);
             for (int row = 0; row < logits.Count; row++)
-                sink(firstRow + row, logits[row]);
-            fed = end;
-            progress?.Report(fed);
+                sink(done++, logits[row]);
+            progress?.Report(feed.Fed);
         }
     }
 

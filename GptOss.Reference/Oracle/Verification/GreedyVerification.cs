@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Verification;
@@ -24,19 +26,18 @@ internal static class GreedyVerification
         var logits = new LogitsBuffer();
         foreach (GreedyPrompt[] prompts in pack.Prompts.Where(prompt => prompt.Of(model.Precision) is not null).Chunk(Together))
         {
-            Continuation[] runs = [.. prompts.Select(prompt => new Continuation(prompt.Ids, prompt.Of(model.Precision)!, model))];
+            Continuation[] runs = [.. prompts.Select(prompt => new Continuation(prompt.Ids, prompt.Of(model.Precision)!, model, pack.Stop))];
             for (List<Continuation> going = [.. runs]; going.Count > 0; going.RemoveAll(run => run.IsDone))
             {
-                BatchItem[] batch = [.. going.Select(run => new BatchItem(run.Sequence, run.Next, LogitRows.Last))];
-                model.Forward(batch, logits, cancellation);
+                model.Forward([.. going.Select(run => run.Next())], logits, cancellation);
                 for (int i = 0; i < going.Count; i++)
-                    going[i].Take(logits[i], pack.Stop);
+                    going[i].Take(logits[i]);
             }
             foreach (Continuation run in runs)
             {
                 string name = $"prompt {reports.Count}";
                 hashes.Append(run.Hash);
-                double allowed = pack.Budgets.Of(model.Precision).Of(new(Stage.Logits, -1), run.Sequence.Length, model.Rotary, model.Config);
+                double allowed = pack.Budgets.Of(model.Precision).Of(new(Stage.Logits, -1), run.Length, model.Rotary, model.Config);
                 if (run.Differs is { } found)
                     notes.Add($"{name}, step {run.Steps}: {found}, recorded {run.Record.Continuation[run.Steps]} at margin {run.Record.Margins[run.Steps]:0.#####}.");
                 reports.Add(new(name, run.Margin, allowed, run.Steps + (run.Differs is null ? 0 : 1), null, run.Margin <= allowed));
@@ -44,20 +45,25 @@ internal static class GreedyVerification
             }
         }
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(hashes.ToString())));
-        return new(PackNames.Of(model.Precision), model.Precision, reports, notes, hash, pack.ExpectedLogitsHash(model.Precision));
+        return new(model.Precision.Name(), model.Precision, reports, notes, hash, pack.ExpectedLogitsHash(model.Precision));
     }
 
     /// <summary>One continuation under way.</summary>
-    private sealed class Continuation(IReadOnlyList<int> prompt, GreedyRecord record, Transformer model) : IDisposable
+    private sealed class Continuation : IDisposable
     {
         private readonly LogitsHash _hash = new();
+        private readonly Decoding _decoding;
 
-        internal GreedyRecord Record => record;
+        internal Continuation(IReadOnlyList<int> prompt, GreedyRecord record, Transformer model, IReadOnlyList<int> stop)
+        {
+            Record = record;
+            _decoding = new(model.NewSequence(), prompt.ToArray(), new() { MaxTokens = record.Continuation.Count, StopTokens = stop });
+        }
 
-        internal Sequence Sequence { get; } = model.NewSequence();
+        internal GreedyRecord Record { get; }
 
-        /// <summary>What is fed next: the prompt, then the token chosen last.</summary>
-        internal ReadOnlyMemory<int> Next { get; private set; } = prompt.ToArray();
+        /// <summary>Tokens of prompt and continuation that were fed.</summary>
+        internal int Length => _decoding.Sequence.Length;
 
         /// <summary>Steps that agreed.</summary>
         internal int Steps { get; private set; }
@@ -68,31 +74,31 @@ internal static class GreedyVerification
         /// <summary>The recorded margin where a token differs, over the root mean square of that step's logits; 0 where none does.</summary>
         internal double Margin { get; private set; }
 
-        internal bool IsDone { get; private set; }
+        internal bool IsDone => Differs is not null || Steps == Record.Continuation.Count;
 
         internal string Hash => _hash.ToString();
 
-        internal void Take(ReadOnlySpan<float> logits, IReadOnlyList<int> stop)
+        /// <summary>The whole prompt, then the token that agreed last.</summary>
+        internal BatchItem Next() => _decoding.Next(most: int.MaxValue);
+
+        internal void Take(ReadOnlySpan<float> logits)
         {
             _hash.Add(logits);
             int token = StageComparison.ArgMax(logits);
-            if (token != record.Continuation[Steps])
+            if (token != Record.Continuation[Steps])
             {
                 Differs = token;
-                Margin = record.Margins[Steps] / StageComparison.RootMeanSquare(logits);
-                IsDone = true;
+                Margin = Record.Margins[Steps] / StageComparison.RootMeanSquare(logits);
                 return;
             }
-            Steps++;
-            IsDone = Steps == record.Continuation.Count;
-            if (IsDone != stop.Contains(token) && stop.Contains(token))
+            _decoding.Put(token);
+            if (_decoding.End == FinishReason.Stop && Steps < Record.Continuation.Count - 1)
             {
                 Differs = token;                       // the recording goes on after a stop token, which no continuation does
                 Margin = double.PositiveInfinity;
-                Steps--;
-                IsDone = true;
+                return;
             }
-            Next = new[] { token };
+            Steps++;
         }
 
         public void Dispose() => _hash.Dispose();

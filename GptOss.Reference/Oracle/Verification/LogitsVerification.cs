@@ -35,6 +35,6 @@ internal static class LogitsVerification
             logits[i].CopyTo(our.Values);
             reports.Add(TraceVerification.ArgMaxOf(one, our, allowed) with { Name = $"{name}, argmax" });
         }
-        return new(PackNames.Of(model.Precision), model.Precision, reports, [], ours.LogitsHash, pack.ExpectedLogitsHash(model.Precision));
+        return new(model.Precision.Name(), model.Precision, reports, [], ours.LogitsHash, pack.ExpectedLogitsHash(model.Precision));
     }
 }

@@ -82,7 +82,7 @@ public static class PublishedFigures
         ArgumentNullException.ThrowIfNull(figure);
         Sequence sequence = model.NewSequence();
         var logits = new LogitsBuffer();
-        return Check(figure, Tokenizer.ForCheckpoint(model.Checkpoint.Folder),
+        return Check(figure, model.Checkpoint.Tokenizer,
             ids => model.Forward(new BatchItem(sequence, ids, LogitRows.Last), logits, cancellation)[0].ToArray());
     }
 

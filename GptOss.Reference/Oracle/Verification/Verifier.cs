@@ -59,7 +59,7 @@ public static class Verifier
         if (profiles.Length == 0)
         {
             throw options.Precision is { } asked
-                ? new ArgumentException($"{pack.Name} has no recording in {PackNames.Of(asked)}.", nameof(options))
+                ? new ArgumentException($"{pack.Name} has no recording in {asked.Name()}.", nameof(options))
                 : new CheckpointFormatException(pack.Folder, "pack-empty", "the pack has a manifest but no recording.");
         }
         if (pack.ConfigJson is { } json)
@@ -71,7 +71,7 @@ public static class Verifier
         var sections = new List<PackSection>();
         foreach (Precision precision in profiles)
         {
-            options.Progress?.Report($"{pack.Name}: {PackNames.Of(precision)}");
+            options.Progress?.Report($"{pack.Name}: {precision.Name()}");
             using Transformer model = Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
             RequireShape(pack, model);
             weights ??= [.. pack.CheckpointFiles.Select(file => Compare(file, PathOf(model.Checkpoint, file.File), options.Checksums))];
@@ -91,7 +91,7 @@ public static class Verifier
         };
 
     private static string? PathOf(Checkpoint checkpoint, string name) =>
-        checkpoint.Files.Select(file => file.Path).FirstOrDefault(path => Path.GetFileName(path) == name);
+        checkpoint.FilePaths.FirstOrDefault(path => Path.GetFileName(path) == name);
 
     private static void RequireShape(GoldenPack pack, Transformer model)
     {

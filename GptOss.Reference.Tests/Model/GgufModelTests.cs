@@ -1,0 +1,95 @@
+using System.Text.Json;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Checkpoints.Safetensors;
+using GptOss.Reference.Generation;
+using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Tokens;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Model;
+
+/// <summary>Whole GGUF models: the same bits as the safetensors that they were made from, and within float32 of an independent evaluation.</summary>
+public class GgufModelTests
+{
+    private static readonly string Folder = Path.Combine(TestData.Root, "gguf", "models");
+
+    public static TheoryData<string> Models => [.. Directory.EnumerateFiles(Folder, "*.json").Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+
+    [Theory, MemberData(nameof(Models))]
+    public void A_model_gives_the_recorded_logits(string name)
+    {
+        JsonElement manifest = Manifest(name), said = manifest;
+        if (manifest.TryGetProperty("same_logits_as", out JsonElement twin))
+            said = Manifest(twin.GetString()!);
+        int[] ids = [.. said.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
+        using Transformer model = Transformer.Load(Path.Combine(Folder, manifest.GetProperty("files").EnumerateObject().First().Name));
+        Assert.Equal(CheckpointLayout.Gguf, model.Checkpoint.Layout);
+        Assert.Equal(said.GetProperty("vocabulary").GetInt32(), model.Config.VocabSize);
+        float[][] logits = Logits(model, ids);
+        if (said.TryGetProperty("logits_hash_float32", out JsonElement hash))
+            Assert.Equal(hash.GetString(), Hash(logits));
+        using SafeTensorsFile recorded = SafeTensorsFile.Open(Path.Combine(Folder, (twin.ValueKind == JsonValueKind.String ? twin.GetString() : name) + ".logits.safetensors"));
+        ReadOnlySpan<float> reference = recorded.Floats("reference").Span;
+        int row = 0;
+        foreach (JsonElement position in said.GetProperty("positions").EnumerateArray())
+        {
+            float[] ours = logits[position.GetInt32()];
+            for (int i = 0; i < ours.Length; i++)
+                Assert.True(Math.Abs(ours[i] - reference[row * ours.Length + i]) <= 1e-4, $"{name}, position {position}, id {i}: {ours[i]} for {reference[row * ours.Length + i]}");
+            row++;
+        }
+    }
+
+    [Fact]
+    public void The_toy_has_the_same_bits_from_either_container()
+    {
+        using Transformer gguf = Transformer.Load(Path.Combine(Folder, "tiny-gpt-oss-bf16.gguf")), safetensors = Transformer.Load(TestData.Tiny);
+        int[] ids = [.. Manifest("tiny-gpt-oss-bf16").GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
+        Assert.Equal(Hash(Logits(safetensors, ids)), Hash(Logits(gguf, ids)));
+        Assert.Equal(safetensors.Config, gguf.Config);
+        Assert.Equal(StopTokens.For(safetensors.Checkpoint, safetensors.Checkpoint.Tokenizer).Order(), StopTokens.For(gguf.Checkpoint, gguf.Checkpoint.Tokenizer).Order());
+    }
+
+    [Theory]
+    [InlineData("tiny-gpt-oss-bf16")]
+    [InlineData("tiny-gpt-oss-mxfp4")]
+    public void The_vocabulary_of_a_file_is_that_of_its_checkpoint(string name)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(Folder, name + ".gguf"));
+        Tokenizer own = Tokenizer.ForCheckpoint(TestData.Tiny), listed = checkpoint.Tokenizer;
+        Assert.Equal(own.Count, listed.Count);
+        for (int id = 0; id < own.Count; id++)
+        {
+            Assert.Equal(own.TokenBytes(id).ToArray(), listed.TokenBytes(id).ToArray());
+            Assert.Equal(own.SpecialName(id), listed.SpecialName(id));
+        }
+        const string text = "<|start|>user<|message|>What's 2 + 2, naïve 日本? 🙂<|end|>";
+        Assert.Equal(own.EncodeWithSpecials(text), listed.EncodeWithSpecials(text));
+        Assert.Equal(own.Encode(text), listed.Encode(text));
+    }
+
+    private static float[][] Logits(Transformer model, int[] ids)
+    {
+        Rows rows = model.Forward(new BatchItem(model.NewSequence(), ids, LogitRows.All), new LogitsBuffer(), TestContext.Current.CancellationToken);
+        float[][] logits = new float[rows.Count][];
+        for (int i = 0; i < logits.Length; i++)
+            logits[i] = rows[i].ToArray();
+        return logits;
+    }
+
+    private static string Hash(float[][] logits)
+    {
+        using LogitsHash hash = new();
+        foreach (float[] row in logits)
+            hash.Add(row);
+        return hash.ToString();
+    }
+
+    private static JsonElement Manifest(string name)
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, name + ".json")));
+        return document.RootElement.Clone();
+    }
+}
