@@ -88,7 +88,7 @@ internal sealed partial class GptOssApi
             return;
         }
 
-        if (failure.Status >= StatusCodes.Status500InternalServerError && exception is not ApiException) LogDefect(exception, requestId);
+        if (failure.Code == "internal_error") LogDefect(exception, requestId);
         if (context.Response.HasStarted)
         {
             context.Abort();

@@ -31,7 +31,8 @@ public sealed class GptOssApplication : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
         builder.WebHost.UseUrls($"http://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host.Trim('[', ']')}]" : host)}:{port}");
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        // Every error of a request is answered and logged by our own handler; what Kestrel says of clients that break off is noise.
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         builder.Services.Configure<HostOptions>(hosting => hosting.ShutdownTimeout = options.Grace + TimeSpan.FromSeconds(2));
         WebApplication web = builder.Build();
         var service = new ModelService(model.Name, model.Loaded, options, tools);

@@ -51,7 +51,7 @@ public sealed class LifetimeTests : IDisposable
     {
         await using RunningServer server = await StartAsync();
         Task<Answer> running = server.PostAsync(Chat, Endless.Replace("6000", "400", StringComparison.Ordinal), Cancellation);
-        await RunningAsync(server);
+        await RunningAsync(server, running);
         Task ending = server.Application.EndAsync(CancellationToken.None);
         Answer refused = await server.PostAsync(Chat, Question, Cancellation);
         Assert.Equal((503, "shutting_down"), (refused.Code, refused.ErrorCode));
@@ -66,7 +66,7 @@ public sealed class LifetimeTests : IDisposable
         Task<Answer> whole = server.PostAsync(Chat, Endless, Cancellation);
         Task<Answer> chat = server.PostAsync(Chat, Endless.Replace("\"temperature\": 0", "\"stream\": true", StringComparison.Ordinal), Cancellation);
         Task<Answer> responses = server.PostAsync("/v1/responses", """{"stream": true, "input": "Hi", "logit_bias": {"4076": -100, "4079": -100, "4084": -100, "4089": -100}}""", Cancellation);
-        await RunningAsync(server, 3);
+        await RunningAsync(server, whole, chat, responses);
         await server.Application.EndAsync(CancellationToken.None);
         Assert.Equal((503, "shutting_down"), ((await whole).Code, (await whole).ErrorCode));
         string last = (await chat).Text.TrimEnd('\n').Split("\n\n")[^1];
@@ -140,11 +140,13 @@ public sealed class LifetimeTests : IDisposable
         return web;
     }
 
-    private static async Task RunningAsync(RunningServer server, int requests = 1)
+    private static async Task RunningAsync(RunningServer server, params Task<Answer>[] requests)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
-        while (!(await server.GetAsync("/metrics", limit.Token)).Text.Contains($"gptoss_requests_running{{model=\"tiny-gpt-oss\"}} {requests}\n", StringComparison.Ordinal))
-            await Task.Delay(5, limit.Token);
+        string wanted = $"gptoss_requests_running{{model=\"tiny-gpt-oss\"}} {requests.Length}\n";
+        while (!(await server.GetAsync("/metrics", Cancellation)).Text.Contains(wanted, StringComparison.Ordinal))
+        {
+            foreach (Task<Answer> request in requests.Where(request => request.IsCompleted)) Assert.Fail($"A request ended early: {(await request).Text}");
+            await Task.Delay(5, Cancellation);
+        }
     }
 }
