@@ -55,7 +55,7 @@ public sealed class GptOssApplication : IAsyncDisposable
 
     /// <summary>Completes when the model is loaded.</summary>
     /// <exception cref="Reference.Ground.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
-    public Task WhenReadyAsync() => _model.Loaded;
+    public Task WhenReadyAsync() => _service.WhenReadyAsync();
 
     /// <summary>Takes no new request, lets the running ones go on for the grace period, then ends them as errors.</summary>
     /// <param name="atOnce">Ends the grace period early.</param>

@@ -68,6 +68,9 @@ internal sealed class ModelService : IDisposable
     /// <summary>The owner of a request: its key's name.</summary>
     internal static string Owner(HttpContext context) => (string?)context.Items[OwnerItem] ?? "";
 
+    /// <summary>Completes when requests are answered; fails as loading does.</summary>
+    internal Task WhenReadyAsync() => _loaded;
+
     /// <summary>Completes when no request runs or waits.</summary>
     internal async Task IdleAsync()
     {

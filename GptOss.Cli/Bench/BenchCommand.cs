@@ -7,7 +7,6 @@ using GptOss.Cli.Synth;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Ceilings;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 using GptOss.Reference.Oracle.Synthetic;
 
@@ -16,7 +15,7 @@ namespace GptOss.Cli.Bench;
 /// <summary><c>gptoss bench</c>: how fast this machine runs a model, beside what this machine can do at most.</summary>
 internal sealed class BenchCommand
 {
-    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly ModelArguments _model = new();
     private readonly Option<string?> _shape = new("--shape") { Description = "Measures a synthetic checkpoint of this shape, made once in --scratch: 20b, 120b, or a configuration file.", HelpName = "20b|120b|FILE" };
     private readonly Option<int?> _layers = Arguments.Number("--layers", "Layers of the shape, where not all of them.", 1, 10_000);
     private readonly Option<string?> _scratch = new("--scratch") { Description = "Where synthetic checkpoints are kept; without it, gptoss-bench in the system's temporary folder.", HelpName = "DIR" };
@@ -24,11 +23,6 @@ internal sealed class BenchCommand
     private readonly Option<int?> _context = Arguments.Number("--context", "Cached positions before the decoded tokens; without it, as many as the prompt has.", 1, 1 << 20);
     private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 leaves decode out.", 0, 1 << 20, 16);
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<bool> _preload = ModelChoice.Preload();
-    private readonly Option<bool> _pack = ModelChoice.Pack();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every repeat." };
 
     internal static Command Create(Terminal terminal)
@@ -36,8 +30,7 @@ internal sealed class BenchCommand
         var options = new BenchCommand();
         var command = new Command("bench", "Times prefill and decode, and this machine's read bandwidth and FMA peak beside them.")
         {
-            options._model, options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat,
-            options._profile, options._threads, options._preload, options._pack, options._width, options._json,
+            options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -45,12 +38,7 @@ internal sealed class BenchCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
-        {
-            Preload = parsed.GetValue(_preload),
-            Pack = parsed.GetValue(_pack),
-            Cancellation = terminal.Cancellation,
-        };
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
         int prompt = parsed.GetValue(_prompt), tokens = parsed.GetValue(_tokens), repeat = parsed.GetValue(_repeat);
         int context = parsed.GetValue(_context) ?? prompt;
         if (prompt == 0 && tokens == 0)
@@ -80,10 +68,10 @@ internal sealed class BenchCommand
     {
         string? shape = parsed.GetValue(_shape);
         if (shape is null)
-            return ModelChoice.Resolve(parsed.GetValue(_model), terminal);
-        if (parsed.GetValue(_model) is not null)
+            return _model.Choose(parsed, terminal);
+        if (_model.Named(parsed) is not null)
             throw new UsageException("Give either --model or --shape.");
-        string config = SynthCommand.Config(shape, parsed.GetValue(_layers));
+        string config = SynthCommand.Config(shape, parsed.GetValue(_layers), terminal);
         string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config)))[..12];
         string folder = Path.Combine(parsed.GetValue(_scratch) ?? Path.Combine(Path.GetTempPath(), "gptoss-bench"), key);
         if (File.Exists(Path.Combine(folder, "config.json")))       // written last
@@ -91,8 +79,9 @@ internal sealed class BenchCommand
             terminal.Error.WriteLine($"Using the synthetic checkpoint in {folder}.");
             return folder;
         }
-        terminal.Error.WriteLine($"Writing a synthetic checkpoint of {Text.Bytes(SyntheticCheckpoint.FileBytes(config))} to {folder}; later runs use it again.");
-        SyntheticCheckpoint.Write(folder, config, seed: 1, force: true, cancellation: terminal.Cancellation);
+        long bytes = SyntheticCheckpoint.FileBytes(config);
+        terminal.Error.WriteLine($"Writing a synthetic checkpoint of {Text.Bytes(bytes)} to {folder}; later runs use it again.");
+        SyntheticCheckpoint.Write(folder, config, seed: 1, force: true, new ByteProgress(terminal, bytes), terminal.Cancellation);
         return folder;
     }
 }

@@ -17,7 +17,7 @@ internal static class BenchReport
         json.WriteNumber("read_gb_per_s", ceilings.ReadBytesPerSecond / 1e9);
         json.WriteNumber("fma_gflop_per_s", ceilings.FmaOperationsPerSecond / 1e9);
         json.WriteNumber("threads", model.Threads);
-        json.WriteString("width", Arguments.Name(model.Width));
+        json.WriteString("width", RunArguments.Name(model.Width));
         json.WriteString("profile", model.Precision.Name());
         json.WriteNumber("bytes_saved_by_packing", model.BytesSavedByPacking);
         json.WriteNumber("peak_private_bytes", bench.PeakPrivateBytes);
@@ -42,28 +42,36 @@ internal static class BenchReport
 
     internal static string Table(Transformer model, MachineCeilings ceilings, BenchRuns bench)
     {
-        var rows = new List<string[]> { (string[])["", "tokens", "context", "tokens/s", "GB/s", "of read", "GFLOP/s", "of FMA"] };
-        foreach (IGrouping<string, BenchRun> kind in bench.Runs.GroupBy(run => run.Kind))
-        {
-            BenchRun median = kind.OrderBy(run => run.Seconds).ElementAt(kind.Count() / 2);
-            rows.Add(
-            [
-                median.Kind, Of(median.Tokens, "N0"), Of(median.Context, "N0"), Of(median.TokensPerSecond, "F2"),
-                Of(median.BytesPerSecond / 1e9, "F1"), Of(median.BytesPerSecond / ceilings.ReadBytesPerSecond, "P0"),
-                Of(median.OperationsPerSecond / 1e9, "F0"), Of(median.OperationsPerSecond / ceilings.FmaOperationsPerSecond, "P0"),
-            ]);
-        }
-        int repeats = bench.Runs.Count / Math.Max(1, rows.Count - 1);
-        return string.Create(CultureInfo.InvariantCulture, $"""
-            read bandwidth {ceilings.ReadBytesPerSecond / 1e9:F1} GB/s over {Text.Short(ceilings.ReadBytes)}, FMA peak {ceilings.FmaOperationsPerSecond / 1e9:F0} GFLOP/s
-            {model.Threads} threads, width {Arguments.Name(model.Width)}, {model.Precision.Name()}{(model.BytesSavedByPacking > 0 ? $", {Text.Short(model.BytesSavedByPacking)} a token saved by packing" : "")}; medians of {repeats}
-
-            {Text.Table(rows, 1, 2, 3, 4, 5, 6, 7).TrimEnd()}
-
-            peak private memory {Text.Short(bench.PeakPrivateBytes)}, the mapped weights apart
-            logits_hash {bench.LogitsHash}
-            """);
+        BenchRun[][] kinds = [.. bench.Runs.GroupBy(run => run.Kind).Select(kind => kind.OrderBy(run => run.Seconds).ToArray())];
+        string table = Text.Table(
+        [
+            ["", "tokens", "context", "tokens/s", "GB/s", "of read", "GFLOP/s", "of FMA"],
+            .. kinds.Select(runs => Row(runs[runs.Length / 2], ceilings)),
+        ], 1, 2, 3, 4, 5, 6, 7);
+        return string.Join('\n',
+        [
+            $"read bandwidth {Of(ceilings.ReadBytesPerSecond / 1e9, "F1")} GB/s over {Text.Short(ceilings.ReadBytes)}, "
+                + $"FMA peak {Of(ceilings.FmaOperationsPerSecond / 1e9, "F0")} GFLOP/s",
+            Settings(model) + $"; medians of {Text.Count(kinds[0].Length, "run")}",
+            "",
+            table,
+            $"peak private memory {Text.Short(bench.PeakPrivateBytes)}, without the mapped weights",
+            $"logits_hash {bench.LogitsHash}",
+        ]);
     }
+
+    private static string Settings(Transformer model)
+    {
+        string settings = $"{Text.Count(model.Threads, "thread")}, width {RunArguments.Name(model.Width)}, {model.Precision.Name()}";
+        return model.BytesSavedByPacking == 0 ? settings : settings + $", packing saves {Text.Short(model.BytesSavedByPacking)} a token";
+    }
+
+    private static string[] Row(BenchRun run, MachineCeilings ceilings) =>
+    [
+        run.Kind, Of(run.Tokens, "N0"), Of(run.Context, "N0"), Of(run.TokensPerSecond, "F2"),
+        Of(run.BytesPerSecond / 1e9, "F1"), Of(run.BytesPerSecond / ceilings.ReadBytesPerSecond, "P0"),
+        Of(run.OperationsPerSecond / 1e9, "F0"), Of(run.OperationsPerSecond / ceilings.FmaOperationsPerSecond, "P0"),
+    ];
 
     private static string Of(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Security.Cryptography;
 using GptOss.Cli.Bench;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
@@ -24,7 +24,6 @@ internal sealed class ChatCommand
     internal static readonly (string Word, ShownReasoning Value)[] ReasoningWords =
         [("show", ShownReasoning.Show), ("fold", ShownReasoning.Fold), ("hide", ShownReasoning.Hide)];
 
-    private readonly Option<string?> _model = ModelChoice.Option();
     private readonly Option<ReasoningEffort?> _effort = Arguments.Word("--effort",
         "How long the model is asked to think; medium if not given.", Efforts);
     private readonly Option<string?> _system = new("--system", "--instructions")
@@ -55,13 +54,7 @@ internal sealed class ChatCommand
 
     private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
         "The most tokens of an answer; to the end of the context if not given.", 1, int.MaxValue);
-    private readonly Option<double> _temperature = Arguments.Number("--temperature",
-        "Divides the logits; 0 takes the most probable token.", 0, 1e6, 1.0);
-    private readonly Option<double> _topP = Arguments.Number("--top-p",
-        "Draws among the fewest tokens that have this much probability together.", 0, 1, 1.0);
-    private readonly Option<ulong?> _seed = Arguments.Number("--seed",
-        "Seed of the draws; the same seed and lines give the same answers on every machine. A new one each time if not given.", 0UL, ulong.MaxValue);
-
+    private readonly SamplingArguments _sampling = new(temperature: 1, seed: null);
     private readonly Option<DroppedAnalysis?> _drop = Arguments.Word("--drop",
         "Past analysis that the model is not shown again: as the published library does it, of all finished turns, or none; finished if not given.",
         ("library", DroppedAnalysis.Library), ("finished", DroppedAnalysis.Finished), ("none", DroppedAnalysis.None));
@@ -71,20 +64,15 @@ internal sealed class ChatCommand
         Description = "Says after each answer how fast it was and how much of the cache was reused.",
     };
 
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<bool> _preload = ModelChoice.Preload();
-    private readonly Option<bool> _pack = ModelChoice.Pack();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
     {
         var options = new ChatCommand();
         var command = new Command("chat", "Talks with a model; through pipes one line is one turn, and answers are all that standard output gets.")
         {
-            options._model, options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context,
-            options._maxTokens, options._temperature, options._topP, options._seed, options._drop, options._verbose, options._profile,
-            options._threads, options._preload, options._pack, options._width,
+            options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context, options._maxTokens,
+            options._sampling, options._drop, options._verbose, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -92,15 +80,15 @@ internal sealed class ChatCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
         using var tools = new ChatTools(parsed.GetValue(_tools)!, terminal);
-        string name = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
+        string name = _model.Choose(parsed, terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
-        using var model = Transformer.Load(checkpoint, modelOptions with { Preload = parsed.GetValue(_preload), Pack = parsed.GetValue(_pack), Cancellation = terminal.Cancellation });
+        using var model = Transformer.Load(checkpoint, modelOptions);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
-        ulong seed = parsed.GetValue(_seed) ?? BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(4));
+        SamplingOptions sampling = _sampling.Options(parsed);
 
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
         var view = new ChatView(terminal, parsed.GetValue(_reasoning) ?? ShownReasoning.Show, tools.Browser);
@@ -115,7 +103,7 @@ internal sealed class ChatCommand
             Instructions = parsed.GetValue(_system),
             Tools = tools.On,
             Allow = new PythonPermission(terminal, view, input, parsed.GetValue(_yes)).AllowAsync,
-            Sampling = new() { Temperature = parsed.GetValue(_temperature), TopP = parsed.GetValue(_topP), Seed = seed },
+            Sampling = sampling,
             Context = context,
             MaxTokens = parsed.GetValue(_maxTokens),
             Drop = parsed.GetValue(_drop) ?? DroppedAnalysis.Finished,
@@ -128,7 +116,7 @@ internal sealed class ChatCommand
             view.Say("/help lists commands, Ctrl+C stops an answer, Ctrl+D ends.");
         bool isVerbose = parsed.GetValue(_verbose);
         if (isVerbose)
-            view.Say($"The seed is {seed}.");
+            view.Say($"The seed is {sampling.Seed}.");
         return new ChatLoop(terminal, conversation, tools, view, input, tokenizer, isVerbose).Run();
     }
 

@@ -9,7 +9,7 @@ internal sealed class ChatInput(Terminal terminal)
     private const string Prompt = "> ", Continued = "… ", Block = "\"\"\"";
 
     private readonly LineEditor? _editor = terminal.IsInteractive && Environment.GetEnvironmentVariable("TERM") != "dumb"
-        ? new LineEditor(new ConsoleKeys(), terminal.Out)
+        ? new LineEditor(new ConsoleKeys(), terminal.OutControl)
         : null;
 
     /// <summary>The next turn's text; null at the end of the input.</summary>

@@ -21,13 +21,16 @@ internal sealed class ChatLoop(
         /retry                     the last question again, with another draw
         /undo                      takes the last turn back
         /new                       takes everything back
-        /save FILE, /load FILE     the conversation as JSON
+        /save [--force] FILE       writes the conversation as JSON; --force replaces a file without asking
+        /load FILE                 reads one
         /tokens                    what the context holds
         /raw                       the last turn as the model read and wrote it
         /help, /exit
         A line that begins with // is said with one of them. A line that ends with \ goes on in the next; text between three quotation marks may
         have several lines, and so may what is pasted. The arrow keys bring back what was said before.
         """;
+
+    private const string Force = "--force ";
 
     private bool _hasFailed;
 
@@ -100,13 +103,15 @@ internal sealed class ChatLoop(
                 Tools(rest.Split(' ', StringSplitOptions.RemoveEmptyEntries));
                 break;
             case "reasoning":
-                view.Reasoning = Word(command, rest, ChatCommand.ReasoningWords);
+                if (rest.Length > 0)
+                    view.Reasoning = Word(command, rest, ChatCommand.ReasoningWords);
+                view.Say($"Reasoning: {ChatCommand.ReasoningWords.First(word => word.Value == view.Reasoning).Word}.");
                 break;
             case "retry":
                 if (conversation.Turns == 0)
                     view.Say("There is no turn yet.");
                 else
-                    Turn(conversation.RetryAsync);
+                    Retry();
                 break;
             case "undo":
                 view.Say(conversation.Undo() is { } taken ? $"Taken back: {Clip(taken)}" : "There is no turn yet.");
@@ -116,8 +121,7 @@ internal sealed class ChatLoop(
                 view.Say("A new conversation.");
                 break;
             case "save":
-                ConversationFile.Save(File(command, rest), conversation.Messages);
-                view.Say($"Saved {Text.Count(conversation.Turns, "turn")} to {rest}.");
+                Save(rest);
                 break;
             case "load":
                 Load(File(command, rest));
@@ -131,6 +135,31 @@ internal sealed class ChatLoop(
             default:
                 throw new UsageException($"There is no command /{command}; /help lists them, and // begins a line that is said with a /.");
         }
+    }
+
+    private void Retry()
+    {
+        if (conversation.Options.Sampling.Temperature == 0)
+            view.Say("At temperature 0 the same question has the same answer; start with --temperature 1 for another draw.");
+        Turn(conversation.RetryAsync);
+    }
+
+    private void Save(string rest)
+    {
+        bool isForced = rest.StartsWith(Force, StringComparison.Ordinal);
+        string path = File("save", isForced ? rest[Force.Length..].TrimStart() : rest);
+        if (!isForced && System.IO.File.Exists(path))
+        {
+            if (terminal.IsInputRedirected)
+                throw new UsageException($"{path} exists already; /save --force {path} replaces it.");
+            if (input.Question($"{path} exists already. Replace it? [y/N] ")?.Trim().ToLowerInvariant() is not ("y" or "yes"))
+            {
+                view.Say("Not saved.");
+                return;
+            }
+        }
+        ConversationFile.Save(path, conversation.Messages);
+        view.Say($"Saved {Text.Count(conversation.Turns, "turn")} to {path}.");
     }
 
     private void Effort(string word)
@@ -179,7 +208,7 @@ internal sealed class ChatLoop(
         view.Say($"Loaded {Text.Count(conversation.Turns, "turn")} from {path}, effort {ChatCommand.Word(conversation)}.");
         string[] missing = [.. stored.DeclaredTools.Except(tools.On.SelectMany(tool => tool.Declaration.Recipients))];
         if (missing.Length > 0)
-            view.Say($"It was led with tools that are not on here: {string.Join(", ", missing)}.");
+            view.Say($"It used tools that are not on here: {string.Join(", ", missing)}.");
         if (conversation.Messages is [.., { } last] && stored.Turns.Count > 0)
             view.Say($"Its last message is from {last.Name ?? last.Role.Word()}: {Clip(last.Text)}");
     }
@@ -187,7 +216,7 @@ internal sealed class ChatLoop(
     private void Tokens()
     {
         int used = conversation.PromptTokens, context = conversation.Options.Context;
-        string forgotten = conversation.ForgottenTurns > 0 ? $", of which the {conversation.ForgottenTurns} oldest are not shown to the model" : "";
+        string forgotten = conversation.ForgottenTurns > 0 ? $", of which the {conversation.ForgottenTurns} oldest are left out of prompts" : "";
         view.Say(string.Create(CultureInfo.InvariantCulture, $"{used:N0} of {context:N0} tokens ({100.0 * used / context:F1} %) in ")
             + $"{Text.Count(conversation.Turns, "turn")}{forgotten}; cache {Text.Short(conversation.CacheBytes)}.");
     }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
@@ -35,16 +34,17 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
     private bool _isProgress;
     private int _thoughtTokens;
     private long _thoughtBegin;
+    private readonly List<Repair> _repairs = [];    // told after the turn, so that they do not cut its text in two
     private StreamedCitations? _citations;
 
     /// <summary>How the chain of thought is shown.</summary>
     internal ShownReasoning Reasoning { get; set; } = reasoning;
 
-    /// <summary>A line that is no answer.</summary>
+    /// <summary>A line that is not an answer.</summary>
     internal void Say(string line)
     {
         EndLine();
-        terminal.Error.WriteLine(terminal.IsErrorTerminal ? Harmless(line) : line);
+        terminal.Error.WriteLine(line);
     }
 
     /// <summary>Shows an event.</summary>
@@ -71,8 +71,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
                 Say($"The context is full: the {oldest} no longer shown to the model ({total} in all).");
                 break;
             case Mended { Repair: var repair }:
-                string lost = repair.Text.Length > 0 ? " " + TextInput.Quoted(Short(repair.Text)) : "";
-                ShowDim($"The model broke the format at token {repair.At}, which was mended: {Words(repair.Kind)}{lost}");
+                _repairs.Add(repair);
                 break;
             case ForeignMessage { Message: var foreign }:
                 Say($"The model wrote a message in the name of {foreign.Name ?? foreign.Role.Word()}; it is not kept.");
@@ -103,17 +102,26 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         EndProgress();
         EndMessage(MessageKind.Answer);
         EndLine();
+        foreach (Repair repair in _repairs)
+        {
+            string lost = repair.Text.Length > 0 ? " " + TextInput.Quoted(Short(repair.Text)) : "";
+            ShowDim($"The model broke the format at token {repair.At}, which was mended: {Words(repair.Kind)}{lost}");
+        }
+        _repairs.Clear();
         terminal.Out.Flush();
     }
 
     /// <summary>How fast a turn was, and what it reused.</summary>
     internal void ShowSpeed(TurnResult turn, long cacheBytes)
     {
-        static string Rate(int tokens, TimeSpan time) => (tokens / Math.Max(time.TotalSeconds, 1e-9)).ToString("F1", CultureInfo.InvariantCulture);
-        ShowDim(string.Create(CultureInfo.InvariantCulture, $"Prompt {turn.PromptTokens} tokens, {turn.ReusedTokens} reused; read {turn.ReadTokens} ")
-            + string.Create(CultureInfo.InvariantCulture, $"at {Rate(turn.ReadTokens, turn.ReadTime)} tokens/s; wrote {turn.WrittenTokens} ")
-            + $"at {Rate(Math.Max(0, turn.WrittenTokens - 1), turn.WriteTime)} tokens/s; cache {Text.Short(cacheBytes)}.");
+        // One token, or none, has no speed.
+        static string At(int tokens, TimeSpan time) =>
+            tokens > 0 && time > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $" at {tokens / time.TotalSeconds:F1} tokens/s") : "";
+        ShowDim($"Prompt {Tokens(turn.PromptTokens)}, {turn.ReusedTokens} reused; read {turn.ReadTokens}{At(turn.ReadTokens, turn.ReadTime)}; "
+            + $"wrote {turn.WrittenTokens}{At(turn.WrittenTokens - 1, turn.WriteTime)}; cache {Text.Short(cacheBytes)}.");
     }
+
+    private static string Tokens(int count) => count == 1 ? "1 token" : string.Create(CultureInfo.InvariantCulture, $"{count} tokens");
 
     private void ShowToken(TokenWritten written)
     {
@@ -158,7 +166,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         }
         if (_thoughtTokens > 0)
         {
-            string thought = $"(thought for {_thoughtTokens} tokens{Seconds(Stopwatch.GetElapsedTime(_thoughtBegin))})";
+            string thought = $"(thought for {Tokens(_thoughtTokens)}{Seconds(Stopwatch.GetElapsedTime(_thoughtBegin))})";
             _thoughtTokens = 0;
             EndProgress();
             if (Reasoning == ShownReasoning.Fold)
@@ -174,7 +182,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         if (_thoughtTokens++ == 0)
             _thoughtBegin = Stopwatch.GetTimestamp();
         if (Reasoning == ShownReasoning.Fold && _thoughtTokens % 8 == 1)
-            Progress($"Thinking: {_thoughtTokens} tokens");
+            Progress($"Thinking: {Tokens(_thoughtTokens)}");
     }
 
     private void ShowProgress(PromptRead read)
@@ -182,9 +190,9 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         if (read.Total - read.Reused <= Sequence.ChunkTokens)
             return;
         if (terminal.HasAnimation)
-            Progress($"Reading: {read.Read} of {read.Total} tokens");
+            Progress($"Reading: {read.Read} of {Tokens(read.Total)}");
         else if (read.Read == read.Reused)
-            Say($"Reading {read.Total - read.Reused} tokens.");
+            Say($"Reading {Tokens(read.Total - read.Reused)}.");
     }
 
     private void Progress(string text)
@@ -192,14 +200,14 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         if (!terminal.HasAnimation)
             return;
         EndLine();
-        terminal.Error.Write($"\r{Dim}{text}{Plain}\u001b[K");
+        terminal.ErrorControl.Write($"\r{Dim}{text}{Plain}\u001b[K");
         _isProgress = true;
     }
 
     private void EndProgress()
     {
         if (_isProgress)
-            terminal.Error.Write("\r\u001b[K");
+            terminal.ErrorControl.Write("\r\u001b[K");
         _isProgress = false;
     }
 
@@ -216,10 +224,12 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
             EndLine();
         if (text.Length == 0)
             return;
-        bool isTerminal = to == terminal.Out ? terminal.IsOutputTerminal : terminal.IsErrorTerminal;
-        string shown = isTerminal ? Harmless(text) : text;
         bool hasColor = isDim && terminal.HasAnimation;
-        to.Write(hasColor ? Dim + shown + Plain : shown);
+        if (hasColor)
+            terminal.ErrorControl.Write(Dim);
+        to.Write(text);
+        if (hasColor)
+            terminal.ErrorControl.Write(Plain);
         to.Flush();
         _openLine = text.EndsWith('\n') ? null : to;
     }
@@ -230,17 +240,6 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         _openLine?.WriteLine();
         _openLine?.Flush();
         _openLine = null;
-    }
-
-    /// <summary>Text without what a terminal would obey: control characters other than line ends and tabs become U+FFFD.</summary>
-    internal static string Harmless(string text)
-    {
-        if (!text.Any(c => char.IsControl(c) && c is not ('\n' or '\t')))
-            return text;
-        var harmless = new StringBuilder(text.Length);
-        foreach (char c in text.ReplaceLineEndings("\n"))
-            harmless.Append(char.IsControl(c) && c is not ('\n' or '\t') ? '\uFFFD' : c);
-        return harmless.ToString();
     }
 
     // The end of a long text is said to be missing; the model has all of it.

@@ -53,9 +53,8 @@ internal sealed class DiagnoseCommand
         HelpName = "LIST",
     };
 
-    private readonly Option<string?> _model = ModelChoice.Option();
-    private readonly Option<Precision?> _profile = Arguments.Profile(
-        "Where values are rounded: float32 nowhere; bfloat16 where the published reference does. Without it, bfloat16 where the dump holds nothing else.");
+    private readonly ModelArguments _model = new(
+        "Where values are rounded: float32 nowhere; bfloat16 where the published reference rounds. If not given: bfloat16 where the dump holds nothing else.");
 
     private readonly Option<LogitsKind?> _as = ReadAsOption.Create();
     private readonly Option<string?> _defects = new("--defects")
@@ -69,8 +68,6 @@ internal sealed class DiagnoseCommand
         Description = "Looks for a prompt that shows the mistakes which this one cannot.",
     };
 
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
 
     internal static Command Create(Terminal terminal)
@@ -78,8 +75,8 @@ internal sealed class DiagnoseCommand
         var options = new DiagnoseCommand();
         var command = new Command("diagnose", "Says which known porting mistake explains the logits of another program.")
         {
-            options._logits, options._trace, options._logprobs, options._chosen, options._ids, options._positions, options._model, options._profile,
-            options._as, options._defects, options._suggest, options._threads, options._width, options._json,
+            options._logits, options._trace, options._logprobs, options._chosen, options._ids, options._positions, options._as, options._defects,
+            options._suggest, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -94,13 +91,13 @@ internal sealed class DiagnoseCommand
         if (kind is not null && (logprobs ?? chosen) is not null)
             throw new UsageException("--as says what the logits of --logits or --trace are.");
         IReadOnlyList<Defect> defects = Defects(parsed.GetValue(_defects));
-        Precision? profile = parsed.GetValue(_profile);
-        _ = Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads));      // refuses before anything is read
+        Precision? profile = _model.ProfileOf(parsed);
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
 
         using Dump? dump = (logits ?? trace) is { } path ? Dump.Open(path, profile) : null;
-        int[] ids = Ids(parsed.GetValue(_ids), dump);
+        int[] ids = Ids(parsed.GetValue(_ids), dump, terminal);
         int[]? positions = TraceCommand.Positions(parsed.GetValue(_positions), ids.Length);
-        using Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal);
+        using Checkpoint checkpoint = ModelChoice.Open(_model.Choose(parsed, terminal), terminal);
         PromptLimits.Require(checkpoint.Config, ids);
         int vocabulary = checkpoint.Config.VocabSize;
         DumpedRows rows = logits is not null ? DumpedLogits.Of(dump!, vocabulary, ids, positions, kind)
@@ -109,9 +106,9 @@ internal sealed class DiagnoseCommand
             : Choices(chosen!, ids, positions, checkpoint.Config);
         foreach (UnreadMember member in dump?.Unread ?? [])
             terminal.Error.WriteLine($"Not read: {TextInput.Quoted(member.Name)} {member.Reason}.");
-        profile ??= ProfileOf(rows, terminal);
+        modelOptions = modelOptions with { Precision = profile ?? ProfileOf(rows, terminal) };
 
-        using var model = Transformer.Load(checkpoint, Arguments.Model(profile, parsed.GetValue(_width), parsed.GetValue(_threads)));
+        using var model = Transformer.Load(checkpoint, modelOptions);
         Func<TracePlace?>? firstWrong = trace is null ? null : () => WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation);
         DiagnosisResult diagnosis = Diagnoser.Run(model, rows, defects, firstWrong, new DiagnoseProgress(terminal), terminal.Cancellation);
         var report = new DiagnoseReport(diagnosis);
@@ -137,9 +134,9 @@ internal sealed class DiagnoseCommand
     ];
 
     /// <summary>The prompt, from its file or from the dump; where both have it they must agree.</summary>
-    private static int[] Ids(string? file, Dump? dump)
+    private static int[] Ids(string? file, Dump? dump, Terminal terminal)
     {
-        int[]? own = dump?.Ids?.ToArray(), given = file is null ? null : PromptIds.Read(file);
+        int[]? own = dump?.Ids?.ToArray(), given = file is null ? null : PromptIds.Read(file, terminal);
         if (own is not null && given is not null && !own.AsSpan().SequenceEqual(given))
             throw new InputException($"{Path.GetFileName(dump!.Path)} was made with other token ids than {Path.GetFileName(file)} holds.");
         int[] ids = given ?? own ?? throw new UsageException("Give the prompt with --ids: the dump does not hold it.");

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Oracle.Diagnosis;
 
@@ -10,6 +10,7 @@ internal sealed class DiagnoseProgress(Terminal terminal) : IProgress<DiagnosisP
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(10);
 
+    private readonly ProgressLine _line = new(terminal);
     private readonly Stopwatch _time = new();
     private int _first, _announced;
 
@@ -25,14 +26,15 @@ internal sealed class DiagnoseProgress(Terminal terminal) : IProgress<DiagnosisP
             int left = value.Total - value.Done;
             TimeSpan expected = _time.Elapsed / (value.Done - _first) * left;
             if (expected > Long)
-                terminal.Error.WriteLine($"{left} more models to run, about {Duration(expected)}; Ctrl+C stops.");
+            {
+                _line.Clear();
+                terminal.Error.WriteLine($"{Text.Count(left, "more model")} to run, about {Text.Duration(expected.TotalSeconds)}; Ctrl+C stops.");
+            }
             _announced = value.Total;
         }
-        if (terminal.HasAnimation)
-            terminal.Error.Write(value.Next is { } name ? $"\r{value.Done + 1} of {value.Total}: {name,-72}" : $"\r{new string(' ', 90)}\r");
+        if (value.Next is { } name)
+            _line.Show(() => $"{value.Done + 1} of {value.Total}: {name}");
+        else
+            _line.Clear();
     }
-
-    private static string Duration(TimeSpan time) => time.TotalMinutes < 2
-        ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:F0} s")
-        : string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:F0} min");
 }

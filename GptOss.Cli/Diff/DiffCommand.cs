@@ -67,7 +67,7 @@ internal sealed class DiffCommand
         HelpName = "MODEL",
     };
 
-    private readonly Option<Precision?> _profile = Arguments.Profile(
+    private readonly Option<Precision?> _profile = RunArguments.Profile(
         "Whose budgets count. Without it: bfloat16 where the tensors of one side hold only bfloat16 values or float16, else float32.");
 
     private readonly Option<LogitsKind?> _as = ReadAsOption.Create();

@@ -5,7 +5,6 @@ using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Explain;
@@ -13,14 +12,7 @@ namespace GptOss.Cli.Explain;
 /// <summary><c>gptoss explain</c>: one token through the model, stage by stage, for people who want to see how it works.</summary>
 internal sealed class ExplainCommand
 {
-    private readonly Argument<string?> _prompt = new("prompt")
-    {
-        Description = "Text as it is, special tokens by name.",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
-
-    private readonly Option<string?> _ids = new("--ids") { Description = "Reads a JSON array of token ids instead.", HelpName = "FILE" };
-    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly PromptArguments _prompt = new("Text to run as it is, special tokens by name.");
     private readonly Option<string?> _position = new("--position")
     {
         Description = "The token that is followed, counted from 0; or last, which is the default.",
@@ -30,16 +22,14 @@ internal sealed class ExplainCommand
     private readonly Option<string?> _html = new("--html") { Description = "Writes one page that needs nothing beside it, instead of text.", HelpName = "FILE" };
     private readonly Option<bool> _force = new("--force") { Description = "Replaces the page of --html where one is there." };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
     {
         var options = new ExplainCommand();
         var command = new Command("explain", "Follows one token through the model: every stage with formula, values and source line, attention, experts, logit lens.")
         {
-            options._prompt, options._ids, options._model, options._position, options._html, options._force, options._json, options._profile, options._threads, options._width,
+            options._prompt, options._position, options._html, options._force, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -47,18 +37,17 @@ internal sealed class ExplainCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
-        string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids), page = parsed.GetValue(_html);
-        int[]? ids = PromptIds.ReadUnless(text, idsFile);
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
+        string? page = parsed.GetValue(_html);
+        Prompt prompt = _prompt.Read(parsed, terminal);
         if (page is not null)
             RequireWritable(page, parsed.GetValue(_force));
 
-        string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
+        string asked = _model.Choose(parsed, terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
         Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
-        if (ids is null)
-            ids = PromptIds.Encode(text!, model, tokenizer);
-        else if (model.Config.VocabSize < tokenizer.Count)
+        int[] ids = prompt.AsItIs(model, tokenizer);
+        if (model.Config.VocabSize < tokenizer.Count)
             tokenizer = null;                          // ids that are no text
         PromptLimits.Require(model.Config, ids);
         int position = Position(parsed.GetValue(_position), ids.Length);

@@ -6,7 +6,6 @@ using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Generate;
@@ -14,20 +13,7 @@ namespace GptOss.Cli.Generate;
 /// <summary><c>gptoss generate</c>: a prompt in, its continuation out.</summary>
 internal sealed class GenerateCommand
 {
-    private readonly Argument<string?> _prompt = new("prompt")
-    {
-        Description = "What to say to the model; - reads standard input, which is also read where text is piped in and no prompt is given.",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
-
-    private readonly Option<string?> _file = new("--file") { Description = "Reads the prompt from a UTF-8 text file.", HelpName = "FILE" };
-    private readonly Option<string?> _ids = new("--ids")
-    {
-        Description = "Reads the prompt from a JSON array of token ids, taken as they are.",
-        HelpName = "FILE",
-    };
-
-    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly PromptArguments _prompt = new("What to say to the model.");
     private readonly Option<bool> _raw = new("--raw")
     {
         Description = "Continues the text as it is, special tokens by name, and prints everything; "
@@ -41,19 +27,7 @@ internal sealed class GenerateCommand
     private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
         "The most new tokens; to the end of the context if not given.", 1, int.MaxValue);
 
-    private readonly Option<double> _temperature = Arguments.Number("--temperature",
-        "Divides the logits; 0 takes the most probable token.", 0, 1e6, 0.0);
-
-    private readonly Option<ulong> _seed = Arguments.Number("--seed",
-        "Seed of the draws; the same seed gives the same text on every machine.", 0UL, ulong.MaxValue, 0UL);
-
-    private readonly Option<int> _topK = Arguments.Number("--top-k", "Draws among this many most probable tokens; 0 among all.", 0, int.MaxValue, 0);
-    private readonly Option<double> _topP = Arguments.Number("--top-p",
-        "Draws among the fewest tokens that have this much probability together.", 0, 1, 1.0);
-
-    private readonly Option<double> _minP = Arguments.Number("--min-p",
-        "Draws among tokens at least this probable relative to the most probable one.", 0, 1, 0.0);
-
+    private readonly SamplingArguments _sampling = new(temperature: 0, seed: 0);
     private readonly Option<string[]> _stop = new("--stop")
     {
         Description = "Ends when the decoded text contains this, and cuts the text before it; may be given several times.",
@@ -70,20 +44,15 @@ internal sealed class GenerateCommand
         Description = "Prints one JSON object: ids, text, finish_reason, usage, logprobs where asked for, logits_hash.",
     };
 
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<bool> _preload = ModelChoice.Preload();
-    private readonly Option<bool> _pack = ModelChoice.Pack();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
     {
         var options = new GenerateCommand();
         var command = new Command("generate", "Continues a prompt: answers a question, or goes on with a text or with token ids.")
         {
-            options._prompt, options._file, options._ids, options._model, options._raw, options._date, options._effort, options._maxTokens,
-            options._temperature, options._seed, options._topK, options._topP, options._minP, options._stop, options._logProbabilities, options._json,
-            options._profile, options._threads, options._preload, options._pack, options._width,
+            options._prompt, options._raw, options._date, options._effort, options._maxTokens, options._sampling, options._stop,
+            options._logProbabilities, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -91,33 +60,21 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
-        {
-            Preload = parsed.GetValue(_preload),
-            Pack = parsed.GetValue(_pack),
-            Cancellation = terminal.Cancellation,
-        };
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
         string[] stops = parsed.GetValue(_stop)!;
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");
-        string? asItIs = parsed.GetValue(_raw) ? "--raw" : parsed.GetValue(_ids) is not null ? "--ids" : null;
+        string? asItIs = parsed.GetValue(_raw) ? "--raw" : _prompt.HasIds(parsed) ? "--ids" : null;
         if (asItIs is not null && Array.Find((Option[])[_effort, _date], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
             throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
-        (string? text, int[]? ids) = Prompt(parsed, terminal);
+        Prompt prompt = _prompt.Read(parsed, terminal);
 
-        using var model = Transformer.Load(ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
+        using var model = Transformer.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
-        ids ??= Encode(text!, parsed, model, tokenizer);
+        int[] ids = Ids(prompt, parsed, model, tokenizer);
         var options = new GenerationOptions
         {
-            Sampling = new()
-            {
-                Temperature = parsed.GetValue(_temperature),
-                Seed = parsed.GetValue(_seed),
-                TopK = parsed.GetValue(_topK),
-                TopP = parsed.GetValue(_topP),
-                MinP = parsed.GetValue(_minP),
-            },
+            Sampling = _sampling.Options(parsed),
             MaxTokens = parsed.GetValue(_maxTokens) ?? int.MaxValue,
             StopTokens = StopTokens.For(model, tokenizer),
             StopTexts = stops,
@@ -126,7 +83,7 @@ internal sealed class GenerateCommand
 
         int? most = parsed.GetValue(_maxTokens);
         Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
-        var progress = new PromptProgress(terminal, ids.Length);
+        var progress = new TokenProgress(terminal, ids.Length);
         GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show, terminal.Cancellation);
         progress.End();
         if (answer is not null)
@@ -164,36 +121,19 @@ internal sealed class GenerateCommand
         }
     }
 
-    /// <summary>The one source of the prompt: text, or ids.</summary>
-    private (string? Text, int[]? Ids) Prompt(ParseResult parsed, Terminal terminal)
+    private int[] Ids(Prompt prompt, ParseResult parsed, Transformer model, Tokenizer tokenizer)
     {
-        string? argument = parsed.GetValue(_prompt), file = parsed.GetValue(_file), ids = parsed.GetValue(_ids);
-        if (new[] { argument, file, ids }.Count(source => source is not null) > 1)
-            throw new UsageException("There are several prompts; give one, as an argument, with --file or with --ids.");
-        if (ids is not null)
-            return (null, PromptIds.Read(ids));
-        if (argument is not (null or "-"))
-            return (argument, null);
-        if (file is null && argument is null && !terminal.IsInputRedirected)
-            throw new UsageException("There is no prompt; give it as an argument, with --file or --ids, or on standard input.");
-        string text = file is null ? terminal.In.ReadToEnd() : PromptIds.ReadText(file);
-        if (text.Length == 0)
-            throw new UsageException("There is no prompt; " + (file is null ? "standard input is empty." : $"'{file}' is empty."));
-        return (parsed.GetValue(_raw) ? text : WithoutLastLineEnd(text), null);
+        if (prompt.Text is not { } text || parsed.GetValue(_raw))
+            return prompt.AsItIs(model, tokenizer);
+        PromptIds.RequireText(model, tokenizer);
+        ReasoningEffort effort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium;
+        DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
+        return PublishedPrompt.Build(tokenizer, prompt.IsTyped ? text : WithoutLastLineEnd(text), effort, date);
     }
 
     // A file or a pipe ends its last line; what somebody says does not.
     private static string WithoutLastLineEnd(string text) =>
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
-
-    private int[] Encode(string text, ParseResult parsed, Transformer model, Tokenizer tokenizer)
-    {
-        PromptIds.RequireText(model, tokenizer);
-        return parsed.GetValue(_raw)
-            ? tokenizer.EncodeWithSpecials(text)
-            : PublishedPrompt.Build(
-                tokenizer, text, parsed.GetValue(_effort) ?? ReasoningEffort.Medium, parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now));
-    }
 
     private static FinalChannel? FinalChannelOf(Tokenizer tokenizer)
     {
@@ -233,7 +173,7 @@ internal sealed class GenerateCommand
         static string Speed(int tokens, int steps, TimeSpan time)
         {
             string all = string.Create(CultureInfo.InvariantCulture, $"{Text.Count(tokens, "token")} in {time.TotalSeconds:F2} s");
-            return steps == 0 ? all : all + string.Create(CultureInfo.InvariantCulture, $" ({steps / Math.Max(time.TotalSeconds, 1e-9):F1} tokens/s)");
+            return steps == 0 ? all : $"{all} ({Text.Rate(steps, time.TotalSeconds)})";
         }
         int steps = Math.Max(0, result.Ids.Count - 1);             // the first token comes out of the prompt
         string cancelled = result.FinishReason == FinishReason.Cancelled ? ", cancelled" : "";
@@ -283,32 +223,6 @@ internal sealed class GenerateCommand
             terminal.Out.Write(text);
             terminal.Out.Flush();
             (_endsLine, _isEmpty) = (text.EndsWith('\n'), false);
-        }
-    }
-
-    /// <summary>How far a long prompt has been read, on standard error.</summary>
-    private sealed class PromptProgress(Terminal terminal, int tokens)
-    {
-        private bool _isShown;
-
-        internal void Report(int read)
-        {
-            if (tokens <= Sequence.ChunkTokens)
-                return;
-            if (terminal.HasAnimation)
-                terminal.Error.Write($"\rReading the prompt: {read} of {tokens} tokens");
-            else if (!_isShown)
-                terminal.Error.WriteLine($"Reading a prompt of {tokens} tokens.");
-            _isShown = true;
-            if (read == tokens)
-                End();
-        }
-
-        internal void End()
-        {
-            if (_isShown && terminal.HasAnimation)
-                terminal.Error.Write($"\r{new string(' ', 60)}\r");
-            _isShown = false;
         }
     }
 }

@@ -125,12 +125,14 @@ internal static class HarmonyCommand
             terminal.Out.WriteLine(TextInput.Written(tokens));
             return;
         }
-        terminal.Out.Write(tokenizer.Decode(tokens));
+        terminal.Out.Write(TextForm.Of(tokenizer, tokens, out bool hasLookalikes));
         if (terminal.IsOutputTerminal)
             terminal.Out.WriteLine();
+        if (hasLookalikes)
+            terminal.Error.WriteLine(@"Text that spells a special token is shown as <\|name|>; --ids shows what is what.");
     }
 
-    // A file or a pipe ends its last line; that line end is no token.
+    // A file or a pipe ends its last line; that line end is not a token.
     private static int[] Tokens(Tokenizer tokenizer, string text, bool areIds) => areIds
         ? TextInput.Ids(text)
         : tokenizer.EncodeWithSpecials(text.EndsWith('\n') ? text[..^1] : text);

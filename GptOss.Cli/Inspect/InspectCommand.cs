@@ -18,7 +18,7 @@ internal static partial class InspectCommand
 {
     internal static Command Create(Terminal terminal)
     {
-        Option<string?> model = ModelChoice.Option();
+        var model = new ModelArguments();
         var shape = new Option<string?>("--shape")
         {
             Description = "20b, 120b, or a configuration file of either dialect: no weights are needed.",
@@ -27,32 +27,32 @@ internal static partial class InspectCommand
         var tensors = new Option<bool>("--tensors") { Description = "Lists every tensor instead of one line for all layers." };
         Option<int?> context = Arguments.Number("--context",
             "Tokens, prompt and answer together, for the memory needed; 4096 if not given.", 1, int.MaxValue);
-        Option<Precision?> profile = Arguments.Profile();
         var check = new Option<bool>("--check") { Description = "Reads every weight and refuses the first that is not a finite number: a bfloat16 NaN or infinity, an MXFP4 scale of 255." };
         var json = new Option<bool>("--json") { Description = "Prints one JSON object." };
         var command = new Command("inspect", "Shows configuration, tensors, the model card's parameter table, and the memory needed; or how a text is routed.")
         {
-            model, shape, tensors, context, profile, check, json,
+            shape, tensors, context, check, json,
         };
-        var routing = new InspectRouting();
+        var routing = new InspectRouting(model);
         routing.AddTo(command);
+        command.Add(model);
         command.SetAction(parsed =>
         {
             if (routing.IsAsked(parsed))
             {
                 if (Array.Find((Option[])[shape, tensors, context, check], option => parsed.GetResult(option) is { Implicit: false }) is { } other)
                     throw new UsageException($"--routing and {other.Name} exclude each other.");
-                return routing.Run(parsed, parsed.GetValue(model), parsed.GetValue(profile), parsed.GetValue(json), terminal);
+                return routing.Run(parsed, parsed.GetValue(json), terminal);
             }
-            if (parsed.GetValue(model) is not null && parsed.GetValue(shape) is not null)
+            if (model.Named(parsed) is not null && parsed.GetValue(shape) is not null)
                 throw new UsageException("--model and --shape exclude each other; a model has its own shape.");
             if (parsed.GetValue(check) && parsed.GetValue(shape) is not null)
                 throw new UsageException("--check reads weights, and --shape has none; name a checkpoint with --model.");
-            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named) : Subject.OfModel(parsed.GetValue(model), terminal);
+            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named) : Subject.OfModel(model.Named(parsed), terminal);
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
-            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, parsed.GetValue(profile) ?? Precision.Float32) with { Weights = subject.TensorBytes };
+            MemoryNeed memory = MemoryNeed.Of(subject.Config, positions, model.ProfileOf(parsed) ?? Precision.Float32) with { Weights = subject.TensorBytes };
             long? numbers = parsed.GetValue(check) ? subject.CheckNumbers(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));

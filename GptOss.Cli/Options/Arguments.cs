@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
-using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Cli.Options;
 
@@ -57,37 +55,6 @@ internal static class Arguments
             return date;
         },
     };
-
-    /// <summary><c>--profile</c>.</summary>
-    internal static Option<Precision?> Profile(
-        string description = "Where values are rounded: float32, the default, nowhere; bfloat16 where the published reference does.") => Word(
-        "--profile", description,
-        [.. Profiles.All.Select(profile => (profile.Name(), profile))]);
-
-    /// <summary><c>--threads</c>.</summary>
-    internal static Option<int?> Threads() => Number("--threads",
-        "Worker threads; without it, the physical cores. Changes no bit of the result.", 1, 1024);
-
-    /// <summary><c>--width</c>.</summary>
-    internal static Option<RegisterWidth?> Width() => Word("--width",
-        "Register width; without it, the widest there is. Changes no bit of the result.",
-        ("scalar", RegisterWidth.Scalar), ("128", RegisterWidth.V128), ("256", RegisterWidth.V256), ("512", RegisterWidth.V512));
-
-    /// <summary>How the model is to be run; a width that the machine lacks is refused.</summary>
-    internal static ModelOptions Model(Precision? precision, RegisterWidth? asked, int? threads)
-    {
-        RegisterWidth width = asked ?? RegisterWidths.Widest;
-        if (!width.IsSupported())
-        {
-            IEnumerable<string> supported = Enum.GetValues<RegisterWidth>().Where(RegisterWidths.IsSupported).Select(Name);
-            throw new UsageException($"This machine has no {Name(width)}-bit registers; --width can be {List(supported)}.");
-        }
-        return new() { Precision = precision ?? Precision.Float32, Width = width, Threads = threads };
-    }
-
-    /// <summary>A width as <c>--width</c> spells it.</summary>
-    internal static string Name(RegisterWidth width) =>
-        width == RegisterWidth.Scalar ? "scalar" : ((int)width).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>a, b or c.</summary>
     internal static string List(IEnumerable<string> words)

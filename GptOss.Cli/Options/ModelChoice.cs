@@ -50,18 +50,6 @@ internal static class ModelChoice
         return checkpoint;
     }
 
-    /// <summary><c>--preload</c>.</summary>
-    internal static Option<bool> Preload() => new("--preload")
-    {
-        Description = "Copies the weights into private memory first, on large pages where there are any. For machines that drop mapped pages which go unused for a while.",
-    };
-
-    /// <summary><c>--pack</c>.</summary>
-    internal static Option<bool> Pack() => new("--pack")
-    {
-        Description = "Packs the dense weights without loss first: decode reads about a sixth less, for some seconds and, with the 20b, 1.9 GB of memory.",
-    };
-
     /// <summary>Whether the Hugging Face cache holds a model; standard error says what a download that was begun still lacks.</summary>
     internal static bool IsDownloaded(string hubName, Terminal terminal)
     {

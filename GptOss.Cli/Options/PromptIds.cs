@@ -1,25 +1,23 @@
-using System.Text;
 using System.Text.Json;
+using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>Where a prompt comes from: ids in a file, or text in one or on the command line.</summary>
+/// <summary>The ids of a prompt: read from a file, or made from text.</summary>
 internal static class PromptIds
 {
-    private const long MostBytes = 256 << 20;
-
     /// <summary>A JSON array of token ids. Whether a model knows them is for the model to say.</summary>
     /// <exception cref="InputException">Missing, not JSON, or not an array of whole numbers.</exception>
-    internal static int[] Read(string path)
+    internal static int[] Read(string path, Terminal terminal)
     {
         string name = Path.GetFileName(path);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(ReadText(path));
+            using JsonDocument document = JsonDocument.Parse(TextInput.Read(path, terminal));
             if (document.RootElement.ValueKind != JsonValueKind.Array)
-                throw new InputException($"{name}: the document is no array; expected a JSON array of token ids, such as [1, 2, 3].");
+                throw new InputException($"{name}: the document is not an array; expected a JSON array of token ids, such as [1, 2, 3].");
             int[] ids = new int[document.RootElement.GetArrayLength()];
             int at = 0;
             foreach (JsonElement element in document.RootElement.EnumerateArray())
@@ -36,26 +34,6 @@ internal static class PromptIds
                 $"{name}: not valid JSON at line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1}; expected an array of token ids.");
         }
     }
-
-    /// <summary>A UTF-8 text file as it is.</summary>
-    /// <exception cref="InputException">Missing, or longer than any prompt.</exception>
-    internal static string ReadText(string path)
-    {
-        if (Directory.Exists(path))
-            throw new InputException($"{path} is a folder; expected a file.");
-        var file = new FileInfo(path);
-        if (!file.Exists)
-            throw new InputException($"There is no file '{path}'.");
-        if (file.Length > MostBytes)
-            throw new InputException($"{file.Name} has {file.Length} bytes; at most {MostBytes} are read.");
-        return File.ReadAllText(path, Encoding.UTF8);
-    }
-
-    /// <summary>The ids of <c>--ids</c>; null where there is a text instead.</summary>
-    /// <exception cref="UsageException">Both are given, or neither.</exception>
-    internal static int[]? ReadUnless(string? text, string? idsFile) => text is null == idsFile is null
-        ? throw new UsageException("Give either a prompt or --ids.")
-        : idsFile is null ? null : Read(idsFile);
 
     /// <summary>Text as it is, special tokens by name.</summary>
     /// <exception cref="InputException">The model lacks ids that its tokenizer has.</exception>

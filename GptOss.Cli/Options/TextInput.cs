@@ -26,22 +26,47 @@ internal static class TextInput
         return checkpoint.Tokenizer;
     }
 
+    /// <summary><c>--lossy</c>.</summary>
+    internal static Option<bool> LossyOption() => new("--lossy") { Description = "Reads bytes that are not UTF-8 as U+FFFD; without it, they are refused." };
+
     /// <summary>A file, or standard input where none or <c>-</c> is named.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="terminal">Whose standard input it may be.</param>
+    /// <param name="isLossy">What <c>--lossy</c> says; null where the command does not have it.</param>
     /// <exception cref="InputException">There is no such file.</exception>
-    internal static TextReader Open(string? path, Terminal terminal)
+    internal static TextReader Open(string? path, Terminal terminal, bool? isLossy = null)
     {
         if (path is null or "-")
+        {
+            if (terminal.In is Utf8Reader input)
+                input.IsLossy = isLossy;
             return terminal.In;
+        }
         if (Directory.Exists(path))
             throw new InputException($"{path} is a folder; expected a file.");
-        return File.Exists(path) ? new StreamReader(path, Encoding.UTF8) : throw new InputException($"There is no file '{path}'.");
+        return File.Exists(path) ? new Utf8Reader(File.OpenRead(path), Path.GetFileName(path)) { IsLossy = isLossy }
+            : throw new InputException($"There is no file '{path}'.");
+    }
+
+    /// <summary>All of a file, or of standard input where none or <c>-</c> is named.</summary>
+    /// <exception cref="InputException">There is no such file, or it is longer than any prompt.</exception>
+    internal static string Read(string? path, Terminal terminal, bool? isLossy = null)
+    {
+        const long MostBytes = 256 << 20;
+        using TextReader reader = Open(path, terminal, isLossy);
+        if (reader != terminal.In && new FileInfo(path!).Length is var bytes && bytes > MostBytes)
+            throw new InputException($"{Path.GetFileName(path)} has {bytes} bytes; at most {MostBytes} are read.");
+        return reader.ReadToEnd();
     }
 
     /// <summary>Ids as people paste them: a JSON array, or numbers with white space or commas between them.</summary>
     /// <exception cref="InputException">A word is no whole number of 32 bits.</exception>
     internal static int[] Ids(string text)
     {
-        string[] words = text.Trim().TrimStart('[').TrimEnd(']').Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        string list = text.Trim();
+        if (list.StartsWith('[') != list.EndsWith(']'))
+            throw new InputException($"The list of ids {(list.StartsWith('[') ? "begins with [ and does not end with ]" : "ends with ] and does not begin with [")}.");
+        string[] words = list.Trim('[', ']').Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
         return [.. words.Select((word, index) => uint.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out uint id)
             ? unchecked((int)id)
             : throw new InputException($"Word {index + 1} is {Quoted(word.Length > 40 ? word[..40] + "…" : word)}; expected a token id."))];

@@ -13,6 +13,21 @@ internal static class Text
     /// <summary>1 token, 1,204 tokens.</summary>
     internal static string Count(long count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {what}{(count == 1 ? "" : "s")}");
 
+    /// <summary>512.3 tokens/s, or 12 s a token.</summary>
+    internal static string Rate(long tokens, double seconds) => tokens >= 0.1 * seconds
+        ? string.Create(CultureInfo.InvariantCulture, $"{tokens / Math.Max(seconds, 1e-9):F1} tokens/s")
+        : string.Create(CultureInfo.InvariantCulture, $"{seconds / tokens:N0} s a token");
+
+    /// <summary>12 s, 7 min, 1.5 h, 3.2 days.</summary>
+    internal static string Duration(double seconds) => seconds switch
+    {
+        < 99.5 => string.Create(CultureInfo.InvariantCulture, $"{seconds:F0} s"),
+        < 5970 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:F0} min"),
+        < 48 * 3600 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:F1} h"),
+        <= 1e9 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 86400:F1} days"),
+        _ => "unknown time",
+    };
+
     /// <summary>12.8 GiB.</summary>
     internal static string Short(long bytes)
     {

@@ -1,19 +1,33 @@
+using System.Globalization;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
 
 namespace GptOss.Cli.Output;
 
-/// <summary>A line on standard error that counts the tokens of a prompt.</summary>
+/// <summary>How far a long prompt has been read.</summary>
 internal sealed class TokenProgress : IProgress<int>
 {
     private readonly Terminal _terminal;
+    private readonly ProgressLine _line;
     private readonly int _tokens;
+    private bool _isSaid;
 
-    private TokenProgress(Terminal terminal, int tokens) => (_terminal, _tokens) = (terminal, tokens);
+    /// <summary>Counts the tokens of a prompt.</summary>
+    internal TokenProgress(Terminal terminal, int tokens) => (_terminal, _line, _tokens) = (terminal, new(terminal), tokens);
 
-    /// <summary>Progress that somebody sees; null where nobody would, or where there is too little to count.</summary>
-    internal static TokenProgress? For(Terminal terminal, int tokens) =>
-        terminal.HasAnimation && tokens > Sequence.ChunkTokens ? new(terminal, tokens) : null;
+    public void Report(int value)
+    {
+        if (_tokens <= Sequence.ChunkTokens)
+            return;
+        if (!_terminal.HasAnimation && !_isSaid)
+            _terminal.Error.WriteLine($"Reading a prompt of {Text.Count(_tokens, "token")}.");
+        _isSaid = true;
+        if (value < _tokens)
+            _line.Show(() => string.Create(CultureInfo.InvariantCulture, $"Reading the prompt: {value:N0} of {_tokens:N0} tokens"));
+        else
+            End();
+    }
 
-    public void Report(int value) => _terminal.Error.Write(value < _tokens ? $"\r{value} of {_tokens} tokens" : $"\r{new string(' ', 40)}\r");
+    /// <summary>Clears the line.</summary>
+    internal void End() => _line.Clear();
 }

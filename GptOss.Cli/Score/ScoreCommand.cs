@@ -3,7 +3,6 @@ using System.Text;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tokens;
 
@@ -18,7 +17,6 @@ internal sealed class ScoreCommand
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<string?> _model = ModelChoice.Option();
     private readonly Option<string?> _out = new("--out")
     {
         Description = "The file to write, through FILE.partial; the same command goes on where it was interrupted. Without it, lines go to standard output.",
@@ -53,18 +51,15 @@ internal sealed class ScoreCommand
     };
 
     private readonly Option<bool> _json = new("--json") { Description = "The summary is one JSON object." };
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<bool> _preload = ModelChoice.Preload();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
     {
         var options = new ScoreCommand();
         var command = new Command("score", "Scores the documents of a JSON Lines file: log-probabilities of their tokens, perplexity, bits per byte.")
         {
-            options._corpus, options._model, options._out, options._force, options._top, options._context, options._batch, options._special, options._part,
-            options._compare, options._json, options._profile, options._threads, options._preload, options._width, ScoreMergeCommand.Create(terminal, options._corpus),
+            options._corpus, options._out, options._force, options._top, options._context, options._batch, options._special, options._part, options._compare,
+            options._json, options._model, ScoreMergeCommand.Create(terminal, options._corpus),
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -72,15 +67,11 @@ internal sealed class ScoreCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
-        {
-            Preload = parsed.GetValue(_preload),
-            Cancellation = terminal.Cancellation,
-        };
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
         (CorpusPart part, string? source) = Part(parsed.GetValue(_part), terminal);
         (string name, Func<Stream> open) = Input(parsed.GetValue(_corpus), terminal);
         using var model = Transformer.Load(
-            ModelChoice.Open(ModelChoice.Resolve(parsed.GetValue(_model), terminal), terminal), modelOptions);
+            ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
         int? context = parsed.GetValue(_context);
         if (context > model.Config.MaxPositions)
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");

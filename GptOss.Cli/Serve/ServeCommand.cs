@@ -4,7 +4,6 @@ using GptOss.Cli.Chat;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Serving;
 using GptOss.Server;
 
@@ -13,7 +12,6 @@ namespace GptOss.Cli.Serve;
 /// <summary><c>gptoss serve</c>: the OpenAI-compatible server and its chat page.</summary>
 internal sealed class ServeCommand
 {
-    private readonly Option<string?> _model = ModelChoice.Option();
     private readonly Option<string> _host = new("--host") { Description = "Address or name to listen on.", HelpName = "HOST", DefaultValueFactory = _ => "127.0.0.1" };
     private readonly Option<int> _port = Arguments.Number("--port", "Port to listen on; 0 for any that is free.", 0, 65535, 8000);
     private readonly Option<string[]> _keys = new("--api-key") { Description = "A key that clients must send; several may be given. GPTOSS_API_KEY holds one too.", HelpName = "KEY" };
@@ -32,21 +30,16 @@ internal sealed class ServeCommand
     private readonly Option<DateOnly?> _date = Arguments.Date("--date", "The date that prompts state; without it, today's.");
     private readonly Option<int> _keepAlive = Arguments.Number("--keep-alive", "Seconds of silence in a stream before a comment is sent.", 1, 3600, 10);
     private readonly Option<int> _grace = Arguments.Number("--grace", "Seconds that running answers have after the server was asked to end.", 0, 86400, 30);
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
-    private readonly Option<bool> _preload = ModelChoice.Preload();
-    private readonly Option<bool> _pack = ModelChoice.Pack();
+    private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
     {
         var options = new ServeCommand();
         var command = new Command("serve", "Serves the model to OpenAI clients: Chat Completions, Responses, Completions, and a chat page.")
         {
-            options._model, options._host, options._port, options._keys, options._keyFile, options._noAuth, options._origins, options._concurrent,
-            options._queue, options._cache, options._store, options._storeCount, options._storeSize, options._tools, options._reasoning,
-            options._anyModel, options._date, options._keepAlive, options._grace, options._profile, options._threads, options._width,
-            options._preload, options._pack,
+            options._host, options._port, options._keys, options._keyFile, options._noAuth, options._origins, options._concurrent, options._queue,
+            options._cache, options._store, options._storeCount, options._storeSize, options._tools, options._reasoning, options._anyModel, options._date,
+            options._keepAlive, options._grace, options._model,
         };
         command.SetAction(parsed => options.RunAsync(parsed, terminal).GetAwaiter().GetResult());
         return command;
@@ -62,11 +55,8 @@ internal sealed class ServeCommand
         }
 
         using var tools = new ChatTools(parsed.GetValue(_tools) ?? [], terminal);
-        ModelOptions run = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads)) with
-        {
-            Pack = parsed.GetValue(_pack), Preload = parsed.GetValue(_preload),
-        };
-        var model = new ServedModelHost(ModelChoice.Resolve(parsed.GetValue(_model), terminal), run, Scheduling(parsed));
+        ModelOptions run = _model.Options(parsed, terminal);
+        var model = new ServedModelHost(_model.Choose(parsed, terminal), run, Scheduling(parsed));
         await using GptOssApplication server = await GptOssApplication.StartAsync(model, host, parsed.GetValue(_port), options, tools.On);
 
         using var asked = new CancellationTokenSource();

@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using GptOss.Cli.Options;
+using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Synthetic;
-using Spectre.Console;
 
 namespace GptOss.Cli.Synth;
 
@@ -36,20 +36,20 @@ internal static class SynthCommand
         };
         command.SetAction(parsed =>
         {
-            string config = Config(parsed.GetValue(shape)!, parsed.GetValue(layers));
+            string config = Config(parsed.GetValue(shape)!, parsed.GetValue(layers), terminal);
             return Run(terminal, config, parsed.GetValue(seed), parsed.GetValue(folder)!, parsed.GetValue(force));
         });
         return command;
     }
 
     /// <summary>The configuration of <c>--shape</c>, in either dialect.</summary>
-    internal static string Config(string shape, int? layers)
+    internal static string Config(string shape, int? layers, Terminal terminal)
     {
         if (shape is "20b" or "120b")
             return SyntheticCheckpoint.ConfigFor(shape, layers);
         if (!Path.Exists(shape))
             throw NoSuchShape(shape);
-        string text = PromptIds.ReadText(shape);
+        string text = TextInput.Read(shape, terminal);
         if (layers is null)
             return text;
         try
@@ -82,29 +82,8 @@ internal static class SynthCommand
                 throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
         }
         terminal.Error.WriteLine($"Writing {Output.Text.Bytes(bytes)} to {folder}.");
-        if (terminal.HasAnimation)
-        {
-            IAnsiConsole console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(terminal.Error) });
-            console.Progress().HideCompleted(true).AutoClear(true)
-                .Columns(
-                    new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
-                .Start(bars =>
-                {
-                    ProgressTask bar = bars.AddTask("weights", maxValue: bytes);
-                    SyntheticCheckpoint.Write(folder, config, seed, force, new Reporter(written => bar.Value = written), terminal.Cancellation);
-                });
-        }
-        else
-        {
-            SyntheticCheckpoint.Write(folder, config, seed, force, null, terminal.Cancellation);
-        }
+        SyntheticCheckpoint.Write(folder, config, seed, force, new ByteProgress(terminal, bytes), terminal.Cancellation);
         terminal.Out.WriteLine(Path.Combine(folder, "model.safetensors"));
         return ExitCodes.Ok;
-    }
-
-    /// <summary>Reports on the calling thread, unlike <see cref="Progress{T}"/>, whose last report may come after the end.</summary>
-    private sealed class Reporter(Action<long> report) : IProgress<long>
-    {
-        public void Report(long value) => report(value);
     }
 }

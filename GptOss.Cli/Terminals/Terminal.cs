@@ -8,20 +8,28 @@ namespace GptOss.Cli.Terminals;
 internal sealed class Terminal : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
+    private readonly HarmlessWriter _harmlessOut, _harmlessError;
     private volatile CancellationTokenSource? _interruptible;
 
     /// <summary>Streams of a test's own; nothing is a terminal.</summary>
     internal Terminal(TextWriter output, TextWriter error, TextReader? input = null, CancellationToken cancellation = default)
     {
-        (Out, Error, In, Cancellation) = (output, error, input ?? TextReader.Null, cancellation);
+        (OutControl, ErrorControl, In, Cancellation) = (output, error, input ?? TextReader.Null, cancellation);
+        (_harmlessOut, _harmlessError) = (new HarmlessWriter(output), new HarmlessWriter(error));
         IsInputRedirected = input is not null;
     }
 
-    /// <summary>The result, and nothing else.</summary>
-    internal TextWriter Out { get; }
+    /// <summary>The result, and nothing else. A person's terminal obeys none of it.</summary>
+    internal TextWriter Out => IsOutputTerminal ? _harmlessOut : OutControl;
 
-    /// <summary>Progress, notices, errors.</summary>
-    internal TextWriter Error { get; }
+    /// <summary>Progress, notices, errors. A person's terminal obeys none of it.</summary>
+    internal TextWriter Error => IsErrorTerminal ? _harmlessError : ErrorControl;
+
+    /// <summary>For what the program itself tells the terminal behind <see cref="Out"/>: colours, the cursor. Never for text from elsewhere.</summary>
+    internal TextWriter OutControl { get; }
+
+    /// <summary>The same for <see cref="Error"/>.</summary>
+    internal TextWriter ErrorControl { get; }
 
     internal TextReader In { get; }
 
@@ -93,7 +101,7 @@ internal sealed class Terminal : IDisposable
         var terminal = new Terminal(
             new StreamWriter(new OutputStream(StandardOutput()), utf8, 4096),
             new StreamWriter(Console.OpenStandardError(), utf8, 256) { AutoFlush = true },
-            new StreamReader(Console.OpenStandardInput(), utf8))
+            new Utf8Reader(Console.OpenStandardInput(), "standard input"))
         {
             IsInputRedirected = Console.IsInputRedirected,
             IsOutputTerminal = !Console.IsOutputRedirected,

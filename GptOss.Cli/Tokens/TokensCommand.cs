@@ -73,7 +73,10 @@ internal sealed class TokensCommand
         string all = input.ReadToEnd();
         if (parsed.GetValue(_decode))
         {
-            terminal.Out.Write(tokenizer.Decode(TextInput.Ids(all)));
+            int[] read = TextInput.Ids(all);
+            if (Array.FindIndex(read, id => !tokenizer.IsKnown(id)) is >= 0 and var at)
+                throw new InputException($"Id {at + 1} is {(uint)read[at]}; this tokenizer has ids 0 to {tokenizer.Count - 1}.");
+            terminal.Out.Write(tokenizer.Decode(read));
             if (terminal.IsOutputTerminal)
                 terminal.Out.WriteLine();
             return ExitCodes.Ok;
@@ -96,7 +99,7 @@ internal sealed class TokensCommand
         return ExitCodes.Ok;
     }
 
-    // A special token by its bare name, text in quotes, and bytes that are no whole characters as bytes.
+    // A special token by its bare name, text in quotes, and bytes that are not whole characters as bytes.
     private static string Shown(Tokenizer tokenizer, int id)
     {
         if (tokenizer.SpecialName(id) is { } name)

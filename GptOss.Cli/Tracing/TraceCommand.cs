@@ -6,7 +6,6 @@ using GptOss.Cli.Terminals;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Routing;
 using GptOss.Reference.Oracle.Stages;
@@ -21,14 +20,7 @@ namespace GptOss.Cli.Tracing;
 /// <param name="isPack">Whether a pack is made, which is nothing without a folder.</param>
 internal sealed class TraceCommand(bool isPack)
 {
-    private readonly Argument<string?> _prompt = new("prompt")
-    {
-        Description = "Text to run as it is, special tokens by name.",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
-
-    private readonly Option<string?> _ids = new("--ids") { Description = "Reads a JSON array of token ids instead.", HelpName = "FILE" };
-    private readonly Option<string?> _model = ModelChoice.Option();
+    private readonly PromptArguments _prompt = new("Text to run as it is, special tokens by name.");
     private readonly Option<string?> _folder = new("--out")
     {
         Description = "The folder to write stages.safetensors and manifest.json into.",
@@ -56,9 +48,7 @@ internal sealed class TraceCommand(bool isPack)
         HelpName = "LIST",
     };
 
-    private readonly Option<Precision?> _profile = Arguments.Profile();
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly ModelArguments _model = new();
     private readonly Option<bool> _force = new("--force") { Description = "Replaces what is there." };
 
     internal static Command Create(Terminal terminal)
@@ -66,8 +56,8 @@ internal sealed class TraceCommand(bool isPack)
         var options = new TraceCommand(isPack: false);
         var command = new Command("trace", "Runs token ids and writes every stage of the forward pass as safetensors, with a manifest.")
         {
-            options._prompt, options._ids, options._model, options._folder, options._routing, options._replay, options._positions, options._stages,
-            options._profile, options._threads, options._width, options._force,
+            options._prompt, options._folder, options._routing, options._replay, options._positions, options._stages, options._force,
+            options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -84,8 +74,7 @@ internal sealed class TraceCommand(bool isPack)
         var command = new Command("pack",
             "Makes a golden pack: stages, logits hash, budgets and everything that is needed to rerun it. 'verify --pack' checks it.")
         {
-            options._prompt, options._ids, options._model, options._folder, options._positions, options._stages, options._profile, budget, options._threads,
-            options._width, options._force,
+            options._prompt, options._folder, options._positions, options._stages, budget, options._force, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal, new PackOptions
         {
@@ -97,17 +86,16 @@ internal sealed class TraceCommand(bool isPack)
 
     private int Run(ParseResult parsed, Terminal terminal, PackOptions? pack = null)
     {
-        ModelOptions modelOptions = Arguments.Model(parsed.GetValue(_profile), parsed.GetValue(_width), parsed.GetValue(_threads));
+        ModelOptions modelOptions = _model.Options(parsed, terminal);
         string? folder = parsed.GetValue(_folder), routing = parsed.GetValue(_routing);
         RequireNothingThere(folder, routing, parsed.GetValue(_force));
         if (folder is null && parsed.GetValue(_stages) is not null)
             throw new UsageException("--stages says what --out holds; give a folder with --out.");
-        string? text = parsed.GetValue(_prompt), idsFile = parsed.GetValue(_ids);
-        int[]? ids = PromptIds.ReadUnless(text, idsFile);
+        Prompt prompt = _prompt.Read(parsed, terminal);
 
-        string asked = ModelChoice.Resolve(parsed.GetValue(_model), terminal);
+        string asked = _model.Choose(parsed, terminal);
         using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
-        ids ??= PromptIds.Encode(text!, model, model.Checkpoint.Tokenizer);
+        int[] ids = prompt.AsItIs(model, model.Checkpoint.Tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceOptions
@@ -118,7 +106,7 @@ internal sealed class TraceCommand(bool isPack)
             CheckpointName = Path.Exists(asked) ? null : asked,
             Pack = pack,
             Force = parsed.GetValue(_force),
-            Progress = TokenProgress.For(terminal, ids.Length),
+            Progress = new TokenProgress(terminal, ids.Length),
         };
         if (folder is not null)
             terminal.Error.WriteLine($"Writing {Text.Bytes(Size(model, options, ids.Length))} to {folder}.");

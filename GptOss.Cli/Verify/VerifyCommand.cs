@@ -2,11 +2,9 @@ using System.CommandLine;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
-using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Cli.Verify;
@@ -49,9 +47,7 @@ internal sealed class VerifyCommand
         HelpName = "DIR",
     };
 
-    private readonly Option<Precision?> _profile = Arguments.Profile("Verifies this profile only.");
-    private readonly Option<int?> _threads = Arguments.Threads();
-    private readonly Option<RegisterWidth?> _width = Arguments.Width();
+    private readonly RunArguments _run = new("Verifies this profile only.");
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Prints every file and stage with its error, budget and verdict." };
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object." };
 
@@ -60,8 +56,7 @@ internal sealed class VerifyCommand
         var options = new VerifyCommand();
         var command = new Command("verify", "Runs the golden packs and compares every stage with the published reference.")
         {
-            options._pack, options._packs, options._model, options._noChecksums, options._all, options._scratch, options._profile, options._threads, options._width,
-            options._verbose, options._json,
+            options._pack, options._packs, options._model, options._noChecksums, options._all, options._scratch, options._verbose, options._json, options._run,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -69,8 +64,8 @@ internal sealed class VerifyCommand
 
     private int Run(ParseResult parsed, Terminal terminal)
     {
-        ModelOptions modelOptions = Arguments.Model(Precision.Bfloat16, parsed.GetValue(_width), parsed.GetValue(_threads));
-        Precision? profile = parsed.GetValue(_profile);
+        ModelOptions modelOptions = _run.Options(parsed, terminal) with { Precision = Precision.Bfloat16 };
+        Precision? profile = _run.ProfileOf(parsed);
         string? pack = parsed.GetValue(_pack), model = parsed.GetValue(_model), scratch = parsed.GetValue(_scratch);
         if (pack is not null && (parsed.GetValue(_all) || parsed.GetValue(_packs) is not null))
             throw new UsageException($"--pack and {(parsed.GetValue(_all) ? "--all" : "--packs")} exclude each other.");

@@ -150,7 +150,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "Give either a prompt or --ids.")]
+    [InlineData(2, "There is no prompt; give it as an argument, with --file or --ids, or on standard input.")]
     [InlineData(2, "--positions holds '1;2'; expected positions such as 0,5,9, or last.", "a", "--positions", "1;2")]
     [InlineData(2, "--positions holds 9; positions go from 0 to 0.", "<|start|>", "--positions", "9")]
     [InlineData(2, "--positions holds 0 after 1; expected ascending positions.", "ab cd", "--positions", "1,0")]

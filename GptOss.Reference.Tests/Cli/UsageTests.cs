@@ -27,8 +27,8 @@ public sealed partial class UsageTests : IDisposable
         $"harmony render {Missing}", $"harmony parse {Missing}", $"harmony message {Missing}", $"harmony stream {Missing}", $"inspect --model {Missing}",
         $"inspect --shape {Missing}", $"inspect --routing --model {Missing} Hi", $"pack --model {Missing} --out OUT Hi", $"score --model {Missing} {Missing}",
         $"score merge --out OUT {Missing}", $"synth --shape {Missing} --out OUT", $"tokens --model {Missing} Hi", $"tools apply-patch --root {Missing} {Missing}",
-        $"tools browser --pages {Missing} {Missing}", $"tools citations {Missing}", $"tools function {Missing} f {{}}", $"tools python {Missing}", $"serve --port 0 --model {Missing}",
-        $"trace --model {Missing} --out OUT Hi", $"verify --pack {Missing}",
+        $"tools browser --pages {Missing} {Missing}", $"tools citations {Missing}", $"tools function {Missing} f {{}}", $"tools python {Missing}",
+        $"serve --port 0 --model {Missing}", $"trace --model {Missing} --out OUT Hi", $"verify --pack {Missing}",
     ];
 
     public void Dispose() => _folder.Dispose();

@@ -8,14 +8,17 @@ namespace GptOss.Reference.Harmony;
 /// <summary>Messages in the JSON form of the published library (its Python package): <c>{"role", "name", "content", "channel", …}</c>.</summary>
 /// <remarks>
 /// Content is read as a string or as a list and always written as a list. A property that system content has by default and that is switched
-/// off is written as null, since its absence means the default. What the library ignores (unknown keys) is ignored.
+/// off is written as null, since its absence means the default. Unknown keys are ignored, as the library does; those that carry content in the
+/// forms of OpenAI's other interfaces (<c>tool_calls</c>, <c>tools</c>, …) are refused, so that nothing said is dropped.
 /// Source: <c>openai/harmony</c>, <c>python/openai_harmony/__init__.py</c> (<c>to_dict</c>, <c>from_dict</c>).
 /// </remarks>
 public static class MessageJson
 {
+    private static readonly string[] OtherForms = ["tool_calls", "tools", "function_call", "functions", "reasoning_content", "thinking"];
+
     /// <summary>Reads <c>{"messages": […]}</c>.</summary>
-    /// <param name="json">Text that nobody vouches for.</param>
-    /// <exception cref="HarmonyFormatException">It is no JSON or no conversation; the message says where.</exception>
+    /// <param name="json">Untrusted text.</param>
+    /// <exception cref="HarmonyFormatException">It is not JSON or not a conversation; the message says where.</exception>
     public static IReadOnlyList<Message> ReadConversation(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -23,22 +26,24 @@ public static class MessageJson
     }
 
     /// <summary>Reads <c>{"messages": […]}</c> that is part of a larger document.</summary>
-    /// <exception cref="HarmonyFormatException">It is no conversation; the message says where.</exception>
+    /// <exception cref="HarmonyFormatException">It is not a conversation; the message says where.</exception>
     public static IReadOnlyList<Message> ReadConversation(JsonElement conversation)
     {
         JsonElement list = Required(conversation, "messages", "conversation", JsonValueKind.Array);
+        RequireNoOtherForm(conversation, "conversation");
         var messages = new List<Message>(list.GetArrayLength());
         foreach (JsonElement item in list.EnumerateArray()) messages.Add(Read(item, $"messages[{messages.Count}]"));
         return messages;
     }
 
     /// <summary>Reads one message.</summary>
-    /// <param name="message">A value that nobody vouches for.</param>
+    /// <param name="message">An untrusted value.</param>
     /// <param name="path">Where it stands, for error messages.</param>
-    /// <exception cref="HarmonyFormatException">It is no message; the message says where.</exception>
+    /// <exception cref="HarmonyFormatException">It is not a message; the message says where.</exception>
     public static Message Read(JsonElement message, string path = "message")
     {
         string role = CompactJson.String(Required(message, "role", path, JsonValueKind.String));
+        RequireNoOtherForm(message, path);
         JsonElement content = CompactJson.Get(message, "content") ?? throw new HarmonyFormatException($"{path} has no content.");
         return new Message(
             RoleWords.Find(role)
@@ -259,6 +264,17 @@ public static class MessageJson
             CompactJson.String(Required(tool, "name", path, JsonValueKind.String)),
             CompactJson.String(Required(tool, "description", path, JsonValueKind.String)),
             parameters);
+    }
+
+    private static void RequireNoOtherForm(JsonElement parent, string path)
+    {
+        foreach (string key in OtherForms)
+        {
+            if (CompactJson.Get(parent, key) is not { } value || value.ValueKind == JsonValueKind.Null) continue;
+            if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0) continue;
+            throw new HarmonyFormatException($"{path} has {key}, which is a form of another interface; in Harmony's a call is a message with a recipient, " +
+                "thoughts are a message on the channel analysis, and functions are declared in developer_content.");
+        }
     }
 
     private static string? Text(JsonElement parent, string key, string path) => CompactJson.Get(parent, key) switch

@@ -50,6 +50,7 @@ public class ChatCommandTests
             /tokens
             /load {file}
             /reasoning hide
+            /reasoning
             /retry
             /new
             /tools
@@ -72,6 +73,9 @@ public class ChatCommandTests
             108 of 8,192 tokens (1.3 %) in 0 turns; cache 3.0 MiB.
             Loaded 1 turn from {file}, effort high.
             Its last message is from assistant: The capital of Norway is Oslo.
+            Reasoning: hide.
+            Reasoning: hide.
+            At temperature 0 the same question has the same answer; start with --temperature 1 for another draw.
             Prompt 123 tokens, 122 reused; read 1 at R tokens/s; wrote 48 at R tokens/s; cache 3.0 MiB.
             A new conversation.
             There are no tools; --tools offers them when the program starts.
@@ -204,7 +208,7 @@ public class ChatCommandTests
     public void In_a_terminal_thoughts_are_dimmed_folded_or_hidden_and_answers_are_plain()
     {
         Assert.Equal("\u001b[2mFirst \u001b[0m\u001b[2mthis.\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n", Shown(ShownReasoning.Show));
-        Assert.Equal("\r\u001b[2mThinking: 1 tokens\u001b[0m\u001b[K\r\u001b[K\u001b[2m(thought for 2 tokens)\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n",
+        Assert.Equal("\r\u001b[2mThinking: 1 token\u001b[0m\u001b[K\r\u001b[K\u001b[2m(thought for 2 tokens)\u001b[0m\n→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n",
             Shown(ShownReasoning.Fold));
         Assert.Equal("→ python\n1 + 1\n\u001b[2m← 2\u001b[0m\n|So it is.\n", Shown(ShownReasoning.Hide));
     }
@@ -230,6 +234,28 @@ public class ChatCommandTests
     }
 
     [Fact]
-    public void Control_characters_are_shown_and_not_obeyed() =>
-        Assert.Equal("a\uFFFD[2Jb\n\tc\uFFFD", ChatView.Harmless("a\u001b[2Jb\r\n\tc\u009b"));
+    public void A_file_is_replaced_only_by_force_where_no_one_can_be_asked()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("talk.json", "old");
+        Answer answer = RunWith($"/save {file}\n", Asked);
+        Assert.Equal((3, $"{file} exists already; /save --force {file} replaces it."), (answer.Code, answer.Sentence));
+        Assert.Equal("old", File.ReadAllText(file));
+        answer = RunWith($"/save --force {file}\n", Asked);
+        Assert.Equal((0, $"Saved 0 turns to {file}."), (answer.Code, answer.Sentence));
+        Assert.StartsWith("{\"messages\":[", File.ReadAllText(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Repairs_are_told_after_the_answer()
+    {
+        var output = new StringWriter { NewLine = "\n" };
+        using var terminal = new Terminal(output, output);
+        var view = new ChatView(terminal, ShownReasoning.Show, null);
+        view.Show(new Mended(new Repair(3, RepairKind.StrayText, "")));
+        view.Show(new TokenWritten(MessageKind.Answer, new MessageDelta(0, Role.Assistant, "final", null, null, "So it is.")));
+        view.EndTurn();
+        view.EndTurn();
+        Assert.Equal("So it is.\nThe model broke the format at token 3, which was mended: stray text\n", output.ToString());
+    }
 }

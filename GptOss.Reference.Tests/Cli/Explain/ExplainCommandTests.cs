@@ -227,8 +227,8 @@ public sealed class ExplainCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "Give either a prompt or --ids.")]
-    [InlineData(2, "Give either a prompt or --ids.", "Hi", "--ids", "ids.json")]
+    [InlineData(2, "There is no prompt; give it as an argument, with --file or --ids, or on standard input.")]
+    [InlineData(2, "There are several prompts; give one, as an argument, with --file or with --ids.", "Hi", "--ids", "ids.json")]
     [InlineData(2, "--position is 'first'; expected a position such as 5, or last.", "Hi", "--position", "first")]
     [InlineData(2, "--position is '-1'; expected a position such as 5, or last.", "Hi", "--position", "-1")]
     [InlineData(2, "--position is 7; positions go from 0 to 1.", "Hi", "--position", "7")]

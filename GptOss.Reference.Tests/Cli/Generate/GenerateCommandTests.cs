@@ -23,9 +23,19 @@ public class GenerateCommandTests
     [InlineData("--width", "scalar")]
     [InlineData("--width", "128")]
     [InlineData("--threads", "1")]
-    [InlineData("--threads", "3")]
+    [InlineData("--threads", "2")]
     public void No_setting_changes_a_bit(string option, string value) =>
         Assert.Equal(Run([.. Asked, Question, "--json"]).Out, Run([.. Asked, Question, "--json", option, value]).Out);
+
+    [Fact]
+    public void Threads_beyond_the_processors_are_left_out_and_that_is_said()
+    {
+        int processors = Environment.ProcessorCount;
+        Answer answer = Run([.. Asked, Question, "--threads", "1000"]);
+        Assert.Equal("The capital of Norway is Oslo.\n", answer.Out);
+        Assert.StartsWith($"--threads is 1000, and this program has {(processors == 1 ? "1 processor" : $"{processors} processors")}; it runs one thread on each.\n",
+            answer.Error, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void The_prompt_comes_from_an_argument_a_file_or_a_pipe()
@@ -142,6 +152,15 @@ public class GenerateCommandTests
     }
 
     [Fact]
+    public void Bytes_that_are_not_UTF_8_are_refused_by_their_position_or_read_as_asked()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("latin.txt", [(byte)'N', (byte)'o', (byte)'r', 0xE6, (byte)'?']);
+        Assert.Equal(new(3, "", "latin.txt: byte 3 is 0xE6, which is not UTF-8 there; --lossy reads such bytes as U+FFFD.\n"), Run([.. Asked, "--file", file]));
+        Assert.Equal(0, Run([.. Asked, "--file", file, "--lossy", "--max-tokens", "1"]).Code);
+    }
+
+    [Fact]
     public void An_empty_pipe_is_no_prompt() => Assert.Equal(new(2, "", "There is no prompt; standard input is empty.\n"), RunWith("", Asked));
 
     [Theory]
@@ -151,7 +170,7 @@ public class GenerateCommandTests
     [InlineData("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "The prompt has 17 tokens; the model's context holds 16.")]
     [InlineData("[1, 2.5]", "ids.json: entry 1 is 2.5; expected a token id.")]
     [InlineData("[1, \"a\"]", "ids.json: entry 1 is \"a\"; expected a token id.")]
-    [InlineData("{}", "ids.json: the document is no array; expected a JSON array of token ids, such as [1, 2, 3].")]
+    [InlineData("{}", "ids.json: the document is not an array; expected a JSON array of token ids, such as [1, 2, 3].")]
     [InlineData("[1", "ids.json: not valid JSON at line 1, byte 3; expected an array of token ids.")]
     public void Ids_that_cannot_be_used_are_one_sentence_and_exit_code_3(string ids, string sentence)
     {

@@ -149,11 +149,11 @@ public sealed class RoutingCommandTests : IDisposable
     public void Numbers_of_any_size_take_three_digits(double value, string text) => Assert.Equal(text, RoutingText.Short(value));
 
     [Theory]
-    [InlineData("Give one text: as an argument, with --file or with --ids.", "--routing")]
-    [InlineData("Give one text: as an argument, with --file or with --ids.", "--routing", "a", "--ids", "b")]
+    [InlineData("There is no prompt; give it as an argument, with --file or --ids, or on standard input.", "--routing")]
+    [InlineData("There are several prompts; give one, as an argument, with --file or with --ids.", "--routing", "a", "--ids", "b")]
     [InlineData("--routing and --shape exclude each other.", "--routing", "--shape", "20b", "a")]
     [InlineData("--routing and --tensors exclude each other.", "--routing", "--tensors", "a")]
-    [InlineData("A text is read with --routing only.", "a")]
+    [InlineData("A prompt needs --routing.", "a")]
     [InlineData("--html needs --routing.", "--html", "x")]
     [InlineData("--ids needs --routing.", "--ids", "x")]
     public void Inspect_refuses_in_one_sentence(string sentence, params string[] args) => Assert.Equal(new(2, "", sentence + "\n"), Run(["inspect", .. args]));

@@ -65,4 +65,13 @@ public class TokensCommandTests
     [InlineData("--jsonl reads lines from standard input or --file; each says itself whether it is text or ids.", "--jsonl", "x")]
     public void What_cannot_be_is_refused_in_one_sentence(string sentence, params string[] args) =>
         Assert.Equal(new(2, "", sentence + "\n"), Run(["tokens", .. args]));
+
+    [Theory]
+    [InlineData("[1, 201088]", "Id 2 is 201088; this tokenizer has ids 0 to 201087.")]
+    [InlineData("4294967295", "Id 1 is 4294967295; this tokenizer has ids 0 to 201087.")]
+    public void An_id_without_a_token_has_no_text(string ids, string sentence)
+    {
+        Answer answer = Run("tokens", "--decode", ids);
+        Assert.Equal((3, "", sentence), (answer.Code, answer.Out, answer.Sentence));
+    }
 }

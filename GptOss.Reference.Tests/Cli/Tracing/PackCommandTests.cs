@@ -94,7 +94,7 @@ public sealed class PackCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "Give either a prompt or --ids.")]
+    [InlineData(2, "There is no prompt; give it as an argument, with --file or --ids, or on standard input.")]
     [InlineData(3, "There is no file 'none.json'.", "--ids", "none.json")]
     [InlineData(3, "Token id 4096 at place 1 of the prompt is unknown; the model has ids 0 to 4095.", "--ids", "[1, 4096]")]
     [InlineData(3, "Token id -1 at place 0 of the prompt is unknown; the model has ids 0 to 4095.", "--ids", "[-1]")]
