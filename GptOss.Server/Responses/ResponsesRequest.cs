@@ -89,7 +89,7 @@ internal sealed record ResponsesRequest
                 },
                 Tools = tools,
                 FormatPath = format?.Path,
-                Sampling = SamplingFields.Sampling(request),
+                Sampling = SamplingFields.Sampling(request, service.Options.DefaultTemperature),
                 Penalties = SamplingFields.Penalties(request, service.Vocabulary),
                 Stops = SamplingFields.Stops(request["stop"]),
                 MaxTokens = (int?)request["max_output_tokens"]?.Integer(1, int.MaxValue),
