@@ -51,7 +51,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
     internal void Prefill(int tokens, int repeats)
     {
         int[] ids = Ids(tokens, _config.VocabSize);
-        double bytes = Math.Ceiling(tokens / (double)Sequence.ChunkTokens) * WorkPerToken.LayerBytes(_config);
+        double bytes = Math.Ceiling(tokens / (double)Sequence.ChunkTokens) * WorkPerToken.LayerBytes(model.Checkpoint);
         double operations = (double)tokens * WorkPerToken.Operations(_config) + WorkPerToken.AttentionOperations(_config, 0, tokens);
         for (int repeat = -1; repeat < repeats; repeat++)
         {
@@ -73,7 +73,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         int[] ids = Ids(context, _config.VocabSize);
         Sequence sequence = model.NewSequence();
         int[] first = [_sampler.Choose(Feed(sequence, ids), default, 0)];
-        double bytes = (double)tokens * (WorkPerToken.Bytes(_config) - model.BytesSavedByPacking);
+        double bytes = (double)tokens * (WorkPerToken.Bytes(model.Checkpoint) - model.BytesSavedByPacking);
         double operations = tokens * (WorkPerToken.Operations(_config) + 2.0 * _config.VocabSize * _config.HiddenSize) + WorkPerToken.AttentionOperations(_config, context, tokens);
         for (int repeat = -1; repeat < repeats; repeat++)
         {

@@ -18,7 +18,7 @@ internal static class SpeedForecast
     {
         MemoryNeed need = MemoryNeed.Of(checkpoint.Config, context, precision) with { Weights = checkpoint.TotalBytes };
         long free = FreeBytes;
-        return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint.Config), DiskBytesPerSecond(checkpoint));
+        return need.Total <= free ? null : Sentence(need, free, WorkPerToken.Bytes(checkpoint), DiskBytesPerSecond(checkpoint));
     }
 
     /// <summary>The sentence for given figures.</summary>

@@ -17,7 +17,7 @@ internal static class ModelChoice
     /// <summary><c>--model</c>.</summary>
     internal static Option<string?> Option() => new("--model")
     {
-        Description = "A checkpoint folder, a .safetensors file, or a name in the Hugging Face cache. "
+        Description = "A checkpoint folder, a .safetensors or GGUF file, a name in the Hugging Face cache, or ollama:NAME. "
             + $"Without it: {RealName} from that cache, else the bundled {ToyName}.",
         HelpName = "MODEL",
     };

@@ -98,7 +98,7 @@ internal sealed class TraceCommand(bool isPack)
         int[] ids = prompt.AsItIs(model, model.Checkpoint.Tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
-        var options = new TraceOptions
+        var options = new TraceFileOptions
         {
             Positions = Positions(parsed.GetValue(_positions), ids.Length),
             Stages = Stages(parsed.GetValue(_stages)),
@@ -116,9 +116,11 @@ internal sealed class TraceCommand(bool isPack)
         return ExitCodes.Ok;
     }
 
-    private static string Write(Transformer model, int[] ids, string? folder, string? routing, TraceOptions options, CancellationToken cancellation)
+    private static string Write(Transformer model, int[] ids, string? folder, string? routing, TraceFileOptions options,
+        CancellationToken cancellation)
     {
-        string Trace(TraceOptions with) => folder is null ? Tracer.Run(model, ids, with, cancellation) : Tracer.Write(model, ids, folder, with, cancellation);
+        string Trace(TraceFileOptions with) =>
+            folder is null ? Tracer.Run(model, ids, with, cancellation) : TraceFile.Write(model, ids, folder, with, cancellation);
         if (routing is null)
             return Trace(options);
         string hash = "";
@@ -146,7 +148,7 @@ internal sealed class TraceCommand(bool isPack)
     {
         try
         {
-            return Tracer.SizeOf(model.Config, options.Positions?.Count ?? tokens, options.Stages, model.Precision);
+            return TraceFile.SizeOf(model.Config, options.Positions?.Count ?? tokens, options.Stages, model.Precision);
         }
         catch (ArgumentException e)
         {

@@ -71,9 +71,6 @@ internal static partial class Directions
     internal static readonly (string Folder, string Names)[] LeftToCut =
     [
         ("Model/Stages", "Model"),
-        ("Oracle/Traces", "Oracle/Packs"),
-        ("Oracle/Traces", "Oracle/Verification"),
-        ("Oracle/Dumps", "Oracle/Diff"),
     ];
 
     /// <summary>

@@ -70,6 +70,22 @@ public class GgufModelTests
         Assert.Equal(own.Encode(text), listed.Encode(text));
     }
 
+    [Fact]
+    public void A_token_reads_what_the_file_stores_for_it()
+    {
+        using Checkpoint bf16 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-bf16.gguf")), q8 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-mxfp4.gguf"));
+        using Checkpoint safetensors = Checkpoint.Open(TestData.Tiny);
+
+        // The same weights, but that norms, biases, sinks and router are float32 in the GGUF file.
+        GptOssConfig c = bf16.Config;
+        long layer = 2L * c.HiddenSize + c.QuerySize + 2L * c.KeyValueSize + c.NumAttentionHeads + c.HiddenSize + (long)c.NumExperts * (c.HiddenSize + 1);
+        long chosen = (long)c.ExpertsPerToken * (2L * c.IntermediateSize + c.HiddenSize);
+        Assert.Equal(WorkPerToken.Bytes(safetensors) + 2 * (c.NumHiddenLayers * (layer + chosen) + c.HiddenSize), WorkPerToken.Bytes(bf16));
+        Assert.True(WorkPerToken.Bytes(q8) < WorkPerToken.Bytes(bf16));
+        Assert.Equal(WorkPerToken.Bytes(safetensors.Config), WorkPerToken.Bytes(safetensors));
+        Assert.Equal("tiny-gpt-oss-bf16.gguf", bf16.Name);
+    }
+
     private static float[][] Logits(Transformer model, int[] ids)
     {
         Rows rows = model.Forward(new BatchItem(model.NewSequence(), ids, LogitRows.All), new LogitsBuffer(), TestContext.Current.CancellationToken);

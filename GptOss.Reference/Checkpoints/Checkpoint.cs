@@ -37,6 +37,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Path of the folder that holds <c>config.json</c> or the GGUF file; for a hub name, the snapshot in the cache.</summary>
     public string Folder { get; }
 
+    /// <summary>What people call it: the name of the folder, or of the GGUF file.</summary>
+    public string Name => Path.GetFileName(Layout == CheckpointLayout.Gguf ? FilePaths[0] : Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
+
     /// <summary>The layout on disk; names passed to this class are the original ones either way.</summary>
     public CheckpointLayout Layout { get; }
 

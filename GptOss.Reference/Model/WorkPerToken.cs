@@ -1,4 +1,6 @@
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Numerics.Formats;
 
 namespace GptOss.Reference.Model;
 
@@ -18,6 +20,42 @@ public static class WorkPerToken
         long layer = 2 * (attention + router) + config.ExpertsPerToken * (2 * expertBiases + expertWeights);
         long embeddingAndNorm = 2L * config.HiddenSize;
         return config.NumHiddenLayers * layer + 2 * (embeddingAndNorm + (long)config.VocabSize * config.HiddenSize);
+    }
+
+    /// <summary>The same of a checkpoint, whatever the formats of its weights.</summary>
+    public static long Bytes(Checkpoint checkpoint)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        if (checkpoint.Layout != CheckpointLayout.Gguf)
+            return Bytes(checkpoint.Config);
+        long bytes = checkpoint.TotalBytes + Row(checkpoint) - checkpoint.Matrix(TensorNames.Embedding).Bytes;
+        for (int layer = 0; layer < checkpoint.Config.NumHiddenLayers; layer++)
+        {
+            foreach (string name in (ReadOnlySpan<string>)["mlp.mlp1_weight", "mlp.mlp2_weight"])
+            {
+                foreach (Weights experts in checkpoint.Matrices(TensorNames.Block(layer, name)))
+                    bytes -= Idle(experts.Bytes);
+            }
+            foreach (string name in (ReadOnlySpan<string>)["mlp.mlp1_bias", "mlp.mlp2_bias"])
+            {
+                foreach (StoredVector bias in checkpoint.Vectors(TensorNames.Block(layer, name)))
+                    bytes -= Idle(sizeof(ushort) * (long)bias.Halves.Length + sizeof(float) * (long)bias.Wide.Length);
+            }
+        }
+        return bytes;
+
+        // What experts take that a token does not use.
+        long Idle(long all) => all / checkpoint.Config.NumExperts * (checkpoint.Config.NumExperts - checkpoint.Config.ExpertsPerToken);
+
+        static long Row(Checkpoint checkpoint) => checkpoint.Matrix(TensorNames.Embedding).Bytes / checkpoint.Config.VocabSize;
+    }
+
+    /// <summary>Stored bytes of all layers' weights of a checkpoint: what a chunk of many prompt tokens reads once.</summary>
+    public static long LayerBytes(Checkpoint checkpoint)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return checkpoint.Layout != CheckpointLayout.Gguf ? LayerBytes(checkpoint.Config)
+            : checkpoint.TotalBytes - checkpoint.Matrix(TensorNames.Embedding).Bytes - checkpoint.Matrix(TensorNames.Unembedding).Bytes;
     }
 
     /// <summary>Stored bytes of all layers' weights: what a chunk of many prompt tokens reads once.</summary>

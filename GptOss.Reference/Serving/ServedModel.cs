@@ -39,7 +39,7 @@ public sealed class ServedModel : IAsyncDisposable
         Transformer transformer = Transformer.Load(model, options);
         try
         {
-            return new ServedModel(transformer, Tokenizer.ForCheckpoint(transformer.Checkpoint.Folder), scheduling ?? new SchedulerOptions());
+            return new ServedModel(transformer, transformer.Checkpoint.Tokenizer, scheduling ?? new SchedulerOptions());
         }
         catch
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using GptOss.Reference.Oracle.Diff;
 using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.TestPlatform;

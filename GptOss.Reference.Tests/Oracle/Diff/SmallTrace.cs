@@ -3,8 +3,8 @@ using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Synthetic;
-using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Tests.Checkpoints;
 
 namespace GptOss.Reference.Tests.Oracle.Diff;
@@ -19,10 +19,10 @@ public sealed class SmallTrace : IDisposable
         SyntheticCheckpoint.Write(_folder.File("model"), SmallShapes.SixteenPositions, seed: 3);
         using Transformer model = Transformer.Load(_folder.File("model"), new() { Threads = 1 });
         Config = model.Config;
-        Tracer.Write(model, Ids, Folder);
-        Tracer.Write(model, Ids, _folder.File("some"), new() { Positions = [0, 3, 5] });
+        TraceFile.Write(model, Ids, Folder);
+        TraceFile.Write(model, Ids, _folder.File("some"), new() { Positions = [0, 3, 5] });
         using Transformer narrow = Transformer.Load(_folder.File("model"), new() { Threads = 1, Precision = Precision.Bfloat16 });
-        Tracer.Write(narrow, Ids, _folder.File("bfloat16"));
+        TraceFile.Write(narrow, Ids, _folder.File("bfloat16"));
         Stages = File.ReadAllBytes(Path.Combine(Folder, "stages.safetensors"));
     }
 

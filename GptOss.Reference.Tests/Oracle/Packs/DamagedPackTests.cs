@@ -4,7 +4,6 @@ using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Synthetic;
-using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Oracle.Verification;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
@@ -24,7 +23,7 @@ public sealed class DamagedPackTests : IDisposable
         _model = _folder.File("model");
         SyntheticCheckpoint.Write(_model, SmallModels.Smallest, 7, cancellation: Cancellation);
         using Transformer model = Transformer.Load(_model, new() { Threads = 1 });
-        Tracer.Write(model, new[] { 5, 30, 17 }, _folder.File("pack"), new() { Positions = [0, 2], Pack = new() }, Cancellation);
+        TraceFile.Write(model, new[] { 5, 30, 17 }, _folder.File("pack"), new() { Positions = [0, 2], Pack = new() }, Cancellation);
         _manifest = File.ReadAllBytes(_folder.File("pack/manifest.json"));
         _stages = File.ReadAllBytes(_folder.File("pack/stages.safetensors"));
     }

@@ -35,7 +35,7 @@ public sealed class GoldenPacksPageTests : IDisposable
         int[] positions = [0, 1, 4, 9];
         SyntheticCheckpoint.Write(_folder.File("model"), SmallModels.Smallest, 7, cancellation: Cancellation);
         using Transformer model = Transformer.Load(_folder.File("model"), new() { Precision = precision, Threads = 1 });
-        string hash = Tracer.Write(model, SmallModels.Ids(10, model.Config.VocabSize, seed: 3), _folder.File("pack"), new() { Positions = positions, Pack = new() }, Cancellation);
+        string hash = TraceFile.Write(model, SmallModels.Ids(10, model.Config.VocabSize, seed: 3), _folder.File("pack"), new() { Positions = positions, Pack = new() }, Cancellation);
         _folder.Write("reader.py", Block("reader"));
         _folder.Write("budget.py", Block("budget"));
         _folder.Write("check.py", """
@@ -78,7 +78,7 @@ public sealed class GoldenPacksPageTests : IDisposable
     {
         SyntheticCheckpoint.Write(_folder.File("model"), SmallModels.Smallest, 7, cancellation: Cancellation);
         using (Transformer model = Transformer.Load(_folder.File("model"), new() { Threads = 1 }))
-            Tracer.Write(model, new[] { 1, 2 }, _folder.File("pack"), new() { Stages = StageFilter.Parse("norm,logits"), Pack = new() }, Cancellation);
+            TraceFile.Write(model, new[] { 1, 2 }, _folder.File("pack"), new() { Stages = StageFilter.Parse("norm,logits"), Pack = new() }, Cancellation);
         _folder.Write("reader.py", Block("reader"));
         Assert.Equal("norm [2, 32]\nlogits [2, 64]\nhash as stated: True\n", Python("reader.py", "pack").ReplaceLineEndings("\n"));
     }
@@ -89,7 +89,7 @@ public sealed class GoldenPacksPageTests : IDisposable
     [Fact]
     public void Its_size_of_a_position_is_the_20b_s()
     {
-        long each = Tracer.SizeOf(PublishedShapes.Gpt20b, 101, StageFilter.All, Precision.Float32) - Tracer.SizeOf(PublishedShapes.Gpt20b, 1, StageFilter.All, Precision.Float32);
+        long each = TraceFile.SizeOf(PublishedShapes.Gpt20b, 101, StageFilter.All, Precision.Float32) - TraceFile.SizeOf(PublishedShapes.Gpt20b, 1, StageFilter.All, Precision.Float32);
         Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"takes {each / 100 / 1e6:F1} MB a position"), Page(), StringComparison.Ordinal);
     }
 

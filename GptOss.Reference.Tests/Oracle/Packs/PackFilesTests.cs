@@ -9,7 +9,6 @@ using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Stages;
 using GptOss.Reference.Oracle.Synthetic;
-using GptOss.Reference.Oracle.Traces;
 using GptOss.Reference.Oracle.Verification;
 using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Model;
@@ -219,8 +218,8 @@ public sealed class PackFilesTests : IDisposable
         string model = Trained();
         using var source = new CancellationTokenSource();
         using Transformer transformer = Transformer.Load(model, new() { Threads = 1 });
-        var options = new TraceOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
-        Assert.ThrowsAny<OperationCanceledException>(() => Tracer.Write(transformer, Ids, Pack, options, source.Token));
+        var options = new TraceFileOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
+        Assert.ThrowsAny<OperationCanceledException>(() => TraceFile.Write(transformer, Ids, Pack, options, source.Token));
         Assert.Equal(["trained"], _folder.Names());
     }
 
@@ -255,11 +254,11 @@ public sealed class PackFilesTests : IDisposable
         return model;
     }
 
-    private string Write(string model, Precision precision = Precision.Float32, TraceOptions? options = null, string? folder = null)
+    private string Write(string model, Precision precision = Precision.Float32, TraceFileOptions? options = null, string? folder = null)
     {
         using Transformer transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
         int[] ids = [.. Ids.Select(id => id % transformer.Config.VocabSize)];
-        return Tracer.Write(transformer, ids, folder ?? Pack, options ?? new() { Pack = new() }, Cancellation);
+        return TraceFile.Write(transformer, ids, folder ?? Pack, options ?? new() { Pack = new() }, Cancellation);
     }
 
     private PackReport Verify(string? model, VerifyOptions? options = null) =>

@@ -68,8 +68,8 @@ public class RoutingRecorderTests(SmallModels models) : IClassFixture<SmallModel
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
         int[] ids = SmallModels.Ids(20, 64, 4);
         int seen = 0;
-        string alone = Tracer.Write(model, ids, folder.File("a"), cancellation: TestContext.Current.CancellationToken);
-        string both = Tracer.Write(model, ids, folder.File("b"), new() { Routing = _ => seen++ }, TestContext.Current.CancellationToken);
+        string alone = TraceFile.Write(model, ids, folder.File("a"), cancellation: TestContext.Current.CancellationToken);
+        string both = TraceFile.Write(model, ids, folder.File("b"), new() { Routing = _ => seen++ }, TestContext.Current.CancellationToken);
         Assert.Equal((alone, ids.Length), (both, seen));
         Assert.Equal(File.ReadAllBytes(folder.File("a/stages.safetensors")), File.ReadAllBytes(folder.File("b/stages.safetensors")));
     }

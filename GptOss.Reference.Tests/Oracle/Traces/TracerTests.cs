@@ -29,11 +29,11 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
-        Tracer.Write(model, Ids, folder.File("trace"), cancellation: Cancellation);
+        TraceFile.Write(model, Ids, folder.File("trace"), cancellation: Cancellation);
         using SafeTensorsFile golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
         using SafeTensorsFile ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
         Assert.Equal(golden.Tensors.Select(Form), ours.Tensors.Select(Form));
-        Assert.Equal(ours.FileBytes, Tracer.SizeOf(model.Config, Ids.Length, StageFilter.All, precision));
+        Assert.Equal(ours.FileBytes, TraceFile.SizeOf(model.Config, Ids.Length, StageFilter.All, precision));
 
         static string Form(TensorInfo tensor) => $"{tensor.Name} {tensor} at {tensor.Begin}";
     }
@@ -45,8 +45,8 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
-        var options = new TraceOptions { Positions = [0, 3, 23], Stages = StageFilter.Parse("block.0.*,*.experts,logits"), CheckpointName = "tiny-gpt-oss" };
-        string hash = Tracer.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
+        var options = new TraceFileOptions { Positions = [0, 3, 23], Stages = StageFilter.Parse("block.0.*,*.experts,logits"), CheckpointName = "tiny-gpt-oss" };
+        string hash = TraceFile.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
         Trace recorded = Tracer.Record(model, Ids, options, Cancellation);
         GoldenPack pack = GoldenPack.Open(folder.File("a/trace"));
         Trace read = pack.ReadTrace(precision, model.Config);
@@ -92,7 +92,7 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
-        string hash = Tracer.Write(model, Ids, folder.Path, new() { Positions = [7], Stages = StageFilter.Parse("norm,logits") }, Cancellation);
+        string hash = TraceFile.Write(model, Ids, folder.Path, new() { Positions = [7], Stages = StageFilter.Parse("norm,logits") }, Cancellation);
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
         JsonElement root = document.RootElement;
         Assert.Equal(
@@ -112,7 +112,7 @@ public class TracerTests
     {
         using var folder = new TemporaryFolder();
         using (Transformer model = Tiny(Precision.Bfloat16))
-            Tracer.Write(model, Ids, folder.Path, cancellation: Cancellation);
+            TraceFile.Write(model, Ids, folder.Path, cancellation: Cancellation);
         PackReport report = Verifier.Verify(GoldenPack.Open(folder.Path), new() { Model = TestData.Tiny, Threads = 1 }, Cancellation);
         Assert.True(report.Passed);
         Assert.All(report.Sections.SelectMany(section => section.Stages), stage => Assert.Equal(0, stage.Error));
@@ -126,12 +126,12 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         folder.Write(name, "mine");
-        var e = Assert.Throws<IOException>(() => Tracer.Write(model, Ids, folder.Path, cancellation: Cancellation));
+        var e = Assert.Throws<IOException>(() => TraceFile.Write(model, Ids, folder.Path, cancellation: Cancellation));
         Assert.Equal($"{folder.File(name)} exists; give another folder, or force its replacement.", e.Message);
         Assert.Equal("mine", File.ReadAllText(folder.File(name)));
         Assert.Equal([name], folder.Names());
 
-        Tracer.Write(model, Ids, folder.Path, new() { Force = true, Positions = [0] }, Cancellation);
+        TraceFile.Write(model, Ids, folder.Path, new() { Force = true, Positions = [0] }, Cancellation);
         Assert.Equal(["manifest.json", "stages.safetensors"], folder.Names());
         Assert.Equal(PackKind.Trace, GoldenPack.Open(folder.Path).Kind);
     }
@@ -142,9 +142,9 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         using var source = new CancellationTokenSource();
-        var options = new TraceOptions { Progress = new Stopping(source) };
+        var options = new TraceFileOptions { Progress = new Stopping(source) };
         int[] ids = [.. Enumerable.Repeat(5, 600)];
-        Assert.Throws<OperationCanceledException>(() => Tracer.Write(model, ids, folder.File("trace"), options, source.Token));
+        Assert.Throws<OperationCanceledException>(() => TraceFile.Write(model, ids, folder.File("trace"), options, source.Token));
         Assert.Empty(folder.Names());
     }
 

@@ -19,9 +19,22 @@ internal static unsafe class Mxfp4Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Decode<TBlock>(byte* block, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>
     {
+        if (typeof(TBlock) == typeof(F32x16V512))
+        {
+            // Loaded where it is widened, so that both are one instruction.
+            V512(Vector512.Load(values), Avx512F.ConvertToVector512Int32(Vector128.Load(block)), out F32x16V512 e512, out F32x16V512 o512);
+            (even, odd) = (Unsafe.BitCast<F32x16V512, TBlock>(e512), Unsafe.BitCast<F32x16V512, TBlock>(o512));
+            return;
+        }
+        if (typeof(TBlock) == typeof(F32x16V256))
+        {
+            V256(Vector128.Load(block), Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte(), values, out F32x16V256 e256, out F32x16V256 o256);
+            (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e256), Unsafe.BitCast<F32x16V256, TBlock>(o256));
+            return;
+        }
         if (typeof(TBlock) != typeof(F32x16Scalar))
         {
-            OfCodes(Vector128.Load(block), Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte(), values, out even, out odd);
+            OfCodes(Vector128.Load(block), values, out even, out odd);
             return;
         }
         Unsafe.SkipInit(out F32x16Scalar e);
@@ -44,7 +57,7 @@ internal static unsafe class Mxfp4Lanes
             // The sixteen bytes that the published order would have.
             Vector128<ushort> pairs = Vector128.Load(block).AsUInt16(), low = Vector128.Create((ushort)0x0F), high = Vector128.Create((ushort)0xF0);
             Vector128<byte> codes = Vector128.Narrow((pairs & low) | ((pairs >>> 4) & high), ((pairs >>> 4) & low) | ((pairs >>> 8) & high));
-            OfCodes(codes, Vector128.CreateScalarUnsafe(codes.AsUInt64().GetElement(1)).AsByte(), values, out even, out odd);
+            OfCodes(codes, values, out even, out odd);
             return;
         }
         Unsafe.SkipInit(out F32x16Scalar e);
@@ -57,18 +70,18 @@ internal static unsafe class Mxfp4Lanes
         (even, odd) = (Unsafe.BitCast<F32x16Scalar, TBlock>(e), Unsafe.BitCast<F32x16Scalar, TBlock>(o));
     }
 
-    /// <summary>Bytes in the published order, and their last eight.</summary>
+    /// <summary>Bytes in the published order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void OfCodes<TBlock>(Vector128<byte> codes, Vector128<byte> last, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>
+    private static void OfCodes<TBlock>(Vector128<byte> codes, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>
     {
         if (typeof(TBlock) == typeof(F32x16V512))
         {
-            V512(codes, values, out F32x16V512 e, out F32x16V512 o);
+            V512(Vector512.Load(values), Avx512F.ConvertToVector512Int32(codes), out F32x16V512 e, out F32x16V512 o);
             (even, odd) = (Unsafe.BitCast<F32x16V512, TBlock>(e), Unsafe.BitCast<F32x16V512, TBlock>(o));
         }
         else if (typeof(TBlock) == typeof(F32x16V256))
         {
-            V256(codes, last, values, out F32x16V256 e, out F32x16V256 o);
+            V256(codes, Vector128.CreateScalarUnsafe(codes.AsUInt64().GetElement(1)).AsByte(), values, out F32x16V256 e, out F32x16V256 o);
             (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e), Unsafe.BitCast<F32x16V256, TBlock>(o));
         }
         else
@@ -79,11 +92,9 @@ internal static unsafe class Mxfp4Lanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V512(Vector128<byte> block, float* values, out F32x16V512 even, out F32x16V512 odd)
+    private static void V512(Vector512<float> table, Vector512<int> codes, out F32x16V512 even, out F32x16V512 odd)
     {
         // Looked up by the low four bits of each lane, which are all that vpermps reads of an index.
-        Vector512<float> table = Vector512.Load(values);
-        Vector512<int> codes = Avx512F.ConvertToVector512Int32(block);
         even = new(Avx512F.PermuteVar16x32(table, codes));
         odd = new(Avx512F.PermuteVar16x32(table, codes >>> 4));
     }

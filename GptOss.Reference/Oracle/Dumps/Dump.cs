@@ -5,7 +5,6 @@ using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Lanes;
-using GptOss.Reference.Oracle.Diff;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Traces;
 

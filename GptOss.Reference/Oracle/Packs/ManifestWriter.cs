@@ -12,7 +12,8 @@ using GptOss.Reference.Oracle.Traces;
 namespace GptOss.Reference.Oracle.Packs;
 
 /// <summary>The manifest of a trace or a pack, filled in as its parts become known. Format: docs/golden-packs.md.</summary>
-internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<TensorInfo> tensors, TraceOptions options)
+internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<TensorInfo> tensors,
+    TraceFileOptions options)
 {
     private static readonly JsonWriterOptions Json = new()
     {
@@ -79,7 +80,7 @@ internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids,
     /// <summary>A seed; or the files and the name under which they were found; or, in a trace, the name alone.</summary>
     private void WriteWeights(Utf8JsonWriter json)
     {
-        string name = options.CheckpointName ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Checkpoint.Folder)));
+        string name = options.CheckpointName ?? model.Checkpoint.Name;
         if (Weights is null)
         {
             json.WriteString("checkpoint", name);

@@ -3,7 +3,6 @@ using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
-using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Scoring;
 

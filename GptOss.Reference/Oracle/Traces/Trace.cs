@@ -1,6 +1,5 @@
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Stages;
-using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Reference.Oracle.Traces;
 
@@ -34,7 +33,15 @@ public sealed class StageRows
     public ReadOnlySpan<int> Experts(int row) => Key.IsExperts ? ExpertNumbers.AsSpan(row * Width, Width) : [];
 
     /// <summary>√(mean of the squares), in double.</summary>
-    public double RootMeanSquare => StageComparison.RootMeanSquare(Values);
+    public double RootMeanSquare => RootMeanSquareOf(Values);
+
+    internal static double RootMeanSquareOf(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (float value in values)
+            sum += (double)value * value;
+        return values.IsEmpty ? 0 : Math.Sqrt(sum / values.Length);
+    }
 }
 
 /// <summary>Stages of one forward pass at chosen positions: recorded now, or read from a pack.</summary>

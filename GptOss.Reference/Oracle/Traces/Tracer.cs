@@ -1,15 +1,12 @@
 using GptOss.Reference.Checkpoints.Configuration;
-using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
-using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Routing;
 using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Traces;
 
-/// <summary>What is traced and how it is written.</summary>
-public sealed record TraceOptions
+/// <summary>What is traced.</summary>
+public record TraceOptions
 {
     /// <summary>The positions whose rows are kept, ascending; null for all.</summary>
     public IReadOnlyList<int>? Positions { get; init; }
@@ -23,15 +20,6 @@ public sealed record TraceOptions
     /// <summary>Choices of experts that the run is forced to; null for its own.</summary>
     public RoutingReplay? Replay { get; init; }
 
-    /// <summary>How the manifest names the checkpoint, such as <c>openai/gpt-oss-20b</c>; null for the name of its folder.</summary>
-    public string? CheckpointName { get; init; }
-
-    /// <summary>Makes a pack of the trace: weights by seed or checksum, and budgets; null for a trace alone.</summary>
-    public PackOptions? Pack { get; init; }
-
-    /// <summary>Replaces a trace that is there; otherwise it is refused.</summary>
-    public bool Force { get; init; }
-
     /// <summary>Receives the number of tokens done.</summary>
     public IProgress<int>? Progress { get; init; }
 }
@@ -39,17 +27,6 @@ public sealed record TraceOptions
 /// <summary>Runs a model and records its stages, by the names, shapes and types of the golden packs.</summary>
 public static class Tracer
 {
-    /// <summary>Length in bytes of the <c>stages.safetensors</c> that <see cref="Write"/> makes.</summary>
-    /// <param name="config">The model's numbers.</param>
-    /// <param name="positions">How many positions are kept.</param>
-    /// <param name="stages">The stages that are kept.</param>
-    /// <param name="precision">bfloat16 takes half of float32.</param>
-    public static long SizeOf(GptOssConfig config, int positions, StageFilter stages, Precision precision)
-    {
-        byte[] start = TraceFile.Start(config, positions, stages, precision, out TensorInfo[] tensors);
-        return start.Length + (tensors.Length == 0 ? 0 : tensors[^1].End);
-    }
-
     /// <summary>Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.</summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>
@@ -88,26 +65,6 @@ public static class Tracer
         return new(model.Precision, positions, stages, hash);
     }
 
-    /// <summary>Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="ids">Token ids; at least one.</param>
-    /// <param name="folder">Created where missing.</param>
-    /// <param name="options">Positions, stages, progress, and whether a trace that is there is replaced.</param>
-    /// <param name="cancellation">Stops between chunks; nothing is left behind.</param>
-    /// <returns>The hash of the logits rows of the positions, whether or not logits are among the stages.</returns>
-    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
-    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written is left.</exception>
-    public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceOptions? options = null, CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(folder);
-        options ??= new();
-        IReadOnlyList<int> positions = PositionsOf(options, ids.Length);
-        _ = Wanted(model.Config, options.Stages);
-        return TraceFile.Write(model, ids, positions, folder, options,
-            recorder => Run(model, ids, positions, recorder, options, cancellation), cancellation);
-    }
-
     /// <summary>The wanted stages of a model, in forward order.</summary>
     internal static List<StageKey> Wanted(GptOssConfig config, StageFilter stages)
     {
@@ -116,7 +73,8 @@ public static class Tracer
             : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as block.0.*,*.residual,logits.", nameof(stages));
     }
 
-    private static IReadOnlyList<int> PositionsOf(TraceOptions options, int tokens)
+    /// <summary>The positions that are kept, checked.</summary>
+    internal static IReadOnlyList<int> PositionsOf(TraceOptions options, int tokens)
     {
         if (tokens == 0)
             throw new ArgumentException("There are no token ids to trace.", nameof(options));
@@ -132,7 +90,8 @@ public static class Tracer
         return positions.Count > 0 ? positions : throw new ArgumentException("There are no positions to trace.", nameof(options));
     }
 
-    private static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder? recorder, TraceOptions options,
+    /// <summary>Runs ids through a model on a recorder and returns the logits hash.</summary>
+    internal static string Run(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, TraceRecorder? recorder, TraceOptions options,
         CancellationToken cancellation)
     {
         if (options.Replay is { } replay && !replay.Fits(model.Config, ids.Length))

@@ -5,6 +5,7 @@ using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
+using GptOss.Reference.Oracle.Traces;
 
 namespace GptOss.Reference.Oracle.Verification;
 
@@ -88,7 +89,7 @@ internal static class GreedyVerification
             if (token != Record.Continuation[Steps])
             {
                 Differs = token;
-                Margin = Record.Margins[Steps] / StageComparison.RootMeanSquare(logits);
+                Margin = Record.Margins[Steps] / StageRows.RootMeanSquareOf(logits);
                 return;
             }
             _decoding.Put(token);

@@ -16,7 +16,7 @@ internal static class StageComparison
     internal static StageReport Values(string name, ReadOnlySpan<float> reference, ReadOnlySpan<float> actual, int width, Func<int, double> allowed,
         IReadOnlySet<int>? skipped = null, double? leastEqual = null)
     {
-        double rms = RootMeanSquare(reference), worst = -1, worstError = 0, worstAllowed = allowed(0);
+        double rms = StageRows.RootMeanSquareOf(reference), worst = -1, worstError = 0, worstAllowed = allowed(0);
         int rows = 0, equal = 0;
         for (int row = 0; row * width < reference.Length; row++)
         {
@@ -75,14 +75,6 @@ internal static class StageComparison
                 best = i;
         }
         return best;
-    }
-
-    internal static double RootMeanSquare(ReadOnlySpan<float> values)
-    {
-        double sum = 0;
-        foreach (float value in values)
-            sum += (double)value * value;
-        return values.IsEmpty ? 0 : Math.Sqrt(sum / values.Length);
     }
 
     /// <summary>Infinite where either has a NaN.</summary>

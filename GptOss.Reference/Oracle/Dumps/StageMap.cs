@@ -2,10 +2,9 @@ using System.Globalization;
 using System.Text.Json;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
-using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Oracle.Stages;
 
-namespace GptOss.Reference.Oracle.Diff;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Which tensors of a dump are which stages: by the stages' own names, those of a file, and those of <see cref="StageAliases"/>.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using GptOss.Reference.Model.Stages;
 
-namespace GptOss.Reference.Oracle.Diff;
+namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>What other implementations call the stages.</summary>
 /// <remarks>

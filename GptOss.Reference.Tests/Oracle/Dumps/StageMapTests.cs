@@ -5,10 +5,10 @@ using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Oracle.Diff;
 using GptOss.Reference.Oracle.Dumps;
 using GptOss.Reference.Oracle.Stages;
-using GptOss.Reference.Tests.Oracle.Dumps;
+using GptOss.Reference.Tests.Oracle.Diff;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Oracle.Diff;
+namespace GptOss.Reference.Tests.Oracle.Dumps;
 
 public sealed class StageMapTests(SmallTrace trace) : IClassFixture<SmallTrace>
 {

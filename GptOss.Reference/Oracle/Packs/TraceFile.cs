@@ -4,44 +4,64 @@ using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
-using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Stages;
+using GptOss.Reference.Oracle.Traces;
 using Microsoft.Win32.SafeHandles;
 
-namespace GptOss.Reference.Oracle.Traces;
+namespace GptOss.Reference.Oracle.Packs;
+
+/// <summary>What is traced, and how it is written.</summary>
+public sealed record TraceFileOptions : TraceOptions
+{
+    /// <summary>How the manifest names the checkpoint, such as <c>openai/gpt-oss-20b</c>; null for the name of its folder.</summary>
+    public string? CheckpointName { get; init; }
+
+    /// <summary>Makes a pack of the trace: weights by seed or checksum, and budgets; null for a trace alone.</summary>
+    public PackOptions? Pack { get; init; }
+
+    /// <summary>Replaces a trace that is there; otherwise it is refused.</summary>
+    public bool Force { get; init; }
+}
 
 /// <summary>The two files of a trace or a pack. Rows go to their place in the file as they come, so a trace may be larger than memory.</summary>
-internal static class TraceFile
+public static class TraceFile
 {
     internal const string StagesName = "stages.safetensors";
 
-    /// <summary>The stages file up to its data.</summary>
-    internal static byte[] Start(GptOssConfig config, int positions, StageFilter stages, Precision precision, out TensorInfo[] tensors)
+    /// <summary>Length in bytes of the <c>stages.safetensors</c> that <see cref="Write"/> makes.</summary>
+    /// <param name="config">The model's numbers.</param>
+    /// <param name="positions">How many positions are kept.</param>
+    /// <param name="stages">The stages that are kept.</param>
+    /// <param name="precision">bfloat16 takes half of float32.</param>
+    public static long SizeOf(GptOssConfig config, int positions, StageFilter stages, Precision precision)
     {
-        DType values = precision == Precision.Bfloat16 ? DType.BF16 : DType.F32;
-        return SafeTensorsWriter.Start(
-            Tracer.Wanted(config, stages).Select(key =>
-                (key.Name, key.IsExperts ? DType.I32 : values, (IReadOnlyList<long>)[positions, .. key.RowShape(config)])),
-            null, out tensors);
+        byte[] start = Start(config, positions, stages, precision, out TensorInfo[] tensors);
+        return start.Length + (tensors.Length == 0 ? 0 : tensors[^1].End);
     }
 
-    /// <summary>Writes both files; the manifest last, because without it there is no trace.</summary>
+    /// <summary>Runs ids through a model and writes <c>stages.safetensors</c> and <c>manifest.json</c>; memory does not grow with the trace.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="ids">The token ids.</param>
-    /// <param name="positions">Kept positions.</param>
+    /// <param name="ids">Token ids; at least one.</param>
     /// <param name="folder">Created where missing.</param>
-    /// <param name="options">Stages, name of the checkpoint, what makes it a pack, force.</param>
-    /// <param name="run">Runs the model on a recorder and returns the logits hash.</param>
-    /// <param name="cancellation">Stops the reading of weights; <paramref name="run"/> has its own.</param>
-    internal static string Write(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
-        Func<TraceRecorder, string> run, CancellationToken cancellation)
+    /// <param name="options">Positions, stages, progress, what makes it a pack, and whether a trace that is there is replaced.</param>
+    /// <param name="cancellation">Stops between chunks; nothing is left behind.</param>
+    /// <returns>The hash of the logits rows of the positions, whether or not logits are among the stages.</returns>
+    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
+    /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written is left.</exception>
+    public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceFileOptions? options = null,
+        CancellationToken cancellation = default)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(folder);
+        options ??= new();
+        IReadOnlyList<int> positions = Tracer.PositionsOf(options, ids.Length);
+        _ = Tracer.Wanted(model.Config, options.Stages);
         bool made = !Directory.Exists(folder);
         MakeFolder(folder);
         try
         {
             using (Claim(folder))
-                return WriteClaimed(model, ids, positions, folder, options, run, cancellation);
+                return WriteClaimed(model, ids, positions, folder, options, cancellation);
         }
         catch
         {
@@ -51,10 +71,22 @@ internal static class TraceFile
         }
     }
 
-    private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceOptions options,
-        Func<TraceRecorder, string> run, CancellationToken cancellation)
+    /// <summary>The stages file up to its data.</summary>
+    private static byte[] Start(GptOssConfig config, int positions, StageFilter stages, Precision precision, out TensorInfo[] tensors)
     {
-        string stagesPath = Target(Path.Combine(folder, StagesName), options.Force), manifestPath = Target(Path.Combine(folder, PackManifest.FileName), options.Force);
+        DType values = precision == Precision.Bfloat16 ? DType.BF16 : DType.F32;
+        return SafeTensorsWriter.Start(
+            Tracer.Wanted(config, stages).Select(key =>
+                (key.Name, key.IsExperts ? DType.I32 : values, (IReadOnlyList<long>)[positions, .. key.RowShape(config)])),
+            null, out tensors);
+    }
+
+    // The manifest last, because without it there is no trace.
+    private static string WriteClaimed(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, string folder, TraceFileOptions options,
+        CancellationToken cancellation)
+    {
+        string stagesPath = Target(Path.Combine(folder, StagesName), options.Force);
+        string manifestPath = Target(Path.Combine(folder, PackManifest.FileName), options.Force);
         byte[] start = Start(model.Config, positions.Count, options.Stages, model.Precision, out TensorInfo[] tensors);
         var manifest = new ManifestWriter(model, ids, positions, tensors, options);
         AtomicFile.WriteAnywhere(stagesPath, start.Length + tensors[^1].End, file =>
@@ -63,7 +95,7 @@ internal static class TraceFile
                 manifest.Weights = PackWeights.Of(model.Checkpoint, pack.Reading, cancellation);
             RandomAccess.Write(file, start, 0);
             var recorder = new FileRecorder(positions, file, start.Length, tensors, model.Config);
-            manifest.LogitsHash = run(recorder);
+            manifest.LogitsHash = Tracer.Run(model, ids, positions, recorder, options, cancellation);
             recorder.Flush();
             File.Delete(manifestPath);                 // whatever stood there describes the stages that are replaced now
         }, options.Force);
