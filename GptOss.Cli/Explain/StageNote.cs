@@ -56,7 +56,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "Rotated keys", "the same turn for k",
             "Key and value now go into the cache, where every later token finds them: nothing of this token is computed again.",
             "RotaryEmbedding",
-            SourcePlace.In(Attention, "kernels.Rotate(k,"), SourcePlace.In("Numerics/Attention/KeyValueCache.cs", "internal void Write(int position")),
+            SourcePlace.In(Attention, "kernels.Rotate(k,"), SourcePlace.In("Numerics/Caches/HostCache.cs", "internal void Write(int position")),
         Stage.Heads => new(
             "Attention with a sink", "s_k = ⟨q, k⟩/√headDim,  p_k = e^(s_k) / (Σ_j e^(s_j) + e^(sink)),  o = Σ_k p_k·v_k",
             "A softmax must give all its weight away, even where nothing is worth attending to. The sink is one learned number for each head that takes a share and brings no value, "

@@ -118,6 +118,7 @@ public sealed class Scheduler : IAsyncDisposable
     private void Turn(RunningBatch batch)
     {
         Admit(batch);
+        Publish(batch);                                                  // who runs is known before its first token is
         if (!batch.IsEmpty) batch.Step(_closing.Token);
         Publish(batch);
         if (batch.IsEmpty) _work.Wait();

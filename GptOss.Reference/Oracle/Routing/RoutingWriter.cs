@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Oracle.Routing;
 
@@ -56,13 +57,13 @@ public sealed class RoutingWriter(Stream stream)
         {
             json.WriteStartArray();
             foreach (float weight in token.Weights(layer))
-                WriteNumber(json, weight);
+                json.WriteFiniteValue(weight);
             json.WriteEndArray();
         }
         json.WriteEndArray();
         json.WriteStartArray("margins");
         for (int layer = 0; layer < token.Layers; layer++)
-            WriteNumber(json, token.Margin(layer));
+            json.WriteFiniteValue(token.Margin(layer));
         json.WriteEndArray();
         json.WriteStartArray("next");
         for (int layer = 0; layer < token.Layers; layer++)
@@ -74,13 +75,5 @@ public sealed class RoutingWriter(Stream stream)
         }
         json.WriteEndArray();
         json.WriteEndObject();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, float value)
-    {
-        if (float.IsFinite(value))
-            json.WriteNumberValue(value);
-        else
-            json.WriteNullValue();
     }
 }

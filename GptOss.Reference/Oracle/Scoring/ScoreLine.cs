@@ -1,5 +1,6 @@
 using System.Text.Json;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Oracle.Scoring;
 
@@ -15,7 +16,7 @@ internal static class ScoreLine
     /// <summary>The line with its LF.</summary>
     internal static byte[] Write(DocumentScore score)
     {
-        byte[] line = ScoreJson.Bytes(json =>
+        byte[] line = JsonText.Utf8(json =>
         {
             json.WriteStartObject();
             json.WritePropertyName("id");

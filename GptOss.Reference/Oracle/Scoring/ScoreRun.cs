@@ -105,7 +105,7 @@ public sealed record ScoreRun
     /// <summary>Writes the record beside a file of scores.</summary>
     internal void Write(string scores) => AtomicFile.Write(PathOf(scores), file => file.Write(
     [
-        .. ScoreJson.Bytes(json =>
+        .. JsonText.Utf8(json =>
         {
             json.WriteStartObject();
             json.WriteString("corpus", Corpus);

@@ -136,10 +136,16 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
         {
             options.Read?.Invoke(piece.Work.LineBytesOf(piece.Count), piece.Count);
             // A long document's cache may take gigabytes: only caches of about one chunk are used again.
-            if (piece.IsLast && piece.Item.Sequence.Length <= Sequence.ChunkTokens)
+            if (!piece.IsLast)
+                continue;
+            if (piece.Item.Sequence.Length <= Sequence.ChunkTokens)
             {
                 piece.Item.Sequence.Truncate(0);
                 _free.Push(piece.Item.Sequence);
+            }
+            else
+            {
+                piece.Item.Sequence.Dispose();
             }
         }
         pieces.Clear();

@@ -80,7 +80,7 @@ public static class PublishedFigures
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(figure);
-        Sequence sequence = model.NewSequence();
+        using Sequence sequence = model.NewSequence();
         var logits = new LogitsBuffer();
         return Check(figure, model.Checkpoint.Tokenizer,
             ids => model.Forward(new BatchItem(sequence, ids, LogitRows.Last), logits, cancellation)[0].ToArray());
