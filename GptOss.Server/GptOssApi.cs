@@ -42,10 +42,7 @@ internal sealed partial class GptOssApi
         context.Response.OnStarting(() =>
         {
             if (context.Response.ContentType?.StartsWith("text/event-stream", StringComparison.Ordinal) != true)
-            {
-                context.Response.Headers["openai-processing-ms"] =
-                    ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
-            }
+                context.Response.Headers["openai-processing-ms"] = ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
             return Task.CompletedTask;
         });
 
@@ -60,8 +57,7 @@ internal sealed partial class GptOssApi
         }
         finally
         {
-            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode,
-                Stopwatch.GetElapsedTime(begin).TotalSeconds);
+            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode, Stopwatch.GetElapsedTime(begin).TotalSeconds);
         }
     }
 
@@ -91,17 +87,18 @@ internal sealed partial class GptOssApi
             _service.Metrics.Cancelled.Inc();                    // the client has left: there is no one to answer
             return;
         }
-        if (failure.Status >= StatusCodes.Status500InternalServerError && exception is not ApiException)
-            LogDefect(exception, requestId);
+
+        if (failure.Code == "internal_error") LogDefect(exception, requestId);
         if (context.Response.HasStarted)
         {
             context.Abort();
             return;
         }
-        if (failure.Allow is { } allow)
-            context.Response.Headers.Allow = allow;
-        if (failure.Status == StatusCodes.Status401Unauthorized)
-            context.Response.Headers.WWWAuthenticate = "Bearer";
+
+        // The rest of a body that came too slowly is not waited for.
+        if (failure.Status == StatusCodes.Status408RequestTimeout) context.Response.Headers.Connection = "close";
+        if (failure.Allow is { } allow) context.Response.Headers.Allow = allow;
+        if (failure.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
         if (failure.RetryAfterSeconds is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -14,14 +14,14 @@ internal static class DiffText
     internal static void Print(TraceDifference difference, Terminal terminal)
     {
         if (difference.Prompts is { } prompts)
-            terminal.Out.WriteLine(Paint($"DIFFERENT PROMPTS: {Verdict(prompts)}", terminal));
+            WriteLine($"DIFFERENT PROMPTS: {Verdict(prompts)}", terminal);
         foreach (string reading in difference.Readings)
             terminal.Out.WriteLine($"Reading: {reading}");
         if (difference.Prompts is not null || difference.Readings.Count > 0)
             terminal.Out.WriteLine();
         if (difference.Stages.Count > 0)
         {
-            terminal.Out.Write(Paint(Text.Table(
+            Write(Text.Table(
             [
                 ["stage", "max", "rms", "relative", "budget", "cosine", "verdict"],
                 .. difference.Stages.Select(stage => new[]
@@ -29,7 +29,7 @@ internal static class DiffText
                     stage.Stage, Number(stage.Max), Number(stage.Rms), Number(stage.Relative), stage.Budget is { } budget ? Number(budget) : "none",
                     stage.Cosine is { } cosine ? cosine.ToString("F6", CultureInfo.InvariantCulture) : "", Verdict(stage),
                 }),
-            ], 1, 2, 3, 4, 5), terminal));
+            ], 1, 2, 3, 4, 5), terminal);
             terminal.Out.WriteLine();
         }
         List<IGrouping<string, NotCompared>> reasons = [.. difference.NotCompared.GroupBy(not => not.Reason)];
@@ -42,23 +42,17 @@ internal static class DiffText
             if (stage.Agreement is { } agreement)
             {
                 terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{stage.Stage}: KL {Number(agreement.MeanKl)} in the mean, {Number(agreement.LargestKl)} at most; " +
-                        $"top-1 {Percent(agreement.Top1)}, top-5 {Percent(agreement.Top5)}."));
+                    $"{stage.Stage}: KL {Number(agreement.MeanKl)} in the mean, {Number(agreement.LargestKl)} at most; top-1 {Percent(agreement.Top1)}, top-5 {Percent(agreement.Top5)}."));
             }
         }
-        StageDifference? shown = difference.Stages.FirstOrDefault(stage => stage.IsOverBudget)
-            ?? difference.Stages.MaxBy(stage => stage.Budget > 0 ? stage.Relative / stage.Budget : 0);
+        StageDifference? shown = difference.Stages.FirstOrDefault(stage => stage.IsOverBudget) ?? difference.Stages.MaxBy(stage => stage.Budget > 0 ? stage.Relative / stage.Budget : 0);
         if (shown is { Worst.Count: > 0 })
             PrintNear(shown, terminal);
         if (difference.Prompts is null || difference.Stages.Count > 0)
-        {
-            terminal.Out.WriteLine(Paint((difference.Prompts is { } other ? $"Before position {other.Position}: " : "") + Conclusion(difference),
-                terminal));
-        }
+            WriteLine((difference.Prompts is { } other ? $"Before position {other.Position}: " : "") + Conclusion(difference), terminal);
     }
 
-    private static string Verdict(PromptDifference prompts) =>
-        $"at position {prompts.Position} A has token {prompts.Reference} and B token {prompts.Candidate}, "
+    private static string Verdict(PromptDifference prompts) => $"at position {prompts.Position} A has token {prompts.Reference} and B token {prompts.Candidate}, "
         + (prompts.Position == 0 ? "so nothing else is compared." : "so only the positions before it are compared.");
 
     private static void PrintNear(StageDifference stage, Terminal terminal)
@@ -69,8 +63,7 @@ internal static class DiffText
             ["  position", "index", "", "A", "B"],
             .. stage.Worst.Select(element => new[]
             {
-                $"  {element.Place.Position}", $"[{string.Join(", ", element.Place.Index)}]", element.Meaning, Value(element.Reference),
-                Value(element.Candidate),
+                $"  {element.Place.Position}", $"[{string.Join(", ", element.Place.Index)}]", element.Meaning, Value(element.Reference), Value(element.Candidate),
             }),
         ], 0, 3, 4));
         PrintHistogram("float32", stage.Float32Ulps, terminal);
@@ -108,8 +101,7 @@ internal static class DiffText
             return "Identical, bit for bit.";
         if (difference.FirstOverBudget is { } place)
             return $"DIFFERENT: {place.Stage} is the first stage over the {profile} budget, first at position {place.Position}.";
-        string first = difference.FirstDifference is { } bits
-            ? $"; bits first differ in {bits.Stage} at position {bits.Position}, index [{string.Join(", ", bits.Index)}]"
+        string first = difference.FirstDifference is { } bits ? $"; bits first differ in {bits.Stage} at position {bits.Position}, index [{string.Join(", ", bits.Index)}]"
             : ", and what was compared is the same, bit for bit";
         return $"Within the {profile} budget{first}.";
     }
@@ -125,9 +117,14 @@ internal static class DiffText
 
     private static string Value(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
 
-    private static string Percent(double share) =>
-        share is > 0 and < 0.0001 ? "<0.01 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.##} %");
+    private static string Percent(double share) => share is > 0 and < 0.0001 ? "<0.01 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.##} %");
 
-    private static string Paint(string text, Terminal terminal) => !terminal.HasColor ? text
-        : text.Replace("OVER", "\e[31mOVER\e[0m", StringComparison.Ordinal).Replace("DIFFERENT", "\e[31mDIFFERENT\e[0m", StringComparison.Ordinal);
+    // What differs is red.
+    private static void Write(string text, Terminal terminal) => terminal.Write(text, "OVER", "DIFFERENT");
+
+    private static void WriteLine(string text, Terminal terminal)
+    {
+        Write(text, terminal);
+        terminal.Out.WriteLine();
+    }
 }

@@ -45,17 +45,14 @@ internal sealed class PublishedFraming(Tokenizer tokenizer, Role? role, bool isL
 
     private protected override void Close(int at)
     {
-        if (State == ParserState.Content)
-            FinishMessage();
-        if (State == ParserState.Header)
-            throw new HarmonyFormatException("The tokens end inside a message's header.");
+        if (State == ParserState.Content) FinishMessage();
+        if (State == ParserState.Header) throw new HarmonyFormatException("The tokens end inside a message's header.");
     }
 
     private Header CompleteHeader()
     {
         Header header = ReadHeader(isCutShort: false, out string? rest, out string? error) ?? throw new HarmonyFormatException(error!);
-        return rest is null
-            ? header
+        return rest is null ? header
             : throw new HarmonyFormatException($"A message's header holds words without a meaning: '{Printable.Clip(rest)}'.");
     }
 

@@ -19,6 +19,7 @@ public sealed class Scheduler : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _loop;
     private SchedulerState _state;
+    private Exception? _defect;                                          // what ended the loop, where it was not asked to end
     private double _secondsARequest = 1;                                 // running average, for Retry-After
 
     /// <summary>A scheduler for a model, which stays the caller's.</summary>
@@ -50,6 +51,7 @@ public sealed class Scheduler : IAsyncDisposable
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
     /// <exception cref="ObjectDisposedException">The scheduler is closed.</exception>
+    /// <exception cref="InvalidOperationException">A defect has ended the scheduler; the inner exception is what happened.</exception>
     public ServedGeneration Submit(ServingRequest request, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -59,9 +61,8 @@ public sealed class Scheduler : IAsyncDisposable
         var generation = new ServedGeneration(request, cancellation);
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
-            if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running))
-                throw new QueueFullException(RetryAfter());
+            RequireRunning();
+            if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running)) throw new QueueFullException(RetryAfter());
             _waiting.Add(new Waiting(generation, Stopwatch.GetTimestamp()));
         }
 
@@ -71,13 +72,23 @@ public sealed class Scheduler : IAsyncDisposable
         return generation;
     }
 
+    /// <exception cref="ObjectDisposedException">The scheduler is closed.</exception>
+    /// <exception cref="InvalidOperationException">A defect has ended the scheduler.</exception>
+    internal void RequireRunning()
+    {
+        lock (_gate)
+        {
+            if (_defect is { } defect) throw new InvalidOperationException($"The scheduler has failed: {defect.Message}", defect);
+            ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+        }
+    }
+
     /// <summary>Ends every request and the thread.</summary>
     public async ValueTask DisposeAsync()
     {
         lock (_gate)
         {
-            if (_closing.IsCancellationRequested)
-                return;
+            if (_closing.IsCancellationRequested) return;
             _closing.Cancel();
         }
 
@@ -90,8 +101,7 @@ public sealed class Scheduler : IAsyncDisposable
         // One permit is enough: the loop looks at everything each time.
         lock (_work)
         {
-            if (_work.CurrentCount == 0)
-                _work.Release();
+            if (_work.CurrentCount == 0) _work.Release();
         }
     }
 
@@ -101,20 +111,21 @@ public sealed class Scheduler : IAsyncDisposable
         Exception end = new OperationCanceledException("The scheduler was closed.");
         try
         {
-            while (!_closing.IsCancellationRequested)
-                Turn(batch);
+            while (!_closing.IsCancellationRequested) Turn(batch);
         }
         catch (Exception exception)
         {
             end = exception;                                             // a defect: no request may wait for an answer that never comes
-            _closing.Cancel();
+            lock (_gate)
+            {
+                _defect = exception;
+            }
         }
 
         batch.Close(end);
         lock (_gate)
         {
-            while (_waiting.Take() is { } waiting)
-                waiting.Generation.Complete(end);
+            while (_waiting.Take() is { } waiting) waiting.Generation.Complete(end);
         }
 
         Publish(batch);
@@ -123,22 +134,19 @@ public sealed class Scheduler : IAsyncDisposable
     private void Turn(RunningBatch batch)
     {
         Admit(batch);
-        if (!batch.IsEmpty)
-            batch.Step(_closing.Token);
+        Publish(batch);                                                  // who runs is known before its first token is
+        if (!batch.IsEmpty) batch.Step(_closing.Token);
         Publish(batch);
-        if (batch.IsEmpty)
-            _work.Wait();
+        if (batch.IsEmpty) _work.Wait();
     }
 
     private void Admit(RunningBatch batch)
     {
         lock (_gate)
         {
-            foreach (ServedGeneration left in _waiting.TakeLeft())
-                left.Complete(new OperationCanceledException(left.HasLeft));
+            foreach (ServedGeneration left in _waiting.TakeLeft()) left.Complete(new OperationCanceledException(left.HasLeft));
             batch.Leave();
-            while (_waiting.Peek() is { } next && batch.HasRoomFor(next.Generation.Request))
-                batch.Add(_waiting.Take()!);
+            while (_waiting.Peek() is { } next && batch.HasRoomFor(next.Generation.Request)) batch.Add(_waiting.Take()!);
         }
     }
 
@@ -147,8 +155,7 @@ public sealed class Scheduler : IAsyncDisposable
         lock (_gate)
         {
             _state = batch.State;
-            if (batch.SecondsARequest is { } seconds)
-                _secondsARequest = seconds;
+            if (batch.SecondsARequest is { } seconds) _secondsARequest = seconds;
         }
     }
 

@@ -6,8 +6,8 @@ namespace GptOss.Reference.Tokens;
 
 /// <summary>What a <c>tokenizer.json</c> says besides its tokens, and the one way of saying it that gives the published ids.</summary>
 /// <remarks>
-/// <para>These settings decide which ids a text gets, so whatever is not in the table is refused by name. <c>truncation</c> and <c>padding</c> are
-/// not looked at: they are about batches, and transformers sets them anew for each call.</para>
+/// <para>These settings decide which ids a text gets, so whatever is not in the table is refused by name. <c>truncation</c> and <c>padding</c>
+/// are not looked at: they are about batches, and transformers sets them anew for each call.</para>
 /// <para>Sources: the published <c>tokenizer.json</c> of gpt-oss; for what an absent setting means, <c>huggingface/tokenizers</c>.</para>
 /// </remarks>
 internal static class TokenizerShape
@@ -77,39 +77,30 @@ internal static class TokenizerShape
     /// <returns>False where there is more than settings would have: too many, or too long.</returns>
     internal static bool TryCollect(ref Utf8JsonReader reader, string path, List<(string Path, string Value)> settings)
     {
-        if (settings.Count == MostValues || path.Length > MostNameBytes)
-            return false;
+        if (settings.Count == MostValues || path.Length > MostNameBytes) return false;
         int items = 0;
         switch (reader.TokenType)
         {
             case JsonTokenType.StartObject:
                 for (; reader.Read() && reader.TokenType == JsonTokenType.PropertyName; items++)
                 {
-                    if (reader.ValueSpan.Length > MostNameBytes)
-                        return false;
+                    if (reader.ValueSpan.Length > MostNameBytes) return false;
                     string inner = $"{path}.{reader.GetString()}";
                     reader.Read();
-                    if (!TryCollect(ref reader, inner, settings))
-                        return false;
+                    if (!TryCollect(ref reader, inner, settings)) return false;
                 }
 
-                if (items == 0)
-                    settings.Add((path, "{}"));
+                if (items == 0) settings.Add((path, "{}"));
                 return true;
             case JsonTokenType.StartArray:
                 for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; items++)
-                {
-                    if (!TryCollect(ref reader, $"{path}[{items}]", settings))
-                        return false;
-                }
-                if (items == 0)
-                    settings.Add((path, "[]"));
+                    if (!TryCollect(ref reader, $"{path}[{items}]", settings)) return false;
+                if (items == 0) settings.Add((path, "[]"));
                 return true;
             default:
-                if (reader.ValueSpan.Length > MostValueBytes)
-                    return false;
-                settings.Add(
-                    (path, reader.TokenType == JsonTokenType.String ? $"'{reader.GetString()}'" : Encoding.UTF8.GetString(reader.ValueSpan)));
+                if (reader.ValueSpan.Length > MostValueBytes) return false;
+                settings.Add((path, reader.TokenType == JsonTokenType.String ? $"'{reader.GetString()}'"
+                    : Encoding.UTF8.GetString(reader.ValueSpan)));
                 return true;
         }
     }

@@ -18,28 +18,21 @@ internal sealed class ResponsesEndpoint(ModelService service)
         var request = new Field(body.RootElement, "");
         service.RequireModel(request["model"]);
         string owner = ModelService.Owner(context);
-        var read = ResponsesRequest.Read(request, service, owner);
+        ResponsesRequest read = ResponsesRequest.Read(request, service, owner);
         var answer = new ResponseObject(read, service.ModelId);
         await using var run = new ResponseRun(service, context, read, answer);
         run.Start();
-        if (read.IsStream)
-            await StreamAsync(context, run);
-        else
-            await AnswerAsync(context, run);
+        if (read.IsStream) await StreamAsync(context, run);
+        else await AnswerAsync(context, run);
         if (read.IsStored && run.Final is { } final)
-        {
-            service.Store.Add(owner,
-                new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
-        }
+            service.Store.Add(owner, new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
     }
 
-    internal Task GetAsync(HttpContext context, string id) =>
-        Answers.SendAsync(context, (JsonObject)JsonNode.Parse(Find(context, id).Body.GetRawText())!);
+    internal Task GetAsync(HttpContext context, string id) => Answers.SendAsync(context, (JsonObject)Field.Copy(Find(context, id).Body)!);
 
     internal Task DeleteAsync(HttpContext context, string id)
     {
-        if (!service.Store.Delete(ModelService.Owner(context), id))
-            throw Unknown(id);
+        if (!service.Store.Delete(ModelService.Owner(context), id)) throw Unknown(id);
         return Answers.SendAsync(context, new JsonObject { ["id"] = id, ["object"] = "response", ["deleted"] = true });
     }
 
@@ -48,18 +41,16 @@ internal sealed class ResponsesEndpoint(ModelService service)
     {
         IQueryCollection query = context.Request.Query;
         string order = query["order"].ToString() is { Length: > 0 } given ? given : "desc";
-        if (order is not ("asc" or "desc"))
-            throw ApiException.Invalid("order", $"order is '{Field.Shown(order)}'; expected asc or desc.");
+        if (order is not ("asc" or "desc")) throw ApiException.Invalid("order", $"order is '{Field.Shown(order)}'; expected asc or desc.");
         int limit = Limit(query["limit"].ToString());
         JsonElement[] items = [.. Find(context, id).Context.Given()];
-        if (order == "desc")
-            items = [.. items.Reverse()];
+        if (order == "desc") items = [.. items.Reverse()];
         if (query["after"].ToString() is { Length: > 0 } after)
             items = [.. items.SkipWhile(item => ItemId(item) != after).Skip(1)];
         JsonElement[] page = [.. items.Take(limit)];
         return Answers.SendAsync(context, new JsonObject
         {
-            ["object"] = "list", ["data"] = new JsonArray([.. page.Select(item => JsonNode.Parse(item.GetRawText()))]),
+            ["object"] = "list", ["data"] = new JsonArray([.. page.Select(Field.Copy)]),
             ["first_id"] = page.Length == 0 ? null : ItemId(page[0]), ["last_id"] = page.Length == 0 ? null : ItemId(page[^1]),
             ["has_more"] = items.Length > page.Length,
         });
@@ -80,8 +71,7 @@ internal sealed class ResponsesEndpoint(ModelService service)
         await using EventStream stream = await EventStream.BeginAsync(context, service.Options.KeepAlive);
         try
         {
-            await foreach (ResponseEvent happened in run.EventsAsync())
-                await stream.SendAsync(happened.Type, happened.Data);
+            await foreach (ResponseEvent happened in run.EventsAsync()) await stream.SendAsync(happened.Type, happened.Data);
         }
         catch (Exception exception) when (service.Failure(context, exception) is { } failure)
         {
@@ -100,8 +90,7 @@ internal sealed class ResponsesEndpoint(ModelService service)
 
     private static int Limit(string text)
     {
-        if (text.Length == 0)
-            return DefaultLimit;
+        if (text.Length == 0) return DefaultLimit;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit is >= 1 and <= MostLimit
             ? limit : throw ApiException.Invalid("limit", $"limit is '{Field.Shown(text)}'; expected 1 to {MostLimit}.");
     }

@@ -51,24 +51,28 @@ internal sealed record ResponsesRequest
         Field input = request.Required("input");
         StoredContext? before = null;
         var conversation = new ConversationBuilder();
-        if (request["instructions"] is { } instructions)
-            conversation.AddInstructions(ContentParts.Text(instructions));
-        Field? Stored(string id) => service.Store.FindItem(owner, id) is { } item ? new Field(item, "item_reference") : null;
+        if (request["instructions"] is { } instructions) conversation.AddInstructions(ContentParts.Text(instructions));
+        var found = new Dictionary<string, Field>();                     // asked for twice, and the store may forget in between
+        Field? Stored(string id)
+        {
+            if (found.TryGetValue(id, out Field known)) return known;
+            return service.Store.FindItem(owner, id) is { } item ? found[id] = new Field(item, JsonItems.Reference) : null;
+        }
+
         if (request["previous_response_id"] is { } previous)
         {
             before = service.Store.Find(owner, previous.String())?.Context ?? throw new ApiException(400, "previous_response_not_found",
                 $"There is no stored response with the id '{Field.Shown(previous.String())}'.", previous.Path);
-            foreach (JsonElement item in before.Items())
-                InputItems.Add(conversation, new Field(item, "previous_response_id"), Stored);
+            foreach (JsonElement item in before.Items()) InputItems.Add(conversation, new Field(item, "previous_response_id"), Stored);
         }
 
         InputItems.Read(conversation, input, Stored);
-        var tools = OfferedTools.OfResponses(request["tools"]);
+        OfferedTools tools = OfferedTools.OfResponses(request["tools"]);
         Field? reasoning = request["reasoning"]?.Object();
         RequireStrings(request["metadata"]);
-        HashSet<string> include = request["include"]?.Elements().Select(word => word.String()).ToHashSet() ?? [];
-        var choice = ToolChoice.Read(request["tool_choice"], tools);
-        var format = ResponseFormat.OfResponses(request["text"]?.Object());
+        var include = request["include"]?.Elements().Select(word => word.String()).ToHashSet() ?? [];
+        ToolChoice choice = ToolChoice.Read(request["tool_choice"], tools);
+        ResponseFormat? format = ResponseFormat.OfResponses(request["text"]?.Object());
         return new ResponsesRequest
         {
             Turn = new TurnRequest
@@ -85,7 +89,7 @@ internal sealed record ResponsesRequest
                 },
                 Tools = tools,
                 FormatPath = format?.Path,
-                Sampling = SamplingFields.Sampling(request),
+                Sampling = SamplingFields.Sampling(request, service.Options.DefaultTemperature),
                 Penalties = SamplingFields.Penalties(request, service.Vocabulary),
                 Stops = SamplingFields.Stops(request["stop"]),
                 MaxTokens = (int?)request["max_output_tokens"]?.Integer(1, int.MaxValue),
@@ -95,7 +99,7 @@ internal sealed record ResponsesRequest
                 PromptParam = "input",
             },
             Request = request,
-            Items = JsonItems.WithIds(input),
+            Items = JsonItems.WithIds(input, Stored),
             KeptToolTypes = (HashSet<string>)["function", "custom", "namespace", .. tools.BuiltIn.Where(service.HasBuiltIn)],
             IsStream = request["stream"]?.Boolean() ?? false,
             IsStored = request["store"]?.Boolean() ?? true,
@@ -109,18 +113,15 @@ internal sealed record ResponsesRequest
 
     private static void RequireStrings(Field? metadata)
     {
-        foreach ((string _, Field value) in metadata?.Members() ?? [])
-            value.String();
+        foreach ((string _, Field value) in metadata?.Members() ?? []) value.String();
     }
 
     private static void RefuseUnsupported(Field request)
     {
-        if (request["background"]?.Boolean() is true)
-            throw ApiException.Unsupported("background", "background responses are not offered; stream instead.");
+        if (request["background"]?.Boolean() is true) throw ApiException.Unsupported("background", "background responses are not offered; stream instead.");
         foreach (string name in (string[])["conversation", "prompt"])
         {
-            if (request[name] is not null)
-                throw ApiException.Unsupported(name, $"{name} is not offered; send the items as input, or previous_response_id.");
+            if (request[name] is not null) throw ApiException.Unsupported(name, $"{name} is not offered; send the items as input, or previous_response_id.");
         }
     }
 }

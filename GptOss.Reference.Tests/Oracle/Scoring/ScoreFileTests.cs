@@ -1,4 +1,3 @@
-using GptOss.Cli.Options;
 using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
@@ -32,22 +31,18 @@ public sealed class ScoreFileTests : IDisposable
         foreach (ScoreDocument document in corpus.Read())
             expected.Add(Corpora.Made(document).Totals);
         Corpora.RunOf(corpus).Write(Out);
-        int[] cuts =
-            [.. Enumerable.Range(0, whole.Length + 1)
-                .Where(cut =>
-                    cut % 9 == 0 || cut == whole.Length || whole.AsSpan(Math.Max(0, cut - 2)..Math.Min(cut + 1, whole.Length)).Contains((byte)'\n'))];
+        int[] cuts = [.. Enumerable.Range(0, whole.Length + 1).Where(cut => cut % 9 == 0 || cut == whole.Length || whole.AsSpan(Math.Max(0, cut - 2)..Math.Min(cut + 1, whole.Length)).Contains((byte)'\n'))];
         foreach (int cut in cuts)
         {
             File.WriteAllBytes(Out + ".partial", whole[..cut]);
             int lines = whole[..cut].Count(value => value == '\n');
-            using (var file = ScoreFile.Open(Out, Corpora.RunOf(corpus)))
+            using (ScoreFile file = ScoreFile.Open(Out, Corpora.RunOf(corpus)))
             {
                 Assert.Equal((lines, false), (file.Summary.Documents, file.IsComplete));
                 foreach (ScoreDocument document in corpus.Read(lines))
                     file.Append(Corpora.Made(document));
                 file.Finish();
-                Assert.Equal((expected.Documents, expected.Tokens, expected.LogProbability),
-                    (file.Summary.Documents, file.Summary.Tokens, file.Summary.LogProbability));
+                Assert.Equal((expected.Documents, expected.Tokens, expected.LogProbability), (file.Summary.Documents, file.Summary.Tokens, file.Summary.LogProbability));
             }
             Assert.Equal(whole, File.ReadAllBytes(Out));
             File.Delete(Out);
@@ -71,7 +66,7 @@ public sealed class ScoreFileTests : IDisposable
     public void A_finished_file_is_left_alone()
     {
         Corpora.Write(Out, Corpora.Open(Text));
-        using var file = ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)));
+        using ScoreFile file = ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)));
         Assert.Equal((true, 6), (file.IsComplete, file.Summary.Documents));
         Assert.Throws<ObjectDisposedException>(() => file.Append(Corpora.Made(Corpora.Open(Text).Read().First())));
         file.Finish();
@@ -107,10 +102,10 @@ public sealed class ScoreFileTests : IDisposable
             Assert.Equal(before, File.ReadAllBytes(name));
         }
         File.Delete(Out + ".run");
-        Assert.Equal($"{Out} is there and is of nobody knows what, because its .run file is missing; give another file, or --force to begin anew.",
+        Assert.Equal($"{Out} is there and is of unknown origin, because its .run file is missing; give another file, or --force to begin anew.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, run)).Message);
 
-        using (var forced = ScoreFile.Open(Out, others[0].Other, force: true))
+        using (ScoreFile forced = ScoreFile.Open(Out, others[0].Other, force: true))
             Assert.Equal((0, false), (forced.Summary.Documents, forced.IsComplete));
         Assert.Equal(Whole(), File.ReadAllBytes(Out));                 // until the new one is finished
         Assert.Equal(others[0].Other, ScoreRun.Read(Out));
@@ -141,13 +136,11 @@ public sealed class ScoreFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"id\": 1}\n",
-        "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
+    [InlineData("{\"id\": 1}\n", "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("{\"id\": 1, \"tokens\": 2, \"bytes\": 1, \"logprob\": 0.5}\n",
         "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("\n", "scores.jsonl.partial, line 1: the line is empty; expected a JSON object.")]
-    [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n",
-        "scores.jsonl.partial, line 1: this is no comparison of 1 tokens.")]
+    [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n", "scores.jsonl.partial, line 1: this is not a comparison of 1 tokens.")]
     public void Lines_that_are_no_scores_are_named(string lines, string sentence)
     {
         Corpora.RunOf(Corpora.Open(Text)).Write(Out);
@@ -169,8 +162,8 @@ public sealed class ScoreFileTests : IDisposable
     public void Two_runs_do_not_write_one_file()
     {
         ScoreRun run = Corpora.RunOf(Corpora.Open(Text));
-        using var first = ScoreFile.Open(Out, run);
-        IOException e = Assert.Throws<IOException>(() => ScoreFile.Open(Out, run));
+        using ScoreFile first = ScoreFile.Open(Out, run);
+        var e = Assert.Throws<IOException>(() => ScoreFile.Open(Out, run));
         Assert.StartsWith($"{Out}.partial cannot be written; another run may be writing it: ", e.Message, StringComparison.Ordinal);
     }
 
@@ -182,16 +175,14 @@ public sealed class ScoreFileTests : IDisposable
     {
         _folder.Write("scores.jsonl", "");
         _folder.Write("scores.jsonl.run", record);
-        Assert.StartsWith("scores.jsonl.run: ", Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)))).Message,
-            StringComparison.Ordinal);
+        Assert.StartsWith("scores.jsonl.run: ", Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_folder_that_is_missing_is_named()
     {
         string path = _folder.File("none/scores.jsonl");
-        Assert.Equal($"There is no folder for '{path}.partial'.",
-            Assert.Throws<ScoringException>(() => ScoreFile.Open(path, Corpora.RunOf(Corpora.Open(Text)))).Message);
+        Assert.Equal($"There is no folder for '{path}.partial'.", Assert.Throws<ScoringException>(() => ScoreFile.Open(path, Corpora.RunOf(Corpora.Open(Text)))).Message);
         Assert.Equal($"{_folder.Path} is a folder; expected a file to write.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(_folder.Path, Corpora.RunOf(Corpora.Open(Text)))).Message);
     }

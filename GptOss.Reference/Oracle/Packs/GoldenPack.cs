@@ -117,12 +117,12 @@ public sealed class GoldenPack
     /// <summary>The recorded stages of a trace pack, in file order.</summary>
     /// <param name="precision">Which recording.</param>
     /// <param name="config">The checkpoint's numbers, which every shape must fit.</param>
-    /// <exception cref="CheckpointFormatException">The file breaks a rule of its format, or a tensor is no stage of such a model.</exception>
+    /// <exception cref="CheckpointFormatException">The file breaks a rule of its format, or a tensor is not a stage of such a model.</exception>
     public Trace ReadTrace(Precision precision, GptOssConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Trace);
-        using var file = SafeTensorsFile.Open(PathOf(precision));
+        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
         var stages = new List<StageRows>();
         foreach ((TensorInfo tensor, StageKey key) in StagesOf(file, precision, config))
         {
@@ -142,7 +142,7 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Trace);
-        using var file = SafeTensorsFile.Open(PathOf(precision));
+        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
         return file.TryGet(LastLogits, out _) ? ReadLogits(file, LastLogits, precision, [config.VocabSize]) : null;
     }
 
@@ -152,7 +152,7 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Defects);
-        using var file = SafeTensorsFile.Open(PathOf(Precision.Float32));
+        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(Precision.Float32));
         return ReadLogits(file, name, Precision.Float32, [Positions.Count, config.VocabSize]);
     }
 
@@ -162,14 +162,11 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Lengths);
-        using var file = SafeTensorsFile.Open(PathOf(precision));
+        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
         return [.. Lengths.Select(length => ReadLogits(file, $"length-{length}", precision, [config.VocabSize]))];
     }
 
-    /// <summary>
-    /// The logits hash that a run must give: the manifest's, of its profile; else that of the folder above, from its <c>logits_hashes.json</c>; else
-    /// null.
-    /// </summary>
+    /// <summary>The logits hash that a run must give: the manifest's, of its profile; else that of the folder above, from its <c>logits_hashes.json</c>; else null.</summary>
     /// <exception cref="CheckpointFormatException">That file cannot be read or holds something else.</exception>
     public string? ExpectedLogitsHash(Precision precision) =>
         LogitsHash is { } own && (_manifest.Profile ?? Precision.Float32) == precision ? own : ExpectedHashes.Find(Folder, Name, precision);
@@ -180,13 +177,10 @@ public sealed class GoldenPack
         RequireIdsBelow(config.VocabSize);
         int longest = Prompts.Select(prompt => prompt.Ids.Count + Math.Max(Steps(prompt.Float32), Steps(prompt.Bfloat16))).Append(Ids.Count).Max();
         if (longest > config.MaxPositions)
-        {
-            throw new CheckpointFormatException(ManifestPath, "pack-manifest",
-                $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
-        }
+            throw new CheckpointFormatException(ManifestPath, "pack-manifest", $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
         foreach (Precision precision in Enum.GetValues<Precision>().Where(precision => Kind == PackKind.Trace && Has(precision)))
         {
-            using var file = SafeTensorsFile.Open(PathOf(precision));
+            using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
             _ = StagesOf(file, precision, config).Count();
         }
 
@@ -209,10 +203,7 @@ public sealed class GoldenPack
         foreach (TensorInfo tensor in file.Tensors.Where(tensor => tensor.Name != LastLogits))
         {
             if (!StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key))
-            {
-                throw new CheckpointFormatException(file.Path, "pack-stage",
-                    $"'{Printable.Clip(tensor.Name)}' is no stage of a model of {config.NumHiddenLayers} layers.");
-            }
+                throw new CheckpointFormatException(file.Path, "pack-stage", $"'{Printable.Clip(tensor.Name)}' is not a stage of a model of {config.NumHiddenLayers} layers.");
             Require(file, tensor, key.IsExperts ? DType.I32 : TypeOf(precision), [Positions.Count, .. key.RowShape(config)]);
             yield return (tensor, key);
         }
@@ -241,8 +232,7 @@ public sealed class GoldenPack
         if (tensor.DType != type || !tensor.Shape.SequenceEqual(shape))
         {
             throw new CheckpointFormatException(file.Path, "pack-stage",
-                $"tensor '{Printable.Clip(tensor.Name)}' is {tensor.DType} {Printable.Shape(tensor.Shape)}; " +
-                    $"expected {type} {Printable.Shape(shape)}.");
+                $"tensor '{Printable.Clip(tensor.Name)}' is {tensor.DType} {Printable.Shape(tensor.Shape)}; expected {type} {Printable.Shape(shape)}.");
         }
     }
 
@@ -275,10 +265,7 @@ public sealed class GoldenPack
         foreach (int expert in rows.ExpertNumbers)
         {
             if ((uint)expert >= (uint)config.NumExperts)
-            {
-                throw new CheckpointFormatException(file.Path, "pack-stage",
-                    $"tensor '{tensor.Name}' holds expert {expert}; the model has {config.NumExperts}.");
-            }
+                throw new CheckpointFormatException(file.Path, "pack-stage", $"tensor '{tensor.Name}' holds expert {expert}; the model has {config.NumExperts}.");
         }
     }
 }

@@ -72,10 +72,7 @@ public sealed class Corpus
             if (line.IsBlank)
                 continue;
             if (line.Start < FileBytes && Part.Holds(line.Start, FileBytes) && ofPart++ >= skip)
-            {
-                yield return ScoreDocument.Read(line, Name, number, _hasSpecials ? _tokenizer.EncodeWithSpecials : _tokenizer.Encode, _tokenizer,
-                    _vocabulary);
-            }
+                yield return ScoreDocument.Read(line, Name, number, _hasSpecials ? _tokenizer.EncodeWithSpecials : _tokenizer.Encode, _tokenizer, _vocabulary);
             number++;
         }
         if (number != AllDocuments || ofPart != Documents)
@@ -84,7 +81,7 @@ public sealed class Corpus
 
     private void Check(CancellationToken cancellation)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using (Stream stream = _open())
         {
             byte[] block = new byte[1 << 16];
@@ -102,12 +99,9 @@ public sealed class Corpus
             cancellation.ThrowIfCancellationRequested();
             if (line.IsBlank)
                 continue;
-            var document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
+            ScoreDocument document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
             if (document.HasOwnId && !ids.Add(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(document.Id)))))
-            {
-                throw new ScoringException(
-                    $"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; scores are told apart by it.");
-            }
+                throw new ScoringException($"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; it names a document's scores.");
             if (line.Start >= FileBytes || !Part.Holds(line.Start, FileBytes))
                 continue;
             Documents++;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Scoring;
@@ -14,8 +15,8 @@ internal static class ModelFingerprint
     /// <summary>The fingerprint, in lower-case hex. It depends on the layout on disk, and not on the folder.</summary>
     internal static string Of(Checkpoint checkpoint)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(ScoreJson.Bytes(json =>
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(JsonText.Utf8(json =>
         {
             json.WriteStartObject();
             ManifestWriter.WriteConfig(json, checkpoint.Config);

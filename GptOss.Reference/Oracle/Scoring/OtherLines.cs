@@ -44,7 +44,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         }
         int tokens = document.Ids.Length;
         if (!root.TryGetProperty("logprobs", out JsonElement values) || values.ValueKind != JsonValueKind.Array)
-            throw new ScoringException($"{place}: there is no list logprobs.");
+            throw new ScoringException($"{place}: logprobs is not a list.");
         if (values.GetArrayLength() != tokens)
         {
             throw new ScoringException(
@@ -58,7 +58,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         if (!root.TryGetProperty("top", out JsonElement top) || top.ValueKind == JsonValueKind.Array && top.GetArrayLength() == 0)
             return new(document.Ids, chosen, new IReadOnlyList<TokenLogProbability>?[tokens]);
         if (top.ValueKind != JsonValueKind.Array || top.GetArrayLength() != tokens)
-            throw new ScoringException($"{place}: top is no list of {tokens} entries, one a token.");
+            throw new ScoringException($"{place}: top is not a list of {tokens} entries, one a token.");
         return new(document.Ids, chosen, [.. top.EnumerateArray().Select((entry, i) => Listed(entry, place, i))]);
     }
 

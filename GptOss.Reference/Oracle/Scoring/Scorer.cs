@@ -13,8 +13,7 @@ public sealed record ScoreOptions
     {
         get;
         init => field = value is null or >= 2 ? value
-            : throw new ArgumentOutOfRangeException(nameof(Context), value,
-                "A token is scored after at least one other, so the context is at least 2.");
+            : throw new ArgumentOutOfRangeException(nameof(Context), value, "A token is scored after at least one other, so the context is at least 2.");
     }
 
     /// <summary>How many of the most probable tokens are listed at each place.</summary>
@@ -22,8 +21,7 @@ public sealed record ScoreOptions
     public int Top
     {
         get;
-        init => field =
-            value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(Top), value, "The number of most probable tokens is at least 0.");
+        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(Top), value, "The number of most probable tokens is at least 0.");
     }
 
     /// <summary>Windows that pass through the model together. Changes no bit.</summary>
@@ -31,17 +29,13 @@ public sealed record ScoreOptions
     public int Batch
     {
         get;
-        init => field = value >= 1
-            ? value
-            : throw new ArgumentOutOfRangeException(nameof(Batch), value, "At least 1 window passes through the model at a time.");
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(Batch), value, "At least 1 window passes through the model at a time.");
     } = 16;
 
     /// <summary>What the scores are compared with.</summary>
     public OtherEngine? Other { get; init; }
 
-    /// <summary>
-    /// Is told after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.
-    /// </summary>
+    /// <summary>Receives after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
     public Action<double, int>? Read { get; init; }
 }
 
@@ -124,7 +118,7 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
             return;
         model.Forward([.. pieces.Select(piece => piece.Item)], _logits, cancellation);
         (DocumentInWork Work, int Token)[] rows = [.. pieces.SelectMany(piece => piece.Scored.Select(token => (piece.Work, token)))];
-        var failures = new Exception?[rows.Length];
+        Exception?[] failures = new Exception?[rows.Length];
         Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = model.Threads }, row =>
         {
             try
@@ -142,10 +136,16 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
         {
             options.Read?.Invoke(piece.Work.LineBytesOf(piece.Count), piece.Count);
             // A long document's cache may take gigabytes: only caches of about one chunk are used again.
-            if (piece.IsLast && piece.Item.Sequence.Length <= Sequence.ChunkTokens)
+            if (!piece.IsLast)
+                continue;
+            if (piece.Item.Sequence.Length <= Sequence.ChunkTokens)
             {
                 piece.Item.Sequence.Truncate(0);
                 _free.Push(piece.Item.Sequence);
+            }
+            else
+            {
+                piece.Item.Sequence.Dispose();
             }
         }
         pieces.Clear();

@@ -34,7 +34,7 @@ public sealed record VerifyOptions
     /// </summary>
     public bool Checksums { get; init; } = true;
 
-    /// <summary>Told how far the reading of listed files has come.</summary>
+    /// <summary>Receives how far the reading of listed files has come.</summary>
     public IProgress<FileProgress>? Reading { get; init; }
 
     /// <summary>Where a synthetic checkpoint is made, and deleted afterwards; null for the system's temporary folder.</summary>
