@@ -42,7 +42,10 @@ internal sealed partial class GptOssApi
         context.Response.OnStarting(() =>
         {
             if (context.Response.ContentType?.StartsWith("text/event-stream", StringComparison.Ordinal) != true)
-                context.Response.Headers["openai-processing-ms"] = ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            {
+                context.Response.Headers["openai-processing-ms"] =
+                    ((long)Stopwatch.GetElapsedTime(begin).TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            }
             return Task.CompletedTask;
         });
 
@@ -57,7 +60,8 @@ internal sealed partial class GptOssApi
         }
         finally
         {
-            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode, Stopwatch.GetElapsedTime(begin).TotalSeconds);
+            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode,
+                Stopwatch.GetElapsedTime(begin).TotalSeconds);
         }
     }
 
@@ -88,7 +92,8 @@ internal sealed partial class GptOssApi
             return;
         }
 
-        if (failure.Code == "internal_error") LogDefect(exception, requestId);
+        if (failure.Code == "internal_error")
+            LogDefect(exception, requestId);
         if (context.Response.HasStarted)
         {
             context.Abort();
@@ -96,9 +101,12 @@ internal sealed partial class GptOssApi
         }
 
         // The rest of a body that came too slowly is not waited for.
-        if (failure.Status == StatusCodes.Status408RequestTimeout) context.Response.Headers.Connection = "close";
-        if (failure.Allow is { } allow) context.Response.Headers.Allow = allow;
-        if (failure.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
+        if (failure.Status == StatusCodes.Status408RequestTimeout)
+            context.Response.Headers.Connection = "close";
+        if (failure.Allow is { } allow)
+            context.Response.Headers.Allow = allow;
+        if (failure.Status == StatusCodes.Status401Unauthorized)
+            context.Response.Headers.WWWAuthenticate = "Bearer";
         if (failure.RetryAfterSeconds is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);

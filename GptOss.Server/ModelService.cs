@@ -62,7 +62,8 @@ internal sealed class ModelService : IDisposable
 
     internal LogProbabilityJson LogProbabilities => Loaded.LogProbabilities;
 
-    private LoadedModel Loaded => _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
+    private LoadedModel Loaded =>
+        _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
         : _loaded.IsCompletedSuccessfully ? _loaded.Result : throw NotReady();
 
     /// <summary>The owner of a request: its key's name.</summary>
@@ -85,7 +86,8 @@ internal sealed class ModelService : IDisposable
     /// <exception cref="InvalidOperationException">A defect has ended the scheduler.</exception>
     internal void RequireReady()
     {
-        if (_isEnding) throw ShuttingDown();
+        if (_isEnding)
+            throw ShuttingDown();
         try
         {
             Loaded.Served.Scheduler.RequireRunning();

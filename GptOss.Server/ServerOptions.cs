@@ -22,7 +22,8 @@ public sealed record ServerOptions
     public double DefaultTemperature
     {
         get => _defaultTemperature;
-        init => _defaultTemperature = value is >= 0 and <= 2 ? value : throw new ArgumentOutOfRangeException(nameof(DefaultTemperature), value, "A temperature is 0 to 2.");
+        init => _defaultTemperature =
+            value is >= 0 and <= 2 ? value : throw new ArgumentOutOfRangeException(nameof(DefaultTemperature), value, "A temperature is 0 to 2.");
     }
 
     /// <summary>Largest body of a request in bytes, uncompressed.</summary>

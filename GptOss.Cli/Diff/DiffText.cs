@@ -42,17 +42,20 @@ internal static class DiffText
             if (stage.Agreement is { } agreement)
             {
                 terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{stage.Stage}: KL {Number(agreement.MeanKl)} in the mean, {Number(agreement.LargestKl)} at most; top-1 {Percent(agreement.Top1)}, top-5 {Percent(agreement.Top5)}."));
+                    $"{stage.Stage}: KL {Number(agreement.MeanKl)} in the mean, {Number(agreement.LargestKl)} at most; " +
+                        $"top-1 {Percent(agreement.Top1)}, top-5 {Percent(agreement.Top5)}."));
             }
         }
-        StageDifference? shown = difference.Stages.FirstOrDefault(stage => stage.IsOverBudget) ?? difference.Stages.MaxBy(stage => stage.Budget > 0 ? stage.Relative / stage.Budget : 0);
+        StageDifference? shown = difference.Stages.FirstOrDefault(stage => stage.IsOverBudget)
+            ?? difference.Stages.MaxBy(stage => stage.Budget > 0 ? stage.Relative / stage.Budget : 0);
         if (shown is { Worst.Count: > 0 })
             PrintNear(shown, terminal);
         if (difference.Prompts is null || difference.Stages.Count > 0)
             WriteLine((difference.Prompts is { } other ? $"Before position {other.Position}: " : "") + Conclusion(difference), terminal);
     }
 
-    private static string Verdict(PromptDifference prompts) => $"at position {prompts.Position} A has token {prompts.Reference} and B token {prompts.Candidate}, "
+    private static string Verdict(PromptDifference prompts) =>
+        $"at position {prompts.Position} A has token {prompts.Reference} and B token {prompts.Candidate}, "
         + (prompts.Position == 0 ? "so nothing else is compared." : "so only the positions before it are compared.");
 
     private static void PrintNear(StageDifference stage, Terminal terminal)
@@ -63,7 +66,8 @@ internal static class DiffText
             ["  position", "index", "", "A", "B"],
             .. stage.Worst.Select(element => new[]
             {
-                $"  {element.Place.Position}", $"[{string.Join(", ", element.Place.Index)}]", element.Meaning, Value(element.Reference), Value(element.Candidate),
+                $"  {element.Place.Position}", $"[{string.Join(", ", element.Place.Index)}]", element.Meaning, Value(element.Reference),
+                Value(element.Candidate),
             }),
         ], 0, 3, 4));
         PrintHistogram("float32", stage.Float32Ulps, terminal);
@@ -101,7 +105,8 @@ internal static class DiffText
             return "Identical, bit for bit.";
         if (difference.FirstOverBudget is { } place)
             return $"DIFFERENT: {place.Stage} is the first stage over the {profile} budget, first at position {place.Position}.";
-        string first = difference.FirstDifference is { } bits ? $"; bits first differ in {bits.Stage} at position {bits.Position}, index [{string.Join(", ", bits.Index)}]"
+        string first = difference.FirstDifference is { } bits
+            ? $"; bits first differ in {bits.Stage} at position {bits.Position}, index [{string.Join(", ", bits.Index)}]"
             : ", and what was compared is the same, bit for bit";
         return $"Within the {profile} budget{first}.";
     }
@@ -117,7 +122,8 @@ internal static class DiffText
 
     private static string Value(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
 
-    private static string Percent(double share) => share is > 0 and < 0.0001 ? "<0.01 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.##} %");
+    private static string Percent(double share) =>
+        share is > 0 and < 0.0001 ? "<0.01 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.##} %");
 
     // What differs is red.
     private static void Write(string text, Terminal terminal) => terminal.Write(text, "OVER", "DIFFERENT");

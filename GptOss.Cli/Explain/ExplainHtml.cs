@@ -29,14 +29,19 @@ internal static partial class ExplainHtml
     private static void WriteStart(TokenPass pass, TextWriter to)
     {
         GptOssConfig c = pass.Model.Config;
-        to.WriteLine($"<p>{HtmlPage.Escape(ExplainText.Title(pass))}: {c.NumHiddenLayers} layers, a stream of {c.HiddenSize} channels, {c.NumAttentionHeads} heads, "
+        to.WriteLine($"<p>{HtmlPage.Escape(ExplainText.Title(pass))}: {c.NumHiddenLayers} layers, a stream "
+            + $"of {c.HiddenSize} channels, {c.NumAttentionHeads} heads, "
             + $"{c.ExpertsPerToken} of {c.NumExperts} experts.</p>");
         int from = Math.Max(0, pass.Position - ContextTokens), end = Math.Min(pass.Ids.Length, pass.Position + 1);
         to.Write($"<p class=\"context\">{(from > 0 ? "… " : "")}");
         for (int position = from; position < end; position++)
-            to.Write($"<span{(position == pass.Position ? " class=\"now\"" : "")} title=\"position {position}\">{Token(pass, pass.Ids[position])}</span> ");
+        {
+            to.Write(
+                $"<span{(position == pass.Position ? " class=\"now\"" : "")} title=\"position {position}\">{Token(pass, pass.Ids[position])}</span> ");
+        }
         to.WriteLine("</p>");
-        to.WriteLine("<p>Read it from top to bottom, as the model computes. Every stage is explained in layer 0; the other layers show what it was there. "
+        to.WriteLine(
+            "<p>Read it from top to bottom, as the model computes. Every stage is explained in layer 0; the other layers show what it was there. "
             + "A strip is a stage's first values, <i class=\"key neg\"></i> below and <i class=\"key pos\"></i> above 0. "
             + "<em>Lens</em> is what the model would say if it stopped there: final norm and unembedding applied to the stream.</p>");
         to.Write("<nav><a href=\"#in\">in</a>");
@@ -52,7 +57,10 @@ internal static partial class ExplainHtml
         to.WriteLine($"<details class=\"part\" id=\"{(layer < 0 ? "in" : isLayer ? $"layer-{layer}" : "out")}\"{(isOpen ? " open" : "")}>");
         to.Write($"<summary><h2>{HtmlPage.Escape(ExplainText.Heading(pass, layer))}</h2>");
         if (isLayer)
-            to.Write($"<span class=\"soft\">experts {string.Join(", ", pass.Chosen[layer])}; lens {Lens(pass, pass.LensOf(Stage.MlpResidual, layer)!, 1)}</span>");
+        {
+            to.Write($"<span class=\"soft\">experts {string.Join(", ", pass.Chosen[layer])}; " +
+                $"lens {Lens(pass, pass.LensOf(Stage.MlpResidual, layer)!, 1)}</span>");
+        }
         to.WriteLine("</summary>");
         foreach (Stage stage in pass.StagesOf(layer))
             WriteStage(pass, stage, isLayer ? layer : -1, isExplained: layer <= 0 || layer == layers, to);
@@ -65,7 +73,8 @@ internal static partial class ExplainHtml
         StageNote note = StageNote.Of(stage, c);
         (string symbols, int[] sizes) = StageNote.ShapeOf(stage, c);
         to.WriteLine($"<section class=\"stage{(isExplained ? "" : " brief")}\">");
-        to.WriteLine($"<h3>{HtmlPage.Escape(note.Title)} <code>{StageNames.Of(stage, layer)}</code> <span class=\"soft\">[{HtmlPage.Escape(symbols)}] = [{string.Join(", ", sizes)}]</span></h3>");
+        to.WriteLine($"<h3>{HtmlPage.Escape(note.Title)} <code>{StageNames.Of(stage, layer)}</code> <span " +
+            $"class=\"soft\">[{HtmlPage.Escape(symbols)}] = [{string.Join(", ", sizes)}]</span></h3>");
         if (isExplained)
         {
             to.WriteLine($"<p class=\"formula\">{Formula(note.Formula)}</p><p>{HtmlPage.Escape(note.Why)}</p>");
@@ -96,17 +105,20 @@ internal static partial class ExplainHtml
             double depth = Math.Min(1, Math.Abs(values[i]) / (3 * summary.Rms + 1e-30));
             strip.Append($"<i class=\"{(values[i] < 0 ? "neg" : "pos")}\" style=\"opacity:{(double.IsNaN(depth) ? 0 : depth):0.##}\"></i>");
         }
-        to.WriteLine($"<div class=\"values\"><div class=\"strip\">{strip}</div><code>{summary.Start(values.Length)}</code> <span class=\"soft\">{summary.Size()}</span></div>");
+        to.WriteLine($"<div class=\"values\"><div class=\"strip\">{strip}</div><code>{summary.Start(values.Length)}</code> <span " +
+            $"class=\"soft\">{summary.Size()}</span></div>");
     }
 
     private static void WriteHeads(TokenPass pass, int layer, bool hasLegend, TextWriter to)
     {
         if (hasLegend)
         {
-            to.WriteLine("<p class=\"legend\"><span><i class=\"sink\"></i>sink</span> <span><i class=\"top0\"></i><i class=\"top1\"></i><i class=\"top2\"></i>the three most attended</span> "
+            to.WriteLine("<p class=\"legend\"><span><i class=\"sink\"></i>sink</span> <span><i class=\"top0\"></i><i class=\"top1\"></i><i "
+                + "class=\"top2\"></i>the three most attended</span> "
                 + "<span><i class=\"rest\"></i>the rest</span></p>");
         }
-        to.WriteLine("<div class=\"scroll\" tabindex=\"0\"><table class=\"plain heads\"><thead><tr><th>head</th><th>sink</th><th class=\"text\">shares</th>"
+        to.WriteLine(
+            "<div class=\"scroll\" tabindex=\"0\"><table class=\"plain heads\"><thead><tr><th>head</th><th>sink</th><th class=\"text\">shares</th>"
             + "<th class=\"text\">most attended, with its position</th></tr></thead><tbody>");
         for (int head = 0; head < pass.Heads[layer].Count; head++)
         {
@@ -135,7 +147,8 @@ internal static partial class ExplainHtml
         }
         to.WriteLine("</div><p>");
         to.Write(string.Join(", ", pass.Chosen[layer].Select((expert, rank) =>
-            $"<b>{expert}</b> <span class=\"soft\">logit {ValueSummary.Number(router[expert])}, weight</span> {ValueSummary.Percent(weights[rank])}")));
+            $"<b>{expert}</b> <span class=\"soft\">logit {ValueSummary.Number(router[expert])}, " +
+                $"weight</span> {ValueSummary.Percent(weights[rank])}")));
         if (pass.RunnerUp(layer) is var (runnerUp, nextLogit, margin))
         {
             to.Write($" <span class=\"soft\">· next would be {runnerUp} with {ValueSummary.Number(nextLogit)}, "
@@ -166,7 +179,8 @@ internal static partial class ExplainHtml
     private static void WriteLens(TokenPass pass, TextWriter to)
     {
         to.WriteLine("<h2 id=\"lens\">Logit lens</h2>");
-        to.WriteLine($"<p>What the stream says after every block, and how much of it goes to {Token(pass, pass.Next[0].Id)}, which comes out on top in the end.</p>");
+        to.WriteLine($"<p>What the stream says after every block, and how much of it goes to {Token(pass, pass.Next[0].Id)}, which comes " +
+            $"out on top in the end.</p>");
         to.WriteLine("<div class=\"scroll\" tabindex=\"0\"><table class=\"plain lens\"><thead><tr><th class=\"text\">after</th>"
             + $"<th class=\"text\" colspan=\"{TokenPass.TopLens}\">most probable</th><th>{Token(pass, pass.Next[0].Id)}</th></tr></thead><tbody>");
         foreach (LensPoint point in pass.Lens)
@@ -184,7 +198,8 @@ internal static partial class ExplainHtml
 
     /// <summary>a_b and e^(c) as they are set, and each formula of a stage on a line of its own.</summary>
     private static string Formula(string formula) =>
-        PowerPattern().Replace(IndexPattern().Replace(HtmlPage.Escape(formula), "<sub>$1</sub>"), "<sup>$1</sup>").Replace(",  ", "<br/>", StringComparison.Ordinal);
+        PowerPattern().Replace(IndexPattern().Replace(HtmlPage.Escape(formula), "<sub>$1</sub>"), "<sup>$1</sup>")
+            .Replace(",  ", "<br/>", StringComparison.Ordinal);
 
     private static string Lens(TokenPass pass, LensPoint point, int count) =>
         string.Join(", ", point.Top.Take(count).Select(token => $"{Token(pass, token.Id)} {ValueSummary.Percent(Math.Exp(token.LogProbability))}"));

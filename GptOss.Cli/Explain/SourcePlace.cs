@@ -10,7 +10,8 @@ internal readonly record struct SourcePlace(string File, string Marker)
     private const string Library = "GptOss.Reference/";
 
     /// <summary>The line's number from 1 and its text.</summary>
-    /// <exception cref="InvalidOperationException">The file is not inside the program, or not exactly one line has the marker: a fault of the build.</exception>
+    /// <exception cref="InvalidOperationException">The file is not inside the program, or not exactly one line has the marker: a fault of the
+    /// build.</exception>
     internal (int Line, string Code) Find()
     {
         string[] lines = Read();

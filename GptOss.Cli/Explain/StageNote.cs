@@ -32,25 +32,31 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
     {
         Stage.Embedding => new(
             "Embedding", "x = E[id]",
-            "The token's row of the embedding. It begins the residual stream: from here on every block reads the stream and adds to it. Where the token stands plays no part yet.",
+            "The token's row of the embedding. It begins the residual stream: from here on every block reads the stream and adds to it. Where the " +
+                "token stands plays no part yet.",
             "Transformer",
             SourcePlace.In(Whole, "Embed(x);"), SourcePlace.In(Whole, "private void Embed(Rows x)")),
         Stage.AttentionNorm => new(
             "Norm before attention", "t = x / √(mean(x²) + ε) · g",
-            "Brings the stream to one scale, so that what the block reads does not depend on how much has been added before it; the gain g then weighs every channel. No mean is subtracted.",
+            "Brings the stream to one scale, so that what the block reads does not depend on how much has been added before it; the gain g then " +
+                "weighs every channel. No mean is subtracted.",
             "RMSNorm; arXiv 1910.07467",
             SourcePlace.In(Attention, "kernels.RmsNorm(x, weights.Norm"), SourcePlace.In("Numerics/RowKernels/RmsNorm.cs", "struct RmsNormJob")),
         Stage.Qkv => new(
             "Queries, keys, values", "[q | k | v] = W·t + b",
-            $"Three readings of one vector: what each head looks for (q), by what this token is found (k), and what it hands over when it is found (v). "
-                + $"{c.NumAttentionHeads} query heads share {c.NumKeyValueHeads} heads of keys and values, so the cache is {c.QueriesPerKeyValueHead} times smaller.",
+            $"Three readings of one vector: what each head looks for (q), by what this token is found (k), and what it hands "
+                + $"over when it is found (v). "
+                + $"{c.NumAttentionHeads} query heads share {c.NumKeyValueHeads} heads of keys and values, so the cache "
+                + $"is {c.QueriesPerKeyValueHead} times smaller.",
             "AttentionBlock; grouped queries: arXiv 2305.13245",
             SourcePlace.In(Attention, "kernels.Linear(t, weights.Qkv[part]"), SourcePlace.In("Numerics/Products/Product.cs", "struct ProductJob")),
         Stage.Query => new(
             "Rotated queries", "(a, b) ← c·(a·cos pω − b·sin pω, b·cos pω + a·sin pω)",
-            "Each pair of channels turns by an angle that grows with the position p, so that the product of a query and a key depends on how far they are apart." + Yarn(c),
+            "Each pair of channels turns by an angle that grows with the position p, so that the product of a query and a key depends on " +
+                "how far they are apart." + Yarn(c),
             "RotaryEmbedding, _apply_rotary_emb; rotary positions: arXiv 2104.09864, YaRN: arXiv 2309.00071",
-            SourcePlace.In(Attention, "kernels.Rotate(q,"), SourcePlace.In("Numerics/RowKernels/RotaryTable.cs", "class RotaryTable"), SourcePlace.In("Numerics/RowKernels/RotaryTable.cs", "struct RotationJob")),
+            SourcePlace.In(Attention, "kernels.Rotate(q,"), SourcePlace.In("Numerics/RowKernels/RotaryTable.cs", "class RotaryTable"),
+            SourcePlace.In("Numerics/RowKernels/RotaryTable.cs", "struct RotationJob")),
         Stage.Key => new(
             "Rotated keys", "the same turn for k",
             "Key and value now go into the cache, where every later token finds them: nothing of this token is computed again.",
@@ -58,13 +64,15 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             SourcePlace.In(Attention, "kernels.Rotate(k,"), SourcePlace.In("Numerics/Caches/HostCache.cs", "internal void Write(int position")),
         Stage.Heads => new(
             "Attention with a sink", "s_k = ⟨q, k⟩/√headDim,  p_k = e^(s_k) / (Σ_j e^(s_j) + e^(sink)),  o = Σ_k p_k·v_k",
-            "A softmax must give all its weight away, even where nothing is worth attending to. The sink is one learned number for each head that takes a share and brings no value, "
+            "A softmax must give all its weight away, even where nothing is worth attending to. The sink is one learned number for each head that "
+                + "takes a share and brings no value, "
                 + $"so a head can keep silent. {Windows(c)}",
             "sdpa; sinks: model card, arXiv 2508.10925, and arXiv 2309.17453",
             SourcePlace.In(Attention, "kernels.Attend("), SourcePlace.In("Numerics/Attention/SinkAttention.cs", "struct SinkAttentionJob")),
         Stage.AttentionResidual => new(
             "Stream after attention", "x ← x + (W_out·o + b)",
-            "What the heads found is brought to the width of the stream and added. Nothing is overwritten, so what earlier layers wrote can still be read.",
+            "What the heads found is brought to the width of the stream and added. Nothing is overwritten, so what earlier layers " +
+                "wrote can still be read.",
             "AttentionBlock",
             SourcePlace.In(Attention, "kernels.Linear(attended, weights.Out"), SourcePlace.In(Attention, "kernels.Add(x, t)")),
         Stage.MlpNorm => new(
@@ -79,7 +87,8 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             SourcePlace.In(Experts, "kernels.Linear(t, weights.Gate"), SourcePlace.In("Numerics/Products/Product.cs", "struct ProductJob")),
         Stage.Experts => new(
             "Chosen experts", $"the {c.ExpertsPerToken} largest of l, best first; among equals the lower number",
-            $"Only these are computed; the other {c.NumExperts - c.ExpertsPerToken} cost this token nothing. Where the margin to the next best is about as small as rounding, another implementation may choose otherwise.",
+            $"Only these are computed; the other {c.NumExperts - c.ExpertsPerToken} cost this token nothing. Where the margin to the next best is " +
+                $"about as small as rounding, another implementation may choose otherwise.",
             "MLPBlock",
             SourcePlace.In(Experts, "kernels.Route(router"), SourcePlace.In("Numerics/RowKernels/Router.cs", "static void Choose<")),
         Stage.ExpertWeights => new(
@@ -88,11 +97,15 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "MLPBlock",
             SourcePlace.In(Experts, "kernels.Route(router"), SourcePlace.In("Numerics/RowKernels/Router.cs", "static void Weigh<")),
         Stage.SwiGlu => new(
-            "Inside the experts", $"[g | u] = W1_e·t + b,  h = g′·σ({c.SwigluAlpha}·g′)·(u′ + 1),  g′ = min(g, {c.SwigluLimit}),  u′ = clamp(u, ±{c.SwigluLimit})",
-            "The gate g decides how much of u passes. The clamps keep single values from running away, and the + 1 lets the gate itself pass where u is 0. "
-                + "W1_e is stored as MXFP4: 32 weights of 4 bits (0, 0.5, 1, 1.5, 2, 3, 4 or 6, with a sign) share one power of two, 17 bytes in all; each is widened exactly where it is used.",
+            "Inside the experts",
+            $"[g | u] = W1_e·t + b,  h = g′·σ({c.SwigluAlpha}·g′)·(u′ + 1),  g′ = min(g, {c.SwigluLimit}),  u′ = clamp(u, ±{c.SwigluLimit})",
+            "The gate g decides how much of u passes. The clamps keep single values from running away, and the + 1 lets the gate "
+                + "itself pass where u is 0. "
+                + "W1_e is stored as MXFP4: 32 weights of 4 bits (0, 0.5, 1, 1.5, 2, 3, 4 or 6, with a sign) share one power of two, 17 bytes in "
+                + "all; each is widened exactly where it is used.",
             "swiglu; arXiv 2002.05202; MXFP4: OCP Microscaling Formats 1.0",
-            SourcePlace.In(Experts, "Expand(t, k, gu);"), SourcePlace.In(Experts, "kernels.SwiGlu(gu"), SourcePlace.In("Numerics/RowKernels/SwiGlu.cs", "struct SwiGluJob"),
+            SourcePlace.In(Experts, "Expand(t, k, gu);"), SourcePlace.In(Experts, "kernels.SwiGlu(gu"),
+            SourcePlace.In("Numerics/RowKernels/SwiGlu.cs", "struct SwiGluJob"),
             SourcePlace.In("Numerics/Formats/Mxfp4.cs", "class Mxfp4")),
         Stage.ExpertOutputs => new(
             "What each expert says", "y_e = W2_e·h + b",
@@ -111,15 +124,18 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             SourcePlace.In(Whole, "_kernels.RmsNorm(wanted, _norm"), SourcePlace.In("Numerics/RowKernels/RmsNorm.cs", "struct RmsNormJob")),
         Stage.Logits => new(
             "Logits", "logits = U·t",
-            "One number for each token of the vocabulary; their softmax is the forecast of the next token. U has no bias and is not the embedding turned round.",
+            "One number for each token of the vocabulary; their softmax is the forecast of the next token. U has no bias and is not the " +
+                "embedding turned round.",
             "Transformer",
             SourcePlace.In(Whole, "_kernels.Linear(t, _weights.Unembedding"), SourcePlace.In("Numerics/Products/Product.cs", "struct ProductJob")),
         _ => throw new ArgumentOutOfRangeException(nameof(stage)),
     };
 
     private static string Yarn(GptOssConfig c) => c.RopeScalingFactor <= 1 ? " This model does not scale its positions, so c = 1."
-        : $" YaRN slows the slow pairs by the factor {c.RopeScalingFactor}, so that what was learned on {c.InitialContextLength:N0} positions reaches {c.MaxPositions:N0}, "
-            + $"leaves the fast ones alone, takes those between in part, and sharpens attention by c = 0.1·ln {c.RopeScalingFactor} + 1 on queries and on keys.";
+        : $" YaRN slows the slow pairs by the factor {c.RopeScalingFactor}, so that what was learned on {c.InitialContextLength:N0} positions "
+            + $"reaches {c.MaxPositions:N0}, "
+            + $"leaves the fast ones alone, takes those between in part, and sharpens attention by c = 0.1·ln {c.RopeScalingFactor} + 1 "
+            + $"on queries and on keys.";
 
     private static string Windows(GptOssConfig c)
     {

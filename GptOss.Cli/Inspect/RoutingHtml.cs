@@ -4,7 +4,9 @@ using GptOss.Reference.Oracle.Routing;
 
 namespace GptOss.Cli.Inspect;
 
-/// <summary>The page that <c>inspect --routing --html</c> writes: heat maps of load, of pairs and of margins, each a table whose cells have their numbers.</summary>
+/// <summary>
+/// The page that <c>inspect --routing --html</c> writes: heat maps of load, of pairs and of margins, each a table whose cells have their numbers.
+/// </summary>
 internal static class RoutingHtml
 {
     /// <summary>Experts up to which cells have room for their number, in the load and in a matrix of pairs.</summary>
@@ -13,7 +15,8 @@ internal static class RoutingHtml
     /// <summary>Experts up to which all pairs are shown; of more, as many of the busiest.</summary>
     private const int MostInMatrix = 64, BusiestInMatrix = 40;
 
-    internal static void Write(RoutingReport report, string path, bool force) => HtmlPage.Write(path, force, $"Expert routing of {report.Model}", to =>
+    internal static void Write(RoutingReport report, string path, bool force) =>
+        HtmlPage.Write(path, force, $"Expert routing of {report.Model}", to =>
     {
         to.WriteLine($"<p>{HtmlPage.Escape(RoutingText.Title(report))}.</p>");
         WriteLoad(report, to);
@@ -40,7 +43,8 @@ internal static class RoutingHtml
             for (int expert = 0; expert < experts; expert++)
             {
                 double load = layer.Load(expert);
-                Cell(to, HtmlPage.RatioClass(load), F($"layer {layer.Layer}, expert {expert}: {layer.Counts[expert]:N0} tokens, {100 * layer.Share(expert):F2} %"), F($"{load:0.0}"));
+                Cell(to, HtmlPage.RatioClass(load), F(
+                    $"layer {layer.Layer}, expert {expert}: {layer.Counts[expert]:N0} tokens, {100 * layer.Share(expert):F2} %"), F($"{load:0.0}"));
             }
             to.WriteLine("</tr>");
         }
@@ -69,11 +73,15 @@ internal static class RoutingHtml
         int experts = report.Config.NumExperts;
         to.WriteLine("<h2>Experts that occur together</h2>");
         to.WriteLine(F($"<p>How often a token chose both of a pair, over what the loads alone explain. {report.Surprising.Count:N0} of ")
-            + F($"{report.Pairs.Sum(pairs => (long)pairs.Count):N0} pairs occur together more often than chance would make the most surprising one do ")
-            + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is a hint, not a proof.</p>"));
-        Table(to, "Pairs", ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed).Select(pair => new[]
+            + F($"{report.Pairs.Sum(pairs => (long)pairs.Count):N0} pairs occur together more often than chance would make the " +
+                $"most surprising one do ")
+            + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is " +
+                $"a hint, not a proof.</p>"));
+        Table(to, "Pairs", ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed)
+            .Select(pair => new[]
         {
-            F($"{pair.Layer}"), F($"{pair.A} and {pair.B}"), F($"{pair.Together:N0}"), F($"{pair.Expected:N1}"), F($"{pair.Ratio:F2}"), F($"{pair.Surprise:F1}"),
+            F($"{pair.Layer}"), F($"{pair.A} and {pair.B}"), F($"{pair.Together:N0}"), F($"{pair.Expected:N1}"), F($"{pair.Ratio:F2}"),
+            F($"{pair.Surprise:F1}"),
         }));
         to.WriteLine(HtmlPage.RatioLegend("times chance", "never together"));
         if (experts > MostInMatrix)
@@ -91,7 +99,8 @@ internal static class RoutingHtml
             : [.. Enumerable.Range(0, experts).OrderByDescending(expert => layer.Counts[expert]).Take(BusiestInMatrix).Order()];
         Dictionary<(int, int), ExpertPair> pairs = report.Pairs[layer.Layer].ToDictionary(pair => (pair.A, pair.B));
         string size = shown.Length > MostWithNumbersInMatrix ? "heat small" : "heat";
-        to.Write($"<figure tabindex=\"0\" aria-label=\"Pairs of layer {layer.Layer}\"><table class=\"{size}\"><caption>Layer {layer.Layer}</caption><thead><tr><th></th>");
+        to.Write($"<figure tabindex=\"0\" aria-label=\"Pairs of layer {layer.Layer}\"><table " +
+            $"class=\"{size}\"><caption>Layer {layer.Layer}</caption><thead><tr><th></th>");
         for (int column = 0; column < shown.Length - 1; column++)
             to.Write($"<th scope=\"col\"{Shown(column)}>{shown[column]}</th>");
         to.WriteLine("</tr></thead><tbody>");
@@ -102,7 +111,8 @@ internal static class RoutingHtml
             {
                 ExpertPair pair = pairs[(shown[column], shown[row])];
                 double ratio = pair.Expected > 0 ? pair.Ratio : 0;
-                Cell(to, HtmlPage.RatioClass(ratio), F($"{pair.A} and {pair.B}: {pair.Together:N0}, by chance {pair.Expected:N1}"), F($"{ratio:0.0}"));
+                Cell(to, HtmlPage.RatioClass(ratio), F($"{pair.A} and {pair.B}: {pair.Together:N0}, by chance {pair.Expected:N1}"),
+                    F($"{ratio:0.0}"));
             }
             to.WriteLine("</tr>");
         }
@@ -113,7 +123,8 @@ internal static class RoutingHtml
     {
         string last = F($"{report.Config.ExpertsPerToken}");
         to.WriteLine("<h2>Near-ties</h2>");
-        to.WriteLine($"<p>The margin is the router logit of the last expert chosen (number {last} in rank) minus that of the next, over the root mean square of the layer's "
+        to.WriteLine($"<p>The margin is the router logit of the last expert chosen (number {last} in rank) minus that of the next, over the root "
+            + $"mean square of the layer's "
             + "router logits. Where it is below the router's error budget, two right implementations may choose differently: "
             + F($"{report.AllNearTies:N0} of {report.Statistics.Choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, report.Statistics.Choices):F3} %).</p>"));
         to.WriteLine(HtmlPage.ShareLegend("share of a layer's choices"));
@@ -129,7 +140,8 @@ internal static class RoutingHtml
             foreach (int count in report.Margins[layer.Layer])
             {
                 double share = RoutingReport.Share(count, report.Statistics.Tokens);
-                Cell(to, HtmlPage.ShareClass(share), F($"layer {layer.Layer}: {count:N0} choices"), 100 * share >= 1 ? F($"{100 * share:0.0}") : F($"{100 * share:0.##}"));
+                Cell(to, HtmlPage.ShareClass(share), F($"layer {layer.Layer}: {count:N0} choices"),
+                    100 * share >= 1 ? F($"{100 * share:0.0}") : F($"{100 * share:0.##}"));
             }
             to.WriteLine(F($"<td>{report.NearTies[layer.Layer]:N0}</td></tr>"));
         }
@@ -139,7 +151,8 @@ internal static class RoutingHtml
         to.WriteLine("<h3>The closest choices</h3>");
         Table(to, "Closest choices", ["budgets", "margin", "layer", "position", "chosen", "next", "token"], report.Closest.Select(choice => new[]
         {
-            RoutingText.Short(choice.Budgets), RoutingText.Short(choice.Relative), F($"{choice.Layer}"), F($"{choice.Position:N0}"), F($"{choice.Chosen}"),
+            RoutingText.Short(choice.Budgets), RoutingText.Short(choice.Relative), F($"{choice.Layer}"), F($"{choice.Position:N0}"),
+            F($"{choice.Chosen}"),
             F($"{choice.RunnerUp}"), HtmlPage.Token(report.TokenText(choice.Id)),
         }));
     }
@@ -168,7 +181,8 @@ internal static class RoutingHtml
     /// <summary>Where cells are too small for numbers, every eighth label shows.</summary>
     private static string Shown(int place) => place % 8 == 0 ? " class=\"shown\"" : "";
 
-    private static void Cell(TextWriter to, string name, string title, string text) => to.Write($"<td class=\"{name}\" title=\"{title}\">{text}</td>");
+    private static void Cell(TextWriter to, string name, string title, string text) =>
+        to.Write($"<td class=\"{name}\" title=\"{title}\">{text}</td>");
 
     private static string F(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -52,7 +52,8 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
 
     private static string FirstFailure(PackReport report) =>
         report.Files.FirstOrDefault(file => !file.Passed) is { } file ? $"{file.Listed.File} {Verdict(file)["FAILED, ".Length..]}"
-        : report.Sections.Select(section => section.FirstFailure).FirstOrDefault(stage => stage is not null) is { } stage ? $"{stage.Name} is the first stage that failed"
+        : report.Sections.Select(section => section.FirstFailure).FirstOrDefault(stage => stage is not null) is { } stage
+        ? $"{stage.Name} is the first stage that failed"
         : report.Sections.Any(section => section.HashDiffers) ? "another logits hash"
         : "nothing in it can be compared";
 
@@ -81,7 +82,8 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
             Write(Text.Table(
             [
                 ["  file", "bytes", "verdict"],
-                .. report.Files.Select(file => new[] { "  " + file.Listed.File, file.Listed.Bytes.ToString("N0", CultureInfo.InvariantCulture), Verdict(file) }),
+                .. report.Files.Select(file =>
+                    new[] { "  " + file.Listed.File, file.Listed.Bytes.ToString("N0", CultureInfo.InvariantCulture), Verdict(file) }),
             ], 1));
             terminal.Out.WriteLine();
         }

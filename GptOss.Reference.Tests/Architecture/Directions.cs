@@ -21,7 +21,8 @@ internal static partial class Directions
         ["Numerics/Ceilings"] = ["Numerics/Workers", "Numerics/Lanes"],
         ["Numerics"] =
         [
-            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Caches", "Numerics/Attention",
+            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Caches",
+            "Numerics/Attention",
             "Numerics/RowKernels",
         ],
 
@@ -65,7 +66,8 @@ internal static partial class Directions
         ["Oracle/Packs"] = ["Ground", "Numerics", "Checkpoints", "Model", "Oracle/Synthetic", "Oracle/Stages", "Oracle/Traces"],
         ["Oracle/Verification"] =
         [
-            "Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Oracle/Synthetic", "Oracle/Stages", "Oracle/Traces", "Oracle/Packs",
+            "Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Oracle/Synthetic", "Oracle/Stages", "Oracle/Traces",
+            "Oracle/Packs",
         ],
         ["Oracle/Dumps"] = ["Ground", "Numerics", "Checkpoints", "Model", "Oracle/Stages", "Oracle/Traces", "Oracle/Packs"],
         ["Oracle/Scoring"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Oracle/Packs", "Oracle/Dumps"],
@@ -85,8 +87,8 @@ internal static partial class Directions
     ];
 
     /// <summary>
-    /// No folder names another against <see cref="MayName"/>: in a using, by full name, relative to a namespace that both share, or by the bare name of a
-    /// type of an outer folder. Numerics names no type of a model either.
+    /// No folder names another against <see cref="MayName"/>: in a using, by full name, relative to a namespace that both share, or by the bare name
+    /// of a type of an outer folder. Numerics names no type of a model either.
     /// </summary>
     internal static IEnumerable<string> Direction(IEnumerable<SourceFile> files)
     {
@@ -142,7 +144,8 @@ internal static partial class Directions
                 if (!found.Text.Contains($"`{inner}/`", StringComparison.Ordinal))
                     yield return $"{page}: says nothing of `{inner}/`.";
             }
-            IEnumerable<string> used = MayName.Where(row => row.Key.Split('/')[0] == area.Key).SelectMany(row => row.Value).Select(name => name.Split('/')[0]);
+            IEnumerable<string> used = MayName.Where(row => row.Key.Split('/')[0] == area.Key).SelectMany(row => row.Value)
+                .Select(name => name.Split('/')[0]);
             string[] others = [.. MayName.Keys.Select(name => name.Split('/')[0]).Distinct().Where(name => name != area.Key && used.Contains(name))];
             string expected = $"May use: {(others.Length > 0 ? string.Join(", ", others) : "no other folder")}.";
             if (found.Text.TrimEnd().Split('\n')[^1] != expected)

@@ -33,7 +33,8 @@ public class HarmonyConstraintTests
         { nameof(Auto), "<|channel|>commentary to=functions.weather json<|message|>{\"city\":\"Paris\"}<|call|>" },
         { nameof(Auto), "<|channel|>commentary to=functions.weather<|message|>{\"city\":\"Paris\"}<|call|>" },
         { nameof(Auto), "<|channel|>commentary to=functions.note<|message|>*** any text ***<|call|>" },
-        { nameof(Auto), "<|channel|>commentary<|message|>Let me look.<|end|><|start|>assistant<|channel|>commentary to=functions.note<|message|>x<|call|>" },
+        { nameof(Auto), "<|channel|>commentary<|message|>Let me look.<|end|><|start|>assistant<|channel|>commentary " +
+            "to=functions.note<|message|>x<|call|>" },
         { nameof(Auto), "<|channel|>final<|message|>No.<|return|>" },
         { nameof(Required), Thought + "<|channel|>commentary to=functions.weather<|message|>{\"city\":\"\"}<|call|>" },
         { nameof(BuiltIn), "<|channel|>analysis to=python code<|message|>print(1)<|call|>" },
@@ -69,7 +70,8 @@ public class HarmonyConstraintTests
     public void A_turn_as_models_and_templates_write_it_is_accepted_to_its_end(string rules, string turn)
     {
         HarmonyConstraint constraint = Begin(rules);
-        foreach (int id in O200k.EncodeWithSpecials(turn)) Take(constraint, id);
+        foreach (int id in O200k.EncodeWithSpecials(turn))
+            Take(constraint, id);
         Assert.True(constraint.IsComplete);
         Assert.Empty(constraint.Forced());
         Assert.Empty(constraint.ShortestEnd());
@@ -80,11 +82,13 @@ public class HarmonyConstraintTests
     public void A_token_out_of_place_is_neither_in_the_mask_nor_accepted(string rules, string begun, string next)
     {
         HarmonyConstraint constraint = Begin(rules);
-        foreach (int id in O200k.EncodeWithSpecials(begun)) Take(constraint, id);
+        foreach (int id in O200k.EncodeWithSpecials(begun))
+            Take(constraint, id);
         int wrong = O200k.EncodeWithSpecials(next)[0];
         Assert.False(IsAllowed(constraint, wrong));
         Assert.Throws<ArgumentException>(() => constraint.Accept(wrong));
-        foreach (int id in constraint.ShortestEnd()) Take(constraint, id);
+        foreach (int id in constraint.ShortestEnd())
+            Take(constraint, id);
         Assert.True(constraint.IsComplete);
     }
 
@@ -92,8 +96,10 @@ public class HarmonyConstraintTests
     public void A_control_token_that_is_spelled_out_is_text()
     {
         HarmonyConstraint constraint = Begin(nameof(Answer));
-        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>")) Take(constraint, id);
-        foreach (int id in O200k.Encode("{\"city\":\"<|end|><|return|>\"}")) Take(constraint, id);
+        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>"))
+            Take(constraint, id);
+        foreach (int id in O200k.Encode("{\"city\":\"<|end|><|return|>\"}"))
+            Take(constraint, id);
         Take(constraint, O200k.SpecialId("<|return|>")!.Value);
         Assert.True(constraint.IsComplete);
     }
@@ -117,7 +123,8 @@ public class HarmonyConstraintTests
     public void A_key_is_forced_up_to_where_what_follows_could_join_it()
     {
         HarmonyConstraint constraint = Begin(nameof(Answer));
-        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>{\"")) Take(constraint, id);
+        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>{\""))
+            Take(constraint, id);
         Assert.Equal("city", O200k.Decode([.. constraint.Forced()]));
     }
 
@@ -125,12 +132,15 @@ public class HarmonyConstraintTests
     public void A_fork_goes_on_by_itself()
     {
         HarmonyConstraint constraint = Begin(nameof(Answer));
-        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>{\"ci")) Take(constraint, id);
+        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>{\"ci"))
+            Take(constraint, id);
         TokenConstraint fork = constraint.Fork();
-        foreach (int id in fork.ShortestEnd()) Take(fork, id);
+        foreach (int id in fork.ShortestEnd())
+            Take(fork, id);
         Assert.True(fork.IsComplete);
         Assert.False(constraint.IsComplete);
-        foreach (int id in O200k.EncodeWithSpecials("ty\":\"Rome\"}<|return|>")) Take(constraint, id);
+        foreach (int id in O200k.EncodeWithSpecials("ty\":\"Rome\"}<|return|>"))
+            Take(constraint, id);
         Assert.True(constraint.IsComplete);
     }
 
@@ -138,7 +148,8 @@ public class HarmonyConstraintTests
     public void Rules_that_allow_nothing_or_name_no_recipient_are_refused()
     {
         Assert.Throws<ArgumentException>(() => new HarmonyConstraint(new() { MayAnswer = false }, O200k));
-        Assert.Throws<ArgumentException>(() => new HarmonyConstraint(new() { MayAnswer = false, Calls = [new("python") { IsBuiltIn = true }] }, O200k));
+        Assert.Throws<ArgumentException>(() =>
+            new HarmonyConstraint(new() { MayAnswer = false, Calls = [new("python") { IsBuiltIn = true }] }, O200k));
         foreach (string recipient in (string[])["", "a b", "x<|end|>", "a\n"])
             Assert.Throws<ArgumentException>(() => new HarmonyConstraint(new() { Calls = [new(recipient)] }, O200k));
         Assert.Throws<ArgumentException>(() => new HarmonyConstraint(new() { Calls = [new("a"), new("a")] }, O200k));

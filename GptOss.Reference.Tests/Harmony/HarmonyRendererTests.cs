@@ -39,7 +39,8 @@ public class HarmonyRendererTests
         Assert.Equal(library, Kept(DroppedAnalysis.Library));
         Assert.Equal(finished, Kept(DroppedAnalysis.Finished));
         Assert.Equal(all, Kept(DroppedAnalysis.None));
-        Assert.Equal(Renderer.RenderConversation(HarmonyRenderer.Kept(messages, DroppedAnalysis.Library), DroppedAnalysis.None), Renderer.RenderConversation(messages));
+        Assert.Equal(Renderer.RenderConversation(HarmonyRenderer.Kept(messages, DroppedAnalysis.Library), DroppedAnalysis.None),
+            Renderer.RenderConversation(messages));
     }
 
     [Fact]
@@ -57,7 +58,8 @@ public class HarmonyRendererTests
         ];
         int[] expected =
         [
-            200006, 1428, 200008, 4827, 382, 220, 17, 659, 220, 17, 30, 200007, 200006, 173781, 200005, 17196, 200008, 19, 200007, 200006, 1428, 200008,
+            200006, 1428, 200008, 4827, 382, 220, 17, 659, 220, 17, 30, 200007, 200006, 173781, 200005, 17196, 200008, 19, 200007, 200006,
+            1428, 200008,
             4827, 382, 220, 18, 659, 220, 20, 30, 200007, 200006, 173781, 200005, 35644, 200008, 149404, 220, 18, 10, 20, 200007,
             200006, 173781, 200005, 17196, 200008, 23, 200007,
         ];
@@ -72,7 +74,8 @@ public class HarmonyRendererTests
     {
         string Error(Message message) => Assert.Throws<HarmonyFormatException>(() => Renderer.Render(message)).Message;
         Assert.Equal("A tool's message has no name; the tool's name takes the place of the role.", Error(new Message(Role.Tool, "x")));
-        Assert.Equal("System content is in a message of role user; only a system message may have it.", Error(new Message(Role.User, [new SystemContent()])));
+        Assert.Equal("System content is in a message of role user; only a system message may have it.",
+            Error(new Message(Role.User, [new SystemContent()])));
         Assert.Equal("Developer content is in a message of role system; only a developer message may have it.",
             Error(new Message(Role.System, [new DeveloperContent()])));
     }
@@ -85,11 +88,13 @@ public class HarmonyRendererTests
         return Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(3) switch
         {
             0 => new Message(Any("user", "developer", "system") switch { "user" => Role.User, "system" => Role.System, _ => Role.Developer }, Text()),
-            1 => new Message(Role.Tool, Text()) { Name = Any("functions.f", "browser.search", "python"), Recipient = "assistant", Channel = Any("commentary", "analysis", null) },
+            1 => new Message(Role.Tool, Text()) { Name = Any("functions.f", "browser.search", "python"), Recipient = "assistant",
+                Channel = Any("commentary", "analysis", null) },
             _ when random.Next(2) == 0 => new Message(Role.Assistant, Text()) { Channel = Any("analysis", "commentary", "final", null) },
             _ => new Message(Role.Assistant, Text())
             {
-                Channel = Any("analysis", "commentary"), Recipient = Any("functions.f", "python"), ContentType = Any("json", "code", "<|constrain|>json", null),
+                Channel = Any("analysis", "commentary"), Recipient = Any("functions.f", "python"),
+                ContentType = Any("json", "code", "<|constrain|>json", null),
             },
         }).ToArray();
     }).ToArbitrary();

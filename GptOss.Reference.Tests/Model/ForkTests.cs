@@ -64,13 +64,17 @@ public class ForkTests(SmallModels models) : IClassFixture<SmallModels>
         {
             LogitsBuffer logits = new();
             int[] next = [.. choices.Select((_, i) => (step * (i + 3) + i) % 64)];
-            model.Forward([.. choices.Select((choice, i) => new BatchItem(choice, new[] { next[i] }, LogitRows.Last))], logits, TestContext.Current.CancellationToken);
+            model.Forward([.. choices.Select((choice, i) => new BatchItem(choice, new[] { next[i] }, LogitRows.Last))], logits,
+                TestContext.Current.CancellationToken);
             for (int i = 0; i < 4; i++)
                 said[i].Add(next[i]);
             if (step % 30 != 29)
                 continue;
             for (int i = 0; i < 4; i++)
-                Bits.Equal(SmallModels.Logits(model, model.NewSequence(), (int[])[.. prompt, .. said[i]])[^64..], logits[i], $"choice {i}, step {step}");
+            {
+                Bits.Equal(SmallModels.Logits(model, model.NewSequence(), (int[])[.. prompt, .. said[i]])[^64..], logits[i],
+                    $"choice {i}, step {step}");
+            }
         }
     }
 
@@ -84,13 +88,15 @@ public class ForkTests(SmallModels models) : IClassFixture<SmallModels>
         model.Forward(new BatchItem(first, new int[256], LogitRows.None));                       // 4 pages in each of two layers
         Assert.Equal(8 * page, model.CacheMemory.Held);
         Assert.Equal($"{6 * page} more bytes of keys and values are needed; {8 * page} of at most {12 * page} are held.",
-            Assert.Throws<CacheFullException>(() => model.Forward(new BatchItem(first, new int[1], LogitRows.None), new BatchItem(second, new int[70], LogitRows.None)).Count).Message);
+            Assert.Throws<CacheFullException>(() =>
+                model.Forward(new BatchItem(first, new int[1], LogitRows.None), new BatchItem(second, new int[70], LogitRows.None)).Count).Message);
         Assert.Equal((256, 0, 8 * page), (first.Length, second.Length, model.CacheMemory.Held));
         model.Forward(new BatchItem(second, new int[70], LogitRows.None));
         first.Dispose();
         Assert.Equal(4 * page, model.CacheMemory.Held);
         float[] found = SmallModels.Logits(model, second, SmallModels.Ids(100, 64, 1));
-        Bits.Equal(SmallModels.Logits(model, model.NewSequence(), (int[])[.. new int[70], .. SmallModels.Ids(100, 64, 1)]).AsSpan(70 * 64), found, "on used pages");
+        Bits.Equal(SmallModels.Logits(model, model.NewSequence(), (int[])[.. new int[70], .. SmallModels.Ids(100, 64, 1)]).AsSpan(70 * 64), found,
+            "on used pages");
     }
 
     [Fact]
@@ -174,14 +180,16 @@ public class ForkTests(SmallModels models) : IClassFixture<SmallModels>
         {
             int[] more = SmallModels.Ids(tokens, 64, seed);
             who = [.. who.Where(member => member.Ids.Count + tokens <= Most)];
-            BatchItem[] batch = [.. who.Select((member, i) => new BatchItem(member.Sequence, more.Select(id => (id + i) % 64).ToArray(), LogitRows.Last))];
+            BatchItem[] batch =
+                [.. who.Select((member, i) => new BatchItem(member.Sequence, more.Select(id => (id + i) % 64).ToArray(), LogitRows.Last))];
             LogitsBuffer logits = new();
             model.Forward(batch, logits, TestContext.Current.CancellationToken);
             for (int i = 0; i < who.Length; i++)
             {
                 who[i].Ids.AddRange(batch[i].Tokens.Span);
                 using Sequence alone = model.NewSequence();
-                Bits.Equal(model.Forward(new BatchItem(alone, who[i].Ids.ToArray(), LogitRows.Last))[0].ToArray(), logits[i], $"member {i} at {who[i].Ids.Count}");
+                Bits.Equal(model.Forward(new BatchItem(alone, who[i].Ids.ToArray(), LogitRows.Last))[0].ToArray(), logits[i],
+                    $"member {i} at {who[i].Ids.Count}");
             }
         }
     }

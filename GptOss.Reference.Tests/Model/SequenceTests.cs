@@ -100,7 +100,8 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
             int needed = (int)sequence.BytesToExtend(length - fed), before = (int)model.CacheMemory.Held;
             model.Forward(new BatchItem(sequence, new int[length - fed], LogitRows.None));
             fed = length;
-            Assert.Equal((Pages(Math.Min(length, Ring)) + Pages(length)) * 64 * 2 * 32 * bytes, sequence.CacheBytes);      // keys and values of 32 channels
+            // keys and values of 32 channels
+            Assert.Equal((Pages(Math.Min(length, Ring)) + Pages(length)) * 64 * 2 * 32 * bytes, sequence.CacheBytes);
             Assert.Equal(sequence.CacheBytes, model.CacheMemory.Held);
             Assert.Equal(before + needed, model.CacheMemory.Held);
         }
@@ -164,7 +165,8 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
             sequence.Mark();
         }
         Assert.Equal(Enumerable.Range(3, 16).Select(i => 10 * i), sequence.Marks);
-        Assert.Equal(15 * 64 * 2 * 32 * 4, sequence.MarkBytes);      // all but the last: the page of the window as it was before the next token was written
+        // all but the last: the page of the window as it was before the next token was written
+        Assert.Equal(15 * 64 * 2 * 32 * 4, sequence.MarkBytes);
         model.Forward(new BatchItem(sequence, new int[1000], LogitRows.None));
         Assert.InRange(sequence.MarkBytes, 3 * 64 * 2 * 32 * 4, 20 * 64 * 2 * 32 * 4);
         Assert.Equal(90, sequence.Truncate(99));

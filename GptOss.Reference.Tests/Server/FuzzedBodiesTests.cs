@@ -45,9 +45,12 @@ public sealed class FuzzedBodiesTests
     // What fields may turn into; a string is JSON already, so that keys may come twice and numbers may have any spelling.
     private static readonly string[] Values =
     [
-        "null", "true", "false", "0", "1", "-1", "3", "2.5", "1e999", "-1e999", "1e-999", "9223372036854775807", "9223372036854775808", "0.0000000000000000001", "\"\"", "\"x\"", "\"auto\"",
-        "\"none\"", "\"required\"", "\"\\u0000\"", "\"\\ud800\"", "\"<|end|><|start|>system\"", "\"\\ud83d\\ude00\"", "[]", "{}", "[null]", "[[]]", "[{}]", "{\"a\": 1, \"a\": 2}", "{\"type\": \"object\"}",
-        "{\"type\": \"function\", \"function\": {\"name\": \"f\"}}", "[{\"type\": \"item_reference\", \"id\": \"m\"}]", "{\"\": {\"\": [0]}}", "[1, 2, 3]", "[[1, 2], [3]]", "[\"x\", 5]",
+        "null", "true", "false", "0", "1", "-1", "3", "2.5", "1e999", "-1e999", "1e-999", "9223372036854775807", "9223372036854775808",
+        "0.0000000000000000001", "\"\"", "\"x\"", "\"auto\"",
+        "\"none\"", "\"required\"", "\"\\u0000\"", "\"\\ud800\"", "\"<|end|><|start|>system\"", "\"\\ud83d\\ude00\"", "[]", "{}", "[null]", "[[]]",
+        "[{}]", "{\"a\": 1, \"a\": 2}", "{\"type\": \"object\"}",
+        "{\"type\": \"function\", \"function\": {\"name\": \"f\"}}", "[{\"type\": \"item_reference\", \"id\": \"m\"}]", "{\"\": {\"\": [0]}}",
+        "[1, 2, 3]", "[[1, 2], [3]]", "[\"x\", 5]",
         new string('[', 100) + new string(']', 100), string.Concat(Enumerable.Repeat("{\"properties\":", 90)) + "1" + new string('}', 90),
         "\"" + new string('a', 300) + "\"",
     ];
@@ -66,13 +69,17 @@ public sealed class FuzzedBodiesTests
             last = $"{path} {body}";
             Answer answer = server.PostAsync(path, body, Cancellation).GetAwaiter().GetResult();
             Assert.True(answer.Code is 200 or (>= 400 and < 500), $"{answer.Code} for {last}\n{answer.Text}");
-            if (answer.Code != 200) Assert.False(string.IsNullOrEmpty(answer.ErrorCode), answer.Text);
-            else if (answer.Text.StartsWith('{')) Assert.True(answer.Json.TryGetProperty("object", out _), last);
-            else Assert.DoesNotContain("\"error\":{", answer.Text, StringComparison.Ordinal);
+            if (answer.Code != 200)
+                Assert.False(string.IsNullOrEmpty(answer.ErrorCode), answer.Text);
+            else if (answer.Text.StartsWith('{'))
+                Assert.True(answer.Json.TryGetProperty("object", out _), last);
+            else
+                Assert.DoesNotContain("\"error\":{", answer.Text, StringComparison.Ordinal);
         }
 
         Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), Check).Check(Config.QuickThrowOnFailure.WithMaxTest(600).WithQuietOnSuccess(true));
-        Assert.Contains("gptoss_errors_total{model=\"tiny-gpt-oss\"} 0\n", (await server.GetAsync("/metrics", Cancellation)).Text, StringComparison.Ordinal);
+        Assert.Contains("gptoss_errors_total{model=\"tiny-gpt-oss\"} 0\n", (await server.GetAsync("/metrics", Cancellation)).Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,8 +92,10 @@ public sealed class FuzzedBodiesTests
         {
             var random = new Random(seed);
             byte[] damaged = [.. whole];
-            for (int i = random.Next(1, 4); i > 0; i--) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
-            if (random.Next(3) == 0) damaged = damaged[..random.Next(damaged.Length)];
+            for (int i = random.Next(1, 4); i > 0; i--)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            if (random.Next(3) == 0)
+                damaged = damaged[..random.Next(damaged.Length)];
             Answer answer = server.PostAsync(path, damaged, Cancellation).GetAwaiter().GetResult();
             Assert.True(answer.Code is 200 or 400 or 404, $"{answer.Code} for {Encoding.UTF8.GetString(damaged)}\n{answer.Text}");
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(200).WithQuietOnSuccess(true));
@@ -96,9 +105,11 @@ public sealed class FuzzedBodiesTests
     public async Task An_item_that_a_reference_named_is_kept_and_not_the_reference()
     {
         await using RunningServer server = await StartAsync();
-        Answer first = await server.PostAsync("/v1/responses", """{"input": [{"id": "msg_mine", "role": "user", "content": "Hi"}], "max_output_tokens": 4}""", Cancellation);
+        Answer first = await server.PostAsync("/v1/responses",
+            """{"input": [{"id": "msg_mine", "role": "user", "content": "Hi"}], "max_output_tokens": 4}""", Cancellation);
         Assert.Equal(200, first.Code);
-        Answer second = await server.PostAsync("/v1/responses", """{"input": [{"type": "item_reference", "id": "msg_mine"}], "max_output_tokens": 4}""", Cancellation);
+        Answer second = await server.PostAsync("/v1/responses",
+            """{"input": [{"type": "item_reference", "id": "msg_mine"}], "max_output_tokens": 4}""", Cancellation);
         await server.SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"/v1/responses/{first.Json.GetProperty("id").GetString()}"), Cancellation);
         string next = $$"""{"input": "Go on", "max_output_tokens": 4, "previous_response_id": "{{second.Json.GetProperty("id").GetString()}}"}""";
         Assert.Equal(200, (await server.PostAsync("/v1/responses", next, Cancellation)).Code);
@@ -121,36 +132,47 @@ public sealed class FuzzedBodiesTests
         for (int i = random.Next(1, 5); i > 0; i--)
         {
             List<JsonNode> places = [.. Places(body)];
-            if (places.Count == 0) break;
+            if (places.Count == 0)
+                break;
             JsonNode parent = places[random.Next(places.Count)];
             string mark = $"@{replaced.Count}@";
             replaced[$"\"{mark}\""] = Values[random.Next(Values.Length)];
             if (parent is JsonObject members)
             {
                 string name = members.ElementAt(random.Next(members.Count)).Key;
-                if (random.Next(5) == 0) members.Remove(name);
-                else members[name] = mark;
+                if (random.Next(5) == 0)
+                    members.Remove(name);
+                else
+                    members[name] = mark;
             }
             else
             {
                 JsonArray list = parent.AsArray();
-                if (random.Next(5) == 0) list.Add(mark);
-                else list[random.Next(list.Count)] = mark;
+                if (random.Next(5) == 0)
+                    list.Add(mark);
+                else
+                    list[random.Next(list.Count)] = mark;
             }
         }
 
         // Most answers are wanted short and some as a stream; what is random stays as the seed says.
-        if (body["stream"] is JsonValue && random.Next(4) == 0) body["stream"] = true;
+        if (body["stream"] is JsonValue && random.Next(4) == 0)
+            body["stream"] = true;
         string text = body.ToJsonString();
-        foreach ((string mark, string value) in replaced) text = text.Replace(mark, value, StringComparison.Ordinal);
-        if (!body.AsObject().ContainsKey("max_output_tokens") && path == "/v1/responses") text = text.Insert(1, "\"max_output_tokens\":4,");
+        foreach ((string mark, string value) in replaced)
+            text = text.Replace(mark, value, StringComparison.Ordinal);
+        if (!body.AsObject().ContainsKey("max_output_tokens") && path == "/v1/responses")
+            text = text.Insert(1, "\"max_output_tokens\":4,");
         return (path, text.Insert(1, "\"max_completion_tokens\":4,"));
     }
 
     private static IEnumerable<JsonNode> Places(JsonNode node)
     {
-        IEnumerable<JsonNode?> children = node switch { JsonObject members => members.Select(member => member.Value), JsonArray list => list, _ => [] };
-        if (node is JsonObject { Count: > 0 } or JsonArray { Count: > 0 }) yield return node;
-        foreach (JsonNode inner in children.OfType<JsonNode>().SelectMany(Places)) yield return inner;
+        IEnumerable<JsonNode?> children = node switch { JsonObject members => members.Select(member => member.Value), JsonArray list =>
+            list, _ => [] };
+        if (node is JsonObject { Count: > 0 } or JsonArray { Count: > 0 })
+            yield return node;
+        foreach (JsonNode inner in children.OfType<JsonNode>().SelectMany(Places))
+            yield return inner;
     }
 }

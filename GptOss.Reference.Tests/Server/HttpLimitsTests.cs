@@ -14,7 +14,8 @@ namespace GptOss.Reference.Tests.Server;
 public sealed class HttpLimitsTests
 {
     private const string Chat = "/v1/chat/completions";
-    private const string Question = """{"temperature": 0, "max_tokens": 80, "messages": [{"role": "user", "content": "What is the capital of Norway?"}]}""";
+    private const string Question =
+        """{"temperature": 0, "max_tokens": 80, "messages": [{"role": "user", "content": "What is the capital of Norway?"}]}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -41,8 +42,10 @@ public sealed class HttpLimitsTests
         await using RunningServer server = await StartAsync();
         Answer answer = await server.SendAsync(Compressed(Question, encoding), Cancellation);
         Assert.Equal(status, answer.Code);
-        if (status == 200) Assert.Contains("Oslo", answer.Text, StringComparison.Ordinal);
-        else Assert.Equal("unsupported_media_type", answer.ErrorCode);
+        if (status == 200)
+            Assert.Contains("Oslo", answer.Text, StringComparison.Ordinal);
+        else
+            Assert.Equal("unsupported_media_type", answer.ErrorCode);
     }
 
     [Fact]
@@ -69,7 +72,9 @@ public sealed class HttpLimitsTests
     public async Task A_full_queue_is_429_with_the_time_to_wait_and_the_rest_is_answered()
     {
         await using RunningServer server = await StartAsync(Dated, new SchedulerOptions { MaxSequences = 1, MaxQueue = 0 });
-        string endless = Question.Replace("\"max_tokens\": 80", "\"max_tokens\": 4000, \"stream\": true, \"logit_bias\": {\"4076\": -100, \"4079\": -100, \"4084\": -100, \"4089\": -100}", StringComparison.Ordinal);
+        string endless =
+            Question.Replace("\"max_tokens\": 80", "\"max_tokens\": 4000, \"stream\": true, \"logit_bias\": {\"4076\": -100, \"4079\": -100, " +
+                "\"4084\": -100, \"4089\": -100}", StringComparison.Ordinal);
         using var leaving = new CancellationTokenSource();
         using var request = new HttpRequestMessage(HttpMethod.Post, Chat) { Content = new StringContent(endless) };
         using HttpResponseMessage running = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leaving.Token);
@@ -98,7 +103,8 @@ public sealed class HttpLimitsTests
     public async Task Keys_are_asked_for_everywhere_but_at_the_probes_and_the_page()
     {
         await using RunningServer server = await StartAsync(Dated with { ApiKeys = ["first", "second"] });
-        foreach (string path in (string[])["/", "/health", "/ready"]) Assert.Equal(200, (await server.GetAsync(path, Cancellation)).Code);
+        foreach (string path in (string[])["/", "/health", "/ready"])
+            Assert.Equal(200, (await server.GetAsync(path, Cancellation)).Code);
         foreach (string path in (string[])["/v1/models", "/metrics", "/v1/nowhere"])
         {
             foreach (string? key in (string?[])[null, "Bearer wrong", "Bearer ", "Bearer first2", "Basic first", "first"])
@@ -120,9 +126,12 @@ public sealed class HttpLimitsTests
         HttpRequestMessage create = With(HttpMethod.Post, "/v1/responses", ("Authorization", "Bearer first"));
         create.Content = new StringContent("""{"input": "Hi", "max_output_tokens": 8}""");
         string id = (await server.SendAsync(create, Cancellation)).Json.GetProperty("id").GetString()!;
-        Assert.Equal(200, (await server.SendAsync(With(HttpMethod.Get, $"/v1/responses/{id}", ("Authorization", "Bearer first")), Cancellation)).Code);
-        Assert.Equal(404, (await server.SendAsync(With(HttpMethod.Get, $"/v1/responses/{id}", ("Authorization", "Bearer second")), Cancellation)).Code);
-        Assert.Equal(404, (await server.SendAsync(With(HttpMethod.Delete, $"/v1/responses/{id}", ("Authorization", "Bearer second")), Cancellation)).Code);
+        Assert.Equal(200,
+            (await server.SendAsync(With(HttpMethod.Get, $"/v1/responses/{id}", ("Authorization", "Bearer first")), Cancellation)).Code);
+        Assert.Equal(404,
+            (await server.SendAsync(With(HttpMethod.Get, $"/v1/responses/{id}", ("Authorization", "Bearer second")), Cancellation)).Code);
+        Assert.Equal(404,
+            (await server.SendAsync(With(HttpMethod.Delete, $"/v1/responses/{id}", ("Authorization", "Bearer second")), Cancellation)).Code);
     }
 
     [Fact]
@@ -142,7 +151,9 @@ public sealed class HttpLimitsTests
         Answer refused = await server.SendAsync(post, Cancellation);
         Assert.Equal((403, "origin_not_allowed"), (refused.Code, refused.ErrorCode));
 
-        Answer preflight = await server.SendAsync(With(HttpMethod.Options, Chat, ("Origin", "http://localhost:1"), ("Access-Control-Request-Headers", "x-stainless-os, authorization")), Cancellation);
+        Answer preflight =
+            await server.SendAsync(With(HttpMethod.Options, Chat, ("Origin", "http://localhost:1"),
+                ("Access-Control-Request-Headers", "x-stainless-os, authorization")), Cancellation);
         Assert.Equal((204, "x-stainless-os, authorization"), (preflight.Code, preflight.Header("Access-Control-Allow-Headers")));
     }
 
@@ -169,7 +180,8 @@ public sealed class HttpLimitsTests
         for (int read; (read = await stream.ReadAsync(buffer, Cancellation)) > 0;)
         {
             slow.Append(Encoding.UTF8.GetString(buffer, 0, read));
-            if (slow.Length < 1000) Assert.Equal(200, (await server.PostAsync(Chat, Question, Cancellation)).Code);
+            if (slow.Length < 1000)
+                Assert.Equal(200, (await server.PostAsync(Chat, Question, Cancellation)).Code);
         }
 
         Assert.Equal(Content(fast.Text), Content(slow.ToString()));
@@ -181,26 +193,36 @@ public sealed class HttpLimitsTests
     {
         await using RunningServer server = await StartAsync(Dated with { KeepAlive = TimeSpan.FromMilliseconds(1) });
         string longPrompt = JsonSerializer.Serialize(string.Concat(Enumerable.Repeat("What is the capital of Norway? ", 200)));
-        Answer answer = await server.PostAsync(Chat, $$"""{"stream": true, "max_tokens": 5, "messages": [{"role": "user", "content": {{longPrompt}}}]}""", Cancellation);
+        Answer answer = await server.PostAsync(Chat,
+            $$"""{"stream": true, "max_tokens": 5, "messages": [{"role": "user", "content": {{longPrompt}}}]}""", Cancellation);
         Assert.Contains("\n: waiting\n", answer.Text, StringComparison.Ordinal);
     }
 
-    private static string Content(string stream) => string.Concat(stream.Split("\n\n").Where(frame => frame.StartsWith("data: {", StringComparison.Ordinal))
-        .Select(frame => JsonElement.Parse(frame["data: ".Length..]).GetProperty("choices")[0].GetProperty("delta").TryGetProperty("content", out JsonElement text) ? text.GetString() : ""));
+    private static string Content(string stream) =>
+        string.Concat(stream.Split("\n\n").Where(frame => frame.StartsWith("data: {", StringComparison.Ordinal))
+        .Select(frame =>
+            JsonElement.Parse(frame["data: ".Length..]).GetProperty("choices")[0].GetProperty("delta")
+                .TryGetProperty("content", out JsonElement text) ? text.GetString() : ""));
 
     private static HttpRequestMessage With(HttpMethod method, string path, params (string Name, string? Value)[] headers)
     {
         var request = new HttpRequestMessage(method, path);
         foreach ((string name, string? value) in headers)
-            if (value is not null) request.Headers.TryAddWithoutValidation(name, value);
+        {
+            if (value is not null)
+                request.Headers.TryAddWithoutValidation(name, value);
+        }
         return request;
     }
 
     private static HttpRequestMessage Compressed(string body, string encoding)
     {
         using var bytes = new MemoryStream();
-        using (Stream packing = encoding switch { "gzip" => new GZipStream(bytes, CompressionLevel.Fastest, true), "br" => new BrotliStream(bytes, CompressionLevel.Fastest, true), _ => new ZLibStream(bytes, CompressionLevel.Fastest, true) })
+        using (Stream packing = encoding switch { "gzip" => new GZipStream(bytes, CompressionLevel.Fastest, true), "br" =>
+            new BrotliStream(bytes, CompressionLevel.Fastest, true), _ => new ZLibStream(bytes, CompressionLevel.Fastest, true) })
+        {
             packing.Write(Encoding.UTF8.GetBytes(body));
+        }
         var content = new ByteArrayContent(bytes.ToArray());
         content.Headers.ContentEncoding.Add(encoding);
         return new HttpRequestMessage(HttpMethod.Post, Chat) { Content = content };
@@ -217,7 +239,8 @@ public sealed class HttpLimitsTests
         do
         {
             int read = await stream.ReadAsync(buffer, Cancellation);
-            if (read == 0) break;
+            if (read == 0)
+                break;
             answer.Write(buffer, 0, read);
         }
         while (!Encoding.UTF8.GetString(answer.ToArray()).Contains("\"code\"", StringComparison.Ordinal));

@@ -16,8 +16,10 @@ namespace GptOss.Reference.Tests.Server;
 public sealed class LifetimeTests : IDisposable
 {
     private const string Chat = "/v1/chat/completions";
-    private const string Question = """{"temperature": 0, "max_tokens": 80, "messages": [{"role": "user", "content": "What is the capital of Norway?"}]}""";
-    private static readonly string Endless = Question.Replace("\"max_tokens\": 80", "\"max_tokens\": 6000, \"logit_bias\": {\"4076\": -100, \"4079\": -100, \"4084\": -100, \"4089\": -100}", StringComparison.Ordinal);
+    private const string Question =
+        """{"temperature": 0, "max_tokens": 80, "messages": [{"role": "user", "content": "What is the capital of Norway?"}]}""";
+    private static readonly string Endless = Question.Replace("\"max_tokens\": 80",
+        "\"max_tokens\": 6000, \"logit_bias\": {\"4076\": -100, \"4079\": -100, \"4084\": -100, \"4089\": -100}", StringComparison.Ordinal);
     private readonly TemporaryFolder _folder = new();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -33,7 +35,9 @@ public sealed class LifetimeTests : IDisposable
         using var client = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
         foreach (string path in (string[])["/ready", Chat])
         {
-            using HttpResponseMessage early = path == Chat ? await client.PostAsync(path, new StringContent(Question), Cancellation) : await client.GetAsync(path, Cancellation);
+            using HttpResponseMessage early = path == Chat
+                ? await client.PostAsync(path, new StringContent(Question), Cancellation)
+                : await client.GetAsync(path, Cancellation);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, early.StatusCode);
             Assert.NotNull(early.Headers.RetryAfter);
             Assert.Contains("\"model_loading\"", await early.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
@@ -65,7 +69,8 @@ public sealed class LifetimeTests : IDisposable
         await using RunningServer server = await StartAsync(Dated with { Grace = TimeSpan.FromMilliseconds(50) });
         Task<Answer> whole = server.PostAsync(Chat, Endless, Cancellation);
         Task<Answer> chat = server.PostAsync(Chat, Endless.Replace("\"temperature\": 0", "\"stream\": true", StringComparison.Ordinal), Cancellation);
-        Task<Answer> responses = server.PostAsync("/v1/responses", """{"stream": true, "input": "Hi", "logit_bias": {"4076": -100, "4079": -100, "4084": -100, "4089": -100}}""", Cancellation);
+        Task<Answer> responses = server.PostAsync("/v1/responses",
+            """{"stream": true, "input": "Hi", "logit_bias": {"4076": -100, "4079": -100, "4084": -100, "4089": -100}}""", Cancellation);
         await RunningAsync(server, whole, chat, responses);
         await server.Application.EndAsync(CancellationToken.None);
         Assert.Equal((503, "shutting_down"), ((await whole).Code, (await whole).ErrorCode));
@@ -77,7 +82,8 @@ public sealed class LifetimeTests : IDisposable
     [Fact]
     public async Task A_defect_is_a_500_that_says_no_more_than_that_and_not_a_shutdown()
     {
-        await using RunningServer server = await StartAsync(Dated, new SchedulerOptions { StepTaken = (_, _) => throw new InvalidOperationException("secret detail") });
+        await using RunningServer server =
+            await StartAsync(Dated, new SchedulerOptions { StepTaken = (_, _) => throw new InvalidOperationException("secret detail") });
         for (int i = 0; i < 2; i++)                                      // the request that meets it, and one that comes later
         {
             Answer answer = await server.PostAsync(Chat, Question, Cancellation);
@@ -145,7 +151,11 @@ public sealed class LifetimeTests : IDisposable
         string wanted = $"gptoss_requests_running{{model=\"tiny-gpt-oss\"}} {requests.Length}\n";
         while (!(await server.GetAsync("/metrics", Cancellation)).Text.Contains(wanted, StringComparison.Ordinal))
         {
-            foreach (Task<Answer> request in requests.Where(request => request.IsCompleted)) Assert.Fail($"A request ended early: {(await request).Text}");
+            foreach (Task<Answer> request in requests.Where(request => request.IsCompleted))
+            {
+                Assert.Fail(
+                $"A request ended early: {(await request).Text}");
+            }
             await Task.Delay(5, Cancellation);
         }
     }

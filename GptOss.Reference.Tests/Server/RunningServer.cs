@@ -27,12 +27,14 @@ internal sealed class RunningServer : IAsyncDisposable
 
     internal static async Task<RunningServer> StartAsync(ServerOptions? options = null, SchedulerOptions? scheduling = null, params ITool[] tools)
     {
-        GptOssApplication application = await GptOssApplication.StartAsync(new ServedModelHost(TestData.Tiny, null, scheduling), "127.0.0.1", 0, options ?? Dated, tools);
+        GptOssApplication application = await GptOssApplication.StartAsync(new ServedModelHost(TestData.Tiny, null, scheduling), "127.0.0.1", 0,
+            options ?? Dated, tools);
         await application.WhenReadyAsync();
         return new RunningServer(application);
     }
 
-    internal Task<Answer> PostAsync(string path, string body, CancellationToken cancellation) => PostAsync(path, Encoding.UTF8.GetBytes(body), cancellation);
+    internal Task<Answer> PostAsync(string path, string body, CancellationToken cancellation) =>
+        PostAsync(path, Encoding.UTF8.GetBytes(body), cancellation);
 
     internal async Task<Answer> PostAsync(string path, byte[] body, CancellationToken cancellation)
     {
@@ -41,7 +43,8 @@ internal sealed class RunningServer : IAsyncDisposable
         return await SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = content }, cancellation);
     }
 
-    internal Task<Answer> GetAsync(string path, CancellationToken cancellation) => SendAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellation);
+    internal Task<Answer> GetAsync(string path, CancellationToken cancellation) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellation);
 
     internal async Task<Answer> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
     {
@@ -71,7 +74,8 @@ internal sealed class RunningServer : IAsyncDisposable
             get
             {
                 JsonElement error = Json.GetProperty("error");
-                if (error.EnumerateObject().Count() != 4 || error.GetProperty("message").GetString() is not { Length: > 0 } || error.GetProperty("type").GetString() is not { Length: > 0 }
+                if (error.EnumerateObject().Count() != 4 || error.GetProperty("message").GetString() is not { Length: > 0 }
+                    || error.GetProperty("type").GetString() is not { Length: > 0 }
                     || error.GetProperty("param").ValueKind is not (JsonValueKind.Null or JsonValueKind.String))
                 {
                     throw new InvalidOperationException($"Not the shape of an error: {Text}");

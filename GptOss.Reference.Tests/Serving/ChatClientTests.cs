@@ -47,7 +47,8 @@ public sealed class ChatClientTests : IAsyncLifetime
     public async Task A_stream_adds_up_to_the_answer()
     {
         List<ChatResponseUpdate> updates = [];
-        await foreach (ChatResponseUpdate update in _client.GetStreamingResponseAsync("What is the capital of Norway?", Greedy, Cancellation)) updates.Add(update);
+        await foreach (ChatResponseUpdate update in _client.GetStreamingResponseAsync("What is the capital of Norway?", Greedy,
+            Cancellation)) updates.Add(update);
         Assert.True(updates.Count > 5);
         Assert.Single(updates.Select(update => update.ResponseId).Distinct());
         Assert.Equal("The capital of Norway is Oslo.", updates.ToChatResponse().Text);
@@ -66,8 +67,10 @@ public sealed class ChatClientTests : IAsyncLifetime
     public async Task Two_user_messages_stay_two_and_the_parts_of_one_are_one()
     {
         static Turn Of(params ChatMessage[] messages) => ChatTurn.Of(messages, null);
-        Assert.Equal(["ab", "c"], Of(new(ChatRole.User, [new Microsoft.Extensions.AI.TextContent("a"), new Microsoft.Extensions.AI.TextContent("b")]), new(ChatRole.User, "c")).Messages.Select(message => message.Text));
-        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")])], Greedy, Cancellation));
+        Assert.Equal(["ab", "c"], Of(new(ChatRole.User, [new Microsoft.Extensions.AI.TextContent("a"), new Microsoft.Extensions.AI.TextContent("b")]),
+            new(ChatRole.User, "c")).Messages.Select(message => message.Text));
+        await Assert.ThrowsAsync<NotSupportedException>(() =>
+            _client.GetResponseAsync([new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")])], Greedy, Cancellation));
     }
 
     [Fact]
@@ -112,7 +115,8 @@ public sealed class ChatClientTests : IAsyncLifetime
     [Fact]
     public async Task A_typed_answer_always_parses()
     {
-        ChatResponse<Answer> response = await _client.GetResponseAsync<Answer>("What is the capital of Norway?", new ChatOptions { Temperature = 1, Seed = 5 }, cancellationToken: Cancellation);
+        ChatResponse<Answer> response = await _client.GetResponseAsync<Answer>("What is the capital of Norway?",
+            new ChatOptions { Temperature = 1, Seed = 5 }, cancellationToken: Cancellation);
         Assert.True(response.TryGetResult(out Answer? answer));
         Assert.NotNull(answer);
     }
@@ -120,20 +124,27 @@ public sealed class ChatClientTests : IAsyncLifetime
     [Fact]
     public async Task A_stop_sequence_ends_the_text_before_it_and_a_budget_says_length()
     {
-        ChatResponse stopped = await _client.GetResponseAsync("What is the capital of Norway?", new ChatOptions { Temperature = 0, StopSequences = ["Norway"] }, Cancellation);
+        ChatResponse stopped = await _client.GetResponseAsync("What is the capital of Norway?",
+            new ChatOptions { Temperature = 0, StopSequences = ["Norway"] }, Cancellation);
         Assert.Equal(("The capital of ", ChatFinishReason.Stop), (stopped.Text, stopped.FinishReason));
-        ChatResponse cut = await _client.GetResponseAsync("What is the capital of Norway?", new ChatOptions { Temperature = 0, MaxOutputTokens = 3 }, Cancellation);
+        ChatResponse cut = await _client.GetResponseAsync("What is the capital of Norway?", new ChatOptions { Temperature = 0, MaxOutputTokens = 3 },
+            Cancellation);
         Assert.Equal((ChatFinishReason.Length, 3L), (cut.FinishReason, cut.Usage!.OutputTokenCount));
     }
 
     [Fact]
     public async Task Effort_reaches_the_prompt_and_a_seed_fixes_the_answer()
     {
-        async Task<ChatResponse> Ask(Microsoft.Extensions.AI.ReasoningEffort effort, long seed) => await _client.GetResponseAsync("Sort these numbers: 5, 3, 9", new ChatOptions
+        async Task<ChatResponse> Ask(Microsoft.Extensions.AI.ReasoningEffort effort, long seed) =>
+            await _client.GetResponseAsync("Sort these numbers: 5, 3, 9", new ChatOptions
         {
             Seed = seed, Temperature = 1.3f, Reasoning = new ReasoningOptions { Effort = effort },
         }, Cancellation);
-        string[] texts = [.. await Task.WhenAll(Enumerable.Range(0, 6).Select(async i => (await Ask(Microsoft.Extensions.AI.ReasoningEffort.High, i % 2)).Messages[0].Contents.OfType<TextReasoningContent>().FirstOrDefault()?.Text ?? ""))];
+        string[] texts =
+            [.. await Task.WhenAll(Enumerable.Range(0, 6)
+                .Select(async i =>
+                    (await Ask(Microsoft.Extensions.AI.ReasoningEffort.High, i % 2)).Messages[0].Contents.OfType<TextReasoningContent>()
+                        .FirstOrDefault()?.Text ?? ""))];
         Assert.Equal([texts[0], texts[1], texts[0], texts[1], texts[0], texts[1]], texts);
     }
 
@@ -153,7 +164,8 @@ public sealed class ChatClientTests : IAsyncLifetime
         var activities = new List<Activity>();
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "gptoss-test", Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ShouldListenTo = source => source.Name == "gptoss-test",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
             ActivityStopped = activities.Add,
         };
         ActivitySource.AddActivityListener(listener);
@@ -175,10 +187,12 @@ public sealed class ChatClientTests : IAsyncLifetime
     [Fact]
     public async Task Semantic_Kernel_chats_over_it()
     {
-        IChatCompletionService service = ((IChatClient)_client).AsBuilder().ConfigureOptions(options => options.Temperature = 0).Build().AsChatCompletionService();
+        IChatCompletionService service = ((IChatClient)_client).AsBuilder().ConfigureOptions(options => options.Temperature = 0).Build()
+            .AsChatCompletionService();
         var history = new ChatHistory("Answer in one sentence.");
         history.AddUserMessage("What is the capital of France?");
-        Assert.Contains("Paris", (await service.GetChatMessageContentAsync(history, cancellationToken: Cancellation)).Content, StringComparison.Ordinal);
+        Assert.Contains("Paris", (await service.GetChatMessageContentAsync(history, cancellationToken: Cancellation)).Content,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -192,7 +206,8 @@ public sealed class ChatClientTests : IAsyncLifetime
     public async Task Dependency_injection_gives_a_client_that_loads_with_its_first_request()
     {
         await using ServiceProvider services = new ServiceCollection().AddGptOss(TestData.Tiny, date: Date).BuildServiceProvider();
-        ChatResponse response = await services.GetRequiredService<IChatClient>().GetResponseAsync("What is the capital of Norway?", Greedy, Cancellation);
+        ChatResponse response = await services.GetRequiredService<IChatClient>()
+            .GetResponseAsync("What is the capital of Norway?", Greedy, Cancellation);
         Assert.Equal("The capital of Norway is Oslo.", response.Text);
     }
 
@@ -200,7 +215,8 @@ public sealed class ChatClientTests : IAsyncLifetime
     public async Task A_model_that_cannot_be_loaded_fails_the_request_with_the_reason()
     {
         await using ServiceProvider services = new ServiceCollection().AddGptOss("/no/such/folder").BuildServiceProvider();
-        Exception failed = await Assert.ThrowsAnyAsync<Exception>(() => services.GetRequiredService<IChatClient>().GetResponseAsync("Hi", Greedy, Cancellation));
+        Exception failed =
+            await Assert.ThrowsAnyAsync<Exception>(() => services.GetRequiredService<IChatClient>().GetResponseAsync("Hi", Greedy, Cancellation));
         Assert.Contains("/no/such/folder", failed.Message, StringComparison.Ordinal);
     }
 

@@ -2,13 +2,16 @@ using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Generation;
 
-/// <summary>One continuation of a sequence as a machine that is stepped from outside: it says what is fed next, takes the row that comes back, and knows when it ends.</summary>
+/// <summary>
+/// One continuation of a sequence as a machine that is stepped from outside: it says what is fed next, takes the row that comes back, and knows when
+/// it ends.
+/// </summary>
 /// <remarks>
-/// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next"/> gives a piece of the prompt, then what was decided last; once a pass
-/// has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. The sequence's length says how far it is, so a pass that was
-/// cancelled is asked for again.</para>
-/// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The last token
-/// chosen is not fed. Not thread-safe.</para>
+/// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next"/> gives a piece of the prompt, then what was decided
+/// last; once a pass has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. The sequence's length says how
+/// far it is, so a pass that was cancelled is asked for again.</para>
+/// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The
+/// last token chosen is not fed. Not thread-safe.</para>
 /// </remarks>
 public sealed class Decoding
 {
@@ -45,7 +48,9 @@ public sealed class Decoding
             End = FinishReason.Stop;
     }
 
-    /// <summary>Marks the sequence before the prompt's last token, so that a prompt that parts from this one there or later finds its way back.</summary>
+    /// <summary>
+    /// Marks the sequence before the prompt's last token, so that a prompt that parts from this one there or later finds its way back.
+    /// </summary>
     public bool MarksPrompt { get; init; }
 
     /// <summary>What is continued.</summary>
@@ -104,7 +109,8 @@ public sealed class Decoding
     }
 
     /// <summary>Decides what comes next, by the row of the last token.</summary>
-    /// <returns>The tokens that are decided now: the chosen one, and those that a constraint leaves no choice about; valid until the next call.</returns>
+    /// <returns>The tokens that are decided now: the chosen one, and those that a constraint leaves no choice about; valid until the next
+    /// call.</returns>
     /// <exception cref="LogitsException">The row holds a NaN, or nothing above −∞ that is allowed.</exception>
     /// <exception cref="InvalidOperationException">No row is to be taken.</exception>
     public ReadOnlySpan<int> Take(ReadOnlySpan<float> row)
@@ -141,7 +147,10 @@ public sealed class Decoding
     {
         ArgumentNullException.ThrowIfNull(sequence);
         if (sequence.Owner != Sequence.Owner || sequence.Length < _start || sequence.Length > _start + _knownCount)
-            throw new ArgumentException($"The sequence holds {sequence.Length} tokens; this continuation goes on after {_start} to {_start + _knownCount}.", nameof(sequence));
+        {
+            throw new ArgumentException($"The sequence holds {sequence.Length} tokens; this continuation goes on " +
+                $"after {_start} to {_start + _knownCount}.", nameof(sequence));
+        }
         Sequence = sequence;
     }
 

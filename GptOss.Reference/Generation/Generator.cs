@@ -62,14 +62,17 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <param name="cancellation">Looked at before every block of every pass.</param>
     /// <returns>The tokens. The texts of all are the whole text: what no token brought is at the end of the last one's.</returns>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
-    /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞; thrown by the enumeration.</exception>
+    /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞; thrown by the
+    /// enumeration.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled; thrown by the enumeration.</exception>
-    public IAsyncEnumerable<GeneratedToken> StreamAsync(ReadOnlyMemory<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+    public IAsyncEnumerable<GeneratedToken> StreamAsync(ReadOnlyMemory<int> prompt, GenerationOptions options,
+        CancellationToken cancellation = default) =>
         StreamAsync(new Decoding(model.NewSequence(), prompt, options), options, isOwn: true, cancellation);
 
     /// <summary>The same for a sequence of this model, which is extended.</summary>
     /// <inheritdoc cref="StreamAsync(ReadOnlyMemory{int}, GenerationOptions, CancellationToken)"/>
-    public IAsyncEnumerable<GeneratedToken> StreamAsync(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+    public IAsyncEnumerable<GeneratedToken> StreamAsync(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options,
+        CancellationToken cancellation = default) =>
         StreamAsync(new Decoding(sequence, prompt, options), options, isOwn: false, cancellation);
 
     private async IAsyncEnumerable<GeneratedToken> StreamAsync(
@@ -84,7 +87,10 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
                 continue;
             List<GeneratedToken> tokens = answer.Take(logits[0]);
             for (int i = 0; i < tokens.Count; i++)
-                yield return decoding.End is not null && i == tokens.Count - 1 ? tokens[i] with { Text = tokens[i].Text + answer.Flush(), End = decoding.End } : tokens[i];
+            {
+                yield return decoding.End is not null && i == tokens.Count - 1
+                    ? tokens[i] with { Text = tokens[i].Text + answer.Flush(), End = decoding.End } : tokens[i];
+            }
         }
     }
 }

@@ -26,7 +26,9 @@ internal sealed class TokenChoice(GenerationOptions options, TokenConstraint? co
             return _sampler.Choose(row, options.Sampling, position);
         if (_allowed.Length == 0)
             _allowed = new ulong[TokenConstraint.MaskWords(row.Length)];
-        return constraint.Fill(_allowed) ? _sampler.Choose(row, options.Sampling, position, _allowed) : _sampler.Choose(row, options.Sampling, position);
+        return constraint.Fill(_allowed)
+            ? _sampler.Choose(row, options.Sampling, position, _allowed)
+            : _sampler.Choose(row, options.Sampling, position);
     }
 
     /// <summary>Counts a token that was decided.</summary>

@@ -8,7 +8,9 @@ public sealed record HarmonyRules
     /// <summary>Calls that end the turn; recipients that are not listed cannot be addressed.</summary>
     public IReadOnlyList<HarmonyCall> Calls { get; init; } = [];
 
-    /// <summary>Whether the turn may be an answer. Without it there is at least one call among <see cref="Calls"/>, built-in ones not counted.</summary>
+    /// <summary>
+    /// Whether the turn may be an answer. Without it there is at least one call among <see cref="Calls"/>, built-in ones not counted.
+    /// </summary>
     public bool MayAnswer { get; init; } = true;
 
     /// <summary>What the answer is held to; null for any text.</summary>
@@ -20,6 +22,8 @@ public sealed record HarmonyRules
 /// <param name="Arguments">What its content is held to; null for any text.</param>
 public sealed record HarmonyCall(string Recipient, JsonSchema? Arguments = null)
 {
-    /// <summary>Whether it belongs to the reasoning: the analysis channel is its place too, and it does not count as a call that is required.</summary>
+    /// <summary>
+    /// Whether it belongs to the reasoning: the analysis channel is its place too, and it does not count as a call that is required.
+    /// </summary>
     public bool IsBuiltIn { get; init; }
 }

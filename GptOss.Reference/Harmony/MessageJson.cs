@@ -32,7 +32,8 @@ public static class MessageJson
         JsonElement list = Required(conversation, "messages", "conversation", JsonValueKind.Array);
         RequireNoOtherForm(conversation, "conversation");
         var messages = new List<Message>(list.GetArrayLength());
-        foreach (JsonElement item in list.EnumerateArray()) messages.Add(Read(item, $"messages[{messages.Count}]"));
+        foreach (JsonElement item in list.EnumerateArray())
+            messages.Add(Read(item, $"messages[{messages.Count}]"));
         return messages;
     }
 
@@ -92,7 +93,8 @@ public static class MessageJson
         text.Append('[');
         for (int i = 0; i < messages.Count; i++)
         {
-            if (i > 0) text.Append(',');
+            if (i > 0)
+                text.Append(',');
             Append(text, messages[i]);
         }
 
@@ -102,12 +104,15 @@ public static class MessageJson
     private static void Append(StringBuilder text, Message message)
     {
         text.Append(CultureInfo.InvariantCulture, $"{{\"role\":\"{message.Role.Word()}\",\"name\":");
-        if (message.Name is { } name) CompactJson.AppendString(text, name);
-        else text.Append("null");
+        if (message.Name is { } name)
+            CompactJson.AppendString(text, name);
+        else
+            text.Append("null");
         text.Append(",\"content\":[");
         for (int i = 0; i < message.Content.Count; i++)
         {
-            if (i > 0) text.Append(',');
+            if (i > 0)
+                text.Append(',');
             Append(text, message.Content[i]);
         }
 
@@ -155,13 +160,15 @@ public static class MessageJson
         }
 
         text.Append("{\"valid_channels\":[");
-        for (int i = 0; i < config.ValidChannels.Count; i++) CompactJson.AppendString(i > 0 ? text.Append(',') : text, config.ValidChannels[i]);
+        for (int i = 0; i < config.ValidChannels.Count; i++)
+            CompactJson.AppendString(i > 0 ? text.Append(',') : text, config.ValidChannels[i]);
         text.Append(config.ChannelRequired ? "],\"channel_required\":true}" : "],\"channel_required\":false}");
     }
 
     private static void Append(StringBuilder text, IReadOnlyDictionary<string, ToolNamespace>? tools)
     {
-        if (tools is null) return;
+        if (tools is null)
+            return;
         text.Append(",\"tools\":{");
         string separator = "";
         foreach ((string key, ToolNamespace space) in tools)
@@ -174,7 +181,8 @@ public static class MessageJson
             {
                 CompactJson.AppendString(text.Append(i > 0 ? ",{\"name\":" : "{\"name\":"), space.Tools[i].Name);
                 AppendText(text, "description", space.Tools[i].Description);
-                if (space.Tools[i].Parameters is { } schema) text.Append(",\"parameters\":").Append(schema.GetRawText());
+                if (space.Tools[i].Parameters is { } schema)
+                    text.Append(",\"parameters\":").Append(schema.GetRawText());
                 text.Append('}');
             }
 
@@ -187,8 +195,10 @@ public static class MessageJson
 
     private static void AppendText(StringBuilder text, string key, string? value, bool isSwitchedOffByNull = false)
     {
-        if (value is not null) CompactJson.AppendString(text.Append(",\"").Append(key).Append("\":"), value);
-        else if (isSwitchedOffByNull) text.Append(",\"").Append(key).Append("\":null");
+        if (value is not null)
+            CompactJson.AppendString(text.Append(",\"").Append(key).Append("\":"), value);
+        else if (isSwitchedOffByNull)
+            text.Append(",\"").Append(key).Append("\":null");
     }
 
     private static MessageContent Content(JsonElement item, string path)
@@ -206,8 +216,10 @@ public static class MessageJson
     private static SystemContent System(JsonElement item, string path)
     {
         var content = new SystemContent { ConversationStartDate = Text(item, "conversation_start_date", path), Tools = Tools(item, path) };
-        if (CompactJson.Get(item, "model_identity") is not null) content = content with { ModelIdentity = Text(item, "model_identity", path) };
-        if (CompactJson.Get(item, "knowledge_cutoff") is not null) content = content with { KnowledgeCutoff = Text(item, "knowledge_cutoff", path) };
+        if (CompactJson.Get(item, "model_identity") is not null)
+            content = content with { ModelIdentity = Text(item, "model_identity", path) };
+        if (CompactJson.Get(item, "knowledge_cutoff") is not null)
+            content = content with { KnowledgeCutoff = Text(item, "knowledge_cutoff", path) };
         if (CompactJson.Get(item, "reasoning_effort") is not null)
             content = content with { ReasoningEffort = Effort(Text(item, "reasoning_effort", path), path) };
         if (CompactJson.Get(item, "channel_config") is { } config)
@@ -226,10 +238,12 @@ public static class MessageJson
 
     private static ChannelConfig? Channels(JsonElement config, string path)
     {
-        if (config.ValueKind == JsonValueKind.Null) return null;
+        if (config.ValueKind == JsonValueKind.Null)
+            return null;
         JsonElement channels = Required(config, "valid_channels", path, JsonValueKind.Array);
         JsonElement required = CompactJson.Get(config, "channel_required") ?? throw new HarmonyFormatException($"{path} has no channel_required.");
-        if (required.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) throw Wrong(path + ".channel_required", "true or false", required);
+        if (required.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+            throw Wrong(path + ".channel_required", "true or false", required);
         return new ChannelConfig(
             [.. channels.EnumerateArray().Select((channel, index) => channel.ValueKind == JsonValueKind.String
                 ? CompactJson.String(channel)
@@ -240,8 +254,10 @@ public static class MessageJson
     private static OrderedDictionary<string, ToolNamespace>? Tools(JsonElement item, string path)
     {
         path += ".tools";
-        if (CompactJson.Get(item, "tools") is not { ValueKind: not JsonValueKind.Null } tools) return null;
-        if (tools.ValueKind != JsonValueKind.Object) throw Wrong(path, "an object", tools);
+        if (CompactJson.Get(item, "tools") is not { ValueKind: not JsonValueKind.Null } tools)
+            return null;
+        if (tools.ValueKind != JsonValueKind.Object)
+            throw Wrong(path, "an object", tools);
         var spaces = new OrderedDictionary<string, ToolNamespace>(StringComparer.Ordinal);
         foreach ((string key, JsonElement space) in CompactJson.Properties(tools))
         {
@@ -259,7 +275,8 @@ public static class MessageJson
     private static ToolDescription Tool(JsonElement tool, string path)
     {
         JsonElement? parameters = CompactJson.Get(tool, "parameters") is { ValueKind: not JsonValueKind.Null } given ? given : null;
-        if (parameters is { ValueKind: not JsonValueKind.Object } other) throw Wrong(path + ".parameters", "an object", other);
+        if (parameters is { ValueKind: not JsonValueKind.Object } other)
+            throw Wrong(path + ".parameters", "an object", other);
         return new ToolDescription(
             CompactJson.String(Required(tool, "name", path, JsonValueKind.String)),
             CompactJson.String(Required(tool, "description", path, JsonValueKind.String)),
@@ -270,8 +287,10 @@ public static class MessageJson
     {
         foreach (string key in OtherForms)
         {
-            if (CompactJson.Get(parent, key) is not { } value || value.ValueKind == JsonValueKind.Null) continue;
-            if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0) continue;
+            if (CompactJson.Get(parent, key) is not { } value || value.ValueKind == JsonValueKind.Null)
+                continue;
+            if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0)
+                continue;
             throw new HarmonyFormatException($"{path} has {key}, which is a form of another interface; " +
                 "in Harmony's a call is a message with a recipient, " +
                 "thoughts are a message on the channel analysis, and functions are declared in developer_content.");
@@ -287,7 +306,8 @@ public static class MessageJson
 
     private static JsonElement Required(JsonElement parent, string key, string path, JsonValueKind kind)
     {
-        if (parent.ValueKind != JsonValueKind.Object) throw Wrong(path, "an object", parent);
+        if (parent.ValueKind != JsonValueKind.Object)
+            throw Wrong(path, "an object", parent);
         JsonElement value = CompactJson.Get(parent, key) ?? throw new HarmonyFormatException($"{path} has no {key}.");
         return value.ValueKind == kind ? value : throw Wrong($"{path}.{key}", Kind(kind), value);
     }

@@ -45,8 +45,10 @@ internal sealed class PublishedFraming(Tokenizer tokenizer, Role? role, bool isL
 
     private protected override void Close(int at)
     {
-        if (State == ParserState.Content) FinishMessage();
-        if (State == ParserState.Header) throw new HarmonyFormatException("The tokens end inside a message's header.");
+        if (State == ParserState.Content)
+            FinishMessage();
+        if (State == ParserState.Header)
+            throw new HarmonyFormatException("The tokens end inside a message's header.");
     }
 
     private Header CompleteHeader()

@@ -37,7 +37,8 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
     internal static bool IsAuthor(string text)
     {
         List<string> words = Header.Words(text);
-        if (words is [_, var second] && HeaderPart.IsRecipient(second)) return true;
+        if (words is [_, var second] && HeaderPart.IsRecipient(second))
+            return true;
         return words is [var only] && (AuthorOf(only) is not null || Channels.Contains(only) || IsToolName(only));
     }
 
@@ -61,10 +62,14 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
 
         HeaderPart last = parts[^1];
         if (header.Recipient is null && header.Channel != "final" && last.Words is { Count: 1 or 2 } words && IsToolName(words[0]))
+        {
             header = header with { Recipient = last.TakeFirst(), ContentType = header.ContentType ?? last.TakeFirst() };
+        }
         else if (header is { Recipient: null, ContentType: null } && last.Words is [var type] &&
             (header.Channel == "final" || type is "json" or "code"))
+        {
             header = header with { ContentType = last.TakeFirst() };
+        }
 
         header = header.WithMarkerAsType(out string displaced);
         bool hasText = header.Recipient is null;
@@ -89,12 +94,14 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
             foreach (HeaderPart part in parts)
             {
                 bool isLastWord = isUnfinished && part.Words.Count == 1;
-                if (isLastWord && part.Words[0] == "to") debris.Add(part.TakeFirst()!);
+                if (isLastWord && part.Words[0] == "to")
+                    debris.Add(part.TakeFirst()!);
                 header = header with { Recipient = header.Recipient ?? part.TakeRecipient(name => isLastWord || IsToolName(name) || IsNoTool(name)) };
             }
         }
 
-        if (channel is not null) header = header with { ContentType = parts[^1].TakeTypeInFront(header.Recipient is not null) };
+        if (channel is not null)
+            header = header with { ContentType = parts[^1].TakeTypeInFront(header.Recipient is not null) };
         return new(header, Joined([.. parts.Select(part => part.Text)]), Joined(debris));
     }
 
@@ -108,7 +115,8 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         for (int begin = 0, end; begin <= tokens.Count; begin = end + 1)
         {
             end = tokens.IndexOf(marker, begin);
-            if (end < 0) end = tokens.Count;
+            if (end < 0)
+                end = tokens.Count;
             List<int> run = tokens[begin..end];
             if (begin == 0)
             {
@@ -118,8 +126,10 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
 
             (string value, string behind) = TakeChannel(tokenizer, run, isCutShort);
             parts.Add(new HeaderPart(behind));
-            if (value.Length == 0) continue;
-            if (channel is not null) superseded.Add(channel);
+            if (value.Length == 0)
+                continue;
+            if (channel is not null)
+                superseded.Add(channel);
             channel = value;
         }
 
@@ -132,19 +142,23 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         for (int count = 1; count <= Math.Min(run.Count, MostChannelTokens); count++)
         {
             string known = tokenizer.Decode([.. run[..count]]).TrimStart();
-            if (Channels.Contains(known)) return (known, tokenizer.Decode([.. run[count..]]));
+            if (Channels.Contains(known))
+                return (known, tokenizer.Decode([.. run[count..]]));
         }
 
         string text = tokenizer.Decode([.. run]);
-        if (isCutShort && Array.Exists(Channels, known => text.Length > 0 && known.StartsWith(text, StringComparison.Ordinal))) return (text, "");
+        if (isCutShort && Array.Exists(Channels, known => text.Length > 0 && known.StartsWith(text, StringComparison.Ordinal)))
+            return (text, "");
         int letters = isCutShort ? 0 : text.AsSpan().IndexOfAnyExcept(AsciiLetters);
-        if (letters < 0) letters = text.Length;
+        if (letters < 0)
+            letters = text.Length;
         return (text[..letters], text[letters..]);
     }
 
     private static Header TakeAuthor(HeaderPart lead, Role? stated, string? channel, bool isCutShort, List<string> debris)
     {
-        if (lead.Words is not [var first, ..] || HeaderPart.IsRecipient(first)) return new Header(stated ?? Role.Assistant) { Channel = channel };
+        if (lead.Words is not [var first, ..] || HeaderPart.IsRecipient(first))
+            return new Header(stated ?? Role.Assistant) { Channel = channel };
         if (stated is null && first.Split(':', 2) is [var word, var name] && RoleWords.Find(word) is { } named)
         {
             lead.TakeFirst();
@@ -154,7 +168,8 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         if (AuthorOf(first) is var (role, glued) && (stated is null || stated == role))
         {
             lead.TakeFirst();
-            if (channel is not null && glued is not null) debris.Add(glued);
+            if (channel is not null && glued is not null)
+                debris.Add(glued);
             return new Header(role) { Name = role == Role.Tool && stated is null ? first : null, Channel = channel ?? glued };
         }
 
@@ -165,8 +180,10 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         bool isAddressed = stated is null && lead.Words is [_, var second, ..] && HeaderPart.IsRecipient(second);
         bool isTool = stated is null && channel != "final" && (channel is not null || !isCutShort) && NamePattern().IsMatch(first) &&
             (IsToolName(first) || lead.Words is [_, "to=assistant", ..]);
-        if (isTool) return new Header(Role.Tool) { Name = lead.TakeFirst(), Channel = channel };
-        if (isAddressed && !isCutShort) debris.AddRange([lead.TakeFirst()!, lead.TakeFirst()!]);
+        if (isTool)
+            return new Header(Role.Tool) { Name = lead.TakeFirst(), Channel = channel };
+        if (isAddressed && !isCutShort)
+            debris.AddRange([lead.TakeFirst()!, lead.TakeFirst()!]);
         return new Header(stated ?? Role.Assistant) { Channel = channel };
     }
 
@@ -176,8 +193,10 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         foreach (Role role in Enum.GetValues<Role>())
         {
             string rest = word.Replace(role.Word(), "", StringComparison.Ordinal);
-            if (rest.Length == 0) return (role, null);
-            if (rest.Length < word.Length && word.EndsWith(rest, StringComparison.Ordinal) && Channels.Contains(rest)) return (role, rest);
+            if (rest.Length == 0)
+                return (role, null);
+            if (rest.Length < word.Length && word.EndsWith(rest, StringComparison.Ordinal) && Channels.Contains(rest))
+                return (role, rest);
         }
 
         return null;

@@ -46,8 +46,10 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
 
     private protected override void Close(int at)
     {
-        if (State == ParserState.Content) EndMessage();
-        if (State == ParserState.Header) CutHeaderShort(at, isEnded: false);
+        if (State == ParserState.Content)
+            EndMessage();
+        if (State == ParserState.Header)
+            CutHeaderShort(at, isEnded: false);
         FlushBetween();
     }
 
@@ -70,8 +72,10 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
         {
             // assistant<|channel|>final<|message|> only lacks its start.
             int[] author = _between.Count > 0 && RecoveredHeader.IsAuthor(BetweenText()) ? [.. _between[_blanks..]] : [];
-            if (author.Length > 0) _between.Clear();
-            else FlushBetween();
+            if (author.Length > 0)
+                _between.Clear();
+            else
+                FlushBetween();
             Refuse(at, RepairKind.MissingStart);
             OpenHeader(author.Length > 0 ? null : Role.Assistant);
             HeaderTokens.AddRange(author);
@@ -79,7 +83,8 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
         }
         else if (Special.IsStop(id))
         {
-            if (!FlushBetween()) Refuse(at, RepairKind.StrayStop);
+            if (!FlushBetween())
+                Refuse(at, RepairKind.StrayStop);
         }
         else if (Tokenizer.IsSpecial(id) || !Tokenizer.IsKnown(id))
         {
@@ -88,10 +93,13 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
         }
         else
         {
-            if (_between.Count == 0) (_betweenAt, _blanks) = (at, 0);
+            if (_between.Count == 0)
+                (_betweenAt, _blanks) = (at, 0);
             _between.Add(id);
-            if (_blanks == _between.Count - 1 && string.IsNullOrWhiteSpace(Tokenizer.Decode([id]))) _blanks++;
-            else if (!RecoveredHeader.MayBecomeAuthor(BetweenText())) OpenBareMessage();
+            if (_blanks == _between.Count - 1 && string.IsNullOrWhiteSpace(Tokenizer.Decode([id])))
+                _blanks++;
+            else if (!RecoveredHeader.MayBecomeAuthor(BetweenText()))
+                OpenBareMessage();
         }
     }
 
@@ -103,14 +111,16 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
         Refuse(_betweenAt, RepairKind.StrayText, Tokenizer.Decode([.. _between[.._blanks]]));
         OpenMessage(new Header(Role.Assistant) { Channel = "final" });
         (_isBare, _contentAt) = (true, _betweenAt + _blanks);
-        foreach (int id in _between[_blanks..]) AddContent(id);
+        foreach (int id in _between[_blanks..])
+            AddContent(id);
         _between.Clear();
     }
 
     // What was held back between messages: an answer, or white space. True if there was an answer.
     private bool FlushBetween()
     {
-        if (_between.Count == 0) return false;
+        if (_between.Count == 0)
+            return false;
         if (_blanks < _between.Count)
         {
             OpenBareMessage();
@@ -130,14 +140,16 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
         if (StrictHeader() is { } strict)
         {
             Header typed = strict.WithMarkerAsType(out string displaced);
-            if (displaced.Length > 0) AddRepair(at, RepairKind.MalformedHeader, displaced);
+            if (displaced.Length > 0)
+                AddRepair(at, RepairKind.MalformedHeader, displaced);
             OpenMessage(typed);
             return;
         }
 
         RecoveredHeader found = RecoveredHeader.Read(Tokenizer, HeaderTokens, StatedRole);
         Refuse(at, RepairKind.MalformedHeader, found.LeftOver);
-        if (found.Text.Length > 0) AddMessage(found.Header with { ContentType = null }, found.Text);
+        if (found.Text.Length > 0)
+            AddMessage(found.Header with { ContentType = null }, found.Text);
         OpenMessage(found.Header);
     }
 
@@ -146,7 +158,8 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
     {
         bool isPlain = HeaderTokens.Count(id => id == Special.Channel) <= 1 && HeaderTokens.Count(id => id == Special.Constrain) <= 1 &&
             !HeaderTokens.Exists(id => Tokenizer.IsSpecial(id) && id != Special.Channel && id != Special.Constrain);
-        if (!isPlain || ReadHeader(isCutShort: false, out string? rest, out _) is not { } strict || rest is not null) return null;
+        if (!isPlain || ReadHeader(isCutShort: false, out string? rest, out _) is not { } strict || rest is not null)
+            return null;
         return RecoveredHeader.IsSound(strict, Tokenizer.Decode([.. HeaderTokens])) ? strict : null;
     }
 
@@ -222,7 +235,8 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
         else
         {
             _held.Add(id);
-            if (id == Special.Message || _held.Count > MostHeldTokens) ReplayHeld();
+            if (id == Special.Message || _held.Count > MostHeldTokens)
+                ReplayHeld();
         }
     }
 
@@ -241,13 +255,15 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
 
     private void ReplayHeld()
     {
-        for (int i = 0; i < _held.Count; i++) Add(_held[i], _heldAt + i);
+        for (int i = 0; i < _held.Count; i++)
+            Add(_held[i], _heldAt + i);
         _held.Clear();
     }
 
     private void Add(int id, int at)
     {
-        if (Content!.Hidden.Count == 0) _contentAt = at;
+        if (Content!.Hidden.Count == 0)
+            _contentAt = at;
         AddContent(id);
     }
 
@@ -255,7 +271,8 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
     {
         ReplayHeld();
         IReadOnlyList<int> hidden = FinishMessage();
-        if (hidden.Count > 0) AddRepair(_contentAt, RepairKind.UnknownToken, Tokenizer.Decode([.. hidden]));
+        if (hidden.Count > 0)
+            AddRepair(_contentAt, RepairKind.UnknownToken, Tokenizer.Decode([.. hidden]));
         _isBare = false;
     }
 }

@@ -7,10 +7,10 @@ namespace GptOss.Reference.Model;
 /// <summary>One token sequence: its length and the keys and values that its layers have cached.</summary>
 /// <remarks>
 /// <para>Sliding layers keep a ring of window + <see cref="ChunkTokens"/> positions, so that the first query of a chunk still finds its keys;
-/// full layers keep everything. Both keep them in pages, which sequences and marks share until one of them writes: <see cref="Fork"/> and <see cref="Mark"/> copy
-/// nothing.</para>
-/// <para>A sequence that no one holds any more gives its pages back when it is collected; <see cref="Dispose"/> does so at once. Not safe for use by two threads at
-/// once; forks are sequences of their own.</para>
+/// full layers keep everything. Both keep them in pages, which sequences and marks share until one of them writes: <see cref="Fork"/> and
+/// <see cref="Mark"/> copy nothing.</para>
+/// <para>A sequence that no one holds any more gives its pages back when it is collected; <see cref="Dispose"/> does so at once. Not safe for use by
+/// two threads at once; forks are sequences of their own.</para>
 /// </remarks>
 public sealed class Sequence : IDisposable
 {
@@ -41,7 +41,8 @@ public sealed class Sequence : IDisposable
     {
         (Owner, _config, Length) = (other.Owner, other._config, other.Length);
         _caches = [.. other._caches.Select(cache => cache.Fork(cache.FirstHeld, Length))];
-        _marks.AddRange(other._marks.Select(mark => new MarkedWindows(mark.Length, [.. mark.Windows.Select(window => window?.Fork(window.FirstHeld, mark.Length))])));
+        _marks.AddRange(other._marks.Select(mark =>
+            new MarkedWindows(mark.Length, [.. mark.Windows.Select(window => window?.Fork(window.FirstHeld, mark.Length))])));
     }
 
     /// <summary>Gives the pages of a sequence back that no one disposed.</summary>
@@ -53,13 +54,16 @@ public sealed class Sequence : IDisposable
     /// <summary>Bytes of the pages that the cache holds, with those that it shares and without those that only marks hold.</summary>
     public long CacheBytes => _caches.Sum(cache => (long)cache.Pages.Count()) * Owner.CacheMemory.PageBytes;
 
-    /// <summary>Bytes of the pages that only marks hold: windows that the rings have written over since. At most 9.4 MB a mark for the 20b in float32.</summary>
+    /// <summary>
+    /// Bytes of the pages that only marks hold: windows that the rings have written over since. At most 9.4 MB a mark for the 20b in float32.
+    /// </summary>
     public long MarkBytes
     {
         get
         {
             HashSet<CachePage> current = [.. _caches.SelectMany(cache => cache.Pages)];
-            return _marks.SelectMany(mark => mark.Windows).SelectMany(window => window?.Pages ?? []).Distinct().Count(page => !current.Contains(page)) * Owner.CacheMemory.PageBytes;
+            return _marks.SelectMany(mark => mark.Windows).SelectMany(window => window?.Pages ?? []).Distinct()
+                .Count(page => !current.Contains(page)) * Owner.CacheMemory.PageBytes;
         }
     }
 
@@ -69,7 +73,10 @@ public sealed class Sequence : IDisposable
     /// <summary>The model that this sequence belongs to.</summary>
     internal Transformer Owner { get; }
 
-    /// <summary>The most bytes by which <paramref name="tokens"/> more tokens would raise what <see cref="Transformer.CacheMemory"/> holds: new pages, and copies of shared ones.</summary>
+    /// <summary>
+    /// The most bytes by which <paramref name="tokens"/> more tokens would raise what <see cref="Transformer.CacheMemory"/> holds: new pages, and
+    /// copies of shared ones.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="tokens"/> is negative.</exception>
     public long BytesToExtend(int tokens)
     {
@@ -80,8 +87,13 @@ public sealed class Sequence : IDisposable
         return bytes;
     }
 
-    /// <summary>A second sequence of the same tokens, with the same marks; the two go on independently, and each has the bits of one that was fed alone.</summary>
-    /// <remarks>Pages are shared until one of the two writes to them: at first the last page of every layer is copied, later those of the rings as they go round.</remarks>
+    /// <summary>
+    /// A second sequence of the same tokens, with the same marks; the two go on independently, and each has the bits of one that was fed alone.
+    /// </summary>
+    /// <remarks>
+    /// Pages are shared until one of the two writes to them: at first the last page of every layer is copied, later those of the rings as they go
+    /// round.
+    /// </remarks>
     /// <exception cref="ObjectDisposedException">This one is disposed.</exception>
     public Sequence Fork()
     {

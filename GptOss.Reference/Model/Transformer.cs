@@ -40,17 +40,21 @@ public sealed record ModelOptions
     public bool Pack { get; init; }
 
     /// <summary>
-    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused for a while.
-    /// Changes no bit.
+    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused
+    /// for a while. Changes no bit.
     /// </summary>
     public bool Preload { get; init; }
 
-    /// <summary>The most bytes of keys and values that all sequences of the model may hold together, shared pages counted once; null for no limit.</summary>
+    /// <summary>
+    /// The most bytes of keys and values that all sequences of the model may hold together, shared pages counted once; null for no limit.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
     public long? CacheBytes
     {
         get;
-        init => field = value is null or >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "The cache has at least 1 byte, or null for no limit.");
+        init => field = value is null or >= 1
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "The cache has at least 1 byte, or null for no limit.");
     }
 
     /// <summary>Stops loading while weights are copied or packed.</summary>
@@ -58,7 +62,9 @@ public sealed record ModelOptions
 }
 
 /// <summary>gpt-oss: token ids to logits. Embed, then attention and experts in every layer, then norm and unembed.</summary>
-/// <remarks>Source: <c>gpt_oss/torch/model.py</c>, <c>Transformer</c>. One forward pass runs at a time; callers on several threads wait for each other.</remarks>
+/// <remarks>
+/// Source: <c>gpt_oss/torch/model.py</c>, <c>Transformer</c>. One forward pass runs at a time; callers on several threads wait for each other.
+/// </remarks>
 public sealed partial class Transformer : IDisposable
 {
     /// <summary>How often a caller that waits for another's pass looks whether it has been cancelled.</summary>
@@ -81,14 +87,17 @@ public sealed partial class Transformer : IDisposable
     private readonly List<RowOrigin> _wantedOrigins = [];
     private bool _disposed;
 
-    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner, long? cacheBytes)
+    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner,
+        long? cacheBytes)
     {
         _checkpoint = checkpoint;
         _weights = weights;
         _pool = pool;
         _owner = owner;
         _gate = owner?._gate ?? new();
-        CacheMemory = owner?.CacheMemory ?? HostCache.NewMemory(checkpoint.Config.NumKeyValueHeads, checkpoint.Config.HeadDim, kernels.Precision == Precision.Bfloat16, cacheBytes);
+        CacheMemory =
+            owner?.CacheMemory ?? HostCache.NewMemory(checkpoint.Config.NumKeyValueHeads, checkpoint.Config.HeadDim,
+                kernels.Precision == Precision.Bfloat16, cacheBytes);
         ModelVariant whole = variant.At(layer: null);
         GptOssConfig c = Config = whole.Config(checkpoint.Config);
         _kernels = whole.Kernels(kernels);
@@ -100,7 +109,8 @@ public sealed partial class Transformer : IDisposable
         {
             ModelVariant here = variant.At(layer);
             bool isAlone = here != whole;
-            GptOssConfig own = isAlone ? here.Config(c) with { SlidingWindow = c.SlidingWindow, SlidingLayers = c.SlidingLayers } : c;    // caches follow the windows
+            // caches follow the windows
+            GptOssConfig own = isAlone ? here.Config(c) with { SlidingWindow = c.SlidingWindow, SlidingLayers = c.SlidingLayers } : c;
             Kernels operations = isAlone ? here.Kernels(kernels) : _kernels;
             _attention[layer] = new(here.Attention(weights.Attention[layer], own), own, layer, operations);
             _experts[layer] = new(here.Experts(weights.Experts[layer], own), own, layer, operations);
@@ -131,10 +141,12 @@ public sealed partial class Transformer : IDisposable
     public long BytesSavedByPacking => _weights.BytesSaved;
 
     /// <summary>Maps a checkpoint and makes it ready to run; no weight is copied unless <see cref="ModelOptions.Pack"/> asks for it.</summary>
-    /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as <c>openai/gpt-oss-20b</c>.</param>
+    /// <param name="model">A folder in either published layout, a safetensors file, or a name in the Hugging Face cache such as
+    /// <c>openai/gpt-oss-20b</c>.</param>
     /// <param name="options">How to run it.</param>
     /// <exception cref="CheckpointFormatException">The files are not a gpt-oss checkpoint; the message says which rule of which file.</exception>
-    /// <exception cref="InsufficientMemoryException">The weights are to be preloaded and are larger than the memory that this process may use.</exception>
+    /// <exception cref="InsufficientMemoryException">The weights are to be preloaded and are larger than the memory that this process may
+    /// use.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine lacks the register width.</exception>
     public static Transformer Load(string model, ModelOptions? options = null) => Load(Checkpoint.Open(model), options);
 
@@ -150,7 +162,8 @@ public sealed partial class Transformer : IDisposable
             if (options.Preload)
                 checkpoint.Preload(cancellation: options.Cancellation);         // first: views that are taken before are of the mapped file
             pool = new(options.Threads ?? Topology.PhysicalCores);
-            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options.CacheBytes);
+            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool,
+                Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options.CacheBytes);
         }
         catch
         {
@@ -169,17 +182,19 @@ public sealed partial class Transformer : IDisposable
 
     /// <summary>Feeds new tokens of one sequence.</summary>
     /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
-    public Rows Forward(BatchItem item, LogitsBuffer into, CancellationToken cancellation = default) => Forward(new ReadOnlySpan<BatchItem>(in item), into, cancellation);
+    public Rows Forward(BatchItem item, LogitsBuffer into, CancellationToken cancellation = default) =>
+        Forward(new ReadOnlySpan<BatchItem>(in item), into, cancellation);
 
     /// <summary>Feeds new tokens of any number of sequences and gives the logits that were asked for.</summary>
     /// <param name="batch">Each sequence at most once. Same bits alone or in company, whole or in parts.</param>
     /// <param name="into">Receives the logits; the caller's own.</param>
     /// <param name="cancellation">
-    /// Looked at while another caller's pass is running and before every block: a chunk of 512 tokens takes the 20b many seconds. The sequences keep the
-    /// length that they had before the chunk that was running, and may go on from there.
+    /// Looked at while another caller's pass is running and before every block: a chunk of 512 tokens takes the 20b many seconds. The sequences keep
+    /// the length that they had before the chunk that was running, and may go on from there.
     /// </param>
     /// <returns>The rows of <paramref name="into"/>: [wanted rows, vocabulary], in the order of the batch and of its tokens.</returns>
-    /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a sequence outgrows the context.</exception>
+    /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a
+    /// sequence outgrows the context.</exception>
     /// <exception cref="CacheFullException">The sequences would hold more than <see cref="ModelOptions.CacheBytes"/>; none was extended.</exception>
     /// <exception cref="ObjectDisposedException">A sequence or the model is disposed.</exception>
     /// <exception cref="CheckpointFormatException">A weight that the tokens need is not a number.</exception>
@@ -193,7 +208,8 @@ public sealed partial class Transformer : IDisposable
     /// <summary>The same, showing every stage to an observer before it is used.</summary>
     /// <exception cref="InvalidOperationException">The observer runs this model, or leaves experts that cannot be chosen.</exception>
     /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>
-    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, scoped ref TObserver observer, CancellationToken cancellation = default)
+    public Rows Forward<TObserver>(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, scoped ref TObserver observer,
+        CancellationToken cancellation = default)
         where TObserver : struct, IStageObserver
     {
         ArgumentNullException.ThrowIfNull(into);
@@ -215,7 +231,9 @@ public sealed partial class Transformer : IDisposable
         }
     }
 
-    /// <summary>The logits that rows of the residual stream would give if no layer followed: final norm and unembedding, the logit lens. Hooks may call it.</summary>
+    /// <summary>
+    /// The logits that rows of the residual stream would give if no layer followed: final norm and unembedding, the logit lens. Hooks may call it.
+    /// </summary>
     /// <param name="residual">[n, hidden].</param>
     /// <param name="logits">[n, vocabulary], receives the logits.</param>
     /// <exception cref="ArgumentException">The shapes are not those.</exception>
@@ -224,7 +242,8 @@ public sealed partial class Transformer : IDisposable
         if (residual.Width != Config.HiddenSize || logits.Width != Config.VocabSize || residual.Count != logits.Count)
         {
             throw new ArgumentException(
-                $"[{residual.Count}, {residual.Width}] cannot become [{logits.Count}, {logits.Width}] logits; expected [n, {Config.HiddenSize}] and [n, {Config.VocabSize}].");
+                $"[{residual.Count}, {residual.Width}] cannot become [{logits.Count}, {logits.Width}] logits; expected [n, {Config.HiddenSize}] " +
+                    $"and [n, {Config.VocabSize}].");
         }
         Rows norm = new(new float[residual.Count * Config.HiddenSize], residual.Count, Config.HiddenSize, Config.HiddenSize);
         RunNorm(residual, norm);
@@ -349,7 +368,10 @@ public sealed partial class Transformer : IDisposable
             for (int j = 0; j < i; j++)
             {
                 if (batch[j].Sequence == sequence)
-                    throw new ArgumentException($"Items {j} and {i} of the batch are the same sequence; its tokens belong into one item.", nameof(batch));
+                {
+                    throw new ArgumentException($"Items {j} and {i} of the batch are the same sequence; its tokens belong into one item.",
+                        nameof(batch));
+                }
             }
             ObjectDisposedException.ThrowIf(sequence.IsDisposed, sequence);
             ReadOnlySpan<int> tokens = batch[i].Tokens.Span;
@@ -369,7 +391,10 @@ public sealed partial class Transformer : IDisposable
         if (bytes > CacheMemory.Limit - CacheMemory.Held)
             throw CacheFullException.Of(CacheMemory, bytes);
         if (rows * Config.VocabSize > Array.MaxLength - 64)
-            throw new ArgumentException($"{rows} rows of {Config.VocabSize} logits are more than one call can return; ask for fewer at a time.", nameof(batch));
+        {
+            throw new ArgumentException($"{rows} rows of {Config.VocabSize} logits are more than one call can return; ask for fewer at a time.",
+                nameof(batch));
+        }
         return (int)rows;
     }
 }

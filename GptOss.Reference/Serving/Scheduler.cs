@@ -62,7 +62,8 @@ public sealed class Scheduler : IAsyncDisposable
         lock (_gate)
         {
             RequireRunning();
-            if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running)) throw new QueueFullException(RetryAfter());
+            if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running))
+                throw new QueueFullException(RetryAfter());
             _waiting.Add(new Waiting(generation, Stopwatch.GetTimestamp()));
         }
 
@@ -78,7 +79,8 @@ public sealed class Scheduler : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_defect is { } defect) throw new InvalidOperationException($"The scheduler has failed: {defect.Message}", defect);
+            if (_defect is { } defect)
+                throw new InvalidOperationException($"The scheduler has failed: {defect.Message}", defect);
             ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
         }
     }
@@ -88,7 +90,8 @@ public sealed class Scheduler : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_closing.IsCancellationRequested) return;
+            if (_closing.IsCancellationRequested)
+                return;
             _closing.Cancel();
         }
 
@@ -101,7 +104,8 @@ public sealed class Scheduler : IAsyncDisposable
         // One permit is enough: the loop looks at everything each time.
         lock (_work)
         {
-            if (_work.CurrentCount == 0) _work.Release();
+            if (_work.CurrentCount == 0)
+                _work.Release();
         }
     }
 
@@ -111,7 +115,8 @@ public sealed class Scheduler : IAsyncDisposable
         Exception end = new OperationCanceledException("The scheduler was closed.");
         try
         {
-            while (!_closing.IsCancellationRequested) Turn(batch);
+            while (!_closing.IsCancellationRequested)
+                Turn(batch);
         }
         catch (Exception exception)
         {
@@ -125,7 +130,8 @@ public sealed class Scheduler : IAsyncDisposable
         batch.Close(end);
         lock (_gate)
         {
-            while (_waiting.Take() is { } waiting) waiting.Generation.Complete(end);
+            while (_waiting.Take() is { } waiting)
+                waiting.Generation.Complete(end);
         }
 
         Publish(batch);
@@ -135,18 +141,22 @@ public sealed class Scheduler : IAsyncDisposable
     {
         Admit(batch);
         Publish(batch);                                                  // who runs is known before its first token is
-        if (!batch.IsEmpty) batch.Step(_closing.Token);
+        if (!batch.IsEmpty)
+            batch.Step(_closing.Token);
         Publish(batch);
-        if (batch.IsEmpty) _work.Wait();
+        if (batch.IsEmpty)
+            _work.Wait();
     }
 
     private void Admit(RunningBatch batch)
     {
         lock (_gate)
         {
-            foreach (ServedGeneration left in _waiting.TakeLeft()) left.Complete(new OperationCanceledException(left.HasLeft));
+            foreach (ServedGeneration left in _waiting.TakeLeft())
+                left.Complete(new OperationCanceledException(left.HasLeft));
             batch.Leave();
-            while (_waiting.Peek() is { } next && batch.HasRoomFor(next.Generation.Request)) batch.Add(_waiting.Take()!);
+            while (_waiting.Peek() is { } next && batch.HasRoomFor(next.Generation.Request))
+                batch.Add(_waiting.Take()!);
         }
     }
 
@@ -155,7 +165,8 @@ public sealed class Scheduler : IAsyncDisposable
         lock (_gate)
         {
             _state = batch.State;
-            if (batch.SecondsARequest is { } seconds) _secondsARequest = seconds;
+            if (batch.SecondsARequest is { } seconds)
+                _secondsARequest = seconds;
         }
     }
 

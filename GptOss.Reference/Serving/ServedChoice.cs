@@ -3,7 +3,9 @@ using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Serving;
 
-/// <summary>One answer at a scheduler: a <see cref="Decoding"/> that may wait for its sequence, or lose it to others, and hands its tokens on.</summary>
+/// <summary>
+/// One answer at a scheduler: a <see cref="Decoding"/> that may wait for its sequence, or lose it to others, and hands its tokens on.
+/// </summary>
 internal sealed class ServedChoice
 {
     private readonly ServedGeneration _generation;
@@ -35,9 +37,12 @@ internal sealed class ServedChoice
         set
         {
             _sequence = value;
-            if (value is null) return;
-            if (_decoding is null) _decoding = new Decoding(value, _generation.Request.Prompt, _options, held: value.Length);
-            else _decoding.Resume(value);
+            if (value is null)
+                return;
+            if (_decoding is null)
+                _decoding = new Decoding(value, _generation.Request.Prompt, _options, held: value.Length);
+            else
+                _decoding.Resume(value);
         }
     }
 

@@ -61,14 +61,17 @@ internal sealed class TokenizerJson
     private (TokenTable Table, SpecialTokens Specials) ReadRoot()
     {
         Dictionary<string, long> sections = Locate();
-        if (!sections.TryGetValue("model.vocab", out long vocab)) throw Broken("expected model.vocab, found none");
+        if (!sections.TryGetValue("model.vocab", out long vocab))
+            throw Broken("expected model.vocab, found none");
         RequirePublishedShape(sections);
-        if (sections.TryGetValue("added_tokens", out long added)) ReadAdded(added);
+        if (sections.TryGetValue("added_tokens", out long added))
+            ReadAdded(added);
         ReadVocab(vocab);
 
         TokenTable table = BuildTable();
         string[] names = NamesFrom(table.Count);
-        if (sections.TryGetValue("model.merges", out long merges)) RequireMergesInRankOrder(merges, table);
+        if (sections.TryGetValue("model.merges", out long merges))
+            RequireMergesInRankOrder(merges, table);
         return (table, new SpecialTokens(table.Count, names));
     }
 
@@ -90,7 +93,8 @@ internal sealed class TokenizerJson
         {
             string name = prefix + reader.GetString();
             Next(ref reader);
-            if (!sections.TryAdd(name, reader.TokenStartIndex)) throw Broken($"expected one '{Printable.Clip(name)}', found two");
+            if (!sections.TryAdd(name, reader.TokenStartIndex))
+                throw Broken($"expected one '{Printable.Clip(name)}', found two");
             if (name != "model")
             {
                 reader.Skip();
@@ -108,14 +112,16 @@ internal sealed class TokenizerJson
         var settings = new List<(string Path, string Value)>();
         foreach ((string name, long offset) in sections)
         {
-            if (name is "version" or "truncation" or "padding" or "added_tokens" or "model" or "model.vocab" or "model.merges") continue;
+            if (name is "version" or "truncation" or "padding" or "added_tokens" or "model" or "model.vocab" or "model.merges")
+                continue;
             Utf8JsonReader reader = ReaderAt(offset);
             Next(ref reader);
             if (!TokenizerShape.TryCollect(ref reader, name, settings))
                 throw Broken($"{Printable.Clip(name)} is too large for a tokenizer's settings");
         }
 
-        if (TokenizerShape.Difference(settings) is { } difference) throw Broken(difference);
+        if (TokenizerShape.Difference(settings) is { } difference)
+            throw Broken(difference);
     }
 
     private void ReadAdded(long offset)
@@ -126,7 +132,8 @@ internal sealed class TokenizerJson
         for (int index = 0; Next(ref reader) != JsonTokenType.EndArray; index++)
         {
             string where = string.Create(CultureInfo.InvariantCulture, $"added_tokens[{index}]");
-            if (index == MostTokens) throw Broken($"added_tokens has more than {MostTokens} entries");
+            if (index == MostTokens)
+                throw Broken($"added_tokens has more than {MostTokens} entries");
             (int id, string content) = ReadAddedToken(ref reader, where);
             if (content.Length is 0 or > MostNameUnits)
                 throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
@@ -150,7 +157,8 @@ internal sealed class TokenizerJson
             Next(ref reader);
             if (swallows is not null && reader.TokenType != JsonTokenType.False)
                 throw Broken($"{where}.{swallows} is not false, so the text around the token could get other ids; expected false");
-            if (isId) id = IsId(ref reader, out int value) ? value : throw NoId(ref reader, where + ".id");
+            if (isId)
+                id = IsId(ref reader, out int value) ? value : throw NoId(ref reader, where + ".id");
             if (isContent)
             {
                 RequireType(ref reader, JsonTokenType.String, where + ".content", "a string");
@@ -160,7 +168,8 @@ internal sealed class TokenizerJson
             reader.Skip();
         }
 
-        if (id is null || content is null) throw Broken($"{where} has no {(id is null ? "id" : "content")}");
+        if (id is null || content is null)
+            throw Broken($"{where} has no {(id is null ? "id" : "content")}");
         return (id.Value, content);
     }
 
@@ -170,13 +179,16 @@ internal sealed class TokenizerJson
         Require(ref reader, JsonTokenType.StartObject, "model.vocab", "an object");
         while (Next(ref reader) == JsonTokenType.PropertyName)
         {
-            if (_ids.Count == MostTokens) throw Broken($"model.vocab has more than {MostTokens} tokens");
+            if (_ids.Count == MostTokens)
+                throw Broken($"model.vocab has more than {MostTokens} tokens");
             ReadOnlySpan<byte> spelled = Spelled(ref reader, "model.vocab");
             Next(ref reader);
-            if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab['{Printable.Clip(Encoding.UTF8.GetString(spelled))}']");
+            if (!IsId(ref reader, out int id))
+                throw NoId(ref reader, $"model.vocab['{Printable.Clip(Encoding.UTF8.GetString(spelled))}']");
 
             // Some writers list a special token in both places.
-            if (_added.TryGetValue(id, out string? special) && Encoding.UTF8.GetString(spelled) == special) continue;
+            if (_added.TryGetValue(id, out string? special) && Encoding.UTF8.GetString(spelled) == special)
+                continue;
             int length = Unspell(spelled, _bytes.AsSpan(_used), "model.vocab");
             _used += length;
             _ids.Add(id);
@@ -200,15 +212,18 @@ internal sealed class TokenizerJson
                 continue;
             }
 
-            if (seen[id]) throw Broken($"model.vocab gives id {id} to {ShowBytes(ranges[id])} and {ShowBytes(range)}; expected one");
+            if (seen[id])
+                throw Broken($"model.vocab gives id {id} to {ShowBytes(ranges[id])} and {ShowBytes(range)}; expected one");
             seen[id] = true;
             ranges[id] = range;
         }
 
         if (outside >= 0)
+        {
             throw Broken(
                 $"model.vocab has {count} tokens, so ids 0 to {count - 1} are expected; " +
                 $"id {Array.IndexOf(seen, false)} is missing and {outside} is there");
+        }
         if (!TokenTable.TryBuild(_bytes[.._used], ranges, out TokenTable table, out (int First, int Second) same))
             throw Broken($"model.vocab gives {ShowBytes(ranges[same.First])} ids {same.First} and {same.Second}; expected one");
         if (table.FirstMissingByte() is >= 0 and int missing)
@@ -228,9 +243,11 @@ internal sealed class TokenizerJson
             if (id < firstId)
                 throw Broken($"added token '{Printable.Clip(content)}' has id {id}, which is a merge rank; expected ids from {firstId} on");
             if (id != firstId + i)
+            {
                 throw Broken(
                     $"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; " +
                     $"'{Printable.Clip(content)}' has id {id}");
+            }
             names[i] = content;
         }
 
@@ -267,8 +284,10 @@ internal sealed class TokenizerJson
             }
 
             int id = table.Find(joined[..length]);
-            if (id < 0) throw Broken($"{where}[{index}] makes a token that model.vocab does not have");
-            if (id < last) throw Broken($"{where}[{index}] makes id {id} after a merge that made id {last}; expected ids in the order of merging");
+            if (id < 0)
+                throw Broken($"{where}[{index}] makes a token that model.vocab does not have");
+            if (id < last)
+                throw Broken($"{where}[{index}] makes id {id} after a merge that made id {last}; expected ids in the order of merging");
             last = id;
         }
     }
@@ -277,16 +296,22 @@ internal sealed class TokenizerJson
     {
         if (reader.ValueSpan.Length > _spelled.Length)
             throw Broken($"{where} spells a token with {reader.ValueSpan.Length} bytes; expected at most {_spelled.Length}");
-        if (!reader.ValueIsEscaped) return reader.ValueSpan;
+        if (!reader.ValueIsEscaped)
+            return reader.ValueSpan;
         return _spelled.AsSpan(0, reader.CopyString(_spelled));
     }
 
     private int Unspell(ReadOnlySpan<byte> spelled, Span<byte> bytes, string where)
     {
-        if (spelled.IsEmpty) throw Broken($"{where} has an empty token");
+        if (spelled.IsEmpty)
+            throw Broken($"{where} has an empty token");
         if (!ByteAlphabet.TryDecode(spelled, _token, out int length))
-            throw Broken($"{where} spells a token '{Printable.Clip(Encoding.UTF8.GetString(spelled))}'; expected only the 256 characters that stand for bytes");
-        if (length > MostTokenBytes) throw Broken($"{where} has a token of {length} bytes; expected at most {MostTokenBytes}");
+        {
+            throw Broken($"{where} spells a token '{Printable.Clip(Encoding.UTF8.GetString(spelled))}'; expected only the 256 " +
+                $"characters that stand for bytes");
+        }
+        if (length > MostTokenBytes)
+            throw Broken($"{where} has a token of {length} bytes; expected at most {MostTokenBytes}");
         _token.AsSpan(0, length).CopyTo(bytes);
         return length;
     }
@@ -319,7 +344,8 @@ internal sealed class TokenizerJson
 
     private void RequireType(ref Utf8JsonReader reader, JsonTokenType type, string where, string expected)
     {
-        if (reader.TokenType != type) throw Broken($"{where}: expected {expected}, found {Found(reader.TokenType)}");
+        if (reader.TokenType != type)
+            throw Broken($"{where}: expected {expected}, found {Found(reader.TokenType)}");
     }
 
     private static string Found(JsonTokenType type) => type switch

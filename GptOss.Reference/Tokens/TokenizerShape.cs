@@ -77,28 +77,37 @@ internal static class TokenizerShape
     /// <returns>False where there is more than settings would have: too many, or too long.</returns>
     internal static bool TryCollect(ref Utf8JsonReader reader, string path, List<(string Path, string Value)> settings)
     {
-        if (settings.Count == MostValues || path.Length > MostNameBytes) return false;
+        if (settings.Count == MostValues || path.Length > MostNameBytes)
+            return false;
         int items = 0;
         switch (reader.TokenType)
         {
             case JsonTokenType.StartObject:
                 for (; reader.Read() && reader.TokenType == JsonTokenType.PropertyName; items++)
                 {
-                    if (reader.ValueSpan.Length > MostNameBytes) return false;
+                    if (reader.ValueSpan.Length > MostNameBytes)
+                        return false;
                     string inner = $"{path}.{reader.GetString()}";
                     reader.Read();
-                    if (!TryCollect(ref reader, inner, settings)) return false;
+                    if (!TryCollect(ref reader, inner, settings))
+                        return false;
                 }
 
-                if (items == 0) settings.Add((path, "{}"));
+                if (items == 0)
+                    settings.Add((path, "{}"));
                 return true;
             case JsonTokenType.StartArray:
                 for (; reader.Read() && reader.TokenType != JsonTokenType.EndArray; items++)
-                    if (!TryCollect(ref reader, $"{path}[{items}]", settings)) return false;
-                if (items == 0) settings.Add((path, "[]"));
+                {
+                    if (!TryCollect(ref reader, $"{path}[{items}]", settings))
+                        return false;
+                }
+                if (items == 0)
+                    settings.Add((path, "[]"));
                 return true;
             default:
-                if (reader.ValueSpan.Length > MostValueBytes) return false;
+                if (reader.ValueSpan.Length > MostValueBytes)
+                    return false;
                 settings.Add((path, reader.TokenType == JsonTokenType.String ? $"'{reader.GetString()}'"
                     : Encoding.UTF8.GetString(reader.ValueSpan)));
                 return true;

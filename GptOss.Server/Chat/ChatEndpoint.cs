@@ -17,18 +17,23 @@ internal sealed class ChatEndpoint(ModelService service)
         service.RequireModel(request["model"]);
         ChatRequest chat = ChatRequest.Read(request, service.Vocabulary, service.Options.DefaultTemperature);
         await using TurnRun run = service.Start(context, chat.Turn);
-        ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices).Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
+        ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices)
+            .Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
         JsonObject head = Head(chat.IsStream ? "chat.completion.chunk" : "chat.completion");
-        if (chat.IsStream) await StreamAsync(context, chat, run, choices, head);
-        else await AnswerAsync(context, run, choices, head);
+        if (chat.IsStream)
+            await StreamAsync(context, chat, run, choices, head);
+        else
+            await AnswerAsync(context, run, choices, head);
     }
 
     private static async Task AnswerAsync(HttpContext context, TurnRun run, ChatChoice[] choices, JsonObject head)
     {
         await foreach (TurnStep step in run.StepsAsync())
         {
-            foreach (TurnEvent happened in step.Events) choices[step.Choice].Take(happened);
-            if (step.Finish is { } reason) choices[step.Choice].End(reason);
+            foreach (TurnEvent happened in step.Events)
+                choices[step.Choice].Take(happened);
+            if (step.Finish is { } reason)
+                choices[step.Choice].End(reason);
         }
 
         head["choices"] = new JsonArray([.. choices.Select(JsonNode (choice) => choice.Whole())]);
@@ -43,7 +48,8 @@ internal sealed class ChatEndpoint(ModelService service)
         {
             var chunk = (JsonObject)head.DeepClone();
             chunk["choices"] = new JsonArray(content);
-            if (chat.IncludesUsage) chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
+            if (chat.IncludesUsage)
+                chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
             return stream.SendAsync(chunk);
         }
 
@@ -61,13 +67,16 @@ internal sealed class ChatEndpoint(ModelService service)
 
                 foreach (TurnEvent happened in step.Events)
                 {
-                    if (choice.Take(happened) is { } chunk) await Send(chunk);
+                    if (choice.Take(happened) is { } chunk)
+                        await Send(chunk);
                 }
 
-                if (step.Finish is { } reason) await Send(choice.End(reason));
+                if (step.Finish is { } reason)
+                    await Send(choice.End(reason));
             }
 
-            if (chat.IncludesUsage) await Send();
+            if (chat.IncludesUsage)
+                await Send();
             await stream.SendDoneAsync();
         }
         catch (Exception exception) when (service.Failure(context, exception) is { } failure)

@@ -22,8 +22,10 @@ internal sealed class CompletionsEndpoint(ModelService service)
         };
         await using var run = new CompletionsRun(service, context, request);
         run.Start();
-        if (request.IsStream) await StreamAsync(context, request, run, head);
-        else await AnswerAsync(context, run, head);
+        if (request.IsStream)
+            await StreamAsync(context, request, run, head);
+        else
+            await AnswerAsync(context, run, head);
     }
 
     private static async Task AnswerAsync(HttpContext context, CompletionsRun run, JsonObject head)
@@ -45,7 +47,8 @@ internal sealed class CompletionsEndpoint(ModelService service)
         {
             var chunk = (JsonObject)head.DeepClone();
             chunk["choices"] = new JsonArray(content);
-            if (request.IncludesUsage) chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
+            if (request.IncludesUsage)
+                chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
             return stream.SendAsync(chunk);
         }
 
@@ -53,10 +56,12 @@ internal sealed class CompletionsEndpoint(ModelService service)
         {
             await foreach ((CompletionChoice _, JsonObject? chunk) in run.ChunksAsync())
             {
-                if (chunk is not null) await Send(chunk);
+                if (chunk is not null)
+                    await Send(chunk);
             }
 
-            if (request.IncludesUsage) await Send();
+            if (request.IncludesUsage)
+                await Send();
             await stream.SendDoneAsync();
         }
         catch (Exception exception) when (service.Failure(context, exception) is { } failure)

@@ -18,7 +18,8 @@ internal static class PromptScores
         while (feed.Left > 0)
         {
             model.Forward(feed.Next(mostRows: RowsAtOnce), logits, cancellation);
-            for (int i = 0; i < logits.Count; i++) entries.Add(LogProbabilities.Of(logits[i], prompt[entries.Count + 1], top));
+            for (int i = 0; i < logits.Count; i++)
+                entries.Add(LogProbabilities.Of(logits[i], prompt[entries.Count + 1], top));
         }
 
         return entries;

@@ -88,7 +88,8 @@ internal readonly record struct Field(JsonElement Value, string Path)
         {
             case JsonValueKind.Object:
                 var members = new JsonObject();
-                foreach (JsonProperty member in value.EnumerateObject()) members[member.Name] = Copy(member.Value);
+                foreach (JsonProperty member in value.EnumerateObject())
+                    members[member.Name] = Copy(member.Value);
                 return members;
             case JsonValueKind.Array:
                 return new JsonArray([.. value.EnumerateArray().Select(Copy)]);

@@ -17,7 +17,8 @@ internal static class JsonItems
     /// <summary>The items of an input that has been read; a string is one user message, a reference is the item that it names.</summary>
     internal static IReadOnlyList<JsonElement> WithIds(Field input, Func<string, Field?> stored)
     {
-        if (input.IsString) return [Element(UserMessage(input.String()))];
+        if (input.IsString)
+            return [Element(UserMessage(input.String()))];
         return [.. input.Elements().Select(item => item["type"]?.String() == Reference ? stored(item["id"]!.Value.String())!.Value.Value
             : Element(WithId((JsonObject)item.Copy()!)))];
     }
@@ -37,7 +38,8 @@ internal static class JsonItems
     private static JsonObject WithId(JsonObject item)
     {
         item["type"] ??= "message";
-        if (item["id"]?.GetValueKind() != JsonValueKind.String) item["id"] = Ids.New(Prefix(item["type"]!.GetValue<string>()));
+        if (item["id"]?.GetValueKind() != JsonValueKind.String)
+            item["id"] = Ids.New(Prefix(item["type"]!.GetValue<string>()));
         return item;
     }
 

@@ -25,7 +25,8 @@ internal sealed class ResponseObject(ResponsesRequest request, string model)
 
     /// <summary>The object of an answer that a defect, or the server's end, cut off.</summary>
     internal JsonObject Failed(JsonArray output, TokenUsage usage, ApiException failure) =>
-        Make("failed", output, usage, null, new JsonObject { ["code"] = failure.Type == "rate_limit_error" ? "rate_limit_exceeded" : "server_error", ["message"] = failure.Message });
+        Make("failed", output, usage, null, new JsonObject { ["code"] = failure.Type == "rate_limit_error" ? "rate_limit_exceeded" : "server_error",
+            ["message"] = failure.Message });
 
     private JsonObject Make(string status, JsonArray output, TokenUsage? usage, JsonObject? incomplete, JsonObject? error)
     {
@@ -49,12 +50,14 @@ internal sealed class ResponseObject(ResponsesRequest request, string model)
             ["parallel_tool_calls"] = r["parallel_tool_calls"]?.Boolean() ?? true,
             ["previous_response_id"] = Echo(r, "previous_response_id"),
             ["prompt_cache_key"] = Echo(r, "prompt_cache_key"),
-            ["reasoning"] = new JsonObject { ["effort"] = turn.Turn.Effort.ToString().ToLowerInvariant(), ["summary"] = Echo(r["reasoning"], "summary") },
+            ["reasoning"] = new JsonObject { ["effort"] = turn.Turn.Effort.ToString().ToLowerInvariant(),
+                ["summary"] = Echo(r["reasoning"], "summary") },
             ["safety_identifier"] = Echo(r, "safety_identifier"),
             ["service_tier"] = "default",
             ["store"] = request.IsStored,
             ["temperature"] = turn.Sampling.Temperature,
-            ["text"] = new JsonObject { ["format"] = Echo(r["text"], "format") ?? new JsonObject { ["type"] = "text" }, ["verbosity"] = Echo(r["text"], "verbosity") ?? "medium" },
+            ["text"] = new JsonObject { ["format"] = Echo(r["text"], "format") ?? new JsonObject { ["type"] = "text" },
+                ["verbosity"] = Echo(r["text"], "verbosity") ?? "medium" },
             ["tool_choice"] = Echo(r, "tool_choice") ?? "auto",
             ["tools"] = Tools(r["tools"]),
             ["top_logprobs"] = turn.TopLogProbabilities ?? 0,

@@ -22,17 +22,23 @@ internal sealed class ResponsesEndpoint(ModelService service)
         var answer = new ResponseObject(read, service.ModelId);
         await using var run = new ResponseRun(service, context, read, answer);
         run.Start();
-        if (read.IsStream) await StreamAsync(context, run);
-        else await AnswerAsync(context, run);
+        if (read.IsStream)
+            await StreamAsync(context, run);
+        else
+            await AnswerAsync(context, run);
         if (read.IsStored && run.Final is { } final)
-            service.Store.Add(owner, new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
+        {
+            service.Store.Add(owner,
+                new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
+        }
     }
 
     internal Task GetAsync(HttpContext context, string id) => Answers.SendAsync(context, (JsonObject)Field.Copy(Find(context, id).Body)!);
 
     internal Task DeleteAsync(HttpContext context, string id)
     {
-        if (!service.Store.Delete(ModelService.Owner(context), id)) throw Unknown(id);
+        if (!service.Store.Delete(ModelService.Owner(context), id))
+            throw Unknown(id);
         return Answers.SendAsync(context, new JsonObject { ["id"] = id, ["object"] = "response", ["deleted"] = true });
     }
 
@@ -41,10 +47,12 @@ internal sealed class ResponsesEndpoint(ModelService service)
     {
         IQueryCollection query = context.Request.Query;
         string order = query["order"].ToString() is { Length: > 0 } given ? given : "desc";
-        if (order is not ("asc" or "desc")) throw ApiException.Invalid("order", $"order is '{Field.Shown(order)}'; expected asc or desc.");
+        if (order is not ("asc" or "desc"))
+            throw ApiException.Invalid("order", $"order is '{Field.Shown(order)}'; expected asc or desc.");
         int limit = Limit(query["limit"].ToString());
         JsonElement[] items = [.. Find(context, id).Context.Given()];
-        if (order == "desc") items = [.. items.Reverse()];
+        if (order == "desc")
+            items = [.. items.Reverse()];
         if (query["after"].ToString() is { Length: > 0 } after)
             items = [.. items.SkipWhile(item => ItemId(item) != after).Skip(1)];
         JsonElement[] page = [.. items.Take(limit)];
@@ -71,7 +79,8 @@ internal sealed class ResponsesEndpoint(ModelService service)
         await using EventStream stream = await EventStream.BeginAsync(context, service.Options.KeepAlive);
         try
         {
-            await foreach (ResponseEvent happened in run.EventsAsync()) await stream.SendAsync(happened.Type, happened.Data);
+            await foreach (ResponseEvent happened in run.EventsAsync())
+                await stream.SendAsync(happened.Type, happened.Data);
         }
         catch (Exception exception) when (service.Failure(context, exception) is { } failure)
         {
@@ -90,7 +99,8 @@ internal sealed class ResponsesEndpoint(ModelService service)
 
     private static int Limit(string text)
     {
-        if (text.Length == 0) return DefaultLimit;
+        if (text.Length == 0)
+            return DefaultLimit;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit is >= 1 and <= MostLimit
             ? limit : throw ApiException.Invalid("limit", $"limit is '{Field.Shown(text)}'; expected 1 to {MostLimit}.");
     }

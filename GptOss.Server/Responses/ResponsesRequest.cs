@@ -51,11 +51,13 @@ internal sealed record ResponsesRequest
         Field input = request.Required("input");
         StoredContext? before = null;
         var conversation = new ConversationBuilder();
-        if (request["instructions"] is { } instructions) conversation.AddInstructions(ContentParts.Text(instructions));
+        if (request["instructions"] is { } instructions)
+            conversation.AddInstructions(ContentParts.Text(instructions));
         var found = new Dictionary<string, Field>();                     // asked for twice, and the store may forget in between
         Field? Stored(string id)
         {
-            if (found.TryGetValue(id, out Field known)) return known;
+            if (found.TryGetValue(id, out Field known))
+                return known;
             return service.Store.FindItem(owner, id) is { } item ? found[id] = new Field(item, JsonItems.Reference) : null;
         }
 
@@ -63,7 +65,8 @@ internal sealed record ResponsesRequest
         {
             before = service.Store.Find(owner, previous.String())?.Context ?? throw new ApiException(400, "previous_response_not_found",
                 $"There is no stored response with the id '{Field.Shown(previous.String())}'.", previous.Path);
-            foreach (JsonElement item in before.Items()) InputItems.Add(conversation, new Field(item, "previous_response_id"), Stored);
+            foreach (JsonElement item in before.Items())
+                InputItems.Add(conversation, new Field(item, "previous_response_id"), Stored);
         }
 
         InputItems.Read(conversation, input, Stored);
@@ -113,15 +116,24 @@ internal sealed record ResponsesRequest
 
     private static void RequireStrings(Field? metadata)
     {
-        foreach ((string _, Field value) in metadata?.Members() ?? []) value.String();
+        foreach ((string _, Field value) in metadata?.Members() ?? [])
+            value.String();
     }
 
     private static void RefuseUnsupported(Field request)
     {
-        if (request["background"]?.Boolean() is true) throw ApiException.Unsupported("background", "background responses are not offered; stream instead.");
+        if (request["background"]?.Boolean() is true)
+        {
+            throw ApiException.Unsupported("background",
+            "background responses are not offered; stream instead.");
+        }
         foreach (string name in (string[])["conversation", "prompt"])
         {
-            if (request[name] is not null) throw ApiException.Unsupported(name, $"{name} is not offered; send the items as input, or previous_response_id.");
+            if (request[name] is not null)
+            {
+                throw ApiException.Unsupported(name,
+                $"{name} is not offered; send the items as input, or previous_response_id.");
+            }
         }
     }
 }

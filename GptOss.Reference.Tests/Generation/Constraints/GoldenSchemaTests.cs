@@ -23,14 +23,17 @@ public class GoldenSchemaTests
         int decided = 0;
         foreach (GoldenText text in GoldenSchemas.Read(file))
         {
-            if (!compiled.TryGetValue(text.Schema, out object? schema)) compiled[text.Schema] = schema = Compile(text.Schema);
+            if (!compiled.TryGetValue(text.Schema, out object? schema))
+                compiled[text.Schema] = schema = Compile(text.Schema);
             if (schema is JsonSchemaException refusal)
             {
                 // A schema that nothing is valid for rejects every text.
-                if (refusal.IsUnsatisfiable ? text.IsAccepted == true : !text.MayRefuse) wrong.Add($"{text.Name}: {refusal.Message}");
+                if (refusal.IsUnsatisfiable ? text.IsAccepted == true : !text.MayRefuse)
+                    wrong.Add($"{text.Name}: {refusal.Message}");
                 continue;
             }
-            if (text.IsAccepted is not { } accepted) continue;
+            if (text.IsAccepted is not { } accepted)
+                continue;
             decided++;
             byte[] bytes = Encoding.UTF8.GetBytes(text.Text);
             int[][] cuts = [O200k.Encode(text.Text), [.. bytes.Select(value => ByteIds[value])], RandomCut(bytes, random)];
@@ -105,7 +108,10 @@ public class GoldenSchemaTests
     {
         int[] ids = new int[256];
         for (int id = 0; id < O200k.Count; id++)
-            if (!O200k.IsSpecial(id) && O200k.TokenBytes(id) is { Length: 1 } bytes) ids[bytes.Span[0]] = id;
+        {
+            if (!O200k.IsSpecial(id) && O200k.TokenBytes(id) is { Length: 1 } bytes)
+                ids[bytes.Span[0]] = id;
+        }
         return ids;
     }
 }

@@ -22,7 +22,10 @@ internal static class GoldenSchemas
             if (line.TryGetProperty("tier", out JsonElement tier))
             {
                 foreach (string form in (string[])["compact", "spaced"])
-                    yield return new($"{line.GetProperty("source")} {form}", schema, line.GetProperty(form).GetString()!, Accept(line), tier.GetString() != "required");
+                {
+                    yield return new($"{line.GetProperty("source")} {form}", schema, line.GetProperty(form).GetString()!, Accept(line),
+                        tier.GetString() != "required");
+                }
             }
             else if (line.TryGetProperty("text", out JsonElement text))
             {
@@ -33,8 +36,10 @@ internal static class GoldenSchemas
                 string name = (line.TryGetProperty("name", out JsonElement named) ? named : line.GetProperty("source")).GetString()!;
                 bool mayRefuse = line.TryGetProperty("may_refuse", out JsonElement may) && may.GetBoolean();
                 foreach ((string list, bool accepted) in ((string, bool)[])[("accept", true), ("accept_spaced", true), ("reject", false)])
+                {
                     foreach (JsonElement item in line.GetProperty(list).EnumerateArray())
                         yield return new(name, schema, item.GetString()!, accepted, mayRefuse);
+                }
             }
         }
     }
@@ -43,7 +48,8 @@ internal static class GoldenSchemas
     internal static IEnumerable<string> Schemas() =>
         ((string[])["schemas-own.jsonl", "schemas-public.jsonl"]).SelectMany(Lines).Select(line => line.GetProperty("schema").GetRawText());
 
-    private static IEnumerable<JsonElement> Lines(string file) => File.ReadLines(Path.Combine(TestData.Root, "json-schema", file)).Select(line => JsonElement.Parse(line));
+    private static IEnumerable<JsonElement> Lines(string file) =>
+        File.ReadLines(Path.Combine(TestData.Root, "json-schema", file)).Select(line => JsonElement.Parse(line));
 
     private static bool? Accept(JsonElement line) => line.GetProperty("accept").GetString() switch { "yes" => true, "no" => false, _ => null };
 }

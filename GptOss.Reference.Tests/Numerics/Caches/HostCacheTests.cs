@@ -90,7 +90,8 @@ public unsafe class HostCacheTests
         Check(second, second.FirstHeld, 150, kind: 0);
 
         Fill(first, 150, 170, kind: 0);
-        Assert.Equal(alone + (ring is null ? 1 : 2) * memory.PageBytes, memory.Held);              // the pages that 150 … 169 fall into, and nothing else
+        // the pages that 150 … 169 fall into, and nothing else
+        Assert.Equal(alone + (ring is null ? 1 : 2) * memory.PageBytes, memory.Held);
         Fill(second, 150, 300, kind: 2);
         Check(first, first.FirstHeld, 170, kind: 0);
         Check(second, Math.Max(150, second.FirstHeld), 300, kind: 2);
@@ -110,7 +111,8 @@ public unsafe class HostCacheTests
         HostCache first = new(1, 10, null, false, memory), second = new(1, 10, null, false, memory);
         Fill(first, 0, 256, kind: 0, width: 10);
         CachePage[] pages = [.. first.Pages];
-        Assert.Equal("8192 more bytes of keys and values are needed; 32768 of at most 32769 are held.", Assert.Throws<CacheFullException>(() => second.Reserve(0, 1)).Message);
+        Assert.Equal("8192 more bytes of keys and values are needed; 32768 of at most 32769 are held.",
+            Assert.Throws<CacheFullException>(() => second.Reserve(0, 1)).Message);
         Assert.Equal(4 * memory.PageBytes, memory.Held);
         first.Release();
         Fill(second, 0, 256, kind: 2, width: 10);
@@ -134,7 +136,8 @@ public unsafe class HostCacheTests
             foreach (bool values in new[] { false, true })
             {
                 float* row = cache.Tile(0, p, 1, values, null, out _);
-                Bits.Equal([.. new Numbers(4 * p + kind + (values ? 1 : 0)).Floats(width), .. new float[16 - width]], new ReadOnlySpan<float>(row, 16), $"position {p}");
+                Bits.Equal([.. new Numbers(4 * p + kind + (values ? 1 : 0)).Floats(width), .. new float[16 - width]],
+                    new ReadOnlySpan<float>(row, 16), $"position {p}");
             }
         }
     }

@@ -34,7 +34,8 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
 
     private string Rows(float[] values, int rows, int vocabulary = 64, string name = "rows.safetensors")
     {
-        SafeTensorsWriter.Write(_folder.File(name), [new TensorEntry("logits", DType.F32, [rows, vocabulary], stream => stream.Write(MemoryMarshal.AsBytes(values.AsSpan())))]);
+        SafeTensorsWriter.Write(_folder.File(name),
+            [new TensorEntry("logits", DType.F32, [rows, vocabulary], stream => stream.Write(MemoryMarshal.AsBytes(values.AsSpan())))]);
         return _folder.File(name);
     }
 
@@ -52,11 +53,13 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
         {
             Assert.False(score.Comparison!.IsFull);
             Assert.Equal(score.Tokens, score.Comparison.Tokens.Count);
-            Assert.All(score.Comparison.Tokens.Skip(1), token => Assert.Equal(new TokenComparison(0, top == 0 ? null : true, top == 0 ? null : 1), token));
+            Assert.All(score.Comparison.Tokens.Skip(1),
+                token => Assert.Equal(new TokenComparison(0, top == 0 ? null : true, top == 0 ? null : 1), token));
             Assert.All(score.Comparison.Tokens.Take(1), Assert.Null);
         }
         // A later part reads on to its own lines.
-        Assert.Equal(4, Score(model, corpus.Read(skip: 8), lines).Count(score => score.Comparison!.Tokens.Skip(1).All(token => token!.Value.Divergence == 0)));
+        Assert.Equal(4, Score(model, corpus.Read(skip: 8), lines)
+            .Count(score => score.Comparison!.Tokens.Skip(1).All(token => token!.Value.Divergence == 0)));
     }
 
     [Theory]
@@ -136,7 +139,8 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
         logits[0] = float.NegativeInfinity;
         DocumentScore score = Score(model, [new(0, "1", Ids, 1)], Rows(logits, Ids.Length)).Single();
         Assert.Equal(double.PositiveInfinity, score.Comparison!.Tokens[1]!.Value.Divergence);
-        Assert.Equal((1, 12, 0.0), (score.Totals.Comparison!.Value.Infinite, score.Totals.Comparison.Value.Compared, score.Totals.Comparison.Value.Largest));
+        Assert.Equal((1, 12, 0.0),
+            (score.Totals.Comparison!.Value.Infinite, score.Totals.Comparison.Value.Compared, score.Totals.Comparison.Value.Largest));
         JsonElement json = JsonElement.Parse(score.ToJson());
         Assert.Equal("Infinity", json.GetProperty("kl")[1].GetString());
         Assert.Equal(score.Totals, ScoreLine.Totals(ScoreLine.Write(score).AsMemory()[..^1], "line"));
@@ -150,9 +154,11 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
         {
             int tokens = random.Next(1, 9);
             double?[] values = [.. Enumerable.Range(0, tokens).Select(i => i == 0 ? null : (double?)(-random.NextDouble() * 30))];
-            TokenComparison?[] comparisons = [.. values.Select((value, i) => value is null || random.Next(4) == 0 ? null : (TokenComparison?)new TokenComparison(
+            TokenComparison?[] comparisons =
+                [.. values.Select((value, i) => value is null || random.Next(4) == 0 ? null : (TokenComparison?)new TokenComparison(
                 random.Next(5) == 0 ? double.PositiveInfinity : random.NextDouble(), random.Next(3) == 0 ? null : random.Next(2) == 0, null))];
-            comparisons = [.. comparisons.Select(token => token is { SameFirst: not null } value ? value with { TopAgreement = random.NextDouble() } : token)];
+            comparisons =
+                [.. comparisons.Select(token => token is { SameFirst: not null } value ? value with { TopAgreement = random.NextDouble() } : token)];
             var score = new DocumentScore("\"a\"", round, values, [], round % 3 == 0 ? null : new(round % 2 == 0, comparisons));
             Assert.Equal(score.Totals, ScoreLine.Totals(ScoreLine.Write(score).AsMemory()[..^1], "line"));
         }
@@ -162,7 +168,8 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
     [InlineData("", "own.jsonl ends after 0 lines; the corpus goes on with document \"a\".")]
     [InlineData("{\"logprobs\": [null, -1], \"id\": \"a\"}", "own.jsonl ends after 1 lines; the corpus goes on with document 2.")]
     [InlineData("{\"logprobs\": [null, -1], \"id\": \"b\"}", "own.jsonl, line 1 is of document \"b\"; expected \"a\", in the order of the corpus.")]
-    [InlineData("{\"logprobs\": [null, -1, -1]}", "own.jsonl, line 1: logprobs has 3 entries and the document 2 tokens; the two engines have read other ids.")]
+    [InlineData("{\"logprobs\": [null, -1, -1]}",
+        "own.jsonl, line 1: logprobs has 3 entries and the document 2 tokens; the two engines have read other ids.")]
     [InlineData("{\"logprobs\": 1}", "own.jsonl, line 1: logprobs is not a list.")]
     [InlineData("{}", "own.jsonl, line 1: logprobs is not a list.")]
     [InlineData("{\"logprobs\": [null, 0.2]}", "own.jsonl, line 1: logprobs[1] holds 0.2; expected a log-probability, which is at most 0.")]
@@ -170,17 +177,20 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
     [InlineData("{\"logprobs\": [null, \"x\"]}", "own.jsonl, line 1: logprobs[1] holds 'x'; expected a log-probability, which is at most 0.")]
     [InlineData("{\"logprobs\": [null, -1], \"top\": [null]}", "own.jsonl, line 1: top is not a list of 2 entries, one a token.")]
     [InlineData("{\"logprobs\": [null, -1], \"top\": 3}", "own.jsonl, line 1: top is not a list of 2 entries, one a token.")]
-    [InlineData("{\"logprobs\": [null, -1], \"top\": [null, 3]}", "own.jsonl, line 1: top[1] is 3; expected an object of token ids and log-probabilities, or null.")]
+    [InlineData("{\"logprobs\": [null, -1], \"top\": [null, 3]}",
+        "own.jsonl, line 1: top[1] is 3; expected an object of token ids and log-probabilities, or null.")]
     [InlineData("{\"logprobs\": [null, -1], \"top\": [null, {\" a\": -1}]}", "own.jsonl, line 1: top[1] has the key ' a'; expected a token id.")]
     [InlineData("{\"logprobs\": [null, -1], \"top\": [null, {\"01\": -1}]}", "own.jsonl, line 1: top[1] has the key '01'; expected a token id.")]
     [InlineData("{\"logprobs\": [null, -1], \"top\": [null, {\"64\": -1}]}", "own.jsonl, line 1: top[1] lists token 64; the model has ids 0 to 63.")]
-    [InlineData("{\"logprobs\": [null, -1], \"top\": [null, {\"1\": null}]}", "own.jsonl, line 1: top[1] holds null; expected a log-probability, which is at most 0.")]
+    [InlineData("{\"logprobs\": [null, -1], \"top\": [null, {\"1\": null}]}",
+        "own.jsonl, line 1: top[1] holds null; expected a log-probability, which is at most 0.")]
     [InlineData("{\"logprobs\": [null", "own.jsonl, line 1: the document is not valid JSON at byte 19.")]
     public void Lines_that_do_not_fit_are_named(string lines, string sentence)
     {
         using Transformer model = Model();
         string path = _folder.Write("own.jsonl", lines);
-        var e = Assert.Throws<ScoringException>(() => Score(model, [new(0, "\"a\"", new int[] { 1, 2 }, 1), new(1, "2", new int[] { 1, 2 }, 1)], path));
+        var e = Assert.Throws<ScoringException>(() =>
+            Score(model, [new(0, "\"a\"", new int[] { 1, 2 }, 1), new(1, "2", new int[] { 1, 2 }, 1)], path));
         Assert.Equal(sentence, e.Message);
     }
 
@@ -190,14 +200,18 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
         using Transformer model = Model();
         float[] logits = SmallModels.Logits(model, model.NewSequence(), Ids);
         ScoreDocument one = new(0, "1", Ids, 1);
-        string Sentence<T>(string path, params ScoreDocument[] documents) where T : Exception => Assert.Throws<T>(() => Score(model, documents, path)).Message;
+        string Sentence<T>(string path, params ScoreDocument[] documents) where T : Exception =>
+            Assert.Throws<T>(() => Score(model, documents, path)).Message;
         string rows = Rows(logits, Ids.Length);
-        Assert.Equal("rows.safetensors holds rows of one document, and the corpus has several; give lines, one a document.", Sentence<ScoringException>(rows, one, one with { Number = 1 }));
-        Assert.Equal("rows.safetensors has 14 rows and the document 4 tokens; expected a row for each token.", Sentence<ScoringException>(rows, one with { Ids = Ids.AsMemory(0, 4) }));
+        Assert.Equal("rows.safetensors holds rows of one document, and the corpus has several; give lines, one a document.",
+            Sentence<ScoringException>(rows, one, one with { Number = 1 }));
+        Assert.Equal("rows.safetensors has 14 rows and the document 4 tokens; expected a row for each token.",
+            Sentence<ScoringException>(rows, one with { Ids = Ids.AsMemory(0, 4) }));
         Assert.Equal("wide.safetensors: tensor 'logits' is [13, 65]; expected rows of [64].",
             Sentence<CheckpointFormatException>(Rows(logits[..(13 * 65)], 13, 65, "wide.safetensors"), one));
         logits[70] = float.NaN;
-        Assert.Equal("rows.safetensors, row 1: The logit of id 6 is not a number; no token can be chosen from such a row.", Sentence<ScoringException>(Rows(logits, Ids.Length), one));
+        Assert.Equal("rows.safetensors, row 1: The logit of id 6 is not a number; no token can be chosen from such a row.",
+            Sentence<ScoringException>(Rows(logits, Ids.Length), one));
         Assert.Equal($"There is no file '{_folder.File("none")}'.", Sentence<ScoringException>(_folder.File("none"), one));
         Assert.Equal($"{_folder.Path} is a folder; expected a file.", Sentence<ScoringException>(_folder.Path, one));
         Assert.Throws<CheckpointFormatException>(() => Score(model, [one], _folder.Write("bad", [1, 2, 3, 0, 0])));

@@ -31,7 +31,10 @@ public sealed class ScoreFileTests : IDisposable
         foreach (ScoreDocument document in corpus.Read())
             expected.Add(Corpora.Made(document).Totals);
         Corpora.RunOf(corpus).Write(Out);
-        int[] cuts = [.. Enumerable.Range(0, whole.Length + 1).Where(cut => cut % 9 == 0 || cut == whole.Length || whole.AsSpan(Math.Max(0, cut - 2)..Math.Min(cut + 1, whole.Length)).Contains((byte)'\n'))];
+        int[] cuts =
+            [.. Enumerable.Range(0, whole.Length + 1)
+                .Where(cut =>
+                    cut % 9 == 0 || cut == whole.Length || whole.AsSpan(Math.Max(0, cut - 2)..Math.Min(cut + 1, whole.Length)).Contains((byte)'\n'))];
         foreach (int cut in cuts)
         {
             File.WriteAllBytes(Out + ".partial", whole[..cut]);
@@ -42,7 +45,8 @@ public sealed class ScoreFileTests : IDisposable
                 foreach (ScoreDocument document in corpus.Read(lines))
                     file.Append(Corpora.Made(document));
                 file.Finish();
-                Assert.Equal((expected.Documents, expected.Tokens, expected.LogProbability), (file.Summary.Documents, file.Summary.Tokens, file.Summary.LogProbability));
+                Assert.Equal((expected.Documents, expected.Tokens, expected.LogProbability),
+                    (file.Summary.Documents, file.Summary.Tokens, file.Summary.LogProbability));
             }
             Assert.Equal(whole, File.ReadAllBytes(Out));
             File.Delete(Out);
@@ -136,11 +140,13 @@ public sealed class ScoreFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"id\": 1}\n", "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
+    [InlineData("{\"id\": 1}\n",
+        "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("{\"id\": 1, \"tokens\": 2, \"bytes\": 1, \"logprob\": 0.5}\n",
         "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("\n", "scores.jsonl.partial, line 1: the line is empty; expected a JSON object.")]
-    [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n", "scores.jsonl.partial, line 1: this is not a comparison of 1 tokens.")]
+    [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n",
+        "scores.jsonl.partial, line 1: this is not a comparison of 1 tokens.")]
     public void Lines_that_are_no_scores_are_named(string lines, string sentence)
     {
         Corpora.RunOf(Corpora.Open(Text)).Write(Out);
@@ -175,14 +181,16 @@ public sealed class ScoreFileTests : IDisposable
     {
         _folder.Write("scores.jsonl", "");
         _folder.Write("scores.jsonl.run", record);
-        Assert.StartsWith("scores.jsonl.run: ", Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("scores.jsonl.run: ", Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_folder_that_is_missing_is_named()
     {
         string path = _folder.File("none/scores.jsonl");
-        Assert.Equal($"There is no folder for '{path}.partial'.", Assert.Throws<ScoringException>(() => ScoreFile.Open(path, Corpora.RunOf(Corpora.Open(Text)))).Message);
+        Assert.Equal($"There is no folder for '{path}.partial'.",
+            Assert.Throws<ScoringException>(() => ScoreFile.Open(path, Corpora.RunOf(Corpora.Open(Text)))).Message);
         Assert.Equal($"{_folder.Path} is a folder; expected a file to write.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(_folder.Path, Corpora.RunOf(Corpora.Open(Text)))).Message);
     }

@@ -14,7 +14,9 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Oracle.Scoring;
 
-/// <summary>A document has the same log-probabilities alone and in company, and they are those of a token after the ones that its window holds.</summary>
+/// <summary>
+/// A document has the same log-probabilities alone and in company, and they are those of a token after the ones that its window holds.
+/// </summary>
 public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -27,7 +29,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     {
         string few = Corpora.Random(5, 20, longest: 30) + "\n", nameless = Regex.Replace(few, "\"id\": [^,]*, ", "");
         string many = few + $"{{\"ids\": [{string.Join(", ", SmallModels.Ids(530, 64, 6))}]}}\n" + nameless;
-        using Transformer one = SmallModels.Load(models.Write(SmallModels.Smallest, 1)), two = SmallModels.Load(models.Write(SmallModels.Smallest, 1), threads: 2);
+        using Transformer one = SmallModels.Load(models.Write(SmallModels.Smallest, 1)),
+            two = SmallModels.Load(models.Write(SmallModels.Smallest, 1), threads: 2);
         foreach ((string corpus, int? context) in ((string, int?)[])[(many, null), (few, 7)])
         {
             string expected = Lines(one, corpus, new() { Context = context, Top = 3, Batch = 1 });
@@ -57,7 +60,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
             float[] row = model.Forward(new BatchItem(model.NewSequence(), ids.AsMemory(start, token - start), LogitRows.Last))[0].ToArray();
             double lnSum = Math.Log(row.Sum(logit => Math.Exp(logit)));
             Assert.Equal(row[ids[token]] - lnSum, score.LogProbabilities[token]!.Value, 1e-12);
-            Assert.Equal(row.Select((logit, id) => (logit, id)).OrderByDescending(t => t.logit).ThenBy(t => t.id).Select(t => t.id), score.Top[token]!.Select(t => t.Id));
+            Assert.Equal(row.Select((logit, id) => (logit, id)).OrderByDescending(t => t.logit).ThenBy(t => t.id).Select(t => t.id),
+                score.Top[token]!.Select(t => t.Id));
             Assert.All(score.Top[token]!, top => Assert.Equal(row[top.Id] - lnSum, top.LogProbability, 1e-12));
         }
         Assert.Equal(score.LogProbabilities.Sum(value => value ?? 0), score.LogProbability);
@@ -71,7 +75,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
             for (int tokens = 0; tokens < 70; tokens++)
             {
                 Window[] windows = [.. Window.Of(tokens, context)];
-                Assert.Equal(Enumerable.Range(1, Math.Max(0, tokens - 1)), windows.SelectMany(window => Enumerable.Range(window.FirstScored, window.End - window.FirstScored)));
+                Assert.Equal(Enumerable.Range(1, Math.Max(0, tokens - 1)),
+                    windows.SelectMany(window => Enumerable.Range(window.FirstScored, window.End - window.FirstScored)));
                 Assert.All(windows, window => Assert.InRange(window.End - window.Start, 2, context));
                 for (int i = 1; i < windows.Length; i++)
                 {
@@ -95,7 +100,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
         {
             float[] row = recorded[token - 1].ToArray();
             double rms = Math.Sqrt(row.Sum(logit => (double)logit * logit) / row.Length), lnSum = Math.Log(row.Sum(logit => Math.Exp(logit)));
-            double allowed = 2 * rms * Budgets.Published.Float32.Of(key, token - 1, model.Rotary, model.Config);         // of the logit, and of their mean
+            // of the logit, and of their mean
+            double allowed = 2 * rms * Budgets.Published.Float32.Of(key, token - 1, model.Rotary, model.Config);
             Assert.InRange(score.LogProbabilities[token]!.Value, row[ids[token]] - lnSum - allowed, row[ids[token]] - lnSum + allowed);
         }
     }
@@ -107,7 +113,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
         const string text = "Öslo 💖 is the capital.";
         int[] ids = Corpora.TinyTokenizer.Encode(text);
         DocumentScore[] scores = [.. new Scorer(model, Corpora.TinyTokenizer, new()).Score(
-            [new(0, "1", ids, 1), new(1, "2", (int[])[4084, .. ids, 4085, 4084], 1), new(2, "3", ids.AsMemory(0, 1), 1), new(3, "4", default, 1)], Cancellation)];
+            [new(0, "1", ids, 1), new(1, "2", (int[])[4084, .. ids, 4085, 4084], 1), new(2, "3", ids.AsMemory(0, 1), 1), new(3, "4", default, 1)],
+            Cancellation)];
         int all = Encoding.UTF8.GetByteCount(text);
         Assert.Equal([all - Corpora.TinyTokenizer.TokenBytes(ids[0]).Length, all, 0, 0], scores.Select(score => score.Bytes));
         Assert.Equal([ids.Length, ids.Length + 3, 1, 0], scores.Select(score => score.Tokens));
@@ -145,8 +152,10 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     public void Many_documents_without_windows_wait_for_nobody()
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
-        ScoreDocument[] documents = [.. Enumerable.Range(0, 3000).Select(i => new ScoreDocument(i, ScoreJson.Number(i), i == 1 ? new int[] { 1, 2 } : [], 1))];
-        Assert.Equal(documents.Select(document => document.Id), new Scorer(model, Tokenizer.O200kHarmony, new()).Score(documents, Cancellation).Select(score => score.Id));
+        ScoreDocument[] documents =
+            [.. Enumerable.Range(0, 3000).Select(i => new ScoreDocument(i, ScoreJson.Number(i), i == 1 ? new int[] { 1, 2 } : [], 1))];
+        Assert.Equal(documents.Select(document => document.Id), new Scorer(model, Tokenizer.O200kHarmony, new()).Score(documents, Cancellation)
+            .Select(score => score.Id));
     }
 
     [Fact]
@@ -165,6 +174,7 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     public void A_context_that_cannot_be_is_refused(int context)
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Short, 2));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Scorer(model, Tokenizer.O200kHarmony, new() { Context = context }).Score([], Cancellation));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new Scorer(model, Tokenizer.O200kHarmony, new() { Context = context }).Score([], Cancellation));
     }
 }

@@ -11,7 +11,9 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Oracle.Stages;
 
-/// <summary>Budgets as a file: the published numbers survive it exactly, a file states only what it changes, and each mistake in it is one sentence.</summary>
+/// <summary>
+/// Budgets as a file: the published numbers survive it exactly, a file states only what it changes, and each mistake in it is one sentence.
+/// </summary>
 public sealed class BudgetsFileTests : IDisposable
 {
     private static readonly GptOssConfig Config = PublishedShapes.Gpt20b;
@@ -46,9 +48,11 @@ public sealed class BudgetsFileTests : IDisposable
     [Fact]
     public void The_budget_is_b_and_r_ulps_of_the_angle_grown_by_layer()
     {
-        StageBudgets budgets = Read("""{"float32": {"g": 1.5, "stages": {"attn.q": {"b": 3, "r": 7}, "attn.qkv": {"b": 3, "r": 7}, "logits": {"b": 0.5}}}}""").Float32;
+        StageBudgets budgets = Read(
+            """{"float32": {"g": 1.5, "stages": {"attn.q": {"b": 3, "r": 7}, "attn.qkv": {"b": 3, "r": 7}, "logits": {"b": 0.5}}}}""").Float32;
         Assert.Equal(3, Of(budgets, new(Stage.Query, 0), 0));
-        Assert.Equal((3 + 7 * Math.Pow(2, -11)) * 1.5 * 1.5, Of(budgets, new(Stage.Query, 2), 4097), 1e-12);      // floats from 4096 to 8191 lie 2^-11 apart
+        // floats from 4096 to 8191 lie 2^-11 apart
+        Assert.Equal((3 + 7 * Math.Pow(2, -11)) * 1.5 * 1.5, Of(budgets, new(Stage.Query, 2), 4097), 1e-12);
         Assert.Equal(3, Of(budgets, new(Stage.Qkv, 0), 4097));                                                    // nothing has been rotated yet
         Assert.Equal((3 + 7 * Math.Pow(2, -11)) * 1.5, Of(budgets, new(Stage.Qkv, 1), 4097), 1e-12);
         Assert.Equal(0.5 * Math.Pow(1.5, 24), Of(budgets, new(Stage.Logits, -1), 4097), 1e-9);                    // a layer more than the last, 23
@@ -81,8 +85,10 @@ public sealed class BudgetsFileTests : IDisposable
     [InlineData("""{"float32":{"g":1e999}}""", "float32.g is 1e999; expected a number from 1 to 2.")]
     [InlineData("""{"bfloat16_blocks":{"equal_bits":1.5}}""", "bfloat16_blocks.equal_bits is 1.5; expected a number from 0 to 1.")]
     [InlineData("""{"float32":{"stages":[]}}""", "float32.stages is a list; expected an object.")]
-    [InlineData("""{"float32":{"stages":{"block.0.attn.q":{"b":1}}}}""", "'block.0.attn.q' in float32.stages is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.")]
-    [InlineData("""{"float32":{"stages":{"mlp.experts":{"b":1}}}}""", "'mlp.experts' in float32.stages is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.")]
+    [InlineData("""{"float32":{"stages":{"block.0.attn.q":{"b":1}}}}""",
+        "'block.0.attn.q' in float32.stages is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.")]
+    [InlineData("""{"float32":{"stages":{"mlp.experts":{"b":1}}}}""",
+        "'mlp.experts' in float32.stages is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.")]
     [InlineData("""{"float32":{"stages":{"attn.q":1}}}""", "float32.stages.attn.q is 1; expected an object.")]
     [InlineData("""{"float32":{"stages":{"attn.q":{"r":1}}}}""", "float32.stages.attn.q.b is missing.")]
     [InlineData("""{"float32":{"stages":{"attn.q":{"b":-1}}}}""", "float32.stages.attn.q.b is -1; expected a number from 0 to 1000000.")]
@@ -93,7 +99,8 @@ public sealed class BudgetsFileTests : IDisposable
 
     [Fact]
     public void A_file_that_is_not_there_is_one_sentence() =>
-        Assert.StartsWith("none.json: no such file", Assert.Throws<CheckpointFormatException>(() => Budgets.Read(_folder.File("none.json"))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("none.json: no such file", Assert.Throws<CheckpointFormatException>(() => Budgets.Read(_folder.File("none.json"))).Message,
+            StringComparison.Ordinal);
 
     private Budgets Read(string json) => Budgets.Read(_folder.Write("budget.json", json));
 

@@ -43,7 +43,8 @@ public sealed class JsonSchema
     /// <inheritdoc cref="Compile(string)"/>
     public static JsonSchema Compile(ReadOnlyMemory<byte> json)
     {
-        if (json.Length > MaxBytes) throw new JsonSchemaException("#", null, $"the schema has {json.Length} bytes; at most {MaxBytes} are read");
+        if (json.Length > MaxBytes)
+            throw new JsonSchemaException("#", null, $"the schema has {json.Length} bytes; at most {MaxBytes} are read");
         using JsonDocument document = Parse(json);
         return Compile(document.RootElement);
     }
@@ -90,6 +91,9 @@ public sealed class JsonSchema
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
         while (reader.Read())
-            if (reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String) _ = reader.GetString();
+        {
+            if (reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String)
+                _ = reader.GetString();
+        }
     }
 }

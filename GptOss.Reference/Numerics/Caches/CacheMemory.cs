@@ -4,8 +4,8 @@ namespace GptOss.Reference.Numerics.Caches;
 
 /// <summary>The memory of a model's key/value caches: pages of one size, each counted once however many sequences share it.</summary>
 /// <remarks>
-/// Under a limit, pages that a sequence gives back serve the next one, so that what the process holds stays below it; without a limit they are left to the garbage
-/// collector. Thread-safe.
+/// Under a limit, pages that a sequence gives back serve the next one, so that what the process holds stays below it; without a limit they are left
+/// to the garbage collector. Thread-safe.
 /// </remarks>
 public sealed class CacheMemory
 {

@@ -3,7 +3,9 @@ using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Numerics.Caches;
 
-/// <summary>Keys and values of one layer at some consecutive positions. Any number of caches may hold it to read; a cache writes to it only as its one holder.</summary>
+/// <summary>
+/// Keys and values of one layer at some consecutive positions. Any number of caches may hold it to read; a cache writes to it only as its one holder.
+/// </summary>
 internal sealed unsafe class CachePage
 {
     private readonly CacheMemory _memory;

@@ -50,7 +50,9 @@ internal sealed unsafe class HostCache : LayerCache
     /// <summary>Channels of a head, padded to whole blocks.</summary>
     internal int PaddedHeadDim => _paddedDim;
 
-    /// <summary>What <see cref="Bytes"/> is once <paramref name="end"/> positions were reserved from 0 on; the other parameters are the constructor's.</summary>
+    /// <summary>
+    /// What <see cref="Bytes"/> is once <paramref name="end"/> positions were reserved from 0 on; the other parameters are the constructor's.
+    /// </summary>
     internal static long BytesFor(int heads, int headDim, int? ringPositions, bool bfloat16, int end)
     {
         long pages = (Math.Min(end, ringPositions ?? end) + PagePositions - 1L) / PagePositions;
@@ -106,7 +108,11 @@ internal sealed unsafe class HostCache : LayerCache
     /// <inheritdoc/>
     internal override LayerCache Fork(int first, int end)
     {
-        var fork = new HostCache(_heads, _headDim, IsRing ? _places : null, _bfloat16, _memory) { FirstHeld = first, _pages = new CachePage?[_pages.Length] };
+        var fork = new HostCache(_heads, _headDim, IsRing ? _places : null, _bfloat16, _memory)
+        {
+            FirstHeld = first,
+            _pages = new CachePage?[_pages.Length],
+        };
         for (int at = first; Step(ref at, end, out int index, out _);)
             fork._pages[index] ??= _pages[index]!.Hold();
         return fork;
@@ -158,7 +164,9 @@ internal sealed unsafe class HostCache : LayerCache
         return scratch;
     }
 
-    /// <summary>Where the next tile begins, to be asked for before it is needed; <paramref name="here"/> where there is none or it must be widened.</summary>
+    /// <summary>
+    /// Where the next tile begins, to be asked for before it is needed; <paramref name="here"/> where there is none or it must be widened.
+    /// </summary>
     internal float* Ahead(int head, int position, int left, bool values, float* here)
     {
         if (left <= 0 || _bfloat16)

@@ -12,7 +12,9 @@ internal abstract class LayerCache
     /// <summary>The pages that are held.</summary>
     internal abstract IEnumerable<CachePage> Pages { get; }
 
-    /// <summary>Makes room for the positions <paramref name="first"/> … <paramref name="end"/> − 1, which only this cache can then see change.</summary>
+    /// <summary>
+    /// Makes room for the positions <paramref name="first"/> … <paramref name="end"/> − 1, which only this cache can then see change.
+    /// </summary>
     /// <exception cref="CacheFullException">The memory's limit is reached.</exception>
     internal abstract void Reserve(int first, int end);
 
@@ -22,7 +24,10 @@ internal abstract class LayerCache
     /// <summary>Forgets the positions from <paramref name="end"/> on; pages that only this cache holds stay for the next ones.</summary>
     internal abstract void Forget(int end);
 
-    /// <summary>Another cache of the positions <paramref name="first"/> … <paramref name="end"/> − 1, which are held; pages are shared until either writes to them.</summary>
+    /// <summary>
+    /// Another cache of the positions <paramref name="first"/> … <paramref name="end"/> − 1, which are held; pages are shared until either writes to
+    /// them.
+    /// </summary>
     internal abstract LayerCache Fork(int first, int end);
 
     /// <summary>Gives every page back; the cache is not used again.</summary>

@@ -7,13 +7,15 @@ using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Diff;
 
-/// <summary>Compares the logits of a reference with what many engines give instead: log-probabilities of a few tokens, or the tokens that were chosen.</summary>
+/// <summary>
+/// Compares the logits of a reference with what many engines give instead: log-probabilities of a few tokens, or the tokens that were chosen.
+/// </summary>
 public static class ListedDiff
 {
     /// <summary>Compares on the listed tokens, after log-softmax over the whole row of the reference. The stage is called <c>logprobs</c>.</summary>
     /// <remarks>
-    /// The budget is twice that of logits: ln p = logit − ln Σ exp, and either term may be off by that much. It counts over the root mean square of the reference's
-    /// logits.
+    /// The budget is twice that of logits: ln p = logit − ln Σ exp, and either term may be off by that much. It counts over the root mean square of
+    /// the reference's logits.
     /// </remarks>
     /// <param name="reference">A dump with logits.</param>
     /// <param name="listed">One entry for each position, or for each of those that are asked for.</param>
@@ -37,7 +39,10 @@ public static class ListedDiff
             foreach ((int id, double logprob) in tokens.OrderBy(pair => pair.Key))
             {
                 if (id >= logits.Length)
-                    throw new CheckpointFormatException(listed.Path, "logprobs", $"entry {entry} has token {id}; the reference has {logits.Length} logits.");
+                {
+                    throw new CheckpointFormatException(listed.Path, "logprobs",
+                        $"entry {entry} has token {id}; the reference has {logits.Length} logits.");
+                }
                 elements.Add(new(position, id, logits[id] - sum, logprob));
             }
             best += LogitAgreementSum.Largest(logits, 1)[0] == tokens.MaxBy(pair => pair.Value).Key ? 1 : 0;
@@ -47,8 +52,8 @@ public static class ListedDiff
     }
 
     /// <summary>
-    /// Compares tokens that were chosen greedily with the reference's largest logits. The stage is called <c>chosen</c>: its error is how far the logit of the chosen
-    /// token lies below the largest, and its budget that of logits.
+    /// Compares tokens that were chosen greedily with the reference's largest logits. The stage is called <c>chosen</c>: its error is how far the
+    /// logit of the chosen token lies below the largest, and its budget that of logits.
     /// </summary>
     /// <param name="reference">A dump with logits. Where its ids end with the chosen ones, they belong to the positions before those.</param>
     /// <param name="chosen">Token ids.</param>

@@ -42,7 +42,8 @@ internal sealed class ReferenceLogits
         _logits = LogitsOf(dump, options, config);
         _positions = dump.Positions ?? AssumedPositions();
         _rows = RowPositions.RowsOf(_logits, dump, _positions)
-            ?? throw new CheckpointFormatException(dump.Path, "dump-positions", $"logits have {_logits.Rows} rows, and there are {_positions.Count} positions.");
+            ?? throw new CheckpointFormatException(dump.Path, "dump-positions",
+                $"logits have {_logits.Rows} rows, and there are {_positions.Count} positions.");
         _precision = options.Precision ?? dump.Precision ?? (_logits.HoldsBfloat16() ? Precision.Bfloat16 : Precision.Float32);
         _budget = new DiffBudgets(options.Budgets ?? dump.Pack?.Budgets ?? Budgets.Published, _precision, config, [Logits], Notes).Of(Logits);
     }
@@ -110,8 +111,11 @@ internal sealed class ReferenceLogits
     private static StageTensor LogitsOf(Dump dump, DiffOptions options, GptOssConfig? config)
     {
         string? why = "it is not there";
-        if (options.Map.Resolve(dump).Stages.TryGetValue(Logits, out DumpTensor[]? parts) && StageTensor.Find(Logits, parts, config, out why) is { } logits)
+        if (options.Map.Resolve(dump).Stages.TryGetValue(Logits, out DumpTensor[]? parts)
+            && StageTensor.Find(Logits, parts, config, out why) is { } logits)
+        {
             return logits;
+        }
         throw new CheckpointFormatException(dump.Path, "dump-logits", $"the stage logits cannot be used: {why}.");
     }
 

@@ -13,10 +13,11 @@ namespace GptOss.Reference.Oracle.Dumps;
 /// <summary>Named tensors that any program wrote: logits, or stages of a forward pass. Nothing in it is trusted.</summary>
 /// <remarks>
 /// <para>
-/// A file is safetensors, <c>.npy</c>, <c>.npz</c> or JSON (nested arrays of numbers, or an object of them), recognised by its first bytes. A folder is a golden
-/// pack or a trace of <see cref="Tracer"/>, or holds such files, whose tensors are then taken together.
+/// A file is safetensors, <c>.npy</c>, <c>.npz</c> or JSON (nested arrays of numbers, or an object of them), recognised by its first bytes. A folder
+/// is a golden pack or a trace of <see cref="Tracer"/>, or holds such files, whose tensors are then taken together.
 /// </para>
-/// <para>Files are mapped and read row by row, so that they may be larger than memory; JSON and compressed arrays are held in memory, within limits.</para>
+/// <para>Files are mapped and read row by row, so that they may be larger than memory; JSON and compressed arrays are held in memory, within
+/// limits.</para>
 /// <para>Sources: huggingface/safetensors, <c>README.md</c>; numpy, <c>numpy/lib/format.py</c>; PKWARE, <c>APPNOTE.TXT</c>.</para>
 /// </remarks>
 public sealed class Dump : IDisposable
@@ -35,7 +36,10 @@ public sealed class Dump : IDisposable
         for (int i = 1; i < Positions?.Count; i++)
         {
             if (Positions[i] <= Positions[i - 1])
-                throw new CheckpointFormatException(path, "dump-positions", $"positions hold {Positions[i]} after {Positions[i - 1]}; expected ascending positions.");
+            {
+                throw new CheckpointFormatException(path, "dump-positions",
+                    $"positions hold {Positions[i]} after {Positions[i - 1]}; expected ascending positions.");
+            }
         }
     }
 
@@ -54,7 +58,9 @@ public sealed class Dump : IDisposable
     /// <summary>Members that cannot be read, and why; the rest can.</summary>
     public IReadOnlyList<UnreadMember> Unread { get; }
 
-    /// <summary>The position of each row, ascending: from the manifest, or from a tensor called <c>positions</c>; null where the dump says nothing.</summary>
+    /// <summary>
+    /// The position of each row, ascending: from the manifest, or from a tensor called <c>positions</c>; null where the dump says nothing.
+    /// </summary>
     public IReadOnlyList<int>? Positions { get; private init; }
 
     /// <summary>The token ids: from the manifest, or from a tensor called <c>ids</c>; null where the dump says nothing.</summary>
@@ -92,7 +98,9 @@ public sealed class Dump : IDisposable
         }
     }
 
-    /// <summary>The same tensors with the position of each row, for a dump that does not state them. This one stays open for as long as the other is read.</summary>
+    /// <summary>
+    /// The same tensors with the position of each row, for a dump that does not state them. This one stays open for as long as the other is read.
+    /// </summary>
     internal Dump At(IReadOnlyList<int> positions) => new(Path, Pack, Precision, [.. Tensors], [.. Unread], []) { Positions = positions, Ids = Ids };
 
     /// <summary>A trace in memory as a dump, which reads its rows where they are.</summary>
@@ -114,8 +122,10 @@ public sealed class Dump : IDisposable
         {
             IReadOnlyList<long> shape = [stage.Count, .. stage.Key.RowShape(config)];
             return stage.Key.IsExperts
-                ? new("trace", stage.Key.Name, DType.I32, shape, (offset, count) => MemoryMarshal.AsBytes(stage.ExpertNumbers.AsSpan((int)(offset / 4), count / 4)))
-                : new("trace", stage.Key.Name, DType.F32, shape, (offset, count) => MemoryMarshal.AsBytes(stage.Values.AsSpan((int)(offset / 4), count / 4)));
+                ? new("trace", stage.Key.Name, DType.I32, shape,
+                    (offset, count) => MemoryMarshal.AsBytes(stage.ExpertNumbers.AsSpan((int)(offset / 4), count / 4)))
+                : new("trace", stage.Key.Name, DType.F32, shape,
+                    (offset, count) => MemoryMarshal.AsBytes(stage.Values.AsSpan((int)(offset / 4), count / 4)));
         }
     }
 
@@ -127,8 +137,8 @@ public sealed class Dump : IDisposable
     }
 
     /// <summary>
-    /// The logits: the tensor called <c>logits</c> or what <see cref="StageMap.BuiltIn"/> knows by another name, or the only one. [positions, vocabulary]; dimensions of
-    /// one before the positions are dropped, columns may be rows, and columns beyond the vocabulary are left out.
+    /// The logits: the tensor called <c>logits</c> or what <see cref="StageMap.BuiltIn"/> knows by another name, or the only one. [positions,
+    /// vocabulary]; dimensions of one before the positions are dropped, columns may be rows, and columns beyond the vocabulary are left out.
     /// </summary>
     /// <param name="vocabulary">What a row must have; null to take the last dimension.</param>
     /// <exception cref="CheckpointFormatException">There is no such tensor, or its rows have another length.</exception>
@@ -140,7 +150,8 @@ public sealed class Dump : IDisposable
             : Tensors is [var only] ? only
             : Tensors.FirstOrDefault(other => StageMap.BuiltIn.Find(other.Name) is { Key.Stage: Stage.Logits }) is { } known ? known
             : throw new CheckpointFormatException(Path, "dump-logits", Tensors.Count == 0 ? "there are no tensors."
-                : $"none of its {Tensors.Count} tensors is called logits: {Printable.List([.. Tensors.Select(t => $"'{Printable.Clip(t.Name)}'")], ", ", 4)}.");
+                : $"none of its {Tensors.Count} tensors is called " +
+                    $"logits: {Printable.List([.. Tensors.Select(t => $"'{Printable.Clip(t.Name)}'")], ", ", 4)}.");
         if (tensor.Rows == 0)
             throw new CheckpointFormatException(Path, "dump-logits", $"tensor '{Printable.Clip(tensor.Name)}' is empty.");
         IReadOnlyList<long> row = vocabulary is { } wanted ? [wanted] : tensor.Shape is [.., var last] ? [last] : [];
@@ -154,9 +165,12 @@ public sealed class Dump : IDisposable
     private static (GoldenPack? Pack, Precision? Precision) OwnerOf(string path)
     {
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? path;
-        if (System.IO.Path.GetFileName(path) is not ("stages.safetensors" or "stages.f32.safetensors" or "stages.bf16.safetensors" or "logits.f32.safetensors")
+        if (System.IO.Path.GetFileName(path) is not ("stages.safetensors" or "stages.f32.safetensors" or "stages.bf16.safetensors"
+            or "logits.f32.safetensors")
             || !File.Exists(System.IO.Path.Combine(folder, PackManifest.FileName)))
+        {
             return default;
+        }
         GoldenPack pack = GoldenPack.Open(folder);
         foreach (Precision precision in Enum.GetValues<Precision>())
         {
@@ -176,12 +190,16 @@ public sealed class Dump : IDisposable
             foreach (DumpTensor tensor in Open(file))
             {
                 if (!names.Add(tensor.Name))
-                    throw new CheckpointFormatException(file, "dump-duplicate", $"another file of its folder has a tensor '{Printable.Clip(tensor.Name)}', too.");
+                {
+                    throw new CheckpointFormatException(file, "dump-duplicate",
+                        $"another file of its folder has a tensor '{Printable.Clip(tensor.Name)}', too.");
+                }
                 tensors.Add(tensor);
             }
         }
         return tensors.Count > 0 ? tensors
-            : throw first ?? new CheckpointFormatException(path, "dump-empty", "the folder has no manifest.json and no .safetensors, .npy or .npz file.");
+            : throw first
+                ?? new CheckpointFormatException(path, "dump-empty", "the folder has no manifest.json and no .safetensors, .npy or .npz file.");
 
         List<DumpTensor> Open(string file)
         {
@@ -194,7 +212,10 @@ public sealed class Dump : IDisposable
             {
                 first ??= e;
                 if (unread.Count == before)
-                    unread.Add(new(System.IO.Path.GetFileName(file), $"cannot be read: {e.Message[(e.Message.IndexOf(": ", StringComparison.Ordinal) + 2)..^1]}"));
+                {
+                    unread.Add(new(System.IO.Path.GetFileName(file),
+                        $"cannot be read: {e.Message[(e.Message.IndexOf(": ", StringComparison.Ordinal) + 2)..^1]}"));
+                }
                 return [];
             }
         }
@@ -224,7 +245,10 @@ public sealed class Dump : IDisposable
             throw new CheckpointFormatException(Path, "dump-positions", $"tensor '{name}' is empty.");
         DumpTensor row = tensor.WithRowsOf(tensor.Shape);
         if (row.Width > 1 << 24)
-            throw new CheckpointFormatException(Path, "dump-positions", $"tensor '{name}' is {Printable.Shape(tensor.Shape)}; that is more than any context holds.");
+        {
+            throw new CheckpointFormatException(Path, "dump-positions",
+                $"tensor '{name}' is {Printable.Shape(tensor.Shape)}; that is more than any context holds.");
+        }
         int[] numbers = new int[row.Width];
         row.ReadIntegers(0, numbers);
         return Array.TrueForAll(numbers, number => number >= 0) ? numbers

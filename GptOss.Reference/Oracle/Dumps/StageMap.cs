@@ -8,8 +8,8 @@ namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>Which tensors of a dump are which stages: by the stages' own names, those of a file, and those of <see cref="StageAliases"/>.</summary>
 /// <remarks>
-/// The file is JSON: <c>{"block.N.attn.heads": "layers.N.attention_out", "block.N.attn.qkv": ["q.N", "k.N", "v.N"]}</c>, where N stands for the layer and a list for
-/// tensors whose rows are joined; a single name may also stand first and its stage second.
+/// The file is JSON: <c>{"block.N.attn.heads": "layers.N.attention_out", "block.N.attn.qkv": ["q.N", "k.N", "v.N"]}</c>, where N stands for the layer
+/// and a list for tensors whose rows are joined; a single name may also stand first and its stage second.
 /// </remarks>
 public sealed class StageMap
 {
@@ -54,8 +54,11 @@ public sealed class StageMap
         }
         foreach (((int entry, int layer), DumpTensor?[] parts) in found)
         {
-            if (Array.TrueForAll(parts, part => part is not null) && stages.TryAdd(new(_entries[entry].Stage, layer), [.. parts.Select(part => part!)]))
+            if (Array.TrueForAll(parts, part => part is not null)
+                && stages.TryAdd(new(_entries[entry].Stage, layer), [.. parts.Select(part => part!)]))
+            {
                 continue;
+            }
             unknown.AddRange(parts.OfType<DumpTensor>().Select(part => part.Name));
         }
         return (stages, unknown);
@@ -93,28 +96,37 @@ public sealed class StageMap
 
     private static StageAliases.Alias Entry(JsonProperty member, string path)
     {
-        string[]? names = member.Value.ValueKind == JsonValueKind.Array ? [.. member.Value.EnumerateArray().Select(name => JsonDocuments.Text(name) ?? "")]
+        string[]? names =
+            member.Value.ValueKind == JsonValueKind.Array ? [.. member.Value.EnumerateArray().Select(name => JsonDocuments.Text(name) ?? "")]
             : JsonDocuments.Text(member.Value) is { } one ? [one] : null;
         if (names is null or [] || names.Contains(""))
-            throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(member.Name)}' is {JsonDocuments.Shown(member.Value)}; expected a name or a list of names.");
+        {
+            throw new CheckpointFormatException(path, Rule,
+                $"'{Printable.Clip(member.Name)}' is {JsonDocuments.Shown(member.Value)}; expected a name or a list of names.");
+        }
         if (StageOf(member.Name) is { } stage)
             return Checked(stage, member.Name, names);
         return names is [var other] && StageOf(other) is { } second ? Checked(second, other, [member.Name])
-            : throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(member.Name)}' is not a stage; expected names such as block.N.attn.heads or logits.");
+            : throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(member.Name)}' is not a stage; expected names such as " +
+                $"block.N.attn.heads or logits.");
 
         StageAliases.Alias Checked(Stage stage, string own, string[] theirs)
         {
             foreach (string name in theirs)
             {
                 if (new Pattern(name).HasLayer != own.StartsWith("block.", StringComparison.Ordinal))
-                    throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(own)}' and '{Printable.Clip(name)}' do not both have an N for the layer.");
+                {
+                    throw new CheckpointFormatException(path, Rule,
+                        $"'{Printable.Clip(own)}' and '{Printable.Clip(name)}' do not both have an N for the layer.");
+                }
             }
             return new(stage, theirs);
         }
     }
 
     private static Stage? StageOf(string pattern) =>
-        StageKey.TryParse(pattern.Replace("block.N.", "block.0.", StringComparison.Ordinal), 1, out StageKey key) && (key.Layer < 0 || pattern.Contains(".N.", StringComparison.Ordinal))
+        StageKey.TryParse(pattern.Replace("block.N.", "block.0.", StringComparison.Ordinal), 1, out StageKey key)
+            && (key.Layer < 0 || pattern.Contains(".N.", StringComparison.Ordinal))
             ? key.Stage : null;
 
     /// <summary>A name in which an N that stands alone is the layer.</summary>
@@ -127,8 +139,11 @@ public sealed class StageMap
             int at = -1;
             for (int i = 0; i < name.Length && at < 0; i++)
             {
-                if (name[i] == 'N' && (i == 0 || !char.IsAsciiLetterOrDigit(name[i - 1])) && (i + 1 == name.Length || !char.IsAsciiLetterOrDigit(name[i + 1])))
+                if (name[i] == 'N' && (i == 0 || !char.IsAsciiLetterOrDigit(name[i - 1]))
+                    && (i + 1 == name.Length || !char.IsAsciiLetterOrDigit(name[i + 1])))
+                {
                     at = i;
+                }
             }
             (HasLayer, _before, _after) = (at >= 0, at < 0 ? name : name[..at], at < 0 ? "" : name[(at + 1)..]);
         }
@@ -140,7 +155,8 @@ public sealed class StageMap
             layer = -1;
             if (!HasLayer)
                 return name == _before;
-            return name.Length > _before.Length + _after.Length && name.StartsWith(_before, StringComparison.Ordinal) && name.EndsWith(_after, StringComparison.Ordinal)
+            return name.Length > _before.Length + _after.Length && name.StartsWith(_before, StringComparison.Ordinal)
+                && name.EndsWith(_after, StringComparison.Ordinal)
                 && name.AsSpan(_before.Length, name.Length - _before.Length - _after.Length) is var digits && digits.Length <= 6
                 && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out layer);
         }

@@ -166,7 +166,10 @@ public sealed class GoldenPack
         return [.. Lengths.Select(length => ReadLogits(file, $"length-{length}", precision, [config.VocabSize]))];
     }
 
-    /// <summary>The logits hash that a run must give: the manifest's, of its profile; else that of the folder above, from its <c>logits_hashes.json</c>; else null.</summary>
+    /// <summary>
+    /// The logits hash that a run must give: the manifest's, of its profile; else that of the folder above, from its <c>logits_hashes.json</c>; else
+    /// null.
+    /// </summary>
     /// <exception cref="CheckpointFormatException">That file cannot be read or holds something else.</exception>
     public string? ExpectedLogitsHash(Precision precision) =>
         LogitsHash is { } own && (_manifest.Profile ?? Precision.Float32) == precision ? own : ExpectedHashes.Find(Folder, Name, precision);
@@ -177,7 +180,10 @@ public sealed class GoldenPack
         RequireIdsBelow(config.VocabSize);
         int longest = Prompts.Select(prompt => prompt.Ids.Count + Math.Max(Steps(prompt.Float32), Steps(prompt.Bfloat16))).Append(Ids.Count).Max();
         if (longest > config.MaxPositions)
-            throw new CheckpointFormatException(ManifestPath, "pack-manifest", $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
+        {
+            throw new CheckpointFormatException(ManifestPath, "pack-manifest",
+                $"there are {longest} ids to read; the model's context holds {config.MaxPositions}.");
+        }
         foreach (Precision precision in Enum.GetValues<Precision>().Where(precision => Kind == PackKind.Trace && Has(precision)))
         {
             using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
@@ -203,7 +209,10 @@ public sealed class GoldenPack
         foreach (TensorInfo tensor in file.Tensors.Where(tensor => tensor.Name != LastLogits))
         {
             if (!StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key))
-                throw new CheckpointFormatException(file.Path, "pack-stage", $"'{Printable.Clip(tensor.Name)}' is not a stage of a model of {config.NumHiddenLayers} layers.");
+            {
+                throw new CheckpointFormatException(file.Path, "pack-stage",
+                    $"'{Printable.Clip(tensor.Name)}' is not a stage of a model of {config.NumHiddenLayers} layers.");
+            }
             Require(file, tensor, key.IsExperts ? DType.I32 : TypeOf(precision), [Positions.Count, .. key.RowShape(config)]);
             yield return (tensor, key);
         }
@@ -232,7 +241,8 @@ public sealed class GoldenPack
         if (tensor.DType != type || !tensor.Shape.SequenceEqual(shape))
         {
             throw new CheckpointFormatException(file.Path, "pack-stage",
-                $"tensor '{Printable.Clip(tensor.Name)}' is {tensor.DType} {Printable.Shape(tensor.Shape)}; expected {type} {Printable.Shape(shape)}.");
+                $"tensor '{Printable.Clip(tensor.Name)}' is {tensor.DType} {Printable.Shape(tensor.Shape)}; " +
+                    $"expected {type} {Printable.Shape(shape)}.");
         }
     }
 
@@ -265,7 +275,10 @@ public sealed class GoldenPack
         foreach (int expert in rows.ExpertNumbers)
         {
             if ((uint)expert >= (uint)config.NumExperts)
-                throw new CheckpointFormatException(file.Path, "pack-stage", $"tensor '{tensor.Name}' holds expert {expert}; the model has {config.NumExperts}.");
+            {
+                throw new CheckpointFormatException(file.Path, "pack-stage",
+                    $"tensor '{tensor.Name}' holds expert {expert}; the model has {config.NumExperts}.");
+            }
         }
     }
 }

@@ -6,10 +6,12 @@ using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Oracle.Routing;
 
-/// <summary>Another program's choices of experts, forced on a run: so that a near-tie that fell the other way there does not hide everything after it.</summary>
+/// <summary>
+/// Another program's choices of experts, forced on a run: so that a near-tie that fell the other way there does not hide everything after it.
+/// </summary>
 /// <remarks>
-/// What is forced is which experts, in whatever order they are listed. They are put in the order of this run's router logits, and their weights are the softmax over
-/// those logits. So choices that the router makes anyway change no bit. Four bytes are kept for each choice.
+/// What is forced is which experts, in whatever order they are listed. They are put in the order of this run's router logits, and their weights are
+/// the softmax over those logits. So choices that the router makes anyway change no bit. Four bytes are kept for each choice.
 /// </remarks>
 public sealed class RoutingReplay
 {
@@ -32,7 +34,9 @@ public sealed class RoutingReplay
     /// <summary>The first that was changed, in order of the positions and then of the layers; null for none.</summary>
     public (int Position, int Layer)? FirstChange { get; private set; }
 
-    /// <summary>Reads a routing file: JSON lines, one a token, as <see cref="RoutingWriter"/> writes them. Only <c>experts</c> must be there.</summary>
+    /// <summary>
+    /// Reads a routing file: JSON lines, one a token, as <see cref="RoutingWriter"/> writes them. Only <c>experts</c> must be there.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="config">The numbers of the model that will run.</param>
     /// <param name="ids">The ids that will run, which the file must have choices for, all of them and no more.</param>

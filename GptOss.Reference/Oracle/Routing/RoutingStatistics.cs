@@ -5,8 +5,12 @@ using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Routing;
 
-/// <summary>How a model uses its experts over a text: load, which of them occur together, and choices so close that rounding may decide them.</summary>
-/// <remarks>Counts as tokens come. Of each token four bytes a layer are kept, its margin: whether it is a near-tie is known when the last one has come.</remarks>
+/// <summary>
+/// How a model uses its experts over a text: load, which of them occur together, and choices so close that rounding may decide them.
+/// </summary>
+/// <remarks>
+/// Counts as tokens come. Of each token four bytes a layer are kept, its margin: whether it is a near-tie is known when the last one has come.
+/// </remarks>
 public sealed class RoutingStatistics
 {
     private const int MostExperts = 4096;
@@ -21,7 +25,10 @@ public sealed class RoutingStatistics
     {
         ArgumentNullException.ThrowIfNull(model);
         if (model.Config.NumExperts > MostExperts)
-            throw new ArgumentException($"Every pair of experts is counted; {model.Config.NumExperts} experts are too many, at most {MostExperts}.", nameof(model));
+        {
+            throw new ArgumentException($"Every pair of experts is counted; {model.Config.NumExperts} experts are too many, at most {MostExperts}.",
+                nameof(model));
+        }
         _model = model;
         _layers = [.. Enumerable.Range(0, model.Config.NumHiddenLayers).Select(layer => new LayerRouting(layer, model.Config, Budget))];
     }
@@ -39,8 +46,8 @@ public sealed class RoutingStatistics
     public long NearTies => _layers.Sum(layer => (long)layer.NearTies);
 
     /// <summary>
-    /// The z below which the most surprising of all pairs stays when chance alone decides: √(2 ln n) for n pairs of any layer, which bounds the largest of n
-    /// normal values in the mean. Neighbouring tokens are alike, so a z above it is a hint, not a proof.
+    /// The z below which the most surprising of all pairs stays when chance alone decides: √(2 ln n) for n pairs of any layer, which bounds the
+    /// largest of n normal values in the mean. Neighbouring tokens are alike, so a z above it is a hint, not a proof.
     /// </summary>
     public double SurpriseOfChance
     {
@@ -61,7 +68,8 @@ public sealed class RoutingStatistics
     }
 
     /// <summary>The closest choices of all layers, by how many budgets their margin takes.</summary>
-    public IReadOnlyList<CloseChoice> Closest(int most) => [.. _layers.SelectMany(layer => layer.Closest).OrderBy(choice => choice.Budgets).Take(most)];
+    public IReadOnlyList<CloseChoice> Closest(int most) =>
+        [.. _layers.SelectMany(layer => layer.Closest).OrderBy(choice => choice.Budgets).Take(most)];
 
     /// <summary>The router's budget at a position: how far its logits may lie from the reference, over their root mean square.</summary>
     private double Budget(int layer, int position)

@@ -72,7 +72,10 @@ public sealed class Corpus
             if (line.IsBlank)
                 continue;
             if (line.Start < FileBytes && Part.Holds(line.Start, FileBytes) && ofPart++ >= skip)
-                yield return ScoreDocument.Read(line, Name, number, _hasSpecials ? _tokenizer.EncodeWithSpecials : _tokenizer.Encode, _tokenizer, _vocabulary);
+            {
+                yield return ScoreDocument.Read(line, Name, number, _hasSpecials ? _tokenizer.EncodeWithSpecials : _tokenizer.Encode, _tokenizer,
+                    _vocabulary);
+            }
             number++;
         }
         if (number != AllDocuments || ofPart != Documents)
@@ -101,7 +104,10 @@ public sealed class Corpus
                 continue;
             ScoreDocument document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
             if (document.HasOwnId && !ids.Add(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(document.Id)))))
-                throw new ScoringException($"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; it names a document's scores.");
+            {
+                throw new ScoringException(
+                    $"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; it names a document's scores.");
+            }
             if (line.Start >= FileBytes || !Part.Holds(line.Start, FileBytes))
                 continue;
             Documents++;

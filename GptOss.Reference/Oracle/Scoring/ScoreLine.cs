@@ -48,7 +48,9 @@ internal static class ScoreLine
         if (!root.TryGetProperty("tokens", out JsonElement tokens) || !tokens.IsInt32(out int count)
             || !root.TryGetProperty("bytes", out JsonElement bytes) || !bytes.IsInt64(out long byteCount)
             || !root.TryGetProperty("logprob", out JsonElement sum) || !sum.IsDouble(out double logProbability) || logProbability > 0)
+        {
             throw new ScoringException($"{place}: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.");
+        }
         return new(count, byteCount, logProbability, Comparison(root, count, place) is { } comparison ? ComparisonTotals.Of(comparison) : null);
     }
 
@@ -92,7 +94,9 @@ internal static class ScoreLine
             return null;
         if (!root.TryGetProperty("same_first", out JsonElement same) || !root.TryGetProperty("top_agreement", out JsonElement agreement)
             || ((JsonElement[])[divergence, same, agreement]).Any(list => list.ValueKind != JsonValueKind.Array || list.GetArrayLength() != tokens))
+        {
             throw new ScoringException($"{place}: this is not a comparison of {tokens} tokens.");
+        }
         var values = new TokenComparison?[tokens];
         for (int i = 0; i < tokens; i++)
         {

@@ -13,7 +13,8 @@ public sealed record ScoreOptions
     {
         get;
         init => field = value is null or >= 2 ? value
-            : throw new ArgumentOutOfRangeException(nameof(Context), value, "A token is scored after at least one other, so the context is at least 2.");
+            : throw new ArgumentOutOfRangeException(nameof(Context), value,
+                "A token is scored after at least one other, so the context is at least 2.");
     }
 
     /// <summary>How many of the most probable tokens are listed at each place.</summary>
@@ -21,7 +22,8 @@ public sealed record ScoreOptions
     public int Top
     {
         get;
-        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(Top), value, "The number of most probable tokens is at least 0.");
+        init => field =
+            value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(Top), value, "The number of most probable tokens is at least 0.");
     }
 
     /// <summary>Windows that pass through the model together. Changes no bit.</summary>
@@ -29,13 +31,17 @@ public sealed record ScoreOptions
     public int Batch
     {
         get;
-        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(Batch), value, "At least 1 window passes through the model at a time.");
+        init => field = value >= 1
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Batch), value, "At least 1 window passes through the model at a time.");
     } = 16;
 
     /// <summary>What the scores are compared with.</summary>
     public OtherEngine? Other { get; init; }
 
-    /// <summary>Receives after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
+    /// <summary>
+    /// Receives after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.
+    /// </summary>
     public Action<double, int>? Read { get; init; }
 }
 

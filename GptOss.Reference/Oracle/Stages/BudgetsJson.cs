@@ -97,7 +97,10 @@ internal static class BudgetsJson
             foreach (JsonProperty member in element.EnumerateObject())
             {
                 if (!StageKey.TryParseKind(member.Name, out Stage stage) || stage == Stage.Experts)
-                    throw Bad($"'{Printable.Clip(member.Name)}' in {at} is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.");
+                {
+                    throw Bad(
+                        $"'{Printable.Clip(member.Name)}' in {at} is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.");
+                }
                 stages[stage] = Budget(member.Value, $"{at}.{member.Name}");
             }
             return stages;

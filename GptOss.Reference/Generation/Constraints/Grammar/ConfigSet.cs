@@ -22,22 +22,28 @@ internal sealed class ConfigSet
         for (int i = 0; i < Count; i++)
         {
             ref Config known = ref _configs[i];
-            if (!known.IsAtPlaceOf(config)) continue;
-            if (known.Tops == config.Tops) return;
+            if (!known.IsAtPlaceOf(config))
+                continue;
+            if (known.Tops == config.Tops)
+                return;
             if (config.Leaf is { Automaton: not KeyAutomaton })
             {
                 known = known with { Tops = Frame.Union(known.Tops, config.Tops) };
                 return;
             }
 
-            if (!known.Top.IsLike(config.Top)) continue;
+            if (!known.Top.IsLike(config.Top))
+                continue;
             Frame[] below = Frame.Union(known.Top.Below, config.Top.Below);
-            if (below != known.Top.Below) known = known with { Tops = known.Top.In(below).Alone };
+            if (below != known.Top.Below)
+                known = known with { Tops = known.Top.In(below).Alone };
             return;
         }
 
-        if (Count == MostConfigs) return;
-        if (Count == _configs.Length) Array.Resize(ref _configs, 2 * Count);
+        if (Count == MostConfigs)
+            return;
+        if (Count == _configs.Length)
+            Array.Resize(ref _configs, 2 * Count);
         _configs[Count++] = config;
     }
 }

@@ -40,10 +40,14 @@ internal sealed class Frame(object? node, Frame[] below)
     /// <summary>Frames of both sets.</summary>
     internal static Frame[] Union(Frame[] a, Frame[] b)
     {
-        if (a == b) return a;
+        if (a == b)
+            return a;
         var all = new List<Frame>(a);
         foreach (Frame frame in b)
-            if (!all.Contains(frame)) all.Add(frame);
+        {
+            if (!all.Contains(frame))
+                all.Add(frame);
+        }
         return all.Count == a.Length ? a : [.. all];
     }
 }

@@ -35,7 +35,8 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
         _texts = [.. keys.Select(key => key.Text)];
         _numbers = [.. keys.Select(key => key.Number >= 0 && mayCome(key.Number) ? key.Number : -1)];
         _allowedBefore = new int[keys.Length + 1];
-        for (int i = 0; i < keys.Length; i++) _allowedBefore[i + 1] = _allowedBefore[i] + (_numbers[i] >= 0 ? 1 : 0);
+        for (int i = 0; i < keys.Length; i++)
+            _allowedBefore[i + 1] = _allowedBefore[i] + (_numbers[i] >= 0 ? 1 : 0);
         NumberOf(new State(0, keys.Length, 0, _free?.Next(_free.Start, (byte)'"') ?? Dead));
     }
 
@@ -55,14 +56,17 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
     internal IEnumerable<(ReadOnlyMemory<byte> Ending, int Number)> ListedAt(int state)
     {
         State value = ValueOf(state);
-        for (int i = value.From; i < value.To; i++) yield return (_texts[i].AsMemory(value.Depth), _numbers[i]);
+        for (int i = value.From; i < value.To; i++)
+            yield return (_texts[i].AsMemory(value.Depth), _numbers[i]);
     }
 
     internal override long TextsAhead(int state)
     {
         State value = ValueOf(state);
-        if (value.Free >= 0 && _free!.TextsAhead(value.Free) == long.MaxValue) return long.MaxValue;
-        if (value.Free < 0) return _allowedBefore[value.To] - _allowedBefore[value.From];
+        if (value.Free >= 0 && _free!.TextsAhead(value.Free) == long.MaxValue)
+            return long.MaxValue;
+        if (value.Free < 0)
+            return _allowedBefore[value.To] - _allowedBefore[value.From];
         return _textsAhead.TryGetValue(state, out long texts) ? texts : _textsAhead[state] = Count(state);
     }
 
@@ -71,10 +75,12 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
         State before = ValueOf(state);
         int free = before.Free >= 0 ? _free!.Next(before.Free, value) : Dead;
         int from = FirstFrom(before.From, before.To, before.Depth, value), to = FirstFrom(from, before.To, before.Depth, value + 1);
-        if (from == to) return IsFinal(free) ? Final(_node.Keys.Length + TagOf(free)) : free >= 0 ? NumberOf(new State(0, 0, 0, free)) : Dead;
+        if (from == to)
+            return IsFinal(free) ? Final(_node.Keys.Length + TagOf(free)) : free >= 0 ? NumberOf(new State(0, 0, 0, free)) : Dead;
 
         // A declared key takes the place of the free one that is the same; an excluded one forbids it.
-        if (_texts[from].Length == before.Depth + 1) return _numbers[from] >= 0 ? Final(_numbers[from]) : Dead;
+        if (_texts[from].Length == before.Depth + 1)
+            return _numbers[from] >= 0 ? Final(_numbers[from]) : Dead;
         var next = new State(from, to, before.Depth + 1, IsFinal(free) ? Dead : free);
         return HasTexts(next) ? NumberOf(next) : Dead;
     }
@@ -88,7 +94,10 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
     {
         bool[] used = new bool[256];
         foreach ((byte[] text, _) in keys)
-            foreach (byte value in text) used[value] = true;
+        {
+            foreach (byte value in text)
+                used[value] = true;
+        }
         return ByteClasses.Of(value => used[value] ? 256 + value : free is null ? -1 : free.ClassOf[value]);
     }
 
@@ -97,8 +106,10 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
         while (from < to)
         {
             int middle = (from + to) / 2;
-            if (_texts[middle][depth] < value) from = middle + 1;
-            else to = middle;
+            if (_texts[middle][depth] < value)
+                from = middle + 1;
+            else
+                to = middle;
         }
 
         return from;
@@ -112,8 +123,10 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
         long texts = _free!.TextsAhead(value.Free);
         for (int i = value.From; i < value.To; i++)
         {
-            if (_numbers[i] >= 0) texts++;
-            if (FreeTakes(value.Free, _texts[i].AsSpan(value.Depth))) texts--;
+            if (_numbers[i] >= 0)
+                texts++;
+            if (FreeTakes(value.Free, _texts[i].AsSpan(value.Depth)))
+                texts--;
         }
 
         return texts;
@@ -124,7 +137,8 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
         foreach (byte value in rest)
         {
             free = _free!.Next(free, value);
-            if (free < 0) return IsFinal(free);
+            if (free < 0)
+                return IsFinal(free);
         }
 
         return false;

@@ -15,8 +15,10 @@ internal static class Machine
     /// <summary>Adds the readings after a byte to a set.</summary>
     internal static void Step(in Config config, byte value, ConfigSet into)
     {
-        if (config.Leaf is { } leaf) StepLeaf(config, leaf, value, into);
-        else StepBetween(config, value, into);
+        if (config.Leaf is { } leaf)
+            StepLeaf(config, leaf, value, into);
+        else
+            StepBetween(config, value, into);
     }
 
     /// <summary>Whether the document may end here.</summary>
@@ -33,7 +35,8 @@ internal static class Machine
     {
         if (config.Leaf!.Automaton is KeyAutomaton)
         {
-            if (hash is not null && config.Top.Seen?.Contains(hash) == true && tag >= ((ObjectNode)config.Top.Node!).Keys.Length) return;
+            if (hash is not null && config.Top.Seen?.Contains(hash) == true && tag >= ((ObjectNode)config.Top.Node!).Keys.Length)
+                return;
             into.Add(new Config(((ObjectNode)config.Top.Node!).WithKey(config.Top, tag, hash), Phase.AfterKey));
             return;
         }
@@ -46,8 +49,10 @@ internal static class Machine
     {
         foreach (Frame top in config.Tops)
         {
-            if (hash is null || top.Node is not ArrayNode { IsUnique: true }) into.Add(After(top));
-            else if (top.Seen?.Contains(hash) != true) into.Add(new Config(WithItem(top, hash), Phase.AfterValue));
+            if (hash is null || top.Node is not ArrayNode { IsUnique: true })
+                into.Add(After(top));
+            else if (top.Seen?.Contains(hash) != true)
+                into.Add(new Config(WithItem(top, hash), Phase.AfterValue));
         }
     }
 
@@ -68,22 +73,27 @@ internal static class Machine
             int count = config.Count;
             if (leaf.IsCounted)
             {
-                if (automaton.IsBetweenCharacters(config.State)) count++;
-                if (!Dfa.HasLength(automaton.LengthsAhead(next), leaf.Least - count, leaf.Most - count)) return;
+                if (automaton.IsBetweenCharacters(config.State))
+                    count++;
+                if (!Dfa.HasLength(automaton.LengthsAhead(next), leaf.Least - count, leaf.Most - count))
+                    return;
             }
 
-            if (hash is not null && !CanDiffer(config, next, hash)) return;
+            if (hash is not null && !CanDiffer(config, next, hash))
+                return;
             into.Add(config with { State = next, Count = count, Hash = hash });
         }
         else if (Automaton.IsFinal(next))
         {
-            if (!leaf.IsCounted || config.Count >= leaf.Least) EndLeaf(config, Automaton.TagOf(next), hash, into);
+            if (!leaf.IsCounted || config.Count >= leaf.Least)
+                EndLeaf(config, Automaton.TagOf(next), hash, into);
         }
         else if (automaton.MayEnd(config.State))
         {
             var behind = new ConfigSet();
             EndValue(config, config.Hash, behind);
-            foreach (Config after in behind.Configs) StepBetween(after, value, into);
+            foreach (Config after in behind.Configs)
+                StepBetween(after, value, into);
         }
     }
 
@@ -98,22 +108,26 @@ internal static class Machine
                     into.Add(config with { State = config.State + 1 });
                 return;
             case (byte)'\n':
-                if (config.Space == 0 && phase > Phase.End) into.Add(config with { State = config.State + 2 });
+                if (config.Space == 0 && phase > Phase.End)
+                    into.Add(config with { State = config.State + 2 });
                 return;
             case (byte)',' when phase == Phase.AfterValue:
                 bool goesOn = frame.Node is ObjectNode open
                     ? open.NextKeys(frame) is not null
                     : ((ArrayNode)frame.Node!).ItemAt(frame.Index) is not null;
-                if (goesOn) into.Add(new Config(frame, Phase.AfterComma));
+                if (goesOn)
+                    into.Add(new Config(frame, Phase.AfterComma));
                 return;
             case (byte)':' when phase == Phase.AfterKey:
                 into.Add(new Config(frame, Phase.AfterColon));
                 return;
             case (byte)'}' when phase is Phase.AfterValue or Phase.Opened:
-                if (frame.Node is ObjectNode closing && closing.MayClose(frame)) Close(frame, into);
+                if (frame.Node is ObjectNode closing && closing.MayClose(frame))
+                    Close(frame, into);
                 return;
             case (byte)']' when phase is Phase.AfterValue or Phase.Opened:
-                if (frame.Node is ArrayNode ended && frame.Index >= ended.Least) Close(frame, into);
+                if (frame.Node is ArrayNode ended && frame.Index >= ended.Least)
+                    Close(frame, into);
                 return;
         }
 
@@ -148,21 +162,27 @@ internal static class Machine
         switch (value)
         {
             case (byte)'{':
-                foreach (ObjectNode inner in node.Objects) into.Add(new Config(new Frame(inner, tops), Phase.Opened));
+                foreach (ObjectNode inner in node.Objects)
+                    into.Add(new Config(new Frame(inner, tops), Phase.Opened));
                 break;
             case (byte)'[':
-                foreach (ArrayNode inner in node.Arrays) into.Add(new Config(new Frame(inner, tops), Phase.Opened));
+                foreach (ArrayNode inner in node.Arrays)
+                    into.Add(new Config(new Frame(inner, tops), Phase.Opened));
                 break;
             default:
-                foreach (Leaf leaf in node.Leaves) StepLeaf(new Config(tops, leaf, leaf.Automaton.Start, 0, differ ? TextHash.Empty : null), leaf,
+                foreach (Leaf leaf in node.Leaves)
+                {
+                    StepLeaf(new Config(tops, leaf, leaf.Automaton.Start, 0, differ ? TextHash.Empty : null), leaf,
                     value, into);
+                }
                 break;
         }
     }
 
     private static void Close(Frame frame, ConfigSet into)
     {
-        foreach (Frame below in frame.Below) into.Add(After(below));
+        foreach (Frame below in frame.Below)
+            into.Add(After(below));
     }
 
     /// <summary>The reading behind a value in a frame.</summary>

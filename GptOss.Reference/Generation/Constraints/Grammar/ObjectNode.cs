@@ -62,20 +62,25 @@ internal sealed class ObjectNode
     /// <summary>The keys that may come next, without their opening quote; null for none.</summary>
     internal Leaf? NextKeys(Frame frame)
     {
-        if (frame.Count >= Most) return null;
+        if (frame.Count >= Most)
+            return null;
         ulong unused = Unused(frame);
         int from = frame.Index, required = _nextRequired[from], to = Math.Min(required, Ordered - 1), left = BitOperations.PopCount(unused);
 
         // Ordered keys from the next one on to the first that is required; nothing that would leave no room for what is required, nor so few that
         // the least number is out of reach.
         bool isFull = Most < int.MaxValue && frame.Count + 1 + _requiredFrom[from] + left > Most;
-        if (isFull) from = required;
+        if (isFull)
+            from = required;
         long spare = FreeCount - (frame.Seen?.Count ?? 0), reach = frame.Count + left + Math.Min(spare, int.MaxValue) - Least;
-        if (FreeCount < long.MaxValue && Least > 0) to = (int)Math.Min(to, reach + Ordered);
+        if (FreeCount < long.MaxValue && Least > 0)
+            to = (int)Math.Min(to, reach + Ordered);
         bool behind = required == Ordered && (FreeCount == long.MaxValue || reach >= 0);
-        if (!behind) unused = 0;
+        if (!behind)
+            unused = 0;
         bool free = behind && left == 0 && spare > 0;
-        if (from > to && unused == 0 && !free) return null;
+        if (from > to && unused == 0 && !free)
+            return null;
         return _keys.GetOrAdd((from, to, unused, free), static (range, node) =>
             new Leaf(new KeyAutomaton(node, j => j < node.Ordered ? j >= range.From && j <= range.To : (range.Unused >> j - node.Ordered & 1) != 0,
                 range.Free)), this);
@@ -86,9 +91,11 @@ internal sealed class ObjectNode
     /// </summary>
     internal int? CheapestNext(Frame frame)
     {
-        if (NextKeys(frame)?.Automaton is not KeyAutomaton keys) return null;
+        if (NextKeys(frame)?.Automaton is not KeyAutomaton keys)
+            return null;
         int[] numbers = [.. keys.ListedAt(keys.Start).Select(key => key.Number).Where(number => number >= 0)];
-        if (numbers.Length == 0) return null;
+        if (numbers.Length == 0)
+            return null;
 
         // Where the required keys are enough, the first of them; it is the last of those that may come.
         int required = _requiredFrom[frame.Index] + BitOperations.PopCount(Unused(frame));

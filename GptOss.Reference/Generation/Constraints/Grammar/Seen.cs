@@ -46,9 +46,13 @@ internal sealed class Seen
     /// <summary>Whether a text has come.</summary>
     internal bool Contains(TextHash text)
     {
-        if (Count > MostToScan) return (_all ??= All()).Contains(text.Value);
+        if (Count > MostToScan)
+            return (_all ??= All()).Contains(text.Value);
         for (Seen? seen = this; seen is not null; seen = seen._before)
-            if (seen._text.Value == text.Value) return true;
+        {
+            if (seen._text.Value == text.Value)
+                return true;
+        }
         return false;
     }
 
@@ -59,8 +63,10 @@ internal sealed class Seen
         for (Seen? seen = this; seen is not null; seen = seen._before)
         {
             TextHash? text = seen._text;
-            while (text is not null && text.Length > beginning.Length) text = text.Before;
-            if (text is not null && text.Length == beginning.Length && text.Value == beginning.Value) count++;
+            while (text is not null && text.Length > beginning.Length)
+                text = text.Before;
+            if (text is not null && text.Length == beginning.Length && text.Value == beginning.Value)
+                count++;
         }
 
         return count;
@@ -73,8 +79,10 @@ internal sealed class Seen
         {
             byte[] rest = new byte[Math.Max(0, seen._text.Length - beginning.Length)];
             TextHash? text = seen._text;
-            for (int i = rest.Length - 1; i >= 0; i--, text = text.Before!) rest[i] = text!.Last;
-            if (rest.Length > 0 && text!.Value == beginning.Value) yield return rest;
+            for (int i = rest.Length - 1; i >= 0; i--, text = text.Before!)
+                rest[i] = text!.Last;
+            if (rest.Length > 0 && text!.Value == beginning.Value)
+                yield return rest;
         }
     }
 
@@ -82,14 +90,18 @@ internal sealed class Seen
     internal static bool AreSame(Seen? a, Seen? b)
     {
         for (; a != b; (a, b) = (a._before, b._before))
-            if (a is null || b is null || a.Count != b.Count || a._text.Value != b._text.Value) return false;
+        {
+            if (a is null || b is null || a.Count != b.Count || a._text.Value != b._text.Value)
+                return false;
+        }
         return true;
     }
 
     private HashSet<ulong> All()
     {
         var all = new HashSet<ulong>(Count);
-        for (Seen? seen = this; seen is not null; seen = seen._before) all.Add(seen._text.Value);
+        for (Seen? seen = this; seen is not null; seen = seen._before)
+            all.Add(seen._text.Value);
         return all;
     }
 }

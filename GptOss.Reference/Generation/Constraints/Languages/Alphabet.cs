@@ -16,7 +16,8 @@ internal sealed record Alphabet(int[] Starts, ushort[] Classes, int[] Representa
     {
         var sets = new HashSet<CharSet>();
         var seen = new HashSet<Term>();
-        foreach (Term term in terms) Collect(term, sets, seen, work);
+        foreach (Term term in terms)
+            Collect(term, sets, seen, work);
 
         // Surrogates are in no set; they get a class like any other that nothing leads out of.
         var edges = new SortedSet<int> { 0 };
@@ -25,11 +26,13 @@ internal sealed record Alphabet(int[] Starts, ushort[] Classes, int[] Representa
             for (int i = 0; i < set.Ranges.Length; i += 2)
             {
                 edges.Add(set.Ranges[i]);
-                if (set.Ranges[i + 1] < 0x10FFFF) edges.Add(set.Ranges[i + 1] + 1);
+                if (set.Ranges[i + 1] < 0x10FFFF)
+                    edges.Add(set.Ranges[i + 1] + 1);
             }
         }
 
-        if (edges.Count > MostIntervals) throw new WorkExceededException();
+        if (edges.Count > MostIntervals)
+            throw new WorkExceededException();
         int[] starts = [.. edges];
         string[] members = new string[starts.Length];
         CharSet[] ordered = [.. sets];
@@ -38,7 +41,8 @@ internal sealed record Alphabet(int[] Starts, ushort[] Classes, int[] Representa
             work.Spend(ordered.Length);
             members[i] = string.Create(ordered.Length, (ordered, starts[i]), static (bits, pair) =>
             {
-                for (int s = 0; s < bits.Length; s++) bits[s] = pair.ordered[s].Contains(pair.Item2) ? '1' : '0';
+                for (int s = 0; s < bits.Length; s++)
+                    bits[s] = pair.ordered[s].Contains(pair.Item2) ? '1' : '0';
             });
         }
 
@@ -66,9 +70,12 @@ internal sealed record Alphabet(int[] Starts, ushort[] Classes, int[] Representa
         while (seen.Add(term))
         {
             work.Spend(1);
-            if (term.Kind == TermKind.Chars) sets.Add(term.Set);
-            if (term.Parts.Length == 0) return;
-            for (int i = 0; i < term.Parts.Length - 1; i++) Collect(term.Parts[i], sets, seen, work);
+            if (term.Kind == TermKind.Chars)
+                sets.Add(term.Set);
+            if (term.Parts.Length == 0)
+                return;
+            for (int i = 0; i < term.Parts.Length - 1; i++)
+                Collect(term.Parts[i], sets, seen, work);
             term = term.Parts[^1];
         }
     }

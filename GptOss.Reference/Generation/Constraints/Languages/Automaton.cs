@@ -100,7 +100,8 @@ internal abstract class Automaton
         lock (_finding)
         {
             int at = state * Classes + _classOf[value], next = _table[at];
-            if (next != Unknown) return next;
+            if (next != Unknown)
+                return next;
             next = Find(state, value);                  // which may make a state and so a larger table
             return _table[at] = next;
         }
@@ -110,7 +111,8 @@ internal abstract class Automaton
     protected int[] ClassSizes()
     {
         int[] sizes = new int[Classes];
-        foreach (byte c in _classOf) sizes[c]++;
+        foreach (byte c in _classOf)
+            sizes[c]++;
         return sizes;
     }
 }
@@ -127,7 +129,8 @@ internal abstract class Automaton<TState>(byte[] classOf, int classes) : Automat
     /// <summary>The number of a state, made if it is new. Only in a constructor and in <see cref="Automaton.Find"/>.</summary>
     protected int NumberOf(TState value)
     {
-        if (_numbers.TryGetValue(value, out int number)) return number;
+        if (_numbers.TryGetValue(value, out int number))
+            return number;
         number = NewState();
         if (number >= _values.Length)
         {

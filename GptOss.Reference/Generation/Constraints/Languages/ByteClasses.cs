@@ -15,7 +15,8 @@ internal sealed record ByteClasses(byte[] Of256, byte[] Representatives)
         byte[] classes = new byte[256];
         for (int value = 0; value < 256; value++)
         {
-            if (numbers.TryAdd(name(value), (byte)representatives.Count)) representatives.Add((byte)value);
+            if (numbers.TryAdd(name(value), (byte)representatives.Count))
+                representatives.Add((byte)value);
             classes[value] = numbers[name(value)];
         }
 

@@ -30,8 +30,12 @@ internal static class CategoryNames
     internal static string[] Prefixes(string name)
     {
         foreach (string key in (ReadOnlySpan<string>)["General_Category=", "gc="])
-            if (name.StartsWith(key, StringComparison.Ordinal)) name = name[key.Length..];
-        if (Long.TryGetValue(name, out string[]? prefixes)) return prefixes;
+        {
+            if (name.StartsWith(key, StringComparison.Ordinal))
+                name = name[key.Length..];
+        }
+        if (Long.TryGetValue(name, out string[]? prefixes))
+            return prefixes;
         bool isShort = name.Length is 1 or 2 && Array.Exists(Short, known => known.StartsWith(name, StringComparison.Ordinal));
         return isShort ? [name] : [];
     }

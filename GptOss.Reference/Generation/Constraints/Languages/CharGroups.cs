@@ -27,12 +27,16 @@ internal static class CharGroups
     {
         uint groups = 0;
         for (int group = 0; group < Members.Length; group++)
-            if (Members[group].All(c => content.Next(state, c) == state)) groups |= 1u << group;
+        {
+            if (Members[group].All(c => content.Next(state, c) == state))
+                groups |= 1u << group;
+        }
         bool near = true, far = true;
         for (int codePoint = 0x80; codePoint <= 0x10FFFF; codePoint = content.LastOfRun(codePoint) + 1)
         {
             int last = content.LastOfRun(codePoint);
-            if (content.Next(state, codePoint) == state || (codePoint >= 0xD800 && last <= 0xDFFF)) continue;
+            if (content.Next(state, codePoint) == state || (codePoint >= 0xD800 && last <= 0xDFFF))
+                continue;
             near = false;
             far &= BlockOf(codePoint) is > 0 and var block && block == BlockOf(last);
         }

@@ -50,9 +50,12 @@ internal sealed class CharSet : IEquatable<CharSet>
         var merged = new List<int>(2 * sorted.Length);
         foreach ((int first, int last) in sorted)
         {
-            if (first > last) continue;
-            if (merged.Count > 0 && first <= merged[^1] + 1) merged[^1] = Math.Max(merged[^1], last);
-            else merged.AddRange([first, last]);
+            if (first > last)
+                continue;
+            if (merged.Count > 0 && first <= merged[^1] + 1)
+                merged[^1] = Math.Max(merged[^1], last);
+            else
+                merged.AddRange([first, last]);
         }
 
         return new CharSet([.. merged]).Intersect(Any);
@@ -62,7 +65,8 @@ internal sealed class CharSet : IEquatable<CharSet>
     internal static CharSet? Category(string name)
     {
         string[] prefixes = CategoryNames.Prefixes(name);
-        if (prefixes.Length == 0) return null;
+        if (prefixes.Length == 0)
+            return null;
         CharSet all = None;
         for (int category = 0; category < Categories.Value.Length; category++)
         {
@@ -80,9 +84,12 @@ internal sealed class CharSet : IEquatable<CharSet>
         while (low <= high)
         {
             int middle = (low + high) / 2;
-            if (codePoint < _ranges[2 * middle]) high = middle - 1;
-            else if (codePoint > _ranges[2 * middle + 1]) low = middle + 1;
-            else return true;
+            if (codePoint < _ranges[2 * middle])
+                high = middle - 1;
+            else if (codePoint > _ranges[2 * middle + 1])
+                low = middle + 1;
+            else
+                return true;
         }
 
         return false;
@@ -93,8 +100,10 @@ internal sealed class CharSet : IEquatable<CharSet>
     {
         var ranges = new (int, int)[(_ranges.Length + other._ranges.Length) / 2];
         int count = 0;
-        for (int i = 0; i < _ranges.Length; i += 2) ranges[count++] = (_ranges[i], _ranges[i + 1]);
-        for (int i = 0; i < other._ranges.Length; i += 2) ranges[count++] = (other._ranges[i], other._ranges[i + 1]);
+        for (int i = 0; i < _ranges.Length; i += 2)
+            ranges[count++] = (_ranges[i], _ranges[i + 1]);
+        for (int i = 0; i < other._ranges.Length; i += 2)
+            ranges[count++] = (other._ranges[i], other._ranges[i + 1]);
         return IsNone ? other : other.IsNone ? this : Of(ranges);
     }
 
@@ -105,9 +114,12 @@ internal sealed class CharSet : IEquatable<CharSet>
         for (int i = 0, j = 0; i < _ranges.Length && j < other._ranges.Length;)
         {
             int first = Math.Max(_ranges[i], other._ranges[j]), last = Math.Min(_ranges[i + 1], other._ranges[j + 1]);
-            if (first <= last) common.AddRange([first, last]);
-            if (_ranges[i + 1] < other._ranges[j + 1]) i += 2;
-            else j += 2;
+            if (first <= last)
+                common.AddRange([first, last]);
+            if (_ranges[i + 1] < other._ranges[j + 1])
+                i += 2;
+            else
+                j += 2;
         }
 
         return new CharSet([.. common]);
@@ -120,11 +132,13 @@ internal sealed class CharSet : IEquatable<CharSet>
         int next = 0;
         for (int i = 0; i < _ranges.Length; i += 2)
         {
-            if (_ranges[i] > next) gaps.AddRange([next, _ranges[i] - 1]);
+            if (_ranges[i] > next)
+                gaps.AddRange([next, _ranges[i] - 1]);
             next = _ranges[i + 1] + 1;
         }
 
-        if (next <= Last) gaps.AddRange([next, Last]);
+        if (next <= Last)
+            gaps.AddRange([next, Last]);
         return new CharSet([.. gaps]).Intersect(Any);
     }
 
@@ -138,19 +152,23 @@ internal sealed class CharSet : IEquatable<CharSet>
     public override int GetHashCode()
     {
         var hash = new HashCode();
-        foreach (int edge in _ranges) hash.Add(edge);
+        foreach (int edge in _ranges)
+            hash.Add(edge);
         return hash.ToHashCode();
     }
 
     private static CharSet[] ReadCategories()
     {
         var ranges = new List<int>[CategoryNames.Short.Length];
-        for (int i = 0; i < ranges.Length; i++) ranges[i] = [];
+        for (int i = 0; i < ranges.Length; i++)
+            ranges[i] = [];
         for (int codePoint = 0; codePoint <= Last; codePoint++)
         {
             List<int> of = ranges[(int)CharUnicodeInfo.GetUnicodeCategory(codePoint)];
-            if (of.Count > 0 && of[^1] == codePoint - 1) of[^1] = codePoint;
-            else of.AddRange([codePoint, codePoint]);
+            if (of.Count > 0 && of[^1] == codePoint - 1)
+                of[^1] = codePoint;
+            else
+                of.AddRange([codePoint, codePoint]);
         }
 
         return [.. ranges.Select(list => new CharSet([.. list]))];

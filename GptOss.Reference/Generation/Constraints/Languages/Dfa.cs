@@ -54,13 +54,16 @@ internal sealed class Dfa
         {
             int[] distance = new int[StateCount];
             var reached = new Queue<int>();
-            if (Start != Dead) reached.Enqueue(Start);
+            if (Start != Dead)
+                reached.Enqueue(Start);
             while (reached.TryDequeue(out int state))
             {
-                if (Tags[state] >= 0) return distance[state];
+                if (Tags[state] >= 0)
+                    return distance[state];
                 foreach (int next in Row(state))
                 {
-                    if (next == Dead || next == Start || distance[next] > 0) continue;
+                    if (next == Dead || next == Start || distance[next] > 0)
+                        continue;
                     distance[next] = distance[state] + 1;
                     reached.Enqueue(next);
                 }
@@ -89,7 +92,8 @@ internal sealed class Dfa
         int state = Start;
         foreach (System.Text.Rune rune in text.EnumerateRunes())
         {
-            if (state == Dead) return -1;
+            if (state == Dead)
+                return -1;
             state = Next(state, rune.Value);
         }
 
@@ -114,8 +118,10 @@ internal sealed class Dfa
             changed = false;
             for (int state = StateCount - 1; state >= 0; state--)
             {
-                if (!total[state]) continue;
-                foreach (int next in Row(state)) total[state] &= next != Dead && total[next];
+                if (!total[state])
+                    continue;
+                foreach (int next in Row(state))
+                    total[state] &= next != Dead && total[next];
                 changed |= !total[state];
             }
         }
@@ -133,9 +139,11 @@ internal sealed class Dfa
             changed = false;
             for (int state = StateCount - 1; state >= 0; state--)
             {
-                if (!infinite[state]) continue;
+                if (!infinite[state])
+                    continue;
                 bool any = false;
-                foreach (int next in Row(state)) any |= next != Dead && infinite[next];
+                foreach (int next in Row(state))
+                    any |= next != Dead && infinite[next];
                 infinite[state] = any;
                 changed |= !any;
             }
@@ -152,10 +160,16 @@ internal sealed class Dfa
         for (int length = 0; length <= SettledLength; length++)
         {
             for (int state = 0; state < StateCount; state++)
-                if (reach[state]) lengths[state] |= 1UL << length;
+            {
+                if (reach[state])
+                    lengths[state] |= 1UL << length;
+            }
             bool[] before = new bool[StateCount];
             for (int state = 0; state < StateCount; state++)
-                foreach (int next in Row(state)) before[state] |= next != Dead && reach[next];
+            {
+                foreach (int next in Row(state))
+                    before[state] |= next != Dead && reach[next];
+            }
             settle = before.AsSpan().SequenceEqual(reach);
             reach = before;
         }
@@ -166,7 +180,8 @@ internal sealed class Dfa
     /// <summary>Whether some number of characters from <paramref name="least"/> to <paramref name="most"/> is among the lengths.</summary>
     internal static bool HasLength(ulong lengths, int least, int most)
     {
-        if (most < 0 || most < least) return false;
+        if (most < 0 || most < least)
+            return false;
         least = Math.Clamp(least, 0, SettledLength);
         ulong to = most >= SettledLength ? ulong.MaxValue : (1UL << most + 1) - 1;
         return (lengths & to & ulong.MaxValue << least) != 0;

@@ -29,11 +29,13 @@ internal static class DfaBuilder
             foreach (int codePoint in alphabet.Representatives)
             {
                 Term[] to = new Term[from.Length];
-                for (int i = 0; i < to.Length; i++) to[i] = pool.Derive(from[i], codePoint, atBegin: state == 0);
+                for (int i = 0; i < to.Length; i++)
+                    to[i] = pool.Derive(from[i], codePoint, atBegin: state == 0);
                 if (!numbers.TryGetValue(to, out int number))
                 {
                     number = states.Count;
-                    if (number >= MostStates) throw new WorkExceededException();
+                    if (number >= MostStates)
+                        throw new WorkExceededException();
                     numbers[to] = number;
                     states.Add(to);
                 }
@@ -56,7 +58,8 @@ internal static class DfaBuilder
         public int GetHashCode(Term[] terms)
         {
             var hash = new HashCode();
-            foreach (Term term in terms) hash.Add(term.Id);
+            foreach (Term term in terms)
+                hash.Add(term.Id);
             return hash.ToHashCode();
         }
     }
@@ -66,15 +69,18 @@ internal static class DfaBuilder
     {
         int classes = alphabet.Representatives.Length;
         var sources = new List<int>[tags.Count];
-        for (int state = 0; state < sources.Length; state++) sources[state] = [];
-        for (int i = 0; i < next.Count; i++) sources[next[i]].Add(i / classes);
+        for (int state = 0; state < sources.Length; state++)
+            sources[state] = [];
+        for (int i = 0; i < next.Count; i++)
+            sources[next[i]].Add(i / classes);
 
         int[] renumbered = new int[tags.Count];
         Array.Fill(renumbered, Dfa.Dead);
         var reached = new Queue<int>();
         for (int state = 0; state < tags.Count; state++)
         {
-            if (tags[state] < 0) continue;
+            if (tags[state] < 0)
+                continue;
             renumbered[state] = 0;
             reached.Enqueue(state);
         }
@@ -83,7 +89,8 @@ internal static class DfaBuilder
         {
             foreach (int source in sources[state])
             {
-                if (renumbered[source] == 0) continue;
+                if (renumbered[source] == 0)
+                    continue;
                 renumbered[source] = 0;
                 reached.Enqueue(source);
             }
@@ -92,7 +99,8 @@ internal static class DfaBuilder
         var live = new List<int>();
         for (int state = 0; state < tags.Count; state++)
         {
-            if (renumbered[state] == Dfa.Dead) continue;
+            if (renumbered[state] == Dfa.Dead)
+                continue;
             renumbered[state] = live.Count;
             live.Add(state);
         }

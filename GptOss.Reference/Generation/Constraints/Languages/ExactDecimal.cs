@@ -50,7 +50,8 @@ internal readonly struct ExactDecimal : IEquatable<ExactDecimal>, IComparable<Ex
         bool isNegative = mantissa.StartsWith('-');
         string unsigned = isNegative ? mantissa[1..] : mantissa;
         int point = unsigned.IndexOf('.');
-        if (point >= 0) exponent -= unsigned.Length - point - 1;
+        if (point >= 0)
+            exponent -= unsigned.Length - point - 1;
         return new ExactDecimal(isNegative, unsigned.Replace(".", "", StringComparison.Ordinal), exponent);
     }
 
@@ -64,7 +65,8 @@ internal readonly struct ExactDecimal : IEquatable<ExactDecimal>, IComparable<Ex
     /// <inheritdoc/>
     public int CompareTo(ExactDecimal other)
     {
-        if (IsNegative != other.IsNegative) return IsNegative ? -1 : 1;
+        if (IsNegative != other.IsNegative)
+            return IsNegative ? -1 : 1;
         int magnitude = CompareMagnitude(other);
         return IsNegative ? -magnitude : magnitude;
     }
@@ -72,7 +74,8 @@ internal readonly struct ExactDecimal : IEquatable<ExactDecimal>, IComparable<Ex
     /// <summary>The shortest spelling in JSON: plain where the zeros are few, else with an exponent.</summary>
     public override string ToString()
     {
-        if (IsZero) return "0";
+        if (IsZero)
+            return "0";
         string sign = IsNegative ? "-" : "";
         return (Exponent, WholeDigits) switch
         {
@@ -94,7 +97,8 @@ internal readonly struct ExactDecimal : IEquatable<ExactDecimal>, IComparable<Ex
 
     private int CompareMagnitude(ExactDecimal other)
     {
-        if (IsZero || other.IsZero) return other.IsZero.CompareTo(IsZero);
+        if (IsZero || other.IsZero)
+            return other.IsZero.CompareTo(IsZero);
         int length = WholeDigits.CompareTo(other.WholeDigits);
         return length != 0 ? length : string.CompareOrdinal(Digits, other.Digits);      // a prefix is smaller, and so it sorts
     }

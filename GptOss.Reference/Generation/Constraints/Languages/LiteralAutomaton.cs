@@ -63,9 +63,11 @@ internal sealed class LiteralAutomaton : Automaton<LiteralAutomaton.State>
     {
         State before = ValueOf(state);
         int from = before.From;
-        if (_texts[from].Length == before.Depth) from++;                // ends here; it sorts before what it begins
+        if (_texts[from].Length == before.Depth)
+            from++;                // ends here; it sorts before what it begins
         int first = FirstFrom(from, before.To, before.Depth, value), end = FirstFrom(first, before.To, before.Depth, value + 1);
-        if (first == end) return Dead;
+        if (first == end)
+            return Dead;
         bool isLast = end == first + 1 && _texts[first].Length == before.Depth + 1;
         return isLast ? Final(_tags[first]) : NumberOf(new State(first, end, before.Depth + 1));
     }
@@ -76,8 +78,10 @@ internal sealed class LiteralAutomaton : Automaton<LiteralAutomaton.State>
         while (from < to)
         {
             int middle = (from + to) / 2;
-            if (_texts[middle][depth] < value) from = middle + 1;
-            else to = middle;
+            if (_texts[middle][depth] < value)
+                from = middle + 1;
+            else
+                to = middle;
         }
 
         return from;
@@ -87,7 +91,10 @@ internal sealed class LiteralAutomaton : Automaton<LiteralAutomaton.State>
     {
         bool[] used = new bool[256];
         foreach (byte[] text in texts)
-            foreach (byte value in text) used[value] = true;
+        {
+            foreach (byte value in text)
+                used[value] = true;
+        }
         return ByteClasses.Of(value => used[value] ? value : -1);
     }
 }

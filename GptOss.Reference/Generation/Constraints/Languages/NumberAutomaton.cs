@@ -51,7 +51,8 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
         _range = range;
         (_m, _k) = range.StepParts();
         _powers = new int[MostDigits + 1];
-        for (int i = 0; i < _powers.Length; i++) _powers[i] = _m == 0 ? 0 : i == 0 ? 1 % _m : _powers[i - 1] * 10 % _m;
+        for (int i = 0; i < _powers.Length; i++)
+            _powers[i] = _m == 0 ? 0 : i == 0 ? 1 % _m : _powers[i - 1] * 10 % _m;
 
         // Below 0 the magnitude's bounds change places. 0 itself is spelled without a sign.
         var zero = new ExactDecimal();
@@ -61,7 +62,8 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
         _canBeNegative = range.Low is null or { IsNegative: true };
         _lowMinus = range.High is { IsNegative: true } top ? Magnitude(top, range.IsBelowHigh) : Magnitude(zero, excluded: true);
         _highMinus = range.Low is { } bottom ? Magnitude(bottom, range.IsAboveLow) : new(null, "", false);
-        if (range.IsNotInteger && _m > 0) throw new StepException("it cannot be kept beside a rule that excludes integers");
+        if (range.IsNotInteger && _m > 0)
+            throw new StepException("it cannot be kept beside a rule that excludes integers");
         IsEmpty = !IsLive(default);
         NumberOf(default);
     }
@@ -85,11 +87,16 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     internal override long TextsAhead(int state)
     {
         // Counted for integers between bounds of few digits only; the others have more than anyone lists.
-        if (!IsUnique || _range.Low is not { WholeDigits: < 10 } || _range.High is not { WholeDigits: < 10 }) return long.MaxValue;
-        if (_texts.TryGetValue(state, out long texts)) return texts;
+        if (!IsUnique || _range.Low is not { WholeDigits: < 10 } || _range.High is not { WholeDigits: < 10 })
+            return long.MaxValue;
+        if (_texts.TryGetValue(state, out long texts))
+            return texts;
         texts = MayEnd(state) ? 1 : 0;
         foreach (byte value in "-0123456789"u8)
-            if (Next(state, value) is >= 0 and var next) texts += TextsAhead(next);
+        {
+            if (Next(state, value) is >= 0 and var next)
+                texts += TextsAhead(next);
+        }
         return _texts[state] = texts;
     }
 
@@ -140,9 +147,12 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     // Digit by digit; a whole part that gets longer than the bound's is greater, the digits of a fraction go on with zeros.
     private static int Compare(int order, string? bound, int at, int digit, bool isWhole, bool isNone)
     {
-        if (isNone) return order;
-        if (isWhole && at >= bound!.Length) return 1;
-        if (order != 0) return order;
+        if (isNone)
+            return order;
+        if (isWhole && at >= bound!.Length)
+            return 1;
+        if (order != 0)
+            return order;
         return digit.CompareTo(at < bound!.Length ? bound[at] - '0' : 0);
     }
 
@@ -156,24 +166,33 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
 
     private bool IsAccepted(State state)
     {
-        if (state.Place is Place.ExponentDigit or Place.ExponentEnd) return true;
-        if (state.Place is not (Place.Whole or Place.Fraction)) return false;
-        if (state.Place == Place.Whole ? _range.IsNotInteger : _range.IsNotInteger && !state.HasFraction) return false;
-        if (_range.IsAny) return true;
+        if (state.Place is Place.ExponentDigit or Place.ExponentEnd)
+            return true;
+        if (state.Place is not (Place.Whole or Place.Fraction))
+            return false;
+        if (state.Place == Place.Whole ? _range.IsNotInteger : _range.IsNotInteger && !state.HasFraction)
+            return false;
+        if (_range.IsAny)
+            return true;
         (int low, int high) = state.Place == Place.Whole ? Ended(state) : (state.Low, state.High);
         (Bound lowest, Bound highest) = BoundsOf(state.IsNegative);
         int fraction = state.Place == Place.Whole ? 0 : state.Digits;
-        if (low == 0 && lowest.Fraction.Length > fraction) low = -1;
-        if (high == 0 && highest.Fraction.Length > fraction) high = -1;
-        if (low < 0 || (low == 0 && lowest.Excluded) || high > 0 || (high == 0 && highest.Excluded)) return false;
+        if (low == 0 && lowest.Fraction.Length > fraction)
+            low = -1;
+        if (high == 0 && highest.Fraction.Length > fraction)
+            high = -1;
+        if (low < 0 || (low == 0 && lowest.Excluded) || high > 0 || (high == 0 && highest.Excluded))
+            return false;
         return _m == 0 || (long)state.Remainder * _powers[Math.Max(_k - fraction, 0)] % _m == 0;
     }
 
     // Whether a number can still come of it.
     private bool IsLive(State state)
     {
-        if (IsAccepted(state) || state.Place >= Place.Exponent) return true;
-        if (_live.TryGetValue(state, out bool known)) return known;
+        if (IsAccepted(state) || state.Place >= Place.Exponent)
+            return true;
+        if (_live.TryGetValue(state, out bool known))
+            return known;
         bool live = false;
         switch (state.Place)
         {
@@ -196,7 +215,10 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     private bool AnyDigitIsLive(State state)
     {
         for (byte digit = (byte)'0'; digit <= (byte)'9'; digit++)
-            if (After(state, digit) is { } next && IsLive(next)) return true;
+        {
+            if (After(state, digit) is { } next && IsLive(next))
+                return true;
+        }
         return false;
     }
 
@@ -206,13 +228,15 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
         (Bound low, Bound high) = BoundsOf(state.IsNegative);
         bool isPrefix = (low.Whole is not null && state.Low == 0 && state.Digits <= low.Whole.Length)
             || (high.Whole is not null && state.High == 0 && state.Digits <= high.Whole.Length);
-        if (isPrefix && AnyDigitIsLive(state)) return true;
+        if (isPrefix && AnyDigitIsLive(state))
+            return true;
         for (int more = 1; state.Digits + more <= MostDigits; more++)
         {
             int digits = state.Digits + more;
             bool aboveLow = low.Whole is null || digits > low.Whole.Length || (digits == low.Whole.Length && state.Low > 0);
             bool belowHigh = high.Whole is null || digits < high.Whole.Length || (digits == high.Whole.Length && state.High < 0);
-            if (aboveLow && belowHigh && ReachesMultiple(state.Remainder, more + _k)) return true;
+            if (aboveLow && belowHigh && ReachesMultiple(state.Remainder, more + _k))
+                return true;
         }
 
         return false;
@@ -221,7 +245,8 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     // Whether some x of so many digits makes remainder · 10^digits + x a multiple.
     private bool ReachesMultiple(int remainder, int digits)
     {
-        if (_m == 0 || digits > 4) return true;
+        if (_m == 0 || digits > 4)
+            return true;
         long missing = (_m - (long)remainder * _powers[digits] % _m) % _m;
         return missing < PowersOfTen[digits];
     }
@@ -231,7 +256,8 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     private static Bound Magnitude(ExactDecimal number, bool excluded)
     {
         // No number here has more digits than these, so a bound that has compares like one with one digit more.
-        if (number.WholeDigits > MostDigits) return new Bound(new string('9', MostDigits + 1), "", excluded);
+        if (number.WholeDigits > MostDigits)
+            return new Bound(new string('9', MostDigits + 1), "", excluded);
         string digits = number.Digits;
         int whole = (int)Math.Max(number.WholeDigits, 0);
         string wholePart = whole <= digits.Length ? digits[..whole] : digits.PadRight(whole, '0');

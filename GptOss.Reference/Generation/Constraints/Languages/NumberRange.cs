@@ -37,14 +37,16 @@ internal readonly record struct NumberRange
 
     internal NumberRange AtLeast(ExactDecimal? low, bool isAbove)
     {
-        if (low is not { } bound) return this;
+        if (low is not { } bound)
+            return this;
         int order = Low is { } mine ? bound.CompareTo(mine) : 1;
         return order < 0 ? this : order == 0 ? this with { IsAboveLow = IsAboveLow || isAbove } : this with { Low = bound, IsAboveLow = isAbove };
     }
 
     internal NumberRange AtMost(ExactDecimal? high, bool isBelow)
     {
-        if (high is not { } bound) return this;
+        if (high is not { } bound)
+            return this;
         int order = High is { } mine ? bound.CompareTo(mine) : -1;
         return order > 0 ? this : order == 0 ? this with { IsBelowHigh = IsBelowHigh || isBelow } : this with { High = bound, IsBelowHigh = isBelow };
     }
@@ -53,10 +55,14 @@ internal readonly record struct NumberRange
     /// <exception cref="StepException">The common multiple cannot be followed by an automaton.</exception>
     internal NumberRange InStepsOf(ExactDecimal? step)
     {
-        if (step is not { } other) return this;
-        if (other.IsZero || other.IsNegative) throw new StepException("it is not above 0");
-        if (Math.Abs(other.Exponent) > MostDecimals || other.Digits.Length > MostDecimals) throw new StepException("it has too many digits");
-        if (Step is not { } mine) return this with { Step = other };
+        if (step is not { } other)
+            return this;
+        if (other.IsZero || other.IsNegative)
+            throw new StepException("it is not above 0");
+        if (Math.Abs(other.Exponent) > MostDecimals || other.Digits.Length > MostDecimals)
+            throw new StepException("it has too many digits");
+        if (Step is not { } mine)
+            return this with { Step = other };
         long exponent = Math.Min(mine.Exponent, other.Exponent);
         BigInteger a = mine.Mantissa * BigInteger.Pow(10, (int)(mine.Exponent - exponent));
         BigInteger b = other.Mantissa * BigInteger.Pow(10, (int)(other.Exponent - exponent));
@@ -67,7 +73,8 @@ internal readonly record struct NumberRange
     /// <exception cref="StepException">m is more than an automaton can count by.</exception>
     internal (int M, int K) StepParts()
     {
-        if (Step is not { } step) return (0, 0);
+        if (Step is not { } step)
+            return (0, 0);
         BigInteger m = step.Mantissa * BigInteger.Pow(10, (int)Math.Max(step.Exponent, 0));
         if (m > MostMultiple)
             throw new StepException($"{step.ToString()} is more than {MostMultiple.ToString(CultureInfo.InvariantCulture)} of its last decimal");
@@ -77,15 +84,22 @@ internal readonly record struct NumberRange
     /// <summary>Whether a number is in the range.</summary>
     internal bool Contains(ExactDecimal number)
     {
-        if (Low is { } low && (number.CompareTo(low) is var above) && (above < 0 || (above == 0 && IsAboveLow))) return false;
-        if (High is { } high && (number.CompareTo(high) is var below) && (below > 0 || (below == 0 && IsBelowHigh))) return false;
-        if (IsNotInteger && number.IsInteger) return false;
-        if (Step is not { } step || number.IsZero) return true;
+        if (Low is { } low && (number.CompareTo(low) is var above) && (above < 0 || (above == 0 && IsAboveLow)))
+            return false;
+        if (High is { } high && (number.CompareTo(high) is var below) && (below > 0 || (below == 0 && IsBelowHigh)))
+            return false;
+        if (IsNotInteger && number.IsInteger)
+            return false;
+        if (Step is not { } step || number.IsZero)
+            return true;
 
         // n · 10^i is a multiple of m · 10^j; far exponents would make huge integers and are decided without them.
         long shift = number.Exponent - step.Exponent;
-        if (shift < 0) return number.Digits.Length <= 10_000 && shift > -10_000
+        if (shift < 0)
+        {
+            return number.Digits.Length <= 10_000 && shift > -10_000
             && number.Mantissa % (step.Mantissa * BigInteger.Pow(10, (int)-shift)) == 0;
+        }
         return number.Digits.Length <= 10_000 && number.Mantissa * BigInteger.ModPow(10, shift, step.Mantissa) % step.Mantissa == 0;
     }
 }

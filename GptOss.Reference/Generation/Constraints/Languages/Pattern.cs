@@ -32,7 +32,8 @@ internal abstract record Pattern
 
         internal override Term Then(TermPool pool, Term rest)
         {
-            for (int i = Parts.Count - 1; i >= 0; i--) rest = Parts[i].Then(pool, rest);
+            for (int i = Parts.Count - 1; i >= 0; i--)
+                rest = Parts[i].Then(pool, rest);
             return rest;
         }
     }

@@ -17,7 +17,8 @@ internal sealed class PatternParser
 
     private PatternParser(string text)
     {
-        if (text.Length > MostCharacters) throw new PatternException($"it has {text.Length} characters; at most {MostCharacters} are read");
+        if (text.Length > MostCharacters)
+            throw new PatternException($"it has {text.Length} characters; at most {MostCharacters} are read");
         _text = [.. text.EnumerateRunes().Select(rune => rune.Value)];
     }
 
@@ -27,7 +28,8 @@ internal sealed class PatternParser
     {
         var parser = new PatternParser(text);
         Pattern pattern = parser.Alternatives();
-        if (parser._at < parser._text.Length) throw new PatternException("it closes a group that it does not open");
+        if (parser._at < parser._text.Length)
+            throw new PatternException("it closes a group that it does not open");
         return pattern;
     }
 
@@ -35,38 +37,48 @@ internal sealed class PatternParser
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();
         var alternatives = new List<Pattern> { Parts() };
-        while (Take('|')) alternatives.Add(Parts());
+        while (Take('|'))
+            alternatives.Add(Parts());
         return alternatives.Count == 1 ? alternatives[0] : new Pattern.Either(alternatives);
     }
 
     private Pattern.Sequence Parts()
     {
         var parts = new List<Pattern>();
-        while (_at < _text.Length && _text[_at] is not ('|' or ')')) parts.Add(Repeated(Atom()));
+        while (_at < _text.Length && _text[_at] is not ('|' or ')'))
+            parts.Add(Repeated(Atom()));
         return new Pattern.Sequence(parts);
     }
 
     private Pattern Repeated(Pattern atom)
     {
-        if (!TryQuantifier(out int least, out int most)) return atom;
+        if (!TryQuantifier(out int least, out int most))
+            return atom;
         Take('?');                                      // a lazy quantifier finds the same texts
-        if (atom.HasLook) throw new PatternException("it repeats a look-ahead");
-        if (most < least) throw new PatternException("a quantifier's bounds are out of order");
-        if (_at < _text.Length && _text[_at] is '*' or '+') throw new PatternException("it has a quantifier after a quantifier");
+        if (atom.HasLook)
+            throw new PatternException("it repeats a look-ahead");
+        if (most < least)
+            throw new PatternException("a quantifier's bounds are out of order");
+        if (_at < _text.Length && _text[_at] is '*' or '+')
+            throw new PatternException("it has a quantifier after a quantifier");
         return new Pattern.Repeat(atom, least, most);
     }
 
     private bool TryQuantifier(out int least, out int most)
     {
         (least, most) = (0, int.MaxValue);
-        if (Take('*')) return true;
-        if (Take('+')) return (least = 1) == 1;
-        if (Take('?')) return (most = 1) == 1;
+        if (Take('*'))
+            return true;
+        if (Take('+'))
+            return (least = 1) == 1;
+        if (Take('?'))
+            return (most = 1) == 1;
         int begin = _at;
         if (Take('{') && TryNumber(out least))
         {
             most = !Take(',') ? least : TryNumber(out int bound) ? bound : int.MaxValue;
-            if (Take('}')) return true;
+            if (Take('}'))
+                return true;
         }
 
         _at = begin;                                    // a brace that begins no quantifier is a character
@@ -80,7 +92,8 @@ internal sealed class PatternParser
         for (; _at < _text.Length && _text[_at] is >= '0' and <= '9'; _at++)
         {
             number = 10 * number + _text[_at] - '0';
-            if (number > MostRepeats) throw new PatternException($"it repeats more than {MostRepeats} times");
+            if (number > MostRepeats)
+                throw new PatternException($"it repeats more than {MostRepeats} times");
         }
 
         return _at > begin;
@@ -110,23 +123,31 @@ internal sealed class PatternParser
         bool isLook = false, isNegative = false;
         if (Take('?'))
         {
-            if (Take('=')) isLook = true;
-            else if (Take('!')) isLook = isNegative = true;
-            else if (Take('<')) SkipName();
-            else if (!Take(':')) throw new PatternException("a group begins with something that ECMA-262 does not know");
+            if (Take('='))
+                isLook = true;
+            else if (Take('!'))
+                isLook = isNegative = true;
+            else if (Take('<'))
+                SkipName();
+            else if (!Take(':'))
+                throw new PatternException("a group begins with something that ECMA-262 does not know");
         }
 
         Pattern inner = Alternatives();
-        if (!Take(')')) throw new PatternException("it opens a group that it does not close");
+        if (!Take(')'))
+            throw new PatternException("it opens a group that it does not close");
         return isLook ? new Pattern.Look(inner, isNegative) : inner;
     }
 
     private void SkipName()
     {
-        if (_at < _text.Length && _text[_at] is '=' or '!') throw new PatternException("look-behind is not supported");
+        if (_at < _text.Length && _text[_at] is '=' or '!')
+            throw new PatternException("look-behind is not supported");
         int begin = _at;
-        while (_at < _text.Length && (CharSet.Word.Contains(_text[_at]) || _text[_at] == '$')) _at++;
-        if (_at == begin || !Take('>')) throw new PatternException("a group's name is malformed");
+        while (_at < _text.Length && (CharSet.Word.Contains(_text[_at]) || _text[_at] == '$'))
+            _at++;
+        if (_at == begin || !Take('>'))
+            throw new PatternException("a group's name is malformed");
     }
 
     private CharSet Class()
@@ -142,7 +163,8 @@ internal sealed class PatternParser
                 CharSet second = ClassAtom(out int? to);
                 if (from is { } low && to is { } high)
                 {
-                    if (low > high) throw new PatternException("a range's ends are out of order");
+                    if (low > high)
+                        throw new PatternException("a range's ends are out of order");
                     all = all.Union(CharSet.Of((low, high)));
                     continue;
                 }
@@ -160,16 +182,19 @@ internal sealed class PatternParser
     private CharSet ClassAtom(out int? codePoint)
     {
         codePoint = null;
-        if (_at >= _text.Length) throw new PatternException("it opens a class that it does not close");
+        if (_at >= _text.Length)
+            throw new PatternException("it opens a class that it does not close");
         int c = _text[_at++];
         CharSet set = c == '\\' ? Escape(inClass: true) : CharSet.Of(c);
-        if (set.Ranges is [var first, var last] && first == last) codePoint = first;
+        if (set.Ranges is [var first, var last] && first == last)
+            codePoint = first;
         return set;
     }
 
     private CharSet Escape(bool inClass)
     {
-        if (_at >= _text.Length) throw new PatternException("it ends in a backslash");
+        if (_at >= _text.Length)
+            throw new PatternException("it ends in a backslash");
         int c = _text[_at++];
         switch (c)
         {
@@ -195,7 +220,8 @@ internal sealed class PatternParser
             case '-' or > 127:
                 return CharSet.Of(c);
             default:
-                if (char.IsAsciiLetterOrDigit((char)c)) throw new PatternException($"'\\{(char)c}' is not an escape that is supported");
+                if (char.IsAsciiLetterOrDigit((char)c))
+                    throw new PatternException($"'\\{(char)c}' is not an escape that is supported");
                 return CharSet.Of(c);
         }
     }
@@ -205,16 +231,19 @@ internal sealed class PatternParser
         if (Take('{'))
         {
             int value = 0, begin = _at;
-            for (; _at < _text.Length && HexValue(_text[_at]) is >= 0 and int digit && value <= 0x10FFFF; _at++) value = 16 * value + digit;
+            for (; _at < _text.Length && HexValue(_text[_at]) is >= 0 and int digit && value <= 0x10FFFF; _at++)
+                value = 16 * value + digit;
             return _at > begin && value <= 0x10FFFF && Take('}') ? value : throw new PatternException("a \\u escape is malformed");
         }
 
         int unit = Hex(4);
-        if (unit is < 0xD800 or > 0xDBFF || _at + 5 >= _text.Length || _text[_at] != '\\' || _text[_at + 1] != 'u') return unit;
+        if (unit is < 0xD800 or > 0xDBFF || _at + 5 >= _text.Length || _text[_at] != '\\' || _text[_at + 1] != 'u')
+            return unit;
         int back = _at;
         _at += 2;
         int low = Hex(4);
-        if (low is >= 0xDC00 and <= 0xDFFF) return char.ConvertToUtf32((char)unit, (char)low);
+        if (low is >= 0xDC00 and <= 0xDFFF)
+            return char.ConvertToUtf32((char)unit, (char)low);
         _at = back;
         return unit;
     }
@@ -225,7 +254,8 @@ internal sealed class PatternParser
         for (int i = 0; i < digits; i++)
         {
             int digit = _at < _text.Length ? HexValue(_text[_at++]) : -1;
-            if (digit < 0) throw new PatternException("a hexadecimal escape is malformed");
+            if (digit < 0)
+                throw new PatternException("a hexadecimal escape is malformed");
             value = 16 * value + digit;
         }
 
@@ -244,15 +274,20 @@ internal sealed class PatternParser
     {
         var name = new StringBuilder();
         if (Take('{'))
-            while (_at < _text.Length && _text[_at] != '}') name.Append(char.ConvertFromUtf32(_text[_at++]));
-        if (!Take('}')) throw new PatternException("a \\p escape is malformed");
+        {
+            while (_at < _text.Length && _text[_at] != '}')
+                name.Append(char.ConvertFromUtf32(_text[_at++]));
+        }
+        if (!Take('}'))
+            throw new PatternException("a \\p escape is malformed");
         return CharSet.Category(name.ToString()) ?? throw new PatternException("\\p is supported for Unicode's general categories only");
     }
 
     private bool Take(char c)
     {
         bool found = _at < _text.Length && _text[_at] == c;
-        if (found) _at++;
+        if (found)
+            _at++;
         return found;
     }
 }

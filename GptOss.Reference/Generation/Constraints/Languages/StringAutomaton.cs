@@ -80,11 +80,19 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
     internal override ulong LengthsAhead(int state)
     {
         ulong[] known = _lengths;
-        if (state < known.Length && known[state] != 0) return known[state];
+        if (state < known.Length && known[state] != 0)
+            return known[state];
         State value = ValueOf(state);
         ulong lengths = 0;
-        if (value.Place is Place.Outside or Place.Between || value.Bits < 0 || _spelling == Spelling.Any) lengths = _content.Lengths[value.Content];
-        else foreach (int next in Targets(value)) lengths |= _content.Lengths[next];
+        if (value.Place is Place.Outside or Place.Between || value.Bits < 0 || _spelling == Spelling.Any)
+        {
+            lengths = _content.Lengths[value.Content];
+        }
+        else
+        {
+            foreach (int next in Targets(value))
+                lengths |= _content.Lengths[next];
+        }
         if (state >= known.Length)
         {
             Array.Resize(ref known, 2 * state + 8);
@@ -103,7 +111,8 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
     internal override long TextsAhead(int state)
     {
         State value = ValueOf(state);
-        if (value.Place is Place.Outside or Place.Between && _content.IsInfinite[value.Content]) return long.MaxValue;
+        if (value.Place is Place.Outside or Place.Between && _content.IsInfinite[value.Content])
+            return long.MaxValue;
         return _texts.TryGetValue(state, out long texts) ? texts : _texts[state] = CountTexts(state);
     }
 
@@ -123,8 +132,10 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
 
     private int Character(int q, byte value)
     {
-        if (value == '"') return _content.Tags[q] is >= 0 and var tag ? Final(tag) : Dead;
-        if (value == '\\') return Live(new State(Place.Escape, q));
+        if (value == '"')
+            return _content.Tags[q] is >= 0 and var tag ? Final(tag) : Dead;
+        if (value == '\\')
+            return Live(new State(Place.Escape, q));
         return value switch
         {
             < 0x20 => Dead,
@@ -139,17 +150,25 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
 
     private int Continue(State before, byte value)
     {
-        if (value is < 0x80 or > 0xBF) return Dead;
-        if (before.Bits < 0) return before.Left == 1
+        if (value is < 0x80 or > 0xBF)
+            return Dead;
+        if (before.Bits < 0)
+        {
+            return before.Left == 1
             ? NumberOf(new State(Place.Between, before.Content))
             : NumberOf(before with { Left = before.Left - 1 });
+        }
         int bits = before.Bits << 6 | value & 0x3F;
 
         // Neither a longer spelling than needed, nor a surrogate, nor more than U+10FFFF.
-        if (before is { Bits: 0, Left: 2 } && bits < 0x20) return Dead;
-        if (before is { Bits: 0, Left: 3 } && bits < 0x10) return Dead;
-        if (before is { Bits: 0xD, Left: 2 } && bits >= 0x360) return Dead;
-        if (before is { Bits: 4, Left: 3 } && bits > 0x10F) return Dead;
+        if (before is { Bits: 0, Left: 2 } && bits < 0x20)
+            return Dead;
+        if (before is { Bits: 0, Left: 3 } && bits < 0x10)
+            return Dead;
+        if (before is { Bits: 0xD, Left: 2 } && bits >= 0x360)
+            return Dead;
+        if (before is { Bits: 4, Left: 3 } && bits > 0x10F)
+            return Dead;
         return before.Left == 1 ? Between(before.Content, bits) : Inside(before.Content, bits, before.Left - 1);
     }
 
@@ -169,10 +188,15 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
 
     private int Escape(int q, byte value)
     {
-        if (value == 'u') return Live(new State(Place.Hex, q, 0, 4));
-        if (value == '/' && _spelling == Spelling.Unique) return Dead;
+        if (value == 'u')
+            return Live(new State(Place.Hex, q, 0, 4));
+        if (value == '/' && _spelling == Spelling.Unique)
+            return Dead;
         for (int i = 0; i < Escapes.Length; i += 2)
-            if (Escapes[i] == value) return Between(q, Escapes[i + 1]);
+        {
+            if (Escapes[i] == value)
+                return Between(q, Escapes[i + 1]);
+        }
         return Dead;
     }
 
@@ -180,9 +204,11 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
     private int ControlHex(State before, byte value)
     {
         int digit = HexValue(value);
-        if (digit < 0 || (_spelling == Spelling.Unique && value is >= (byte)'A' and <= (byte)'F')) return Dead;
+        if (digit < 0 || (_spelling == Spelling.Unique && value is >= (byte)'A' and <= (byte)'F'))
+            return Dead;
         int bits = before.Bits << 4 | digit;
-        if (before.Left > 1) return Live(before with { Bits = bits, Left = before.Left - 1 });
+        if (before.Left > 1)
+            return Live(before with { Bits = bits, Left = before.Left - 1 });
         return IsEscapedControl(bits) ? Between(before.Content, bits) : Dead;
     }
 
@@ -190,14 +216,16 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
     private int AnyHex(State before, byte value)
     {
         int digit = HexValue(value);
-        if (digit < 0) return Dead;
+        if (digit < 0)
+            return Dead;
         int bits = (before.Bits, before.Left) switch
         {
             (0, _) => digit == 0xD ? 0xD : -1,
             (0xD, 3) => digit < 8 ? -1 : digit < 0xC ? 0xE : 0,
             _ => before.Bits,
         };
-        if (bits == 0) return Dead;
+        if (bits == 0)
+            return Dead;
         return before.Left > 1 ? NumberOf(before with { Bits = bits, Left = before.Left - 1 })
             : NumberOf(bits < 0 ? new State(Place.Between, before.Content) : new State(Place.Low, before.Content, 0, 6));
     }
@@ -221,8 +249,10 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
 
     private int Live(State state)
     {
-        if (_spelling == Spelling.Any) return NumberOf(state);
-        foreach (int _ in Targets(state)) return NumberOf(state);
+        if (_spelling == Spelling.Any)
+            return NumberOf(state);
+        foreach (int _ in Targets(state))
+            return NumberOf(state);
         return Dead;
     }
 
@@ -237,7 +267,8 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
                     if ((Escapes[i] != '/' || _spelling != Spelling.Unique) && _content.Next(state.Content, Escapes[i + 1]) is not Dead
                         and var next) yield return next;
                 }
-                foreach (int target in Targets(new State(Place.Hex, state.Content, 0, 4))) yield return target;
+                foreach (int target in Targets(new State(Place.Hex, state.Content, 0, 4)))
+                    yield return target;
                 break;
             case Place.Hex:
                 for (int control = 0; control < 0x20; control++)
@@ -248,11 +279,17 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
                 break;
             default:
                 int first = state.Bits << 6 * state.Left, last = Math.Min(first | (1 << 6 * state.Left) - 1, 0x10FFFF);
-                if (state is { Bits: 0, Left: 2 }) first = 0x800;
-                if (state is { Bits: 0, Left: 3 }) first = 0x10000;
-                if (state is { Bits: 0xD, Left: 2 }) last = 0xD7FF;
+                if (state is { Bits: 0, Left: 2 })
+                    first = 0x800;
+                if (state is { Bits: 0, Left: 3 })
+                    first = 0x10000;
+                if (state is { Bits: 0xD, Left: 2 })
+                    last = 0xD7FF;
                 for (int codePoint = first; codePoint <= last; codePoint = _content.LastOfRun(codePoint) + 1)
-                    if (_content.Next(state.Content, codePoint) is not Dead and var next) yield return next;
+                {
+                    if (_content.Next(state.Content, codePoint) is not Dead and var next)
+                        yield return next;
+                }
                 break;
         }
     }
@@ -267,7 +304,8 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
         for (int c = 0; c < _representatives.Length && texts < long.MaxValue; c++)
         {
             int next = Next(state, _representatives[c]);
-            if (next == Dead) continue;
+            if (next == Dead)
+                continue;
             long behind = IsFinal(next) ? 1 : TextsAhead(next);
             texts = behind > (long.MaxValue - texts) / _sizes[c] ? long.MaxValue : texts + behind * _sizes[c];
         }

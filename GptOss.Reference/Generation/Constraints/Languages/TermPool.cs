@@ -58,11 +58,16 @@ internal sealed class TermPool
 
     internal Term Sequence(Term first, Term then)
     {
-        if (first == Nothing || then == Nothing) return Nothing;
-        if (first == Empty) return then;
-        if (then == Empty) return first;
-        if (first.Kind == TermKind.Sequence) return Sequence(first.Parts[0], Sequence(first.Parts[1], then));
-        if (first == AnyText && (then == AnyText || (then.Kind == TermKind.Sequence && then.Parts[0] == AnyText))) return then;
+        if (first == Nothing || then == Nothing)
+            return Nothing;
+        if (first == Empty)
+            return then;
+        if (then == Empty)
+            return first;
+        if (first.Kind == TermKind.Sequence)
+            return Sequence(first.Parts[0], Sequence(first.Parts[1], then));
+        if (first == AnyText && (then == AnyText || (then.Kind == TermKind.Sequence && then.Parts[0] == AnyText)))
+            return then;
         return Make(TermKind.Sequence, [first, then], first.EmptyAt & then.EmptyAt);
     }
 
@@ -74,16 +79,21 @@ internal sealed class TermPool
         {
             foreach (Term alternative in part.Kind == TermKind.Either ? part.Parts : [part])
             {
-                if (alternative == AnyText) return AnyText;
-                if (alternative.Kind == TermKind.Chars) chars = chars.Union(alternative.Set);
-                else flat.Add(alternative);
+                if (alternative == AnyText)
+                    return AnyText;
+                if (alternative.Kind == TermKind.Chars)
+                    chars = chars.Union(alternative.Set);
+                else
+                    flat.Add(alternative);
             }
         }
 
-        if (!chars.IsNone) flat.Add(Chars(chars));
+        if (!chars.IsNone)
+            flat.Add(Chars(chars));
         Term[] sorted = Sorted(flat);
         int places = 0;
-        foreach (Term alternative in sorted) places |= alternative.EmptyAt;
+        foreach (Term alternative in sorted)
+            places |= alternative.EmptyAt;
         return sorted.Length == 1 ? sorted[0] : Make(TermKind.Either, sorted, places);
     }
 
@@ -92,14 +102,19 @@ internal sealed class TermPool
         var flat = new List<Term>();
         foreach (Term part in parts)
         {
-            if (part == Nothing) return Nothing;
+            if (part == Nothing)
+                return Nothing;
             foreach (Term conjunct in part.Kind == TermKind.Both ? part.Parts : [part])
-                if (conjunct != AnyText) flat.Add(conjunct);
+            {
+                if (conjunct != AnyText)
+                    flat.Add(conjunct);
+            }
         }
 
         Term[] sorted = Sorted(flat);
         int places = Everywhere;
-        foreach (Term conjunct in sorted) places &= conjunct.EmptyAt;
+        foreach (Term conjunct in sorted)
+            places &= conjunct.EmptyAt;
         return sorted.Length == 0 ? AnyText : sorted.Length == 1 ? sorted[0] : Make(TermKind.Both, sorted, places);
     }
 
@@ -111,10 +126,14 @@ internal sealed class TermPool
 
     internal Term Repeat(Term part, int least, int most)
     {
-        if (most == 0 || part == Empty) return Empty;
-        if (part == Nothing) return least == 0 ? Empty : Nothing;
-        if (least == 1 && most == 1) return part;
-        if (part.Kind == TermKind.Repeat && part.Least == 0 && part.Most == int.MaxValue) return part;
+        if (most == 0 || part == Empty)
+            return Empty;
+        if (part == Nothing)
+            return least == 0 ? Empty : Nothing;
+        if (least == 1 && most == 1)
+            return part;
+        if (part.Kind == TermKind.Repeat && part.Least == 0 && part.Most == int.MaxValue)
+            return part;
         return Make(TermKind.Repeat, [part], least == 0 ? Everywhere : part.EmptyAt, CharSet.None, least, most);
     }
 
@@ -122,9 +141,11 @@ internal sealed class TermPool
     /// <remarks>What follows is never at the beginning again, so <c>^</c> is taken out of it.</remarks>
     internal Term Derive(Term term, int codePoint, bool atBegin)
     {
-        if (term.Parts.Length == 0) return term.Kind == TermKind.Chars && term.Set.Contains(codePoint) ? Empty : Nothing;
+        if (term.Parts.Length == 0)
+            return term.Kind == TermKind.Chars && term.Set.Contains(codePoint) ? Empty : Nothing;
         (int, int) key = (term.Id, atBegin ? ~codePoint : codePoint);
-        if (_derived.TryGetValue(key, out Term? derived)) return derived;
+        if (_derived.TryGetValue(key, out Term? derived))
+            return derived;
         _work.Spend(1);
         RuntimeHelpers.EnsureSufficientExecutionStack();
         int place = atBegin ? Term.AtBegin : 0;
@@ -133,7 +154,8 @@ internal sealed class TermPool
         {
             case TermKind.Sequence:
                 derived = Sequence(Part(0), Later(term.Parts[1]));
-                if (term.Parts[0].MatchesEmpty(place)) derived = Either(derived, Part(1));
+                if (term.Parts[0].MatchesEmpty(place))
+                    derived = Either(derived, Part(1));
                 break;
             case TermKind.Either:
                 derived = Either(Parts(term.Parts, codePoint, atBegin));
@@ -158,18 +180,22 @@ internal sealed class TermPool
     private Term[] Parts(Term[] parts, int codePoint, bool atBegin)
     {
         var derived = new Term[parts.Length];
-        for (int i = 0; i < parts.Length; i++) derived[i] = Derive(parts[i], codePoint, atBegin);
+        for (int i = 0; i < parts.Length; i++)
+            derived[i] = Derive(parts[i], codePoint, atBegin);
         return derived;
     }
 
     // The term at a place that is not the beginning.
     private Term Later(Term term)
     {
-        if (!term.HasBegin) return term;
-        if (_later.TryGetValue(term.Id, out Term? later)) return later;
+        if (!term.HasBegin)
+            return term;
+        if (_later.TryGetValue(term.Id, out Term? later))
+            return later;
         RuntimeHelpers.EnsureSufficientExecutionStack();
         var parts = new Term[term.Parts.Length];
-        for (int i = 0; i < parts.Length; i++) parts[i] = Later(term.Parts[i]);
+        for (int i = 0; i < parts.Length; i++)
+            parts[i] = Later(term.Parts[i]);
         later = term.Kind switch
         {
             TermKind.Begin => Nothing,
@@ -188,7 +214,10 @@ internal sealed class TermPool
         parts.Sort(static (x, y) => x.Id.CompareTo(y.Id));
         int count = 0;
         for (int i = 0; i < parts.Count; i++)
-            if (count == 0 || parts[i] != parts[count - 1]) parts[count++] = parts[i];
+        {
+            if (count == 0 || parts[i] != parts[count - 1])
+                parts[count++] = parts[i];
+        }
         parts.RemoveRange(count, parts.Count - count);
         return [.. parts];
     }
@@ -196,7 +225,8 @@ internal sealed class TermPool
     private Term Make(TermKind kind, Term[] parts, int emptyAt, CharSet? set = null, int least = 0, int most = 0)
     {
         var key = new TermKey(kind, set ?? CharSet.None, parts, least, most);
-        if (_terms.TryGetValue(key, out Term? term)) return term;
+        if (_terms.TryGetValue(key, out Term? term))
+            return term;
         _work.Spend(1);
         return _terms[key] = new Term
         {
@@ -223,7 +253,8 @@ internal sealed class TermPool
             hash.Add(Set);
             hash.Add(Least);
             hash.Add(Most);
-            foreach (Term part in Parts) hash.Add(part.Id);
+            foreach (Term part in Parts)
+                hash.Add(part.Id);
             return hash.ToHashCode();
         }
     }

@@ -20,10 +20,13 @@ internal sealed class Work(long steps, TimeSpan time)
     internal void Spend(int amount)
     {
         _left -= amount;
-        if (_left < 0) throw new WorkExceededException();
-        if ((_untilLook -= amount) > 0) return;
+        if (_left < 0)
+            throw new WorkExceededException();
+        if ((_untilLook -= amount) > 0)
+            return;
         _untilLook = StepsBetweenLooks;
-        if (Stopwatch.GetElapsedTime(_begin) > time) throw new WorkExceededException();
+        if (Stopwatch.GetElapsedTime(_begin) > time)
+            throw new WorkExceededException();
     }
 }
 

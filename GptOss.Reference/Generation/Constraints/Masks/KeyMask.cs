@@ -20,15 +20,24 @@ internal static class KeyMask
             int node = -1, from = 0, to = tree.Count, length = 0;
             for (; length < rest.Length; length++)
             {
-                for (node = from; node < to && tree.Bytes[node] != rest.Span[length];) node = tree.Ends[node];
-                if (node >= to) break;
-                if (number >= 0 && length < rest.Length - 1 && tree.TokenAt(node) is >= 0 and var id) inside.Add(id);
+                for (node = from; node < to && tree.Bytes[node] != rest.Span[length];)
+                    node = tree.Ends[node];
+                if (node >= to)
+                    break;
+                if (number >= 0 && length < rest.Length - 1 && tree.TokenAt(node) is >= 0 and var id)
+                    inside.Add(id);
                 (from, to) = (node + 1, tree.Ends[node]);
             }
 
-            if (length < rest.Length) continue;
-            if (number >= 0) ends.Add(new LeafEnd(tree, node, number));
-            if (free >= 0) foreach (int id in tree.TokensOf(node, tree.Ends[node])) except.Add(id);
+            if (length < rest.Length)
+                continue;
+            if (number >= 0)
+                ends.Add(new LeafEnd(tree, node, number));
+            if (free >= 0)
+            {
+                foreach (int id in tree.TokensOf(node, tree.Ends[node]))
+                    except.Add(id);
+            }
         }
 
         return new LeafMask

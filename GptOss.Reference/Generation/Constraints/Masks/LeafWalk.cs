@@ -33,7 +33,8 @@ internal sealed class LeafWalk
             // Bounds that no token can reach are alike.
             least = Math.Max(0, leaf.Least - config.Count);
             most = Math.Min(leaf.Most - config.Count, Far + least);
-            if (least > Far) (least, most) = (Far, most - least + Far);
+            if (least > Far)
+                (least, most) = (Far, most - least + Far);
         }
 
         var key = new MaskCache.Key(leaf.Automaton, config.State, least, most);
@@ -55,9 +56,12 @@ internal sealed class LeafWalk
             tree = _vocabulary.NotPlain;
         }
 
-        if (automaton.MayEnd(state)) ends.Add(new LeafEnd(_vocabulary.All, -1, -1));
-        if (isCounted) WalkCounted(tree, automaton, state, least, most, inside, ends);
-        else Walk(tree, automaton, state, inside, ends);
+        if (automaton.MayEnd(state))
+            ends.Add(new LeafEnd(_vocabulary.All, -1, -1));
+        if (isCounted)
+            WalkCounted(tree, automaton, state, least, most, inside, ends);
+        else
+            Walk(tree, automaton, state, inside, ends);
         return Packed(automaton, inside, ends);
     }
 
@@ -74,7 +78,8 @@ internal sealed class LeafWalk
         _endOf[0] = tree.Count;
         for (int node = 0; node < bytes.Length;)
         {
-            while (node >= _endOf[depth]) depth--;
+            while (node >= _endOf[depth])
+                depth--;
             int state = _states[depth], at = state * classes + classOf[bytes[node]], next = at < table.Length ? table[at] : Automaton.Unknown;
             if (next == Automaton.Unknown)
             {
@@ -84,7 +89,8 @@ internal sealed class LeafWalk
 
             if (next >= 0)
             {
-                if (tree.TokenAt(node) is >= 0 and var id) inside[id / 64] |= 1UL << id;
+                if (tree.TokenAt(node) is >= 0 and var id)
+                    inside[id / 64] |= 1UL << id;
                 int end = endOf[node];
                 if (end == node + 1)
                 {
@@ -93,10 +99,12 @@ internal sealed class LeafWalk
                 }
 
                 // Where every character below leads from the state to itself, all tokens below stay inside.
-                if (next != looping) (looping, loop) = (next, automaton.Loop(next));
+                if (next != looping)
+                    (looping, loop) = (next, automaton.Loop(next));
                 if ((groups[node] & ~loop) == 0)
                 {
-                    foreach (int below in tree.TokensOf(node + 1, end)) inside[below / 64] |= 1UL << below;
+                    foreach (int below in tree.TokensOf(node + 1, end))
+                        inside[below / 64] |= 1UL << below;
                     node = end;
                     continue;
                 }
@@ -104,12 +112,14 @@ internal sealed class LeafWalk
                 depth++;
                 _states[depth] = next;
                 _endOf[depth] = end;
-                if (endsOpenly && automaton.MayEnd(next)) ends.Add(new LeafEnd(tree, node, -1));
+                if (endsOpenly && automaton.MayEnd(next))
+                    ends.Add(new LeafEnd(tree, node, -1));
                 node++;
                 continue;
             }
 
-            if (Automaton.IsFinal(next)) ends.Add(new LeafEnd(tree, node, Automaton.TagOf(next)));
+            if (Automaton.IsFinal(next))
+                ends.Add(new LeafEnd(tree, node, Automaton.TagOf(next)));
             node = endOf[node];
         }
     }
@@ -128,22 +138,27 @@ internal sealed class LeafWalk
         _endOf[0] = tree.Count;
         for (int node = 0; node < bytes.Length;)
         {
-            while (node >= _endOf[depth]) depth--;
+            while (node >= _endOf[depth])
+                depth--;
             int state = _states[depth], next = automaton.Next(state, bytes[node]), count = _counts[depth], end = endOf[node];
             if (next >= 0)
             {
-                if (automaton.IsBetweenCharacters(state)) count++;
+                if (automaton.IsBetweenCharacters(state))
+                    count++;
                 ulong lengths = automaton.LengthsAhead(next);
                 if (Dfa.HasLength(lengths, least - count, most - count))
                 {
-                    if (tree.TokenAt(node) is >= 0 and var id) inside[id / 64] |= 1UL << id;
-                    if (next != looping) (looping, loop) = (next, automaton.Loop(next));
+                    if (tree.TokenAt(node) is >= 0 and var id)
+                        inside[id / 64] |= 1UL << id;
+                    if (next != looping)
+                        (looping, loop) = (next, automaton.Loop(next));
                     if ((groups[node] & ~loop) == 0)
                     {
                         foreach (int below in tree.TokensOf(node + 1, end))
                         {
                             int characters = _vocabulary.CharactersOf(below);
-                            if (Dfa.HasLength(lengths, least - characters, most - characters)) inside[below / 64] |= 1UL << below;
+                            if (Dfa.HasLength(lengths, least - characters, most - characters))
+                                inside[below / 64] |= 1UL << below;
                         }
                     }
                     else
@@ -168,7 +183,8 @@ internal sealed class LeafWalk
     private LeafMask Packed(Automaton automaton, ulong[] inside, List<LeafEnd> ends)
     {
         int count = 0;
-        foreach (ulong word in inside) count += BitOperations.PopCount(word);
+        foreach (ulong word in inside)
+            count += BitOperations.PopCount(word);
         return new LeafMask
         {
             Inside = count > FewTokens ? inside : null,
@@ -190,7 +206,8 @@ internal sealed class LeafWalk
                 masks.Add(new QuoteMask(end.Tag, new ulong[_vocabulary.Quotes.Words]));
             }
 
-            foreach (int place in _vocabulary.Quotes.PlacesAt(end.Tree, end.Node)) masks[of].Places[place / 64] |= 1UL << place;
+            foreach (int place in _vocabulary.Quotes.PlacesAt(end.Tree, end.Node))
+                masks[of].Places[place / 64] |= 1UL << place;
         }
 
         return [.. masks];
@@ -200,7 +217,10 @@ internal sealed class LeafWalk
     {
         int[] few = new int[count];
         for (int word = 0, at = 0; word < inside.Length; word++)
-            for (ulong bits = inside[word]; bits != 0; bits &= bits - 1) few[at++] = word * 64 + BitOperations.TrailingZeroCount(bits);
+        {
+            for (ulong bits = inside[word]; bits != 0; bits &= bits - 1)
+                few[at++] = word * 64 + BitOperations.TrailingZeroCount(bits);
+        }
         return few;
     }
 }

@@ -19,7 +19,8 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         foreach (Config config in configs)
         {
             _found.Clear();
-            if (config.Leaf is null || !TryFillFromLeaf(config, mask)) Walk(vocabulary.All, 0, vocabulary.All.Count, config);
+            if (config.Leaf is null || !TryFillFromLeaf(config, mask))
+                Walk(vocabulary.All, 0, vocabulary.All.Count, config);
             Set(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_found), mask);
         }
     }
@@ -32,7 +33,10 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
             && (automaton.TextsAhead(config.State) < long.MaxValue || automaton is not (StringAutomaton or KeyAutomaton))) return false;
         LeafMask known = LeafWalk.MaskOf(config, vocabulary);
         if (known.Inside is { } inside)
-            for (int word = 0; word < inside.Length; word++) mask[word] |= inside[word];
+        {
+            for (int word = 0; word < inside.Length; word++)
+                mask[word] |= inside[word];
+        }
         Set(known.Few, mask);
 
         // The rest depends on what the leaf is in, which stays as it is from one token of the leaf to the next.
@@ -44,18 +48,24 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
 
         int[] except = Except(config, known);
         ConfigSet behind = Rent();
-        foreach (QuoteMask quotes in known.Quotes) AddQuotes(config, quotes, except, behind);
+        foreach (QuoteMask quotes in known.Quotes)
+            AddQuotes(config, quotes, except, behind);
         foreach (LeafEnd end in known.Ends)
         {
             behind.Clear();
-            if (end.Tag >= 0) Machine.EndLeaf(config, end.Tag, null, behind);
-            else Machine.EndValue(config, null, behind);
-            if (end.Tag >= 0 && behind.Count > 0 && end.Tree.TokenAt(end.Node) is >= 0 and var id) _found.Add(id);
-            foreach (Config after in behind.Configs) Walk(end.Tree, end.Node + 1, end.Node < 0 ? end.Tree.Count : end.Tree.Ends[end.Node], after);
+            if (end.Tag >= 0)
+                Machine.EndLeaf(config, end.Tag, null, behind);
+            else
+                Machine.EndValue(config, null, behind);
+            if (end.Tag >= 0 && behind.Count > 0 && end.Tree.TokenAt(end.Node) is >= 0 and var id)
+                _found.Add(id);
+            foreach (Config after in behind.Configs)
+                Walk(end.Tree, end.Node + 1, end.Node < 0 ? end.Tree.Count : end.Tree.Ends[end.Node], after);
         }
 
         _spare.Push(behind);
-        if (config.Hash is null) _last = (known, config.Tops, [.. _found]);
+        if (config.Hash is null)
+            _last = (known, config.Tops, [.. _found]);
         return true;
     }
 
@@ -65,14 +75,17 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
 
         // Which of the texts it is that end here is of no matter to what these tokens hold.
         Machine.EndLeaf(config, quotes.Tag, config.Hash is null ? null : TextHash.Unknown, behind);
-        if (behind.Count == 0) return;
+        if (behind.Count == 0)
+            return;
         QuoteEnds ends = vocabulary.Quotes;
         int first = _found.Count;
-        foreach (Config after in behind.Configs) Walk(ends.Tree, 0, ends.Tree.Count, after);
+        foreach (Config after in behind.Configs)
+            Walk(ends.Tree, 0, ends.Tree.Count, after);
         int[] numbers = [.. _found[first..]];
         _found.RemoveRange(first, _found.Count - first);
         AddPlaces(ends.Last, quotes, except, ends);
-        foreach (int number in numbers) AddPlaces(ends.PlacesOf(number), quotes, except, ends);
+        foreach (int number in numbers)
+            AddPlaces(ends.PlacesOf(number), quotes, except, ends);
         foreach (int place in ends.Singles)
         {
             if (Has(quotes, place) && Array.BinarySearch(except, ends.TokenOf(place)) < 0
@@ -83,7 +96,10 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
     private void AddPlaces(int[] places, QuoteMask quotes, int[] except, QuoteEnds ends)
     {
         foreach (int place in places)
-            if (Has(quotes, place) && (except.Length == 0 || Array.BinarySearch(except, ends.TokenOf(place)) < 0)) _found.Add(ends.TokenOf(place));
+        {
+            if (Has(quotes, place) && (except.Length == 0 || Array.BinarySearch(except, ends.TokenOf(place)) < 0))
+                _found.Add(ends.TokenOf(place));
+        }
     }
 
     private static bool Has(QuoteMask quotes, int place) => (quotes.Places[place / 64] >> place & 1) != 0;
@@ -91,7 +107,8 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
     // Tokens that would end the leaf in a text that may not come: those of the mask, and those that have come already.
     private int[] Except(in Config config, LeafMask known)
     {
-        if (config.Hash is not { } hash || !Array.Exists(config.Tops, top => top.Seen is not null)) return known.Except;
+        if (config.Hash is not { } hash || !Array.Exists(config.Tops, top => top.Seen is not null))
+            return known.Except;
         var except = new SortedSet<int>(known.Except);
         foreach (Frame top in config.Tops)
         {
@@ -113,13 +130,18 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         ConfigSet next = Rent();
         for (int node = from; node < to; node = ends[node])
         {
-            if (config.Leaf is null && !IsBetween[bytes[node]]) continue;
+            if (config.Leaf is null && !IsBetween[bytes[node]])
+                continue;
             next.Clear();
             Machine.Step(config, bytes[node], next);
-            if (next.Count == 0) continue;
-            if (tree.TokenAt(node) is >= 0 and var id) _found.Add(id);
-            if (ends[node] == node + 1) continue;
-            foreach (Config after in next.Configs) Walk(tree, node + 1, ends[node], after);
+            if (next.Count == 0)
+                continue;
+            if (tree.TokenAt(node) is >= 0 and var id)
+                _found.Add(id);
+            if (ends[node] == node + 1)
+                continue;
+            foreach (Config after in next.Configs)
+                Walk(tree, node + 1, ends[node], after);
         }
 
         _spare.Push(next);
@@ -133,7 +155,8 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         foreach (byte value in bytes)
         {
             next.Clear();
-            foreach (Config reading in now.Configs) Machine.Step(reading, value, next);
+            foreach (Config reading in now.Configs)
+                Machine.Step(reading, value, next);
             (now, next) = (next, now);
         }
 
@@ -145,7 +168,8 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
 
     private static void Set(ReadOnlySpan<int> ids, Span<ulong> mask)
     {
-        foreach (int id in ids) mask[id / 64] |= 1UL << id;
+        foreach (int id in ids)
+            mask[id / 64] |= 1UL << id;
     }
 
     private ConfigSet Rent() => _spare.TryPop(out ConfigSet? set) ? set : new ConfigSet();

@@ -21,7 +21,8 @@ internal sealed class MaskCache
         if (!_entries.TryGetValue(key, out Entry? entry))
         {
             entry = new Entry(make(key, vocabulary));
-            if (_entries.TryAdd(key, entry) && Interlocked.Add(ref _bytes, entry.Mask.Bytes) > MostBytes) Shrink();
+            if (_entries.TryAdd(key, entry) && Interlocked.Add(ref _bytes, entry.Mask.Bytes) > MostBytes)
+                Shrink();
         }
 
         entry.Used = Interlocked.Increment(ref _now);
@@ -35,8 +36,10 @@ internal sealed class MaskCache
         {
             foreach (KeyValuePair<Key, Entry> oldest in _entries.OrderBy(pair => Volatile.Read(ref pair.Value.Used)))
             {
-                if (Interlocked.Read(ref _bytes) <= MostBytes / 4 * 3) break;
-                if (_entries.TryRemove(oldest)) Interlocked.Add(ref _bytes, -oldest.Value.Mask.Bytes);
+                if (Interlocked.Read(ref _bytes) <= MostBytes / 4 * 3)
+                    break;
+                if (_entries.TryRemove(oldest))
+                    Interlocked.Add(ref _bytes, -oldest.Value.Mask.Bytes);
             }
         }
     }

@@ -20,7 +20,10 @@ internal sealed class QuoteEnds
         {
             ReadOnlyMemory<byte> bytes = bytesOf(id);
             for (int i = 0; i < bytes.Length; i++)
-                if (bytes.Span[i] == '"') places.Add((id, i + 1, bytes[(i + 1)..]));
+            {
+                if (bytes.Span[i] == '"')
+                    places.Add((id, i + 1, bytes[(i + 1)..]));
+            }
         }
 
         places.Sort((x, y) => x.Behind.Span.SequenceCompareTo(y.Behind.Span) is not 0 and var order ? order : x.Token.CompareTo(y.Token));
@@ -32,9 +35,13 @@ internal sealed class QuoteEnds
         var groups = new List<int[]>();
         for (int from = 0, to; from < places.Count; from = to)
         {
-            for (to = from + 1; to < places.Count && places[to].Behind.Span.SequenceEqual(places[from].Behind.Span);) to++;
+            for (to = from + 1; to < places.Count && places[to].Behind.Span.SequenceEqual(places[from].Behind.Span);)
+                to++;
             int[] group = [.. Enumerable.Range(from, to - from)];
-            if (places[from].Behind.IsEmpty) Last = group;
+            if (places[from].Behind.IsEmpty)
+            {
+                Last = group;
+            }
             else if (!Singles.Contains(from))
             {
                 behind.Add((groups.Count, places[from].Behind));
@@ -50,13 +57,17 @@ internal sealed class QuoteEnds
             foreach (TokenTrie tree in trees)
             {
                 int node = tree.Find(bytesOf(places[place].Token).Span[..places[place].End]);
-                if (node < 0) continue;
-                if (byNode.TryGetValue((tree, node), out List<int>? at)) at.Add(place);
-                else byNode[(tree, node)] = [place];
+                if (node < 0)
+                    continue;
+                if (byNode.TryGetValue((tree, node), out List<int>? at))
+                    at.Add(place);
+                else
+                    byNode[(tree, node)] = [place];
             }
         }
 
-        foreach (((TokenTrie, int) node, List<int> at) in byNode) _placesAt[node] = [.. at];
+        foreach (((TokenTrie, int) node, List<int> at) in byNode)
+            _placesAt[node] = [.. at];
     }
 
     /// <summary>Places whose token ends with the quote.</summary>

@@ -29,7 +29,8 @@ internal sealed class TokenTrie
             ReadOnlySpan<byte> now = tokens[i].Bytes.Span;
             _tokens[i] = tokens[i].Id;
             int common = before.CommonPrefixLength(now);
-            while (path.Count > common) ends[path.Pop()] = bytes.Count;
+            while (path.Count > common)
+                ends[path.Pop()] = bytes.Count;
             for (int depth = common; depth < now.Length; depth++)
             {
                 path.Push(bytes.Count);
@@ -41,7 +42,8 @@ internal sealed class TokenTrie
             before = now;
         }
 
-        while (path.Count > 0) ends[path.Pop()] = bytes.Count;
+        while (path.Count > 0)
+            ends[path.Pop()] = bytes.Count;
         first.Add(tokens.Count);
         (_bytes, _ends, _first) = ([.. bytes], [.. ends], [.. first]);
         _groups = isPlain is null ? [] : GroupsBelow(isPlain);
@@ -73,8 +75,10 @@ internal sealed class TokenTrie
         int node = -1, from = 0, to = Count;
         foreach (byte value in text)
         {
-            for (node = from; node < to && _bytes[node] != value;) node = _ends[node];
-            if (node >= to) return -1;
+            for (node = from; node < to && _bytes[node] != value;)
+                node = _ends[node];
+            if (node >= to)
+                return -1;
             (from, to) = (node + 1, _ends[node]);
         }
 

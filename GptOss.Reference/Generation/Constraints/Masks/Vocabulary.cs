@@ -39,10 +39,12 @@ internal sealed class Vocabulary
         var plain = new List<(int Length, int Id)>(Count);
         for (int id = 0; id < Count; id++)
         {
-            if (tokenizer.IsSpecial(id)) continue;
+            if (tokenizer.IsSpecial(id))
+                continue;
             Ordinary[id / 64] |= 1UL << id;
             ReadOnlyMemory<byte> bytes = tokenizer.TokenBytes(id);
-            if (bytes.Length == 0 || bytes.Span.IndexOfAnyInRange(FirstNeverInText, byte.MaxValue) >= 0) continue;
+            if (bytes.Length == 0 || bytes.Span.IndexOfAnyInRange(FirstNeverInText, byte.MaxValue) >= 0)
+                continue;
             all.Add((id, bytes));
             _text[id / 64] |= 1UL << id;
             if (!IsPlain(bytes.Span))
@@ -68,8 +70,10 @@ internal sealed class Vocabulary
         _plainByLength = [.. plain.Select(token => token.Id)];
         LongestPlain = plain.Count > 0 ? plain[^1].Length : 0;
         _countUpTo = new int[LongestPlain + 1];
-        foreach ((int length, _) in plain) _countUpTo[length]++;
-        for (int length = 1; length <= LongestPlain; length++) _countUpTo[length] += _countUpTo[length - 1];
+        foreach ((int length, _) in plain)
+            _countUpTo[length]++;
+        for (int length = 1; length <= LongestPlain; length++)
+            _countUpTo[length] += _countUpTo[length - 1];
         _plainUpTo = new ulong[LongestPlain + 1][];
     }
 
@@ -144,25 +148,32 @@ internal sealed class Vocabulary
     /// <summary>A mask of the plain tokens of at most so many characters.</summary>
     internal ReadOnlySpan<ulong> PlainUpTo(int characters)
     {
-        if (LongestPlain == 0 || characters <= 0) return new ulong[Words];
+        if (LongestPlain == 0 || characters <= 0)
+            return new ulong[Words];
         characters = Math.Min(characters, LongestPlain);
-        if (_plainUpTo[characters] is { } known) return known;
+        if (_plainUpTo[characters] is { } known)
+            return known;
         ulong[] mask = new ulong[Words];
-        foreach (int id in _plainByLength.AsSpan(0, _countUpTo[characters])) mask[id / 64] |= 1UL << id;
+        foreach (int id in _plainByLength.AsSpan(0, _countUpTo[characters]))
+            mask[id / 64] |= 1UL << id;
         return _plainUpTo[characters] = mask;
     }
 
     private static bool IsPlain(ReadOnlySpan<byte> bytes)
     {
         foreach (byte value in bytes)
-            if (value is < 0x20 or (byte)'"' or (byte)'\\') return false;
+        {
+            if (value is < 0x20 or (byte)'"' or (byte)'\\')
+                return false;
+        }
         return Utf8.IsValid(bytes);
     }
 
     private static int SurrogatePairs(ReadOnlySpan<byte> utf8)
     {
         int pairs = 0;
-        foreach (byte value in utf8) pairs += value >= 0xF0 ? 1 : 0;
+        foreach (byte value in utf8)
+            pairs += value >= 0xF0 ? 1 : 0;
         return pairs;
     }
 }

@@ -25,7 +25,8 @@ internal sealed class ArrayDraft
         for (int i = 0; i < Least; i++)
         {
             ValueNode item = i < First.Count ? First[i] : Rest;
-            if (item.IsImpossible) return ValueNode.Impossible;
+            if (item.IsImpossible)
+                return ValueNode.Impossible;
             if (i >= First.Count)
             {
                 cost += (long)(Least - i) * (1L + item.Cost);
@@ -52,7 +53,8 @@ internal sealed class ArrayDraft
             Most = most,
             Cost = Cost(),
         };
-        if (!IsUnique || most < 2) return array;
+        if (!IsUnique || most < 2)
+            return array;
         if (First.Count > 0 || Rest.Arrays.Length + Rest.Objects.Length > 0 || Rest.Leaves.GroupBy(leaf => leaf.Automaton.GetType())
             .Any(group => group.Count() > 1))
         {
@@ -67,8 +69,11 @@ internal sealed class ArrayDraft
             different = texts > long.MaxValue - different ? long.MaxValue : different + texts;
         }
 
-        if (Least > different) throw new SchemaRefusal(Schema.Path, "uniqueItems", "asks for more different items than there are",
+        if (Least > different)
+        {
+            throw new SchemaRefusal(Schema.Path, "uniqueItems", "asks for more different items than there are",
             isUnsatisfiable: true);
+        }
         return new ArrayNode { Rest = unique, Least = Least, Most = most, Cost = Cost(), IsUnique = true, Different = different };
     }
 

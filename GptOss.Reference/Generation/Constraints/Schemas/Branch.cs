@@ -111,9 +111,12 @@ internal sealed class Branch
     /// <summary>Takes out kinds whose rules contradict each other.</summary>
     internal void Settle()
     {
-        if (LeastLength > MostLength) Kinds &= ~Kinds.String;
-        if (LeastItems > MostItems) Kinds &= ~Kinds.Array;
-        if (LeastKeys > MostKeys || Required.Count > MostKeys || Required.Keys.Any(Forbidden.Contains)) Kinds &= ~Kinds.Object;
+        if (LeastLength > MostLength)
+            Kinds &= ~Kinds.String;
+        if (LeastItems > MostItems)
+            Kinds &= ~Kinds.Array;
+        if (LeastKeys > MostKeys || Required.Count > MostKeys || Required.Keys.Any(Forbidden.Contains))
+            Kinds &= ~Kinds.Object;
         if (Range is { Low: { } low, High: { } high } && low.CompareTo(high) is var order
             && (order > 0 || (order == 0 && (Range.IsAboveLow || Range.IsBelowHigh))))
         {

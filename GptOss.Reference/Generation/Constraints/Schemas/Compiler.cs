@@ -35,7 +35,8 @@ internal sealed class Compiler
     {
         var compiler = new Compiler(schema, work);
         ValueNode root = compiler.NodeOf([new Rule(compiler._document.Root)]);
-        while (compiler._unbuilt.TryDequeue(out (List<Rule> Rules, ValueNode Node) next)) compiler.Build(next.Rules, next.Node);
+        while (compiler._unbuilt.TryDequeue(out (List<Rule> Rules, ValueNode Node) next))
+            compiler.Build(next.Rules, next.Node);
         compiler.Settle();
         return root.IsImpossible ? throw new SchemaRefusal("#", null, "no value is valid for this schema", isUnsatisfiable: true) : root;
     }
@@ -43,13 +44,17 @@ internal sealed class Compiler
     private ValueNode NodeOf(List<Rule> rules)
     {
         List<Rule> needed = [.. rules.Where(rule => rule.Holds ? !rule.Schema.IsTrue : !rule.Schema.IsFalse).Distinct()];
-        if (needed.Count == 0) return AnyValue.Node;
+        if (needed.Count == 0)
+            return AnyValue.Node;
         string key = string.Join(' ', needed.Select(rule => rule.Holds ? rule.Schema.Id : -rule.Schema.Id));
-        if (_nodes.TryGetValue(key, out ValueNode? node)) return node;
+        if (_nodes.TryGetValue(key, out ValueNode? node))
+            return node;
         _work.Spend(16);
-        if (_nodes.Count >= MostNodes) throw new SchemaRefusal(needed[0].Schema.Path, null, $"subschemas combine in more than {MostNodes} ways");
+        if (_nodes.Count >= MostNodes)
+            throw new SchemaRefusal(needed[0].Schema.Path, null, $"subschemas combine in more than {MostNodes} ways");
         _nodes[key] = node = new ValueNode();
-        if (!needed.Exists(IsFalse)) _unbuilt.Enqueue((needed, node));
+        if (!needed.Exists(IsFalse))
+            _unbuilt.Enqueue((needed, node));
         return node;
     }
 
@@ -71,14 +76,24 @@ internal sealed class Compiler
             }
 
             foreach ((Kinds kind, Schema schema, string keyword, string reason) in branch.Unsupported)
-                if (branch.Kinds.HasFlag(kind)) throw new SchemaRefusal(schema.Path, keyword, reason);
+            {
+                if (branch.Kinds.HasFlag(kind))
+                    throw new SchemaRefusal(schema.Path, keyword, reason);
+            }
             simple |= branch.Kinds & (Kinds.Null | Kinds.Boolean);
-            if (branch.Kinds.HasFlag(Kinds.Number) && _numbers.LeafOf(branch) is { } number && !leaves.Contains(number)) leaves.Add(number);
-            if (branch.Kinds.HasFlag(Kinds.String) && _strings.LeafOf(branch) is { } text && !leaves.Contains(text)) leaves.Add(text);
-            if (branch.Kinds.HasFlag(Kinds.Array) && DraftArray(branch) is var array && !arrays.Exists(array.IsLike)) arrays.Add(array);
-            if (!branch.Kinds.HasFlag(Kinds.Object)) continue;
+            if (branch.Kinds.HasFlag(Kinds.Number) && _numbers.LeafOf(branch) is { } number && !leaves.Contains(number))
+                leaves.Add(number);
+            if (branch.Kinds.HasFlag(Kinds.String) && _strings.LeafOf(branch) is { } text && !leaves.Contains(text))
+                leaves.Add(text);
+            if (branch.Kinds.HasFlag(Kinds.Array) && DraftArray(branch) is var array && !arrays.Exists(array.IsLike))
+                arrays.Add(array);
+            if (!branch.Kinds.HasFlag(Kinds.Object))
+                continue;
             foreach (Dictionary<string, int> order in orders ??= KeyOrder.Of(rules, _document))
-                if (DraftObject(branch, order) is { } inner && !objects.Exists(inner.IsLike)) objects.Add(inner);
+            {
+                if (DraftObject(branch, order) is { } inner && !objects.Exists(inner.IsLike))
+                    objects.Add(inner);
+            }
         }
 
         node.Leaves = [.. leaves];
@@ -94,7 +109,8 @@ internal sealed class Compiler
         {
             foreach (string keyword in (ReadOnlySpan<string>)["const", "enum"])
             {
-                if (!rule.Holds || rule.Schema.Find(keyword) is null) continue;
+                if (!rule.Holds || rule.Schema.Find(keyword) is null)
+                    continue;
                 var branch = new Branch { Values = [.. KeywordReader.Values(rule.Schema, keyword)] };
                 branch.Taken.UnionWith(rules);
                 return [branch];
@@ -112,7 +128,10 @@ internal sealed class Compiler
         {
             var rules = new List<Rule>();
             foreach ((Schema schema, string keyword) in branch.ItemLists)
-                if (_document.Children(schema, keyword) is var list && i < list.Count) rules.Add(new Rule(list[i]));
+            {
+                if (_document.Children(schema, keyword) is var list && i < list.Count)
+                    rules.Add(new Rule(list[i]));
+            }
             rules.AddRange(branch.RestItems.Where(rest => rest.From <= i).Select(rest => rest.Rule));
             items.Add(NodeOf(rules));
         }
@@ -134,7 +153,10 @@ internal sealed class Compiler
         var names = new HashSet<string>(branch.Required.Keys, StringComparer.Ordinal);
         names.UnionWith(branch.SingleKeys.Select(single => single.Key));
         foreach (Schema schema in branch.KeyRules)
-            if (schema.Find("properties") is not null) names.UnionWith(_document.Members(schema, "properties").Keys);
+        {
+            if (schema.Find("properties") is not null)
+                names.UnionWith(_document.Members(schema, "properties").Keys);
+        }
 
         Term allowed = NamesOf(branch);
         foreach (string name in names.OrderBy(name => order.GetValueOrDefault(name, int.MaxValue)).ThenBy(branch.Required.IndexOf))
@@ -146,10 +168,17 @@ internal sealed class Compiler
             if (mayCome)
             {
                 draft.Keys.Add((name, NodeOf(KeyRules.Of(branch, name, _document, _strings)), isRequired));
-                if (!order.ContainsKey(name) && isRequired) draft.Unordered++;
+                if (!order.ContainsKey(name) && isRequired)
+                    draft.Unordered++;
             }
-            else if (isRequired) return null;
-            else draft.Excluded.Add(name);
+            else if (isRequired)
+            {
+                return null;
+            }
+            else
+            {
+                draft.Excluded.Add(name);
+            }
         }
 
         draft.Excluded.UnionWith(branch.Forbidden.Where(name => !names.Contains(name)));
@@ -163,7 +192,8 @@ internal sealed class Compiler
         if (patterns.Count == 0 && allowed == _strings.Pool.AnyText)
         {
             List<Rule> rules = [.. branch.RestKeys.Select(rest => rest.Rule)];
-            if (rules.Exists(IsFalse)) return;
+            if (rules.Exists(IsFalse))
+                return;
             draft.FreeValues.Add(NodeOf(rules));
             draft.FreeContent = AnyKey;
         }
@@ -173,11 +203,14 @@ internal sealed class Compiler
             var tags = new Dictionary<string, int>();
             int TagOf(bool[] matches)
             {
-                if (!matches[0]) return -1;
+                if (!matches[0])
+                    return -1;
                 string key = string.Concat(matches.Select(match => match ? '1' : '0'));
-                if (tags.TryGetValue(key, out int tag)) return tag;
+                if (tags.TryGetValue(key, out int tag))
+                    return tag;
                 List<Rule> rules = RulesOfFree(branch, patterns, matches);
-                if (rules.Exists(IsFalse)) return tags[key] = -1;
+                if (rules.Exists(IsFalse))
+                    return tags[key] = -1;
                 draft.FreeValues.Add(NodeOf(rules));
                 return tags[key] = draft.FreeValues.Count - 1;
             }
@@ -201,12 +234,16 @@ internal sealed class Compiler
     // The names that every rule for names allows.
     private Term NamesOf(Branch branch)
     {
-        if (branch.NameRules.Count == 0) return _strings.Pool.AnyText;
+        if (branch.NameRules.Count == 0)
+            return _strings.Pool.AnyText;
         return _strings.Pool.Either([.. _exclusion.Expansion.Of(branch.NameRules, Kinds.String).Where(name => name.Kinds.HasFlag(Kinds.String))
             .Select(name =>
         {
             foreach ((Kinds kind, Schema schema, string keyword, string reason) in name.Unsupported)
-                if (kind == Kinds.String) throw new SchemaRefusal(schema.Path, keyword, reason);
+            {
+                if (kind == Kinds.String)
+                    throw new SchemaRefusal(schema.Path, keyword, reason);
+            }
             return _strings.TermOf(name);
         })]);
     }
@@ -223,8 +260,10 @@ internal sealed class Compiler
                 {
                     (ValueNode node, int cost, List<ArrayDraft> arrays, List<ObjectDraft> objects) = _built[i];
                     _work.Spend(4 + arrays.Count + objects.Sum(inner => 1 + inner.Keys.Count));
-                    foreach (ArrayDraft array in arrays) cost = Math.Min(cost, array.Cost());
-                    foreach (ObjectDraft inner in objects) cost = Math.Min(cost, inner.Cost());
+                    foreach (ArrayDraft array in arrays)
+                        cost = Math.Min(cost, array.Cost());
+                    foreach (ObjectDraft inner in objects)
+                        cost = Math.Min(cost, inner.Cost());
                     changed |= cost < node.Cost;
                     node.Cost = Math.Min(cost, node.Cost);
                 }
@@ -252,7 +291,8 @@ internal sealed class Compiler
 
     private bool ForgetCosts()
     {
-        foreach (Built built in _built) built.Node.Cost = ValueNode.Impossible;
+        foreach (Built built in _built)
+            built.Node.Cost = ValueNode.Impossible;
         return true;
     }
 
@@ -275,9 +315,12 @@ internal sealed class Compiler
 
     private static IEnumerable<byte[]> SimpleTexts(Kinds kinds)
     {
-        if (kinds.HasFlag(Kinds.Null)) yield return "null"u8.ToArray();
-        if (kinds.HasFlag(Kinds.True)) yield return "true"u8.ToArray();
-        if (kinds.HasFlag(Kinds.False)) yield return "false"u8.ToArray();
+        if (kinds.HasFlag(Kinds.Null))
+            yield return "null"u8.ToArray();
+        if (kinds.HasFlag(Kinds.True))
+            yield return "true"u8.ToArray();
+        if (kinds.HasFlag(Kinds.False))
+            yield return "false"u8.ToArray();
     }
 
     /// <param name="Node">What is built.</param>

@@ -38,7 +38,8 @@ internal static class Constants
             }
         }
 
-        if (literals.Count > 0) node.Leaves = [.. node.Leaves, new Leaf(new LiteralAutomaton([.. literals]))];
+        if (literals.Count > 0)
+            node.Leaves = [.. node.Leaves, new Leaf(new LiteralAutomaton([.. literals]))];
     }
 
     private static ValueNode NodeOf(JsonElement value)
@@ -46,7 +47,8 @@ internal static class Constants
         System.Runtime.CompilerServices.RuntimeHelpers.EnsureSufficientExecutionStack();
         var node = new ValueNode();
         AddTo(node, [value], []);
-        if (node.Leaves.Length > 0) node.Cost = Text(value).Length;
+        if (node.Leaves.Length > 0)
+            node.Cost = Text(value).Length;
         return node;
     }
 
@@ -61,7 +63,8 @@ internal static class Constants
     private static ObjectNode ObjectOf(JsonElement value)
     {
         var members = new OrderedDictionary<string, JsonElement>(StringComparer.Ordinal);
-        foreach (JsonProperty member in value.EnumerateObject()) members[member.Name] = member.Value;
+        foreach (JsonProperty member in value.EnumerateObject())
+            members[member.Name] = member.Value;
         DeclaredKey[] keys = [.. members.Select(member => new DeclaredKey(JsonText.Key(member.Key), NodeOf(member.Value), true))];
         return new ObjectNode(keys, Math.Max(0, keys.Length - ObjectNode.MostUnordered), [])
         {

@@ -32,7 +32,8 @@ internal sealed class Exclusion
     internal List<Option> OneOf(Schema schema, List<Schema> parts)
     {
         Kinds kinds = schema.Find("type") is null ? Kinds.All : KeywordReader.Types(schema).Kinds;
-        if (parts.Count < 2 || HaveDistinctMark(parts)) return [.. parts.Select(part => new Option(null, new Rule(part)))];
+        if (parts.Count < 2 || HaveDistinctMark(parts))
+            return [.. parts.Select(part => new Option(null, new Rule(part)))];
         var options = new List<Option>();
         foreach (Schema part in parts)
         {
@@ -41,13 +42,16 @@ internal sealed class Exclusion
             var rules = new List<Rule> { new(part) };
             foreach (Schema other in parts)
             {
-                if (other == part || (Common(part, other) & kinds) is not (not Kinds.None and var both)) continue;
+                if (other == part || (Common(part, other) & kinds) is not (not Kinds.None and var both))
+                    continue;
                 common |= both;
                 rules.Add(new Rule(other, Holds: false));
             }
 
-            if (common != kinds) options.Add(Option.Of(kinds & ~common, null, new Rule(part)));
-            if (common != Kinds.None) options.Add(Option.Of(common, null, rules));
+            if (common != kinds)
+                options.Add(Option.Of(kinds & ~common, null, new Rule(part)));
+            if (common != Kinds.None)
+                options.Add(Option.Of(common, null, rules));
         }
 
         return options;
@@ -57,7 +61,8 @@ internal sealed class Exclusion
     private Kinds Common(Schema a, Schema b)
     {
         (Schema, Schema) pair = a.Id < b.Id ? (a, b) : (b, a);
-        if (_known.TryGetValue(pair, out Kinds known)) return known;
+        if (_known.TryGetValue(pair, out Kinds known))
+            return known;
         _known[pair] = Kinds.All;                       // while it is looked into: a reference may lead back here
         return _known[pair] = Possible([new Rule(pair.Item1), new Rule(pair.Item2)], Depth);
     }
@@ -66,7 +71,8 @@ internal sealed class Exclusion
     private Kinds Possible(IReadOnlyList<Rule> rules, int depth)
     {
         Kinds possible = Kinds.None;
-        foreach (Branch branch in _expansion.Of(rules)) possible |= Possible(branch, depth);
+        foreach (Branch branch in _expansion.Of(rules))
+            possible |= Possible(branch, depth);
         return possible;
     }
 
@@ -81,9 +87,12 @@ internal sealed class Exclusion
         }
 
         Kinds left = branch.Kinds;
-        if (left.HasFlag(Kinds.String) && _strings.IsEmpty(branch)) left &= ~Kinds.String;
-        if (left.HasFlag(Kinds.Number) && _numbers.IsEmpty(branch)) left &= ~Kinds.Number;
-        if (left.HasFlag(Kinds.Object) && depth > 0 && HasContradictoryKey(branch, depth - 1)) left &= ~Kinds.Object;
+        if (left.HasFlag(Kinds.String) && _strings.IsEmpty(branch))
+            left &= ~Kinds.String;
+        if (left.HasFlag(Kinds.Number) && _numbers.IsEmpty(branch))
+            left &= ~Kinds.Number;
+        if (left.HasFlag(Kinds.Object) && depth > 0 && HasContradictoryKey(branch, depth - 1))
+            left &= ~Kinds.Object;
         return left;
     }
 
@@ -103,8 +112,10 @@ internal sealed class Exclusion
         foreach (string key in branch.Required.Keys)
         {
             List<Rule> rules = KeyRules.Of(branch, key, _document, _strings);
-            if (rules.Exists(rule => rule is { Holds: true, Schema.IsFalse: true })) return true;
-            if (rules.Count > 1 && Possible(rules, depth) == Kinds.None) return true;
+            if (rules.Exists(rule => rule is { Holds: true, Schema.IsFalse: true }))
+                return true;
+            if (rules.Count > 1 && Possible(rules, depth) == Kinds.None)
+                return true;
         }
 
         return false;
@@ -114,11 +125,13 @@ internal sealed class Exclusion
     private bool HaveDistinctMark(List<Schema> parts)
     {
         List<Schema> objects = [.. parts.Select(Followed)];
-        if (objects[0].Find("properties") is not { ValueKind: JsonValueKind.Object } properties) return false;
+        if (objects[0].Find("properties") is not { ValueKind: JsonValueKind.Object } properties)
+            return false;
         foreach (JsonProperty candidate in properties.EnumerateObject())
         {
             var marks = new HashSet<string>();
-            if (objects.TrueForAll(part => HasMark(part, candidate.Name, marks))) return true;
+            if (objects.TrueForAll(part => HasMark(part, candidate.Name, marks)))
+                return true;
         }
 
         return false;
@@ -126,12 +139,15 @@ internal sealed class Exclusion
 
     private bool HasMark(Schema part, string key, HashSet<string> marks)
     {
-        if (part.Find("type") is not { ValueKind: JsonValueKind.String } type || type.GetString() != "object") return false;
+        if (part.Find("type") is not { ValueKind: JsonValueKind.String } type || type.GetString() != "object")
+            return false;
         if (part.Find("required") is not { ValueKind: JsonValueKind.Array } required
             || !required.EnumerateArray().Any(name => name.ValueKind == JsonValueKind.String && name.GetString() == key)) return false;
-        if (part.Find("properties") is not { ValueKind: JsonValueKind.Object } properties || !properties.TryGetProperty(key, out _)) return false;
+        if (part.Find("properties") is not { ValueKind: JsonValueKind.Object } properties || !properties.TryGetProperty(key, out _))
+            return false;
         Schema value = Followed(_document.Members(part, "properties")[key]);
-        if (value.Find("const") is { ValueKind: JsonValueKind.String } one) return marks.Add(one.GetString()!);
+        if (value.Find("const") is { ValueKind: JsonValueKind.String } one)
+            return marks.Add(one.GetString()!);
         return value.Find("enum") is { ValueKind: JsonValueKind.Array } several
             && several.EnumerateArray().All(mark => mark.ValueKind == JsonValueKind.String && marks.Add(mark.GetString()!));
     }

@@ -35,18 +35,25 @@ internal sealed class Expansion
         while (rules.TryDequeue(out Rule rule))
         {
             _work.Spend(8);
-            if (!branch.Taken.Add(rule)) continue;
-            if (branch.Taken.Contains(rule.Negated)) return;
-            if (rule.Holds) _keywords.Apply(rule.Schema, branch, rules, choices);
-            else choices.Add(_negations.Of(rule.Schema));
-            if (branch.IsEmpty) return;
+            if (!branch.Taken.Add(rule))
+                continue;
+            if (branch.Taken.Contains(rule.Negated))
+                return;
+            if (rule.Holds)
+                _keywords.Apply(rule.Schema, branch, rules, choices);
+            else
+                choices.Add(_negations.Of(rule.Schema));
+            if (branch.IsEmpty)
+                return;
         }
 
         branch.Settle();
-        if (branch.IsEmpty) return;
+        if (branch.IsEmpty)
+            return;
         if (choices.Count == 0)
         {
-            if (into.Count == MostBranches) throw new SchemaRefusal(place.Path, null, $"its alternatives combine in more than {MostBranches} ways");
+            if (into.Count == MostBranches)
+                throw new SchemaRefusal(place.Path, null, $"its alternatives combine in more than {MostBranches} ways");
             into.Add(branch);
             return;
         }
@@ -57,7 +64,8 @@ internal sealed class Expansion
             _work.Spend(16 + branch.Taken.Count + branch.Required.Count);
             Branch next = options.Count == 1 ? branch : branch.Clone();
             option.Apply?.Invoke(next);
-            if (!next.IsEmpty) Expand(next, new Queue<Rule>(option.Rules), choices[1..], place, into);
+            if (!next.IsEmpty)
+                Expand(next, new Queue<Rule>(option.Rules), choices[1..], place, into);
         }
     }
 }

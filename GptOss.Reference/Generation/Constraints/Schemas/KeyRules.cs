@@ -7,11 +7,18 @@ internal static class KeyRules
     internal static List<Rule> Of(Branch branch, string key, SchemaDocument document, Strings strings)
     {
         var rules = new List<Rule>();
-        foreach (Schema schema in branch.KeyRules) rules.AddRange(Named(schema, key, document, strings));
+        foreach (Schema schema in branch.KeyRules)
+            rules.AddRange(Named(schema, key, document, strings));
         foreach ((List<Schema> known, Rule rest) in branch.RestKeys)
-            if (!known.Exists(schema => Named(schema, key, document, strings).Count > 0)) rules.Add(rest);
+        {
+            if (!known.Exists(schema => Named(schema, key, document, strings).Count > 0))
+                rules.Add(rest);
+        }
         foreach ((string single, Rule rule) in branch.SingleKeys)
-            if (single == key) rules.Add(rule);
+        {
+            if (single == key)
+                rules.Add(rule);
+        }
         return rules;
     }
 
@@ -21,8 +28,10 @@ internal static class KeyRules
         var patterns = new List<(Schema, string, Schema)>();
         foreach (Schema owner in branch.KeyRules.Concat(branch.RestKeys.SelectMany(rest => rest.Known)).Distinct())
         {
-            if (owner.Find("patternProperties") is null) continue;
-            foreach ((string pattern, Schema value) in document.Members(owner, "patternProperties")) patterns.Add((owner, pattern, value));
+            if (owner.Find("patternProperties") is null)
+                continue;
+            foreach ((string pattern, Schema value) in document.Members(owner, "patternProperties"))
+                patterns.Add((owner, pattern, value));
         }
 
         return patterns;
@@ -36,7 +45,10 @@ internal static class KeyRules
         if (schema.Find("patternProperties") is not null)
         {
             foreach ((string pattern, Schema value) in document.Members(schema, "patternProperties"))
-                if (strings.IsFound(pattern, schema, "patternProperties", key)) rules.Add(new Rule(value));
+            {
+                if (strings.IsFound(pattern, schema, "patternProperties", key))
+                    rules.Add(new Rule(value));
+            }
         }
 
         return rules;

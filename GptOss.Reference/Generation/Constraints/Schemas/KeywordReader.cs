@@ -19,9 +19,11 @@ internal static class KeywordReader
     /// <summary>A greatest count; one beyond all counting is no bound.</summary>
     internal static int Most(Schema schema, string keyword)
     {
-        if (schema.Find(keyword) is not { ValueKind: JsonValueKind.Number } json) throw new SchemaRefusal(schema.Path, keyword, "is not a number");
+        if (schema.Find(keyword) is not { ValueKind: JsonValueKind.Number } json)
+            throw new SchemaRefusal(schema.Path, keyword, "is not a number");
         ExactDecimal number = ExactDecimal.Parse(json.GetRawText());
-        if (number.IsNegative || !number.IsInteger) throw new SchemaRefusal(schema.Path, keyword, "is not a whole number of at least 0");
+        if (number.IsNegative || !number.IsInteger)
+            throw new SchemaRefusal(schema.Path, keyword, "is not a whole number of at least 0");
         return number.WholeDigits > 9 ? int.MaxValue : int.Parse(number.ToString(), System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -54,7 +56,8 @@ internal static class KeywordReader
     internal static IEnumerable<JsonElement> Values(Schema schema, string keyword)
     {
         JsonElement json = schema.Json.GetProperty(keyword);
-        if (keyword == "const") return [json];
+        if (keyword == "const")
+            return [json];
         return json.ValueKind == JsonValueKind.Array ? json.EnumerateArray() : throw new SchemaRefusal(schema.Path, keyword, "is not a list");
     }
 

@@ -15,8 +15,10 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
     /// <param name="choices">Where choices go, of each of which one option must hold.</param>
     internal void Apply(Schema schema, Branch branch, Queue<Rule> rules, List<List<Option>> choices)
     {
-        if (schema.IsFalse) branch.Kinds = Kinds.None;
-        if (schema.Json.ValueKind != JsonValueKind.Object) return;
+        if (schema.IsFalse)
+            branch.Kinds = Kinds.None;
+        if (schema.Json.ValueKind != JsonValueKind.Object)
+            return;
         foreach (JsonProperty member in schema.Json.EnumerateObject())
         {
             if (!ApplyScalar(schema, member.Name, branch) && !ApplyContainer(schema, member.Name, branch, choices))
@@ -31,7 +33,8 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
             case "type":
                 (Kinds kinds, bool onlyIntegers) = KeywordReader.Types(schema);
                 branch.Kinds &= kinds;
-                if (onlyIntegers) Step(schema, branch, One);
+                if (onlyIntegers)
+                    Step(schema, branch, One);
                 return true;
             case "enum" or "const":
                 branch.RestrictTo(KeywordReader.Values(schema, keyword));
@@ -101,7 +104,8 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
                 branch.RestItems.Add((listed.GetArrayLength(), new Rule(document.Child(schema, keyword))));
                 return true;
             case "contains" or "unevaluatedItems":
-                if (keyword != "contains" && document.Child(schema, keyword).IsTrue) return true;
+                if (keyword != "contains" && document.Child(schema, keyword).IsTrue)
+                    return true;
                 branch.Unsupported.Add((Kinds.Array, schema, keyword, "is not supported"));
                 return true;
             case "minProperties":
@@ -111,14 +115,17 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
                 branch.MostKeys = Math.Min(branch.MostKeys, KeywordReader.Most(schema, keyword));
                 return true;
             case "required":
-                foreach (string key in KeywordReader.Texts(schema, keyword)) branch.Required.TryAdd(key, true);
+                foreach (string key in KeywordReader.Texts(schema, keyword))
+                    branch.Required.TryAdd(key, true);
                 return true;
             case "properties" or "patternProperties":
                 _ = document.Members(schema, keyword);
-                if (!branch.KeyRules.Contains(schema)) branch.KeyRules.Add(schema);
+                if (!branch.KeyRules.Contains(schema))
+                    branch.KeyRules.Add(schema);
                 return true;
             case "additionalProperties":
-                if (document.Child(schema, keyword) is { IsTrue: false } rest) branch.RestKeys.Add(([schema], new Rule(rest)));
+                if (document.Child(schema, keyword) is { IsTrue: false } rest)
+                    branch.RestKeys.Add(([schema], new Rule(rest)));
                 return true;
             case "unevaluatedProperties":
                 ApplyUnevaluated(schema, branch);
@@ -142,7 +149,8 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
                 rules.Enqueue(new Rule(document.Resolve(schema, KeywordReader.Text(schema, keyword))));
                 break;
             case "allOf":
-                foreach (Schema part in document.Children(schema, keyword)) rules.Enqueue(new Rule(part));
+                foreach (Schema part in document.Children(schema, keyword))
+                    rules.Enqueue(new Rule(part));
                 break;
             case "anyOf":
                 choices.Add([.. document.Children(schema, keyword).Select(part => new Option(null, new Rule(part)))]);
@@ -168,7 +176,8 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
     private IEnumerable<List<Option>> Dependents(Schema schema, string keyword)
     {
         JsonElement json = schema.Json.GetProperty(keyword);
-        if (json.ValueKind != JsonValueKind.Object) throw new SchemaRefusal(schema.Path, keyword, "is not an object");
+        if (json.ValueKind != JsonValueKind.Object)
+            throw new SchemaRefusal(schema.Path, keyword, "is not an object");
         foreach (JsonProperty member in json.EnumerateObject())
         {
             string key = member.Name;
@@ -183,7 +192,8 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
                 Option.Of(Kinds.Object, branch =>
                 {
                     branch.Required.TryAdd(key, true);
-                    foreach (string other in also) branch.Required.TryAdd(other, true);
+                    foreach (string other in also)
+                        branch.Required.TryAdd(other, true);
                 }, then),
             ];
         }
@@ -193,25 +203,33 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
     private void ApplyUnevaluated(Schema schema, Branch branch)
     {
         Schema rest = document.Child(schema, "unevaluatedProperties");
-        if (rest.IsTrue) return;
+        if (rest.IsTrue)
+            return;
         var known = new List<Schema>();
         if (!TryCollectKnown(schema,
             known)) branch.Unsupported.Add((Kinds.Object, schema, "unevaluatedProperties", "is not supported beside schemas " +
                 "that depend on the value"));
-        else if (!known.Exists(part => part.Find("additionalProperties") is not null)) branch.RestKeys.Add((known, new Rule(rest)));
+        else if (!known.Exists(part => part.Find("additionalProperties") is not null))
+        {
+            branch.RestKeys.Add((known, new Rule(rest)));
+        }
     }
 
     private bool TryCollectKnown(Schema schema, List<Schema> known)
     {
-        if (known.Contains(schema) || schema.Json.ValueKind != JsonValueKind.Object) return true;
-        if (known.Count > 0 && schema.Find("unevaluatedProperties") is not null) return false;
+        if (known.Contains(schema) || schema.Json.ValueKind != JsonValueKind.Object)
+            return true;
+        if (known.Count > 0 && schema.Find("unevaluatedProperties") is not null)
+            return false;
         foreach (string conditional in (ReadOnlySpan<string>)["anyOf", "oneOf", "if", "dependentSchemas", "dependencies", "$dynamicRef",
             "$recursiveRef"])
         {
-            if (schema.Find(conditional) is not null) return false;
+            if (schema.Find(conditional) is not null)
+                return false;
         }
         known.Add(schema);
-        if (schema.Find("$ref") is not null && !TryCollectKnown(document.Resolve(schema, KeywordReader.Text(schema, "$ref")), known)) return false;
+        if (schema.Find("$ref") is not null && !TryCollectKnown(document.Resolve(schema, KeywordReader.Text(schema, "$ref")), known))
+            return false;
         return schema.Find("allOf") is null || document.Children(schema, "allOf").TrueForAll(part => TryCollectKnown(part, known));
     }
 

@@ -9,8 +9,10 @@ internal sealed class Negations(SchemaDocument document)
     /// <summary>The ways to fail; none if everything is valid.</summary>
     internal List<Option> Of(Schema schema)
     {
-        if (schema.IsFalse) return [new Option(null)];
-        if (schema.Json.ValueKind != JsonValueKind.Object) return [];
+        if (schema.IsFalse)
+            return [new Option(null)];
+        if (schema.Json.ValueKind != JsonValueKind.Object)
+            return [];
         var options = new List<Option>();
         foreach (JsonProperty member in schema.Json.EnumerateObject())
             options.AddRange(OfScalar(schema, member.Name) ?? OfContainer(schema, member.Name) ?? OfComposition(schema, member.Name));
@@ -117,15 +119,20 @@ internal sealed class Negations(SchemaDocument document)
                 List<Schema> parts = document.Children(schema, keyword);
                 var options = new List<Option> { new(null, [.. parts.Select(part => new Rule(part, false))]) };
                 for (int i = 0; i < parts.Count; i++)
-                    for (int j = i + 1; j < parts.Count; j++) options.Add(new Option(null, new Rule(parts[i]), new Rule(parts[j])));
+                {
+                    for (int j = i + 1; j < parts.Count; j++)
+                        options.Add(new Option(null, new Rule(parts[i]), new Rule(parts[j])));
+                }
                 return options;
             case "not":
                 return [new Option(null, new Rule(document.Child(schema, keyword)))];
             case "if":
                 var condition = new Rule(document.Child(schema, keyword));
                 var ways = new List<Option>();
-                if (schema.Find("then") is not null) ways.Add(new Option(null, condition, new Rule(document.Child(schema, "then"), false)));
-                if (schema.Find("else") is not null) ways.Add(new Option(null, condition.Negated, new Rule(document.Child(schema, "else"), false)));
+                if (schema.Find("then") is not null)
+                    ways.Add(new Option(null, condition, new Rule(document.Child(schema, "then"), false)));
+                if (schema.Find("else") is not null)
+                    ways.Add(new Option(null, condition.Negated, new Rule(document.Child(schema, "else"), false)));
                 return ways;
             case "$dynamicRef" or "$recursiveRef":
                 throw new SchemaRefusal(schema.Path, keyword, "is not supported");
@@ -138,7 +145,8 @@ internal sealed class Negations(SchemaDocument document)
     {
         var options = new List<Option>();
         JsonElement json = schema.Json.GetProperty(keyword);
-        if (json.ValueKind != JsonValueKind.Object) throw new SchemaRefusal(schema.Path, keyword, "is not an object");
+        if (json.ValueKind != JsonValueKind.Object)
+            throw new SchemaRefusal(schema.Path, keyword, "is not an object");
         foreach (JsonProperty member in json.EnumerateObject())
         {
             string key = member.Name;
@@ -181,8 +189,10 @@ internal sealed class Negations(SchemaDocument document)
         }
 
         yield return Option.Of(simple & ~containers);
-        if (containers.HasFlag(Kinds.Array)) yield return NotSupported(Kinds.Array, schema, keyword);
-        if (containers.HasFlag(Kinds.Object)) yield return NotSupported(Kinds.Object, schema, keyword);
+        if (containers.HasFlag(Kinds.Array))
+            yield return NotSupported(Kinds.Array, schema, keyword);
+        if (containers.HasFlag(Kinds.Object))
+            yield return NotSupported(Kinds.Object, schema, keyword);
         yield return Option.Of(Kinds.String, branch => branch.ExcludedStrings.AddRange(strings));
         ExactDecimal? below = null;
         foreach (ExactDecimal number in numbers)
@@ -198,7 +208,8 @@ internal sealed class Negations(SchemaDocument document)
     private static Option WithKey(string key, Rule? value, params IReadOnlyList<Rule> rules) => Option.Of(Kinds.Object, branch =>
     {
         branch.Required.TryAdd(key, true);
-        if (value is { } rule) branch.SingleKeys.Add((key, rule));
+        if (value is { } rule)
+            branch.SingleKeys.Add((key, rule));
     }, rules);
 
     private static Option Number(Func<NumberRange, NumberRange> apply) => Option.Of(Kinds.Number, branch => branch.Range = apply(branch.Range));

@@ -15,7 +15,8 @@ internal sealed class Numbers
     /// <summary>The numbers of a branch; null if there are none.</summary>
     internal Leaf? LeafOf(Branch branch)
     {
-        if (_leaves.TryGetValue(branch.Range, out Leaf? leaf)) return leaf;
+        if (_leaves.TryGetValue(branch.Range, out Leaf? leaf))
+            return leaf;
         try
         {
             var automaton = new NumberAutomaton(branch.Range);

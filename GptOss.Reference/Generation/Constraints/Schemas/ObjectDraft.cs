@@ -33,12 +33,17 @@ internal sealed class ObjectDraft
     /// <summary>Builds the free keys without those that can hold nothing; answers whether there are fewer than before.</summary>
     internal bool Update()
     {
-        if (FreeContent is null) return false;
+        if (FreeContent is null)
+            return false;
         bool isFirst = FreeKeys is null && _impossible.Count == 0;
         int before = _impossible.Count;
         for (int tag = 0; tag < FreeValues.Count && !isFirst; tag++)
-            if (FreeValues[tag].IsImpossible) _impossible.Add(tag);
-        if (!isFirst && _impossible.Count == before) return false;
+        {
+            if (FreeValues[tag].IsImpossible)
+                _impossible.Add(tag);
+        }
+        if (!isFirst && _impossible.Count == before)
+            return false;
         Dfa content = FreeContent(tag => !_impossible.Contains(tag));
         FreeKeys = content.Start == Dfa.Dead ? null : content == Dfa.AnyText
             ? StringAutomaton.AnyUniqueString
@@ -56,28 +61,33 @@ internal sealed class ObjectDraft
         {
             if (value.IsImpossible)
             {
-                if (isRequired) return ValueNode.Impossible;
+                if (isRequired)
+                    return ValueNode.Impossible;
                 continue;
             }
 
             int bytes = (int)Math.Min((long)name.Length + 4 + value.Cost, ValueNode.Impossible - 1);
-            if (!isRequired) optional.Add(bytes);
+            if (!isRequired)
+                optional.Add(bytes);
             cost += isRequired ? bytes : 0;
             count += isRequired ? 1 : 0;
         }
 
-        if (count > Most) return ValueNode.Impossible;
+        if (count > Most)
+            return ValueNode.Impossible;
         int missing = Least - count;
         if (missing > 0)
         {
             long free = FreeKeys?.TextsAhead(FreeKeys.Start) ?? 0;
-            if (missing - optional.Count > free) return ValueNode.Impossible;
+            if (missing - optional.Count > free)
+                return ValueNode.Impossible;
             optional.Sort();
             cost += optional.Take(missing).Sum(bytes => (long)bytes);
             if (missing > optional.Count)
             {
                 int cheapest = FreeValues.Where((_, tag) => !_impossible.Contains(tag)).Min(value => value.Cost);
-                if (cheapest == ValueNode.Impossible) return ValueNode.Impossible;
+                if (cheapest == ValueNode.Impossible)
+                    return ValueNode.Impossible;
                 cost += (long)(missing - optional.Count) * (8L + cheapest);
             }
         }

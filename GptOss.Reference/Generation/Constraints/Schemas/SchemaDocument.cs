@@ -30,7 +30,8 @@ internal sealed class SchemaDocument
     internal List<Schema> Children(Schema parent, string keyword)
     {
         JsonElement list = parent.Json.GetProperty(keyword);
-        if (list.ValueKind != JsonValueKind.Array) throw new SchemaRefusal(parent.Path, keyword, "is not a list of schemas");
+        if (list.ValueKind != JsonValueKind.Array)
+            throw new SchemaRefusal(parent.Path, keyword, "is not a list of schemas");
         return [.. list.EnumerateArray().Select((json, i) =>
             Intern(json, string.Create(CultureInfo.InvariantCulture, $"{parent.Path}/{Escaped(keyword)}/{i}"), parent))];
     }
@@ -39,7 +40,8 @@ internal sealed class SchemaDocument
     internal OrderedDictionary<string, Schema> Members(Schema parent, string keyword)
     {
         JsonElement members = parent.Json.GetProperty(keyword);
-        if (members.ValueKind != JsonValueKind.Object) throw new SchemaRefusal(parent.Path, keyword, "is not an object of schemas");
+        if (members.ValueKind != JsonValueKind.Object)
+            throw new SchemaRefusal(parent.Path, keyword, "is not an object of schemas");
         var named = new OrderedDictionary<string, Schema>(StringComparer.Ordinal);
         foreach (JsonProperty member in members.EnumerateObject())
             named[member.Name] = Intern(members.GetProperty(member.Name), $"{parent.Path}/{Escaped(keyword)}/{Escaped(member.Name)}", parent);
@@ -58,8 +60,10 @@ internal sealed class SchemaDocument
         string document = hash < 0 ? reference : reference[..hash], fragment = hash < 0 ? "" : Uri.UnescapeDataString(reference[(hash + 1)..]);
         Schema resource = document.Length == 0 ? from.Resource
             : _names.Value.Find(from, document) ?? throw new SchemaRefusal(from.Path, "$ref", "refers to another document, which is not fetched");
-        if (fragment.Length == 0) return resource;
-        if (fragment[0] == '/') return Descend(resource, fragment) ?? throw new SchemaRefusal(from.Path, "$ref", "refers to nothing in the document");
+        if (fragment.Length == 0)
+            return resource;
+        if (fragment[0] == '/')
+            return Descend(resource, fragment) ?? throw new SchemaRefusal(from.Path, "$ref", "refers to nothing in the document");
         return _names.Value.Anchor(resource, fragment)
             ?? throw new SchemaRefusal(from.Path, "$ref", "refers to an anchor that is not in the document");
     }
@@ -67,10 +71,13 @@ internal sealed class SchemaDocument
     /// <summary>The subschema at a path; each is one object.</summary>
     internal Schema Intern(JsonElement json, string path, Schema? around)
     {
-        if (_byPath.TryGetValue(path, out Schema? known)) return known;
+        if (_byPath.TryGetValue(path, out Schema? known))
+            return known;
         _work.Spend(4);
-        if (_byPath.Count >= MostSubschemas) throw new SchemaRefusal(path, null, $"there are more than {MostSubschemas} subschemas");
-        if (path.AsSpan().Count('/') > 2 * MostDepth) throw new SchemaRefusal("#", null, $"subschemas are nested more than {MostDepth} deep");
+        if (_byPath.Count >= MostSubschemas)
+            throw new SchemaRefusal(path, null, $"there are more than {MostSubschemas} subschemas");
+        if (path.AsSpan().Count('/') > 2 * MostDepth)
+            throw new SchemaRefusal("#", null, $"subschemas are nested more than {MostDepth} deep");
         if (json.ValueKind is not (JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False))
             throw new SchemaRefusal(path, null, "a schema is an object, true or false");
         return _byPath[path] = new Schema(json, path, around, _byPath.Count + 1);
@@ -85,11 +92,21 @@ internal sealed class SchemaDocument
         {
             string name = token.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
             path.Append('/').Append(Escaped(name));
-            if (json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out JsonElement member)) json = member;
+            if (json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out JsonElement member))
+            {
+                json = member;
+            }
             else if (json.ValueKind == JsonValueKind.Array && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int i)
-                && i < json.GetArrayLength()) json = json[i];
-            else return null;
-            if (_byPath.TryGetValue(path.ToString(), out Schema? known) && known.Resource == known) owner = known;
+                && i < json.GetArrayLength())
+                {
+                    json = json[i];
+                }
+            else
+            {
+                return null;
+            }
+            if (_byPath.TryGetValue(path.ToString(), out Schema? known) && known.Resource == known)
+                owner = known;
         }
 
         return Intern(json, path.ToString(), owner);

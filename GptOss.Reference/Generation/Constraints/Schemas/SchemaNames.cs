@@ -35,7 +35,8 @@ internal sealed class SchemaNames
 
     private void Collect(Schema schema)
     {
-        if (schema.Json.ValueKind != JsonValueKind.Object) return;
+        if (schema.Json.ValueKind != JsonValueKind.Object)
+            return;
         if (schema.Resource == schema)
         {
             Uri around = schema.Around is { } resource ? _uris[resource] : NoBase;
@@ -46,24 +47,34 @@ internal sealed class SchemaNames
 
         foreach (string keyword in (ReadOnlySpan<string>)["$anchor", "$dynamicAnchor", "$id"])
         {
-            if (schema.Find(keyword) is not { ValueKind: JsonValueKind.String } anchor) continue;
+            if (schema.Find(keyword) is not { ValueKind: JsonValueKind.String } anchor)
+                continue;
             string name = anchor.GetString()!;
-            if (keyword != "$id") _anchors.TryAdd((schema.Resource, name), schema);
-            else if (name is ['#', ..]) _anchors.TryAdd((schema.Resource, name[1..]), schema);
+            if (keyword != "$id")
+                _anchors.TryAdd((schema.Resource, name), schema);
+            else if (name is ['#', ..])
+                _anchors.TryAdd((schema.Resource, name[1..]), schema);
         }
 
         foreach (string keyword in One)
-            if (schema.Find(keyword) is { ValueKind: JsonValueKind.Object }) Collect(_document.Child(schema, keyword));
+        {
+            if (schema.Find(keyword) is { ValueKind: JsonValueKind.Object })
+                Collect(_document.Child(schema, keyword));
+        }
         foreach (string keyword in Listed)
         {
-            if (schema.Find(keyword) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(IsSchema)) _document.Children(schema,
+            if (schema.Find(keyword) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(IsSchema))
+            {
+                _document.Children(schema,
                 keyword).ForEach(Collect);
+            }
         }
         foreach (string keyword in Named)
         {
             if (schema.Find(keyword) is not { ValueKind: JsonValueKind.Object } members
                 || !members.EnumerateObject().All(member => IsSchema(member.Value))) continue;
-            foreach (Schema member in _document.Members(schema, keyword).Values) Collect(member);
+            foreach (Schema member in _document.Members(schema, keyword).Values)
+                Collect(member);
         }
     }
 

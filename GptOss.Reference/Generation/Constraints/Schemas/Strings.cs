@@ -27,7 +27,8 @@ internal sealed class Strings(Work work)
     {
         Term term = ContentOf(branch);
         (Term, int, int) key = (term, branch.LeastLength, branch.MostLength);
-        if (_leaves.TryGetValue(key, out Leaf? leaf)) return leaf;
+        if (_leaves.TryGetValue(key, out Leaf? leaf))
+            return leaf;
         return _leaves[key] = term == _pool.AnyText
             ? branch.LeastLength == 0 && branch.MostLength == int.MaxValue
                 ? Leaf.AnyString
@@ -55,7 +56,8 @@ internal sealed class Strings(Work work)
     /// <summary>The texts in which a pattern is found.</summary>
     internal Term SearchFor(string pattern, Schema schema, string keyword)
     {
-        if (_patterns.TryGetValue(pattern, out Term? term)) return term;
+        if (_patterns.TryGetValue(pattern, out Term? term))
+            return term;
         try
         {
             return _patterns[pattern] = PatternParser.Parse(pattern).Search(_pool);
@@ -69,7 +71,8 @@ internal sealed class Strings(Work work)
     /// <summary>The automaton of a term.</summary>
     internal Dfa AutomatonOf(Term term, Schema schema, string keyword)
     {
-        if (_automata.TryGetValue(term, out Dfa? automaton)) return automaton;
+        if (_automata.TryGetValue(term, out Dfa? automaton))
+            return automaton;
         try
         {
             return _automata[term] = DfaBuilder.Build(_pool, work, term);
@@ -98,13 +101,16 @@ internal sealed class Strings(Work work)
     {
         (Schema schema, string keyword) = branch.Patterns is [.., var last] ? (last.Schema, last.Keyword) : (branch.Taken.First().Schema, "not");
         Dfa dfa = format is { } name ? OfFormats.GetOrAdd(name.Pattern, _ => AutomatonOf(term, schema, keyword)) : AutomatonOf(term, schema, keyword);
-        if (dfa.Start == Dfa.Dead) return null;
+        if (dfa.Start == Dfa.Dead)
+            return null;
         (int least, int most) = (branch.LeastLength, branch.MostLength);
-        if (least == 0 && most == int.MaxValue) return new Leaf(Plain(dfa));
+        if (least == 0 && most == int.MaxValue)
+            return new Leaf(Plain(dfa));
         ulong lengths = dfa.Lengths[dfa.Start];
         if (!Dfa.HasLength(lengths, 0, least - 1)
             && (most == int.MaxValue || (most < Dfa.SettledLength && !Dfa.HasLength(lengths, most + 1, int.MaxValue)))) return new Leaf(Plain(dfa));
-        if (dfa.LengthsSettle) return Dfa.HasLength(lengths, least, most) ? new Leaf(Plain(dfa), least, most) : null;
+        if (dfa.LengthsSettle)
+            return Dfa.HasLength(lengths, least, most) ? new Leaf(Plain(dfa), least, most) : null;
         dfa = AutomatonOf(_pool.Both(term, OfLength(least, most)), schema, keyword);
         return dfa.Start == Dfa.Dead ? null : new Leaf(Plain(dfa));
     }
@@ -112,14 +118,16 @@ internal sealed class Strings(Work work)
     /// <summary>The same strings, each in one spelling and none counted, so that one can tell how many are left.</summary>
     internal Leaf Unique(Leaf leaf)
     {
-        if (leaf == Leaf.AnyString) return new Leaf(StringAutomaton.AnyUniqueString);
+        if (leaf == Leaf.AnyString)
+            return new Leaf(StringAutomaton.AnyUniqueString);
         (Term term, int least, int most) = _leaves.First(known => known.Value == leaf).Key;
         return new Leaf(new StringAutomaton(DfaBuilder.Build(_pool, work, _pool.Both(term, OfLength(least, most))), Spelling.Unique));
     }
 
     private StringAutomaton Plain(Dfa dfa)
     {
-        if (!_plain.TryGetValue(dfa, out StringAutomaton? automaton)) _plain[dfa] = automaton = new StringAutomaton(dfa, Spelling.Plain);
+        if (!_plain.TryGetValue(dfa, out StringAutomaton? automaton))
+            _plain[dfa] = automaton = new StringAutomaton(dfa, Spelling.Plain);
         return automaton;
     }
 

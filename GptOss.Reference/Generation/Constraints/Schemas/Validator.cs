@@ -14,9 +14,13 @@ internal sealed class Validator(SchemaDocument document, Strings strings, Work w
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();
         work.Spend(4);
-        if (schema.Json.ValueKind != JsonValueKind.Object) return schema.Json.ValueKind == JsonValueKind.True;
+        if (schema.Json.ValueKind != JsonValueKind.Object)
+            return schema.Json.ValueKind == JsonValueKind.True;
         foreach (JsonProperty member in schema.Json.EnumerateObject())
-            if (!Keeps(value, schema, member.Name)) return false;
+        {
+            if (!Keeps(value, schema, member.Name))
+                return false;
+        }
         return true;
     }
 
@@ -136,7 +140,10 @@ internal sealed class Validator(SchemaDocument document, Strings strings, Work w
     private bool KeepsItems(JsonElement array, List<Schema> items)
     {
         for (int i = 0; i < Math.Min(items.Count, array.GetArrayLength()); i++)
-            if (!IsValid(array[i], items[i])) return false;
+        {
+            if (!IsValid(array[i], items[i]))
+                return false;
+        }
         return true;
     }
 
@@ -145,7 +152,10 @@ internal sealed class Validator(SchemaDocument document, Strings strings, Work w
         for (int i = 0; i < items.Count; i++)
         {
             for (int j = 0; j < i; j++)
-                if (JsonElement.DeepEquals(items[i], items[j])) return false;
+            {
+                if (JsonElement.DeepEquals(items[i], items[j]))
+                    return false;
+            }
         }
         return true;
     }
