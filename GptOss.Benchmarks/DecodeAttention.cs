@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Attention;
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
 
 namespace GptOss.Benchmarks;
 
@@ -28,8 +29,8 @@ public class DecodeAttention : KernelBenchmark, IWork
     public void Setup()
     {
         Start();
-        KeyValueCache cache = new(KeyValueHeads, HeadDim, ringPositions: null, bfloat16: false);
-        cache.Reserve(Positions);
+        HostCache cache = new(KeyValueHeads, HeadDim, ringPositions: null, bfloat16: false);
+        cache.Reserve(0, Positions);
         ReadOnlySpan<float> values = Normal(65536, 6).Span;
         for (int p = 0; p < Positions; p++)
             cache.Write(p, values.Slice(p * 61 % 60_000, KeyValueHeads * HeadDim), values.Slice(p * 67 % 60_000, KeyValueHeads * HeadDim));

@@ -1,7 +1,7 @@
 using System.Globalization;
-using GptOss.Cli.Generate;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Ceilings;
 using GptOss.Reference.Numerics.Lanes;
@@ -11,7 +11,7 @@ namespace GptOss.Cli.Bench;
 /// <summary>What <c>bench</c> prints: every repeat as JSON, or a table of medians.</summary>
 internal static class BenchReport
 {
-    internal static string Json(Transformer model, MachineCeilings ceilings, BenchRuns bench) => GenerateJson.Write(json =>
+    internal static string Json(Transformer model, MachineCeilings ceilings, BenchRuns bench) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteNumber("read_gb_per_s", ceilings.ReadBytesPerSecond / 1e9);

@@ -55,7 +55,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         double operations = (double)tokens * WorkPerToken.Operations(_config) + WorkPerToken.AttentionOperations(_config, 0, tokens);
         for (int repeat = -1; repeat < repeats; repeat++)
         {
-            Sequence sequence = model.NewSequence();
+            using Sequence sequence = model.NewSequence();
             long start = Stopwatch.GetTimestamp();
             ReadOnlySpan<float> logits = Feed(sequence, ids);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -71,7 +71,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
     internal void Decode(int context, int tokens, int repeats)
     {
         int[] ids = Ids(context, _config.VocabSize);
-        Sequence sequence = model.NewSequence();
+        using Sequence sequence = model.NewSequence();
         int[] first = [_sampler.Choose(Feed(sequence, ids), default, 0)];
         double bytes = (double)tokens * (WorkPerToken.Bytes(model.Checkpoint) - model.BytesSavedByPacking);
         double operations = tokens * (WorkPerToken.Operations(_config) + 2.0 * _config.VocabSize * _config.HiddenSize) + WorkPerToken.AttentionOperations(_config, context, tokens);

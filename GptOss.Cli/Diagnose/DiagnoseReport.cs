@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using GptOss.Cli.Generate;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Defects;
 using GptOss.Reference.Oracle.Diagnosis;
@@ -50,13 +50,13 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         return text.ToString();
     }
 
-    internal string ToJson() => GenerateJson.Write(json =>
+    internal string ToJson() => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteString("verdict", Diagnosis.Verdict switch { Verdict.Sound => "sound", Verdict.Defect => "defect", _ => "unexplained" });
         json.WriteString("profile", Diagnosis.Precision.Name());
-        WriteNumber(json, "difference_rms", Diagnosis.DifferenceRms);
-        WriteNumber(json, "times_budget", Diagnosis.OverBudget);
+        json.WriteFinite("difference_rms", Diagnosis.DifferenceRms);
+        json.WriteFinite("times_budget", Diagnosis.OverBudget);
         WritePosition(json, Diagnosis.FirstPosition);
         json.WriteStartArray("readings");
         foreach (string reading in Diagnosis.Readings)
@@ -67,9 +67,9 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         {
             json.WriteStartObject();
             json.WriteString("defect", entry.Defect.Name);
-            WriteNumber(json, "explained", entry.Explained);
-            WriteNumber(json, "remaining_rms", entry.RemainingRms);
-            WriteNumber(json, "times_budget", entry.OverBudget);
+            json.WriteFinite("explained", entry.Explained);
+            json.WriteFinite("remaining_rms", entry.RemainingRms);
+            json.WriteFinite("times_budget", entry.OverBudget);
             WritePosition(json, entry.FirstPosition);
             if (entry.SameAs is { } other)
                 json.WriteString("same_as", other);
@@ -162,14 +162,5 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         foreach (Defect defect in defects)
             json.WriteStringValue(defect.Name);
         json.WriteEndArray();
-    }
-
-    // JSON has no infinity: a model whose logits are no numbers has none that could be written.
-    private static void WriteNumber(Utf8JsonWriter json, string name, double value)
-    {
-        if (double.IsFinite(value))
-            json.WriteNumber(name, value);
-        else
-            json.WriteNull(name);
     }
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using GptOss.Cli.Generate;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Diff;
 
@@ -9,7 +9,7 @@ namespace GptOss.Cli.Diff;
 /// <summary>The object that <c>diff --json</c> prints. JSON has no infinity: NaN and infinities are null.</summary>
 internal static class DiffJson
 {
-    internal static string Of(TraceDifference difference) => GenerateJson.Write(json =>
+    internal static string Of(TraceDifference difference) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteBoolean("identical", difference.IsIdentical);
@@ -51,17 +51,17 @@ internal static class DiffJson
     {
         json.WriteStartObject();
         json.WriteString("stage", stage.Stage);
-        WriteNumber(json, "max", stage.Max);
-        WriteNumber(json, "rms", stage.Rms);
-        WriteNumber(json, "relative", stage.Relative);
+        json.WriteFinite("max", stage.Max);
+        json.WriteFinite("rms", stage.Rms);
+        json.WriteFinite("relative", stage.Relative);
         json.WriteStartObject("ulp");
         WriteHistogram(json, "float32", stage.Float32Ulps);
         WriteHistogram(json, "bfloat16", stage.Bfloat16Ulps);
         json.WriteEndObject();
         json.WriteBoolean("over_budget", stage.IsOverBudget);
-        WriteNumber(json, "budget", stage.Budget);
+        json.WriteFinite("budget", stage.Budget);
         json.WriteBoolean("identical", stage.FirstDifference is null);
-        WriteNumber(json, "cosine", stage.Cosine);
+        json.WriteFinite("cosine", stage.Cosine);
         json.WriteNumber("rows", stage.Rows);
         WritePlace(json, "first_difference", stage.FirstDifference);
         WritePlace(json, "first_over_budget", stage.FirstOverBudget);
@@ -74,8 +74,8 @@ internal static class DiffJson
         }
         if (stage.Agreement is { } agreement)
         {
-            WriteNumber(json, "kl_mean", agreement.MeanKl);
-            WriteNumber(json, "kl_max", agreement.LargestKl);
+            json.WriteFinite("kl_mean", agreement.MeanKl);
+            json.WriteFinite("kl_max", agreement.LargestKl);
             json.WriteNumber("top1", agreement.Top1);
             json.WriteNumber("top5", agreement.Top5);
         }
@@ -85,8 +85,8 @@ internal static class DiffJson
             json.WriteStartObject();
             WritePlaceMembers(json, element.Place);
             json.WriteString("meaning", element.Meaning);
-            WriteNumber(json, "a", element.Reference);
-            WriteNumber(json, "b", element.Candidate);
+            json.WriteFinite("a", element.Reference);
+            json.WriteFinite("b", element.Candidate);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -126,13 +126,5 @@ internal static class DiffJson
         foreach (int index in place.Index)
             json.WriteNumberValue(index);
         json.WriteEndArray();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
-    {
-        if (value is { } number && double.IsFinite(number))
-            json.WriteNumber(name, number);
-        else
-            json.WriteNull(name);
     }
 }

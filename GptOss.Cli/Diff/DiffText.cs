@@ -14,14 +14,14 @@ internal static class DiffText
     internal static void Print(TraceDifference difference, Terminal terminal)
     {
         if (difference.Prompts is { } prompts)
-            terminal.Out.WriteLine(Paint($"DIFFERENT PROMPTS: {Verdict(prompts)}", terminal));
+            WriteLine($"DIFFERENT PROMPTS: {Verdict(prompts)}", terminal);
         foreach (string reading in difference.Readings)
             terminal.Out.WriteLine($"Reading: {reading}");
         if (difference.Prompts is not null || difference.Readings.Count > 0)
             terminal.Out.WriteLine();
         if (difference.Stages.Count > 0)
         {
-            terminal.Out.Write(Paint(Text.Table(
+            Write(Text.Table(
             [
                 ["stage", "max", "rms", "relative", "budget", "cosine", "verdict"],
                 .. difference.Stages.Select(stage => new[]
@@ -29,7 +29,7 @@ internal static class DiffText
                     stage.Stage, Number(stage.Max), Number(stage.Rms), Number(stage.Relative), stage.Budget is { } budget ? Number(budget) : "none",
                     stage.Cosine is { } cosine ? cosine.ToString("F6", CultureInfo.InvariantCulture) : "", Verdict(stage),
                 }),
-            ], 1, 2, 3, 4, 5), terminal));
+            ], 1, 2, 3, 4, 5), terminal);
             terminal.Out.WriteLine();
         }
         List<IGrouping<string, NotCompared>> reasons = [.. difference.NotCompared.GroupBy(not => not.Reason)];
@@ -49,7 +49,7 @@ internal static class DiffText
         if (shown is { Worst.Count: > 0 })
             PrintNear(shown, terminal);
         if (difference.Prompts is null || difference.Stages.Count > 0)
-            terminal.Out.WriteLine(Paint((difference.Prompts is { } other ? $"Before position {other.Position}: " : "") + Conclusion(difference), terminal));
+            WriteLine((difference.Prompts is { } other ? $"Before position {other.Position}: " : "") + Conclusion(difference), terminal);
     }
 
     private static string Verdict(PromptDifference prompts) => $"at position {prompts.Position} A has token {prompts.Reference} and B token {prompts.Candidate}, "
@@ -119,6 +119,12 @@ internal static class DiffText
 
     private static string Percent(double share) => share is > 0 and < 0.0001 ? "<0.01 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.##} %");
 
-    private static string Paint(string text, Terminal terminal) => !terminal.HasColor ? text
-        : text.Replace("OVER", "\e[31mOVER\e[0m", StringComparison.Ordinal).Replace("DIFFERENT", "\e[31mDIFFERENT\e[0m", StringComparison.Ordinal);
+    // What differs is red.
+    private static void Write(string text, Terminal terminal) => terminal.Write(text, "OVER", "DIFFERENT");
+
+    private static void WriteLine(string text, Terminal terminal)
+    {
+        Write(text, terminal);
+        terminal.Out.WriteLine();
+    }
 }

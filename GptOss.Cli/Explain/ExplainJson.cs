@@ -1,6 +1,6 @@
 using System.Text.Json;
-using GptOss.Cli.Generate;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
 
 namespace GptOss.Cli.Explain;
@@ -8,7 +8,7 @@ namespace GptOss.Cli.Explain;
 /// <summary>The object that <c>explain --json</c> prints.</summary>
 internal static class ExplainJson
 {
-    internal static string Of(TokenPass pass) => GenerateJson.Write(json =>
+    internal static string Of(TokenPass pass) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteString("model", pass.ModelName);
@@ -68,17 +68,17 @@ internal static class ExplainJson
         ValueSummary summary = ValueSummary.Of(values, sizes);
         json.WriteStartArray("first");
         foreach (float value in summary.First)
-            WriteNumber(json, value);
+            json.WriteFiniteValue(value);
         json.WriteEndArray();
         json.WritePropertyName("rms");
-        WriteNumber(json, summary.Rms);
+        json.WriteFiniteValue(summary.Rms);
         json.WriteStartObject("largest");
         json.WriteStartArray("index");
         foreach (int index in summary.LargestAt)
             json.WriteNumberValue(index);
         json.WriteEndArray();
         json.WritePropertyName("value");
-        WriteNumber(json, summary.Largest);
+        json.WriteFiniteValue(summary.Largest);
         json.WriteEndObject();
     }
 
@@ -91,9 +91,9 @@ internal static class ExplainJson
             json.WriteStartObject();
             json.WriteNumber("expert", expert);
             json.WritePropertyName("logit");
-            WriteNumber(json, pass.Values[(Stage.Router, layer)][expert]);
+            json.WriteFiniteValue(pass.Values[(Stage.Router, layer)][expert]);
             json.WritePropertyName("weight");
-            WriteNumber(json, pass.Values[(Stage.ExpertWeights, layer)][rank]);
+            json.WriteFiniteValue(pass.Values[(Stage.ExpertWeights, layer)][rank]);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -102,9 +102,9 @@ internal static class ExplainJson
         json.WriteStartObject("runner_up");
         json.WriteNumber("expert", runnerUp);
         json.WritePropertyName("logit");
-        WriteNumber(json, logit);
+        json.WriteFiniteValue(logit);
         json.WritePropertyName("margin");
-        WriteNumber(json, margin);
+        json.WriteFiniteValue(margin);
         json.WriteEndObject();
     }
 
@@ -116,7 +116,7 @@ internal static class ExplainJson
             json.WriteStartObject();
             json.WriteNumber("keys", shares.Keys);
             json.WritePropertyName("sink");
-            WriteNumber(json, shares.Sink);
+            json.WriteFiniteValue(shares.Sink);
             json.WriteStartArray("top");
             foreach ((int position, float share) in shares.Top)
             {
@@ -124,7 +124,7 @@ internal static class ExplainJson
                 json.WriteNumber("position", position);
                 WriteToken(json, pass, pass.Ids[position]);
                 json.WritePropertyName("share");
-                WriteNumber(json, share);
+                json.WriteFiniteValue(share);
                 json.WriteEndObject();
             }
             json.WriteEndArray();
@@ -154,19 +154,4 @@ internal static class ExplainJson
     }
 
     // JSON has no infinity and no NaN.
-    private static void WriteNumber(Utf8JsonWriter json, double value)
-    {
-        if (double.IsFinite(value))
-            json.WriteNumberValue(value);
-        else
-            json.WriteNullValue();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, float value)
-    {
-        if (float.IsFinite(value))
-            json.WriteNumberValue(value);
-        else
-            json.WriteNullValue();
-    }
 }

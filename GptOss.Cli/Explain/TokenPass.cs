@@ -64,7 +64,7 @@ internal sealed class TokenPass
     internal static TokenPass Run(Transformer model, string name, Tokenizer? tokenizer, int[] ids, int position, CancellationToken cancellation)
     {
         var pass = new TokenPass(model, name, tokenizer, ids, position);
-        Sequence sequence = model.NewSequence();
+        using Sequence sequence = model.NewSequence();
         LogitsBuffer logits = new();
         model.Forward(new BatchItem(sequence, ids.AsMemory(0, position), LogitRows.None), logits, cancellation);
         var watcher = new Watcher(pass);

@@ -4,6 +4,7 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
@@ -163,7 +164,7 @@ internal sealed class GenerateCommand
         if (result.LogProbabilities is null)
             return;
         string Shown(TokenLogProbability token) =>
-            string.Create(CultureInfo.InvariantCulture, $"{token.LogProbability:F6} {GenerateJson.Quoted(tokenizer.Decode([token.Id]))}");
+            string.Create(CultureInfo.InvariantCulture, $"{token.LogProbability:F6} {JsonText.Quoted(tokenizer.Decode([token.Id]))}");
         foreach (LogProbabilities step in result.LogProbabilities)
             error.WriteLine(Shown(step.Chosen) + (step.Top.Count == 0 ? "" : "  | " + string.Join("  ", step.Top.Select(Shown))));
     }

@@ -178,18 +178,19 @@ internal static class HarmonyCommand
             Description = "Reads lines in the form of the recordings in testdata/harmony and writes their results, line for line.",
         };
 
+        private readonly Option<bool> _lossy = TextInput.LossyOption();
         private readonly Option<string?> _model = TextInput.ModelOption();
 
         internal Command Command(string name, string description, Terminal terminal, Option[] options,
             Func<HarmonyLines, Func<string, string>> answer, Action<ParseResult, Tokenizer, string> run)
         {
-            var command = new Command(name, description) { _file, _model, _jsonl };
+            var command = new Command(name, description) { _file, _model, _jsonl, _lossy };
             foreach (Option option in options)
                 command.Add(option);
             command.SetAction(parsed =>
             {
                 Tokenizer tokenizer = TextInput.TokenizerOf(parsed.GetValue(_model), terminal);
-                using TextReader reader = TextInput.Open(parsed.GetValue(_file), terminal);
+                using TextReader reader = TextInput.Open(parsed.GetValue(_file), terminal, parsed.GetValue(_lossy));
                 if (parsed.GetValue(_jsonl))
                     return JsonLines.Run(reader, terminal, answer(new HarmonyLines(tokenizer)));
                 run(parsed, tokenizer, reader.ReadToEnd());

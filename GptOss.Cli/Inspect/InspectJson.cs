@@ -1,6 +1,6 @@
-using GptOss.Cli.Generate;
 using GptOss.Cli.Output;
 using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 
 namespace GptOss.Cli.Inspect;
@@ -8,7 +8,7 @@ namespace GptOss.Cli.Inspect;
 /// <summary>The object that <c>inspect --json</c> prints.</summary>
 internal static class InspectJson
 {
-    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? numbersChecked) => GenerateJson.Write(json =>
+    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? numbersChecked) => JsonText.Of(json =>
     {
         GptOssConfig c = subject.Config;
         json.WriteStartObject();

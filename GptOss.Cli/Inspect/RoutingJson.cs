@@ -1,5 +1,5 @@
 using System.Text.Json;
-using GptOss.Cli.Generate;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Oracle.Routing;
 
 namespace GptOss.Cli.Inspect;
@@ -7,7 +7,7 @@ namespace GptOss.Cli.Inspect;
 /// <summary>The object that <c>inspect --routing --json</c> prints.</summary>
 internal static class RoutingJson
 {
-    internal static string Of(RoutingReport report) => GenerateJson.Write(json =>
+    internal static string Of(RoutingReport report) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteString("model", report.Model);
@@ -47,9 +47,9 @@ internal static class RoutingJson
             json.WriteString("token", report.TokenText(choice.Id));
             json.WriteNumber("chosen", choice.Chosen);
             json.WriteNumber("next", choice.RunnerUp);
-            WriteFinite(json, "margin", choice.Margin);
-            WriteFinite(json, "relative", choice.Relative);
-            WriteFinite(json, "budget", choice.Budget);
+            json.WriteFinite("margin", choice.Margin);
+            json.WriteFinite("relative", choice.Relative);
+            json.WriteFinite("budget", choice.Budget);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -74,7 +74,7 @@ internal static class RoutingJson
         }
         json.WriteEndArray();
         json.WriteNumber("near_ties", report.NearTies[layer.Layer]);
-        WriteFinite(json, "router_rms", layer.RouterRootMeanSquare);
+        json.WriteFinite("router_rms", layer.RouterRootMeanSquare);
         WriteNumbers(json, "margins_by_decade", report.Margins[layer.Layer]);
         json.WriteEndObject();
     }
@@ -88,11 +88,4 @@ internal static class RoutingJson
     }
 
     // JSON has no infinity.
-    private static void WriteFinite(Utf8JsonWriter json, string name, double value)
-    {
-        if (double.IsFinite(value))
-            json.WriteNumber(name, value);
-        else
-            json.WriteNull(name);
-    }
 }

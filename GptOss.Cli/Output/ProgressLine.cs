@@ -26,9 +26,14 @@ internal sealed class ProgressLine(Terminal terminal, bool isLogged = false)
         _next = Elapsed + TimeSpan.FromSeconds(terminal.HasAnimation ? 0.1 : 60);
         string text = sentence();
         if (terminal.HasAnimation)
-            terminal.Error.Write($"\r{text.PadRight(_width)}");
+        {
+            terminal.ErrorControl.Write('\r');
+            terminal.Error.Write(text.PadRight(_width));
+        }
         else
+        {
             terminal.Error.WriteLine(text);
+        }
         _width = text.Length;
     }
 
@@ -36,7 +41,7 @@ internal sealed class ProgressLine(Terminal terminal, bool isLogged = false)
     internal void Clear()
     {
         if (terminal.HasAnimation && _width > 0)
-            terminal.Error.Write($"\r{new string(' ', _width)}\r");
+            terminal.ErrorControl.Write($"\r{new string(' ', _width)}\r");
         _width = 0;
     }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
-using GptOss.Cli.Generate;
 using GptOss.Cli.Output;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Oracle.Scoring;
 
 namespace GptOss.Cli.Score;
@@ -10,7 +9,7 @@ namespace GptOss.Cli.Score;
 internal static class ScoreReport
 {
     /// <summary>The object that <c>--json</c> prints.</summary>
-    internal static string Json(ScoreSummary summary, CorpusPart part) => GenerateJson.Write(json =>
+    internal static string Json(ScoreSummary summary, CorpusPart part) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteNumber("part", part.Index);
@@ -20,19 +19,19 @@ internal static class ScoreReport
         json.WriteNumber("scored_tokens", summary.ScoredTokens);
         json.WriteNumber("bytes", summary.Bytes);
         json.WriteNumber("logprob", summary.LogProbability);
-        Write(json, "perplexity", summary.Perplexity);
-        Write(json, "bits_per_byte", summary.BitsPerByte);
+        json.WriteFinite("perplexity", summary.Perplexity);
+        json.WriteFinite("bits_per_byte", summary.BitsPerByte);
         if (summary.Comparison is { } comparison)
         {
             json.WriteStartObject("compare");
             json.WriteStartObject(Divergence(comparison));
-            Write(json, "mean", comparison.Mean);
+            json.WriteFinite("mean", comparison.Mean);
             json.WriteNumber("max", comparison.Largest);
             json.WriteNumber("tokens", comparison.Compared);
             json.WriteNumber("infinite", comparison.Infinite);
             json.WriteEndObject();
-            Write(json, "same_first", comparison.FirstAgreement);
-            Write(json, "top_agreement", comparison.TopAgreement);
+            json.WriteFinite("same_first", comparison.FirstAgreement);
+            json.WriteFinite("top_agreement", comparison.TopAgreement);
             json.WriteEndObject();
         }
         json.WriteEndObject();
@@ -61,14 +60,6 @@ internal static class ScoreReport
     }
 
     private static string Divergence(ComparisonTotals comparison) => comparison.IsFull ? "kl" : "kl_top";
-
-    private static void Write(Utf8JsonWriter json, string name, double? value)
-    {
-        if (value is { } number && double.IsFinite(number))
-            json.WriteNumber(name, number);
-        else
-            json.WriteNull(name);
-    }
 
     private static string Whole(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -57,6 +57,21 @@ internal sealed class Terminal : IDisposable
     /// <summary>Set by the first Ctrl+C. A second one ends the process at once.</summary>
     internal CancellationToken Cancellation { get; private init; }
 
+    /// <summary>Writes a result; where results may be coloured, the given words in it are red.</summary>
+    internal void Write(string text, params ReadOnlySpan<string> redWords)
+    {
+        int at = 0;
+        while (HasColor && First(text, at, redWords) is (var found, { } word))
+        {
+            Out.Write(text.AsSpan(at, found - at));
+            OutControl.Write("\e[31m");
+            Out.Write(word);
+            OutControl.Write("\e[0m");
+            at = found + word.Length;
+        }
+        Out.Write(text.AsSpan(at));
+    }
+
     /// <summary>Runs something that Ctrl+C stops without ending the program.</summary>
     internal T Interruptible<T>(Func<CancellationToken, T> run)
     {
@@ -114,6 +129,17 @@ internal sealed class Terminal : IDisposable
     }
 
     public void Dispose() => _owned.ForEach(owned => owned.Dispose());
+
+    private static (int At, string? Word) First(string text, int from, ReadOnlySpan<string> words)
+    {
+        (int At, string? Word) first = (text.Length, null);
+        foreach (string word in words)
+        {
+            if (text.IndexOf(word, from, StringComparison.Ordinal) is >= 0 and var at && at < first.At)
+                first = (at, word);
+        }
+        return first;
+    }
 
     // The console's stream swallows a closed pipe, and a long answer would be computed for nobody; a stream of the handle reports it. Only pipes
     // are opened so: on a file it would keep a position of its own and overwrite what standard error writes there.

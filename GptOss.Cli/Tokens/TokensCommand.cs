@@ -41,6 +41,7 @@ internal sealed class TokensCommand
         Description = "Reads lines {\"text\"} and writes {\"ids\"}, or {\"ids\"} and writes {\"text\"}.",
     };
 
+    private readonly Option<bool> _lossy = TextInput.LossyOption();
     private readonly Option<string?> _model = TextInput.ModelOption();
 
     internal static Command Create(Terminal terminal)
@@ -48,7 +49,7 @@ internal sealed class TokensCommand
         var options = new TokensCommand();
         var command = new Command("tokens", "Turns text into token ids and back, and shows how a text is split.")
         {
-            options._text, options._file, options._decode, options._special, options._as, options._jsonl, options._model,
+            options._text, options._file, options._decode, options._special, options._as, options._jsonl, options._lossy, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -63,7 +64,7 @@ internal sealed class TokensCommand
         if (parsed.GetValue(_jsonl) && (text is not null || parsed.GetValue(_decode)))
             throw new UsageException("--jsonl reads lines from standard input or --file; each says itself whether it is text or ids.");
         Tokenizer tokenizer = TextInput.TokenizerOf(parsed.GetValue(_model), terminal);
-        using TextReader input = text is null ? TextInput.Open(parsed.GetValue(_file), terminal) : new StringReader(text);
+        using TextReader input = text is null ? TextInput.Open(parsed.GetValue(_file), terminal, parsed.GetValue(_lossy)) : new StringReader(text);
         if (parsed.GetValue(_jsonl))
         {
             var lines = new HarmonyLines(tokenizer);

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using GptOss.Cli.Generate;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Packs;
 using GptOss.Reference.Oracle.Verification;
@@ -9,7 +9,7 @@ namespace GptOss.Cli.Verify;
 /// <summary>The object that <c>verify --json</c> prints.</summary>
 internal static class VerifyJson
 {
-    internal static string Of(IReadOnlyList<PackReport> reports, bool passed) => GenerateJson.Write(json =>
+    internal static string Of(IReadOnlyList<PackReport> reports, bool passed) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteBoolean("passed", passed);
@@ -65,11 +65,11 @@ internal static class VerifyJson
         {
             json.WriteStartObject();
             json.WriteString("stage", stage.Name);
-            WriteNumber(json, "error", stage.Error);
-            WriteNumber(json, "budget", stage.Allowed);
+            json.WriteFinite("error", stage.Error);
+            json.WriteFinite("budget", stage.Allowed);
             json.WriteNumber("rows", stage.Rows);
             if (stage.EqualBits is { } equal)
-                WriteNumber(json, "equal_bits", equal);
+                json.WriteFinite("equal_bits", equal);
             json.WriteBoolean("passed", stage.Passed);
             json.WriteEndObject();
         }
@@ -82,11 +82,4 @@ internal static class VerifyJson
     }
 
     // JSON has no infinity: a stage with a NaN has no error that could be written.
-    private static void WriteNumber(Utf8JsonWriter json, string name, double value)
-    {
-        if (double.IsFinite(value))
-            json.WriteNumber(name, value);
-        else
-            json.WriteNull(name);
-    }
 }

@@ -19,7 +19,7 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
         if (isVerbose)
             PrintAll(report);
         string verdict = report.Passed ? "ok" : "FAILED";
-        terminal.Out.WriteLine(Paint($"{report.Pack.PadRight(NameWidth)}  {verdict,-6}  {Summary(report)}"));
+        WriteLine($"{report.Pack.PadRight(NameWidth)}  {verdict,-6}  {Summary(report)}");
         if (isVerbose)
             terminal.Out.WriteLine();
         else if (!report.Passed)
@@ -31,9 +31,9 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
     {
         PackReport[] failed = [.. reports.Where(report => !report.Passed)];
         int stages = reports.Sum(Stages);
-        terminal.Out.WriteLine(Paint(failed.Length == 0
+        WriteLine(failed.Length == 0
             ? $"PASSED: {Text.Count(reports.Count, "pack")}, {stages.ToString("N0", CultureInfo.InvariantCulture)} stages compared."
-            : $"FAILED: {failed.Length} of {Text.Count(reports.Count, "pack")}; {failed[0].Pack}: {FirstFailure(failed[0])}."));
+            : $"FAILED: {failed.Length} of {Text.Count(reports.Count, "pack")}; {failed[0].Pack}: {FirstFailure(failed[0])}.");
     }
 
     private static int Stages(PackReport report) => report.Sections.Sum(section => section.Stages.Count);
@@ -59,16 +59,16 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
     private void PrintFailures(PackReport report)
     {
         foreach (FileReport file in report.Files.Where(file => !file.Passed))
-            terminal.Out.WriteLine(Paint($"  {file.Listed.File}: {Verdict(file)}"));
+            WriteLine($"  {file.Listed.File}: {Verdict(file)}");
         foreach (PackSection section in report.Sections)
         {
             StageReport[] failed = [.. section.Stages.Where(stage => !stage.Passed)];
             foreach (StageReport stage in failed.Take(FailuresShown))
-                terminal.Out.WriteLine(Paint($"  {section.Title}, {stage.Name}: error {Number(stage.Error)}, budget {Number(stage.Allowed)}, {Verdict(stage)}"));
+                WriteLine($"  {section.Title}, {stage.Name}: error {Number(stage.Error)}, budget {Number(stage.Allowed)}, {Verdict(stage)}");
             if (failed.Length > FailuresShown)
                 terminal.Out.WriteLine($"  {section.Title}: {failed.Length - FailuresShown} more stages failed; --verbose prints all.");
             if (section.HashDiffers)
-                terminal.Out.WriteLine(Paint($"  {section.Title}: {Hash(section)}"));
+                WriteLine($"  {section.Title}: {Hash(section)}");
         }
     }
 
@@ -78,11 +78,11 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
         if (report.Files.Count > 0)
         {
             terminal.Out.WriteLine($"{report.Pack}, files");
-            terminal.Out.Write(Paint(Text.Table(
+            Write(Text.Table(
             [
                 ["  file", "bytes", "verdict"],
                 .. report.Files.Select(file => new[] { "  " + file.Listed.File, file.Listed.Bytes.ToString("N0", CultureInfo.InvariantCulture), Verdict(file) }),
-            ], 1)));
+            ], 1));
             terminal.Out.WriteLine();
         }
         foreach (PackSection section in report.Sections)
@@ -90,16 +90,16 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
             terminal.Out.WriteLine($"{report.Pack}, {section.Title}");
             if (section.Stages.Count > 0)
             {
-                terminal.Out.Write(Paint(Text.Table(
+                Write(Text.Table(
                 [
                     ["  stage", "error", "budget", "verdict"],
                     .. section.Stages.Select(stage => new[] { "  " + stage.Name, Number(stage.Error), Number(stage.Allowed), Verdict(stage) }),
-                ], 1, 2)));
+                ], 1, 2));
             }
             foreach (string note in section.Notes)
                 terminal.Out.WriteLine($"  {note}");
             if (section.LogitsHash is not null)
-                terminal.Out.WriteLine(Paint($"  {Hash(section)}"));
+                WriteLine($"  {Hash(section)}");
             terminal.Out.WriteLine();
         }
     }
@@ -122,5 +122,12 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
     private static string Number(double value) =>
         value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "infinite";
 
-    private string Paint(string text) => terminal.HasColor ? text.Replace("FAILED", "\e[31mFAILED\e[0m", StringComparison.Ordinal) : text;
+    // What failed is red.
+    private void Write(string text) => terminal.Write(text, "FAILED");
+
+    private void WriteLine(string text)
+    {
+        Write(text);
+        terminal.Out.WriteLine();
+    }
 }

@@ -15,12 +15,14 @@ internal static partial class Directions
         ["Numerics/Lanes"] = [],
         ["Numerics/Formats"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
         ["Numerics/Products"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats"],
-        ["Numerics/Attention"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
+        ["Numerics/Caches"] = ["Numerics/Buffers", "Numerics/Lanes"],
+        ["Numerics/Attention"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Caches"],
         ["Numerics/RowKernels"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
         ["Numerics/Ceilings"] = ["Numerics/Workers", "Numerics/Lanes"],
         ["Numerics"] =
         [
-            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Attention", "Numerics/RowKernels",
+            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Caches", "Numerics/Attention",
+            "Numerics/RowKernels",
         ],
 
         ["Checkpoints/Storage"] = ["Ground"],

@@ -52,7 +52,7 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
     [InlineData("""{"role":"assistant","channel":"final\nx","content":"a"}""",
         "messages[0].channel has white space in it; expected one word.")]
     [InlineData("""{"role":"user","content":[{"type":"developer_content","instructions":"a"}]}""",
-        "messages[0] is a message of the user with content that is no text.")]
+        "messages[0] is a message of the user with content that is not text.")]
     public void What_cannot_be_a_conversation_is_refused(string messages, string expected)
     {
         using var folder = new TemporaryFolder();

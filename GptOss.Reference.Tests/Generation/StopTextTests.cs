@@ -28,4 +28,21 @@ public class StopTextTests
         Assert.Equal("a", filter.Append("a<|"));
         Assert.Equal("<|b", filter.Append("b"));
     }
+
+    [Theory]
+    [InlineData("<|end|>", "a<|end|>b", "a")]
+    [InlineData("aab|aabb", "xaaabby", "xa")]
+    [InlineData("STOP|TOPS", "a STO TOP STOPS", "a STO TOP ")]
+    public void A_stop_text_is_found_however_the_text_is_cut_in_three(string stops, string text, string expected)
+    {
+        for (int first = 0; first <= text.Length; first++)
+        {
+            for (int second = first; second <= text.Length; second++)
+            {
+                var filter = new StopText(stops.StartsWith('<') ? [stops] : stops.Split('|'));
+                string shown = filter.Append(text[..first]) + filter.Append(text[first..second]) + filter.Append(text[second..]) + filter.Flush();
+                Assert.Equal((expected, true), (shown, filter.HasStopped));
+            }
+        }
+    }
 }

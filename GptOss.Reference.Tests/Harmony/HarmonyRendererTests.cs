@@ -111,6 +111,14 @@ public class HarmonyRendererTests
         }
     }).QuickCheckThrowOnFailure();
 
+    [Theory]
+    [InlineData("all", "<|start|>assistant<|channel|>final<|message|>x<|call|>")]
+    [InlineData("All", "<|start|>assistant to=All<|channel|>final<|message|>x<|call|>")]
+    [InlineData("functions.f", "<|start|>assistant to=functions.f<|channel|>final<|message|>x<|call|>")]
+    [InlineData(null, "<|start|>assistant<|channel|>final<|message|>x<|end|>")]
+    public void A_recipient_is_named_unless_it_is_all_and_ends_the_message_as_a_call(string? recipient, string text) => Assert.Equal(
+        text, Tokenizer.O200kHarmony.Decode(Renderer.Render(new Message(Role.Assistant, "x") { Channel = "final", Recipient = recipient })));
+
     [Fact]
     public void Nothing_a_message_says_can_open_a_message() => Prop.ForAll(Conversations, messages =>
     {

@@ -89,20 +89,28 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
     [Theory]
     [InlineData(Precision.Float32, 4)]
     [InlineData(Precision.Bfloat16, 2)]
-    public void The_cache_takes_a_ring_in_sliding_layers_and_pages_of_256_positions_in_the_others(Precision precision, int bytes)
+    public void The_cache_takes_a_ring_in_sliding_layers_and_pages_of_64_positions_everywhere(Precision precision, int bytes)
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), precision: precision);
         Sequence sequence = model.NewSequence();
         Assert.Equal(0, sequence.CacheBytes);
         int fed = 0;
-        foreach (int length in new[] { 1, 256, 257, 512, 513, 1024, 1025 })
+        foreach (int length in new[] { 1, 64, 65, 512, 513, 520, 1024, 1025 })
         {
+            int needed = (int)sequence.BytesToExtend(length - fed), before = (int)model.CacheMemory.Held;
             model.Forward(new BatchItem(sequence, new int[length - fed], LogitRows.None));
             fed = length;
-            Assert.Equal((Ring + (length + 255) / 256 * 256) * 2 * 32 * bytes, sequence.CacheBytes);      // keys and values of 32 channels
+            Assert.Equal((Pages(Math.Min(length, Ring)) + Pages(length)) * 64 * 2 * 32 * bytes, sequence.CacheBytes);      // keys and values of 32 channels
+            Assert.Equal(sequence.CacheBytes, model.CacheMemory.Held);
+            Assert.Equal(before + needed, model.CacheMemory.Held);
         }
         sequence.Truncate(0);
-        Assert.Equal((Ring + 1280) * 2 * 32 * bytes, sequence.CacheBytes);      // kept for the next turn
+        Assert.Equal((Pages(Ring) + Pages(1025)) * 64 * 2 * 32 * bytes, sequence.CacheBytes);      // kept for the next turn
+        sequence.Dispose();
+        sequence.Dispose();
+        Assert.Equal((0, 0), (sequence.CacheBytes, model.CacheMemory.Held));
+
+        static int Pages(int positions) => (positions + 63) / 64;
     }
 
     [Fact]
@@ -112,7 +120,7 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
         Assert.Equal(24, model.Config.MaxPositions);
         Sequence sequence = model.NewSequence();
         model.Forward(new BatchItem(sequence, new int[24], LogitRows.None));
-        Assert.Equal(2 * 256 * 2 * 32 * 4, sequence.CacheBytes);
+        Assert.Equal(2 * 64 * 2 * 32 * 4, sequence.CacheBytes);
         for (int length = 24; length >= 0; length -= 5)
             Assert.Equal(length, sequence.Truncate(length));
     }
@@ -156,8 +164,9 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
             sequence.Mark();
         }
         Assert.Equal(Enumerable.Range(3, 16).Select(i => 10 * i), sequence.Marks);
-        Assert.Equal(16 * 7 * 2 * 32 * 4, sequence.MarkBytes);      // keys and values of 32 channels at 7 positions of one layer
+        Assert.Equal(15 * 64 * 2 * 32 * 4, sequence.MarkBytes);      // all but the last: the page of the window as it was before the next token was written
         model.Forward(new BatchItem(sequence, new int[1000], LogitRows.None));
+        Assert.InRange(sequence.MarkBytes, 3 * 64 * 2 * 32 * 4, 20 * 64 * 2 * 32 * 4);
         Assert.Equal(90, sequence.Truncate(99));
         Assert.Equal([30, 40, 50, 60, 70, 80, 90], sequence.Marks);
         model.Forward(new BatchItem(sequence, new int[1000], LogitRows.None));

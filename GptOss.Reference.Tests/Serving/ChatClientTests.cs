@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
-using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
 using Microsoft.Agents.AI;

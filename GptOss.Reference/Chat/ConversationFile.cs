@@ -8,7 +8,7 @@ namespace GptOss.Reference.Chat;
 /// <summary>A conversation that was read from a file.</summary>
 /// <param name="System">What its system message says, tools aside; null if it has none.</param>
 /// <param name="Instructions">What its developer message asks for; null if it has none.</param>
-/// <param name="DeclaredTools">Names of the tools that it was led with. They are not on because of that.</param>
+/// <param name="DeclaredTools">Names of the tools that it used. Loading turns none of them on.</param>
 /// <param name="Turns">The messages of users, the assistant and tools.</param>
 public sealed record StoredConversation(
     SystemContent? System, string? Instructions, IReadOnlyList<string> DeclaredTools, IReadOnlyList<Message> Turns);
@@ -29,8 +29,8 @@ public static class ConversationFile
         AtomicFile.Write(path, file => file.Write(Encoding.UTF8.GetBytes(MessageJson.Text(messages) + "\n")));
     }
 
-    /// <summary>Reads a file that nobody vouches for.</summary>
-    /// <exception cref="HarmonyFormatException">It is no conversation; the message says where.</exception>
+    /// <summary>Reads an untrusted file.</summary>
+    /// <exception cref="HarmonyFormatException">It is not a conversation; the message says where.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static StoredConversation Load(string path)
@@ -50,7 +50,7 @@ public static class ConversationFile
         }
     }
 
-    /// <summary>Takes a conversation apart into what it was led by and its turns.</summary>
+    /// <summary>Takes a conversation apart into its settings and its turns.</summary>
     /// <exception cref="HarmonyFormatException">Messages stand where they cannot.</exception>
     public static StoredConversation Of(IReadOnlyList<Message> messages)
     {
@@ -87,7 +87,7 @@ public static class ConversationFile
         return new(system, instructions, tools, [.. messages.Skip(at)]);
     }
 
-    /// <summary>Refuses messages that are no turns, or that cannot be rendered.</summary>
+    /// <summary>Refuses messages that are not turns, or that cannot be rendered.</summary>
     /// <exception cref="HarmonyFormatException">One of them cannot stand in a turn.</exception>
     internal static void RequireTurns(IReadOnlyList<Message> messages, HarmonyRenderer renderer)
     {
@@ -103,7 +103,7 @@ public static class ConversationFile
             throw new HarmonyFormatException(
                 $"{at} is a {message.Role.Word()} message; it may only stand at the beginning, system before developer.");
         if (message.Content.Any(item => item is not TextContent))
-            throw new HarmonyFormatException($"{at} is a message of the {message.Role.Word()} with content that is no text.");
+            throw new HarmonyFormatException($"{at} is a message of the {message.Role.Word()} with content that is not text.");
         if (message.Role == Role.Tool && string.IsNullOrEmpty(message.Name))
             throw new HarmonyFormatException($"{at} is a tool's message without the tool's name.");
         foreach ((string name, string? word) in new[]

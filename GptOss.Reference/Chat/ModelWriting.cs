@@ -26,7 +26,7 @@ internal sealed class ModelWriting(PromptCache cache, Tokenizer tokenizer, int[]
     internal int Reused { get; } = cache.Held;
 
     /// <summary>Tokens of the prompt that were fed.</summary>
-    internal int Read => _decoding.PromptRead;
+    internal int Read => _decoding.PromptRead - Reused;
 
     /// <summary>What was written, a stop token included.</summary>
     internal IReadOnlyList<int> Ids => _decoding.Ids;

@@ -34,7 +34,7 @@ internal sealed class PromptCache(Transformer model)
         PromptLimits.Require(model.Config, prompt);
         int common = Fed.Zip(prompt.SkipLast(1)).TakeWhile(pair => pair.First == pair.Second).Count(), held = _sequence.Truncate(common);
         (_prompt, _decoding) = (prompt, null);
-        return _decoding = new(_sequence, prompt.AsMemory(held), options) { MarksPrompt = mark };
+        return _decoding = new(_sequence, prompt, options, held) { MarksPrompt = mark };
     }
 
     /// <summary>Feeds what is next on the thread pool, and chooses from the logits once they are there.</summary>

@@ -5,39 +5,42 @@ namespace GptOss.Reference.Generation;
 /// <summary>One continuation of a sequence as a machine that is stepped from outside: it says what is fed next, takes the row that comes back, and knows when it ends.</summary>
 /// <remarks>
 /// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next"/> gives a piece of the prompt, then what was decided last; once a pass
-/// has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. A pass that was cancelled is asked for again.</para>
+/// has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. The sequence's length says how far it is, so a pass that was
+/// cancelled is asked for again.</para>
 /// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The last token
 /// chosen is not fed. Not thread-safe.</para>
 /// </remarks>
 public sealed class Decoding
 {
     private readonly GenerationOptions _options;
+    private readonly TokenChoice _choice;
     private readonly TokenConstraint? _constraint;
-    private readonly Sampler _sampler = new();
-    private readonly ulong[] _allowed;
-    private readonly ReadOnlyMemory<int> _prompt;
-    private readonly int _start;
-    private readonly List<int> _ids = [];
-    private int[] _decided = new int[1];
-    private int _decidedCount;
-    private TokenFeed _feed;
+    private readonly int _start, _promptLength;
+    private Queue<int>? _closing;                       // what closes an answer whose budget ends
+    private int[] _known;                               // prompt and answer
+    private int _knownCount;
 
     /// <summary>Begins a continuation.</summary>
     /// <param name="sequence">What it continues; no one else may extend it until the end.</param>
-    /// <param name="prompt">Ids that follow the sequence, at least one.</param>
+    /// <param name="prompt">Ids, at least one, that follow the sequence, or of which it holds the first ones already.</param>
     /// <param name="options">How tokens are chosen and when to stop; stop texts are the caller's to look for.</param>
+    /// <param name="held">How many of the prompt's ids the sequence ends with.</param>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
-    public Decoding(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options)
+    /// <exception cref="ArgumentOutOfRangeException">The sequence or the prompt is shorter than what is held.</exception>
+    public Decoding(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options, int held = 0)
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(options);
-        PromptLimits.Require(sequence.Owner.Config, prompt.Span, sequence.Length);
-        (_prompt, _options, _start) = (prompt, options, sequence.Length);
+        ArgumentOutOfRangeException.ThrowIfNegative(held);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(held, Math.Min(sequence.Length, prompt.Length));
+        int context = sequence.Owner.Config.MaxPositions;
+        _start = sequence.Length - held;
+        PromptLimits.Require(sequence.Owner.Config, prompt.Span, _start);
+        (Sequence, _options, _known, _knownCount, _promptLength) = (sequence, options, prompt.ToArray(), prompt.Length, prompt.Length);
         _constraint = options.Constraint?.Fork();
-        _allowed = _constraint is null ? [] : new ulong[TokenConstraint.MaskWords(sequence.Owner.Config.VocabSize)];
-        _feed = new(sequence, prompt, LogitRows.Last);
+        _choice = new(options, _constraint);
         // The last token is chosen and never fed, so it needs no place in the context.
-        MostTokens = Math.Min(options.MaxTokens, sequence.Owner.Config.MaxPositions - sequence.Length - prompt.Length + 1);
+        MostTokens = Math.Min(options.MaxTokens, context - _start - prompt.Length + 1);
         if (_constraint is { IsComplete: true })
             End = FinishReason.Stop;
     }
@@ -46,13 +49,16 @@ public sealed class Decoding
     public bool MarksPrompt { get; init; }
 
     /// <summary>What is continued.</summary>
-    public Sequence Sequence => _feed.Sequence;
+    public Sequence Sequence { get; private set; }
 
     /// <summary>Tokens of the prompt that the sequence holds.</summary>
-    public int PromptRead => Math.Min(Sequence.Length - _start, _prompt.Length);
+    public int PromptRead => Math.Min(Sequence.Length - _start, _promptLength);
 
     /// <summary>The tokens that were decided, a stop token included.</summary>
-    public IReadOnlyList<int> Ids => _ids;
+    public IReadOnlyList<int> Ids => new ArraySegment<int>(_known, _promptLength, _knownCount - _promptLength);
+
+    /// <summary>Prompt and answer so far; valid until the next token.</summary>
+    public ReadOnlySpan<int> Known => _known.AsSpan(0, _knownCount);
 
     /// <summary>The most tokens that there can be: what was allowed, or what the context leaves.</summary>
     public int MostTokens { get; }
@@ -60,23 +66,28 @@ public sealed class Decoding
     /// <summary>Why it ended; null as long as it goes on.</summary>
     public FinishReason? End { get; private set; }
 
-    /// <summary>Whether everything that was decided is fed, so that the row of its last token is to be taken.</summary>
-    public bool AwaitsRow => End is null && _feed.Left == 0;
+    /// <summary>Tokens that are known and not fed yet.</summary>
+    public int Unfed => _knownCount - (Sequence.Length - _start);
+
+    /// <summary>Whether everything that is known is fed, so that the row of its last token is to be taken.</summary>
+    public bool AwaitsRow => End is null && Unfed == 0;
 
     /// <summary>What is fed next, with the logits of the last token once nothing more is to follow.</summary>
     /// <param name="most">The most tokens; where several sequences share a pass, less than a chunk.</param>
     /// <exception cref="InvalidOperationException">It has ended, or a row is to be taken first.</exception>
     public BatchItem Next(int most = Sequence.ChunkTokens)
     {
-        Require(_feed.Left > 0);
-        if (MarksPrompt && _ids.Count == 0)
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        Require(Unfed > 0);
+        int fed = Sequence.Length - _start, end = fed + Math.Min(most, Unfed);
+        if (MarksPrompt && _knownCount == _promptLength)
         {
-            if (_feed.Left > 1)
-                most = Math.Min(most, _feed.Left - 1);
+            if (Unfed > 1)
+                end = Math.Min(end, _knownCount - 1);
             else
                 Sequence.Mark();
         }
-        return _feed.Next(most);
+        return new(Sequence, _known.AsMemory(fed, end - fed), end == _knownCount ? LogitRows.Last : LogitRows.None);
     }
 
     /// <summary>Feeds what is next, alone.</summary>
@@ -92,15 +103,22 @@ public sealed class Decoding
         return AwaitsRow;
     }
 
-    /// <summary>Chooses the next token from the row of the last one.</summary>
+    /// <summary>Decides what comes next, by the row of the last token.</summary>
     /// <returns>The tokens that are decided now: the chosen one, and those that a constraint leaves no choice about; valid until the next call.</returns>
     /// <exception cref="LogitsException">The row holds a NaN, or nothing above −∞ that is allowed.</exception>
     /// <exception cref="InvalidOperationException">No row is to be taken.</exception>
     public ReadOnlySpan<int> Take(ReadOnlySpan<float> row)
     {
         Require(AwaitsRow);
-        bool isBound = _constraint is not null && _constraint.Fill(_allowed);
-        return Put(isBound ? _sampler.Choose(row, _options.Sampling, Sequence.Length, _allowed) : _sampler.Choose(row, _options.Sampling, Sequence.Length));
+        int before = _knownCount;
+        if (_closing is null && _options.CloseOnBudget && _constraint?.ShortestEnd() is { Count: > 0 } end && end.Count >= MostTokens - Ids.Count)
+            _closing = new(end);
+        if (_closing is not null)
+            Decide(_closing.Dequeue());
+        else if (!DecideForced())
+            Decide(_choice.Of(row, Sequence.Length));
+        DecideForced();
+        return _known.AsSpan(before, _knownCount - before);
     }
 
     /// <summary>Takes a token that was chosen elsewhere, such as one of a recording.</summary>
@@ -110,31 +128,48 @@ public sealed class Decoding
     public ReadOnlySpan<int> Put(int id)
     {
         Require(AwaitsRow);
-        _decidedCount = 0;
+        int before = _knownCount;
         Decide(id);
-        // Log-probabilities are of rows, so where they are asked for every token gets one.
-        while (End is null && _options.TopLogProbabilities is null && _constraint?.Forced() is { Count: > 0 } forced)
-        {
-            for (int i = 0; i < forced.Count && End is null; i++)
-                Decide(forced[i]);
-        }
-        _feed = new(Sequence, _decided.AsMemory(0, _decidedCount), LogitRows.Last);
-        return _decided.AsSpan(0, _decidedCount);
+        DecideForced();
+        return _known.AsSpan(before, _knownCount - before);
+    }
+
+    /// <summary>Goes on in another sequence, where the first one was given up: what it does not hold is fed again.</summary>
+    /// <param name="sequence">A sequence of the same model that holds the same tokens, or the beginning of them.</param>
+    /// <exception cref="ArgumentException">It holds more than is known, or less than what there was before the prompt.</exception>
+    public void Resume(Sequence sequence)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        if (sequence.Owner != Sequence.Owner || sequence.Length < _start || sequence.Length > _start + _knownCount)
+            throw new ArgumentException($"The sequence holds {sequence.Length} tokens; this continuation goes on after {_start} to {_start + _knownCount}.", nameof(sequence));
+        Sequence = sequence;
     }
 
     /// <summary>Ends it from outside: a stop text appeared, or the caller cancelled.</summary>
     public void Finish(FinishReason reason) => End ??= reason;
 
+    // Log-probabilities are of rows, so where they are asked for every token gets one.
+    private bool DecideForced()
+    {
+        int before = _knownCount;
+        while (End is null && _closing is null && _options.TopLogProbabilities is null && _constraint?.Forced() is { Count: > 0 } forced)
+        {
+            for (int i = 0; i < forced.Count && End is null; i++)
+                Decide(forced[i]);
+        }
+        return _knownCount > before;
+    }
+
     private void Decide(int id)
     {
         _constraint?.Accept(id);
-        if (_decided.Length == _decidedCount)
-            Array.Resize(ref _decided, 2 * _decidedCount);
-        _decided[_decidedCount++] = id;
-        _ids.Add(id);
+        _choice.Count(id);
+        if (_known.Length == _knownCount)
+            Array.Resize(ref _known, _knownCount + Math.Max(16, _knownCount / 4));
+        _known[_knownCount++] = id;
         if (_options.StopTokens.Contains(id) || _constraint is { IsComplete: true })
-            End = FinishReason.Stop;
-        else if (_ids.Count >= MostTokens)
+            End = _closing is null ? FinishReason.Stop : FinishReason.Length;
+        else if (_knownCount - _promptLength >= MostTokens)
             End = FinishReason.Length;
     }
 

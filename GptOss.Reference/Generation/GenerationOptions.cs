@@ -36,6 +36,12 @@ public sealed record GenerationOptions
         }
     } = [];
 
+    /// <summary>Changes to the logits before the choice; null for none.</summary>
+    public TokenPenalties? Penalties { get; init; }
+
+    /// <summary>Whether the last tokens that are allowed close an answer that a constraint binds, so that it is well-formed though cut.</summary>
+    public bool CloseOnBudget { get; init; }
+
     /// <summary>
     /// What the continuation may say; null for anything. It is forked for every continuation, so one serves any number of them. Tokens that it leaves no choice about
     /// are taken without the model, unless log-probabilities are asked for.

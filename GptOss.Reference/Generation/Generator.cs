@@ -13,8 +13,11 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <summary>Continues a prompt in a sequence of its own.</summary>
     /// <inheritdoc cref="Generate(Sequence, ReadOnlyMemory{int}, GenerationOptions, Action{int}?, Action{GeneratedToken}?, CancellationToken)"/>
     public GenerationResult Generate(ReadOnlyMemory<int> prompt, GenerationOptions options,
-        Action<int>? promptRead = null, Action<GeneratedToken>? tokenChosen = null, CancellationToken cancellation = default) =>
-        Generate(model.NewSequence(), prompt, options, promptRead, tokenChosen, cancellation);
+        Action<int>? promptRead = null, Action<GeneratedToken>? tokenChosen = null, CancellationToken cancellation = default)
+    {
+        using Sequence sequence = model.NewSequence();
+        return Generate(sequence, prompt, options, promptRead, tokenChosen, cancellation);
+    }
 
     /// <summary>Continues a sequence by a prompt and then by tokens of the model's choice. The last token chosen is not fed.</summary>
     /// <param name="sequence">A sequence of this model; extended.</param>
@@ -62,15 +65,17 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞; thrown by the enumeration.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled; thrown by the enumeration.</exception>
     public IAsyncEnumerable<GeneratedToken> StreamAsync(ReadOnlyMemory<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
-        StreamAsync(model.NewSequence(), prompt, options, cancellation);
+        StreamAsync(new Decoding(model.NewSequence(), prompt, options), options, isOwn: true, cancellation);
 
     /// <summary>The same for a sequence of this model, which is extended.</summary>
     /// <inheritdoc cref="StreamAsync(ReadOnlyMemory{int}, GenerationOptions, CancellationToken)"/>
     public IAsyncEnumerable<GeneratedToken> StreamAsync(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
-        StreamAsync(new Decoding(sequence, prompt, options), options, cancellation);
+        StreamAsync(new Decoding(sequence, prompt, options), options, isOwn: false, cancellation);
 
-    private async IAsyncEnumerable<GeneratedToken> StreamAsync(Decoding decoding, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<GeneratedToken> StreamAsync(
+        Decoding decoding, GenerationOptions options, bool isOwn, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        using Sequence? own = isOwn ? decoding.Sequence : null;
         using var answer = new Continuation(decoding, tokenizer, options);
         var logits = new LogitsBuffer();
         while (decoding.End is null)

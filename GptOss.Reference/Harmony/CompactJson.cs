@@ -14,14 +14,14 @@ internal static class CompactJson
     // What serde_json accepts.
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 128 };
 
-    /// <summary>Parses one document of text that nobody vouches for. The element lives by itself.</summary>
+    /// <summary>Parses one document of untrusted text. The element outlives it.</summary>
     /// <param name="text">The document.</param>
     /// <param name="what">For the message: <c>the conversation</c>.</param>
     internal static JsonElement Parse(string text, string what)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(text, Options);
+            using JsonDocument document = JsonDocument.Parse(text.StartsWith('\uFEFF') ? text.AsMemory(1) : text.AsMemory(), Options);
             return document.RootElement.Clone();
         }
         catch (JsonException e)
@@ -79,7 +79,7 @@ internal static class CompactJson
         return text.Append('"');
     }
 
-    /// <summary>A property of an object, the last of this name; null if there is none, or if the value is no object.</summary>
+    /// <summary>A property of an object, the last of this name; null if there is none, or if the value is not an object.</summary>
     internal static JsonElement? Get(JsonElement value, string key)
     {
         try

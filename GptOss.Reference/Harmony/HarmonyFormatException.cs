@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Harmony;
 
-/// <summary>A conversation that cannot be rendered, JSON that is no conversation, or tokens that are no messages.</summary>
+/// <summary>A conversation that cannot be rendered, JSON that is not a conversation, or tokens that are not messages.</summary>
 /// <remarks>The message is one sentence.</remarks>
 public sealed class HarmonyFormatException : Exception
 {

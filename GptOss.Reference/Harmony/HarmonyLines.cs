@@ -9,7 +9,7 @@ namespace GptOss.Reference.Harmony;
 /// <summary>One line of JSON in, one line out: rendering and parsing for programs that compare implementations.</summary>
 /// <remarks>
 /// The lines have the form of the recordings in <c>testdata/harmony</c>; a recorded result on an input line is ignored. What is wrong with a
-/// conversation or a stream stands in the line as <c>error</c>.
+/// conversation or a stream is in the line as <c>error</c>.
 /// </remarks>
 /// <param name="tokenizer">What the ids mean.</param>
 /// <exception cref="ArgumentException">The tokenizer lacks one of the special tokens that frame messages.</exception>
@@ -21,7 +21,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     /// <c>{"name", "conversation", "mode": completion|conversation|training, "auto_drop_analysis"}</c> → <c>{"name", "tokens" | "error"}</c>.
     /// <c>"drop": library|finished|none</c> may stand in place of <c>auto_drop_analysis</c>.
     /// </summary>
-    /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
+    /// <exception cref="HarmonyFormatException">The line is not a JSON object.</exception>
     public string Render(string line)
     {
         JsonElement input = Read(line);
@@ -29,7 +29,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     }
 
     /// <summary><c>{"name", "message", "conversation_has_function_tools"}</c> → <c>{"name", "tokens" | "error"}</c>.</summary>
-    /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
+    /// <exception cref="HarmonyFormatException">The line is not a JSON object.</exception>
     public string Message(string line)
     {
         JsonElement input = Read(line);
@@ -41,7 +41,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     /// <c>{"name", "role", "tokens"}</c> → <c>{"name", "strict", "lenient", "recovering"}</c>; the first two hold <c>messages</c> or
     /// <c>error</c>, the last holds <c>messages</c> and <c>repairs</c>.
     /// </summary>
-    /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
+    /// <exception cref="HarmonyFormatException">The line is not a JSON object.</exception>
     public string Parse(string line)
     {
         JsonElement input = Read(line);
@@ -61,7 +61,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     /// it. Without <c>tokens</c>, those of the line's <c>steps</c> are taken. After a step that is an error nothing follows, and <c>eos</c> is
     /// absent.
     /// </summary>
-    /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
+    /// <exception cref="HarmonyFormatException">The line is not a JSON object.</exception>
     public string Stream(string line)
     {
         JsonElement input = Read(line);
@@ -81,7 +81,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     /// </summary>
     /// <param name="line">One JSON object.</param>
     /// <param name="withSpecials">Whether names of special tokens in the text become their ids.</param>
-    /// <exception cref="HarmonyFormatException">The line is no JSON object.</exception>
+    /// <exception cref="HarmonyFormatException">The line is not a JSON object.</exception>
     public string Tokens(string line, bool withSpecials)
     {
         JsonElement input = Read(line);
@@ -92,7 +92,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
             {
                 string words = given.ValueKind == JsonValueKind.String
                     ? CompactJson.StringWithReplacement(given)
-                    : throw new HarmonyFormatException("text is no string.");
+                    : throw new HarmonyFormatException("text is not a string.");
                 int[] ids = withSpecials ? tokenizer.EncodeWithSpecials(words) : tokenizer.Encode(words);
                 text.Append("{\"ids\":[").AppendJoin(',', ids).Append(']');
             }
@@ -206,7 +206,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     private static JsonElement Read(string line)
     {
         JsonElement input = CompactJson.Parse(line, "the line");
-        return input.ValueKind == JsonValueKind.Object ? input : throw new HarmonyFormatException("the line is JSON but no object.");
+        return input.ValueKind == JsonValueKind.Object ? input : throw new HarmonyFormatException("the line is JSON but not an object.");
     }
 
     // A name may be anything; it is given back as it came.
@@ -258,7 +258,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
     private static string? Word(JsonElement input, string key)
     {
         if (CompactJson.Get(input, key) is not { ValueKind: not JsonValueKind.Null } value) return null;
-        return value.ValueKind == JsonValueKind.String ? CompactJson.String(value) : throw new HarmonyFormatException($"{key} is no string.");
+        return value.ValueKind == JsonValueKind.String ? CompactJson.String(value) : throw new HarmonyFormatException($"{key} is not a string.");
     }
 
     private static bool Flag(JsonElement input, string key, bool absent)
@@ -272,12 +272,12 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
         CompactJson.Get(input, key) ?? throw new HarmonyFormatException($"The line has no {key}.");
 
     private static JsonElement.ArrayEnumerator Items(JsonElement list, string key) =>
-        list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : throw new HarmonyFormatException($"{key} is no list.");
+        list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : throw new HarmonyFormatException($"{key} is not a list.");
 
     /// <summary>Ids from JSON: whole numbers of 32 bits; whether each has a token is the parser's business.</summary>
     internal static int[] Ids(JsonElement list, string key = "tokens") => [.. Items(list, key).Select(Id)];
 
     private static int Id(JsonElement item) => item.ValueKind == JsonValueKind.Number && item.TryGetUInt32(out uint id)
         ? unchecked((int)id)
-        : throw new HarmonyFormatException("A token is no whole number from 0 to 4294967295.");
+        : throw new HarmonyFormatException("A token is not a whole number from 0 to 4294967295.");
 }

@@ -20,11 +20,11 @@ internal sealed record Header(Role Role)
 
     /// <summary>Reads a header as the published library does.</summary>
     /// <param name="text">The header's text.</param>
-    /// <param name="role">The role that was stated from outside; null if the header's first word tells it.</param>
+    /// <param name="role">The role that was stated from outside; null if the first word of the header names it.</param>
     /// <param name="isCutShort">
     /// Whether what follows role and channel is content: the library's repair of a message without <c>&lt;|message|&gt;</c>.
     /// </param>
-    /// <param name="rest">Words that found no place, joined by single spaces; null for none.</param>
+    /// <param name="rest">Words without a place, joined by single spaces; null for none.</param>
     /// <param name="error">Why there is no header; null if there is one.</param>
     /// <remarks>Source: <c>openai/harmony</c>, <c>src/encoding.rs</c>, <c>parse_header_from_string</c>.</remarks>
     internal static Header? Read(string text, Role? role, bool isCutShort, out string? rest, out string? error)
@@ -63,7 +63,7 @@ internal sealed record Header(Role Role)
             {
                 if (words.Count == 1 && !first.StartsWith("to=", StringComparison.Ordinal))
                 {
-                    error = $"A header begins with '{Printable.Clip(first)}', which is no role.";
+                    error = $"A header begins with '{Printable.Clip(first)}', which is not a role.";
                     return null;
                 }
 

@@ -27,6 +27,6 @@ public static class RoleWords
     /// <summary>The role's word: <c>assistant</c>.</summary>
     public static string Word(this Role role) => Words[(int)role];
 
-    /// <summary>The role of exactly this word; null if it is none.</summary>
+    /// <summary>The role of exactly this word; null if there is none.</summary>
     public static Role? Find(string word) => Array.IndexOf(Words, word) is >= 0 and var index ? (Role)index : null;
 }

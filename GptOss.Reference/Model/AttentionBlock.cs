@@ -41,7 +41,7 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
             observer.Observe(Stage.Key, layer, chunk.Origins, k);
         }
         for (int row = 0; row < x.Count; row++)
-            chunk.Origins[row].Sequence.Cache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
+            chunk.Origins[row].Sequence.HostCache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
 
         kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks, config.NumKeyValueHeads, config.HeadDim, _window, attended);
         if (TObserver.IsActive && TObserver.SeesAttention)

@@ -58,7 +58,7 @@ internal sealed class Chunk(int headDim)
     internal QueryRow[] QueriesOf(int layer)
     {
         for (int i = 0; i < Count; i++)
-            _queries[i] = new(_origins[i].Sequence.Cache(layer), _origins[i].Position);
+            _queries[i] = new(_origins[i].Sequence.HostCache(layer), _origins[i].Position);
         return _queries;
     }
 }

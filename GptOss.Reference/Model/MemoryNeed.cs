@@ -1,5 +1,5 @@
 using GptOss.Reference.Checkpoints.Configuration;
-using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Model;
@@ -31,7 +31,7 @@ public sealed record MemoryNeed(long Weights, long SlidingCache, long FullCache,
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
             int? ring = Sequence.RingPositions(config, layer);
-            long bytes = KeyValueCache.BytesFor(config.NumKeyValueHeads, config.HeadDim, ring, precision == Precision.Bfloat16, context);
+            long bytes = HostCache.BytesFor(config.NumKeyValueHeads, config.HeadDim, ring, precision == Precision.Bfloat16, context);
             if (ring is null)
                 full += bytes;
             else

@@ -1,16 +1,18 @@
 using GptOss.Reference.Checkpoints.Configuration;
-using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Model;
 
 /// <summary>One token sequence: its length and the keys and values that its layers have cached.</summary>
 /// <remarks>
-/// Sliding layers keep a ring of window + <see cref="ChunkTokens"/> positions, so that the first query of a chunk still finds its keys;
-/// full layers keep everything. A mark is a copy of what the rings hold of the windows at a length, so that the sequence can go back there
-/// later: 6.3 MB for the 20b in float32. Not safe for use by two threads at once.
+/// <para>Sliding layers keep a ring of window + <see cref="ChunkTokens"/> positions, so that the first query of a chunk still finds its keys;
+/// full layers keep everything. Both keep them in pages, which sequences and marks share until one of them writes: <see cref="Fork"/> and <see cref="Mark"/> copy
+/// nothing.</para>
+/// <para>A sequence that no one holds any more gives its pages back when it is collected; <see cref="Dispose"/> does so at once. Not safe for use by two threads at
+/// once; forks are sequences of their own.</para>
 /// </remarks>
-public sealed class Sequence
+public sealed class Sequence : IDisposable
 {
     /// <summary>Tokens that pass through the layers together; longer prompts are fed in chunks of this size.</summary>
     public const int ChunkTokens = 512;
@@ -19,28 +21,47 @@ public sealed class Sequence
     public const int MostMarks = 16;
 
     private readonly GptOssConfig _config;
-    private readonly KeyValueCache[] _caches;
-    private readonly List<SavedWindows> _marks = [];       // in order of length
+    private readonly LayerCache[] _caches;
+    private readonly List<MarkedWindows> _marks = [];       // in order of length
+    private bool _disposed;
 
     internal Sequence(Transformer owner, GptOssConfig config, Precision precision)
     {
         Owner = owner;
         _config = config;
-        _caches = new KeyValueCache[config.NumHiddenLayers];
+        _caches = new LayerCache[config.NumHiddenLayers];
         for (int layer = 0; layer < _caches.Length; layer++)
         {
-            _caches[layer] = new KeyValueCache(config.NumKeyValueHeads, config.HeadDim, RingPositions(config, layer), precision == Precision.Bfloat16);
+            _caches[layer] = new HostCache(
+                config.NumKeyValueHeads, config.HeadDim, RingPositions(config, layer), precision == Precision.Bfloat16, owner.CacheMemory);
         }
     }
+
+    private Sequence(Sequence other)
+    {
+        (Owner, _config, Length) = (other.Owner, other._config, other.Length);
+        _caches = [.. other._caches.Select(cache => cache.Fork(cache.FirstHeld, Length))];
+        _marks.AddRange(other._marks.Select(mark => new MarkedWindows(mark.Length, [.. mark.Windows.Select(window => window?.Fork(window.FirstHeld, mark.Length))])));
+    }
+
+    /// <summary>Gives the pages of a sequence back that no one disposed.</summary>
+    ~Sequence() => Release();
 
     /// <summary>Tokens so far, which is the position of the next one.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Bytes of the cache at present, without the marks.</summary>
-    public long CacheBytes => _caches.Sum(c => c.Bytes);
+    /// <summary>Bytes of the pages that the cache holds, with those that it shares and without those that only marks hold.</summary>
+    public long CacheBytes => _caches.Sum(cache => (long)cache.Pages.Count()) * Owner.CacheMemory.PageBytes;
 
-    /// <summary>Bytes of the marks at present.</summary>
-    public long MarkBytes => _marks.Sum(mark => mark.Windows.Sum(window => (long)(window?.Length ?? 0)));
+    /// <summary>Bytes of the pages that only marks hold: windows that the rings have written over since. At most 9.4 MB a mark for the 20b in float32.</summary>
+    public long MarkBytes
+    {
+        get
+        {
+            HashSet<CachePage> current = [.. _caches.SelectMany(cache => cache.Pages)];
+            return _marks.SelectMany(mark => mark.Windows).SelectMany(window => window?.Pages ?? []).Distinct().Count(page => !current.Contains(page)) * Owner.CacheMemory.PageBytes;
+        }
+    }
 
     /// <summary>Lengths that are marked, ascending.</summary>
     public IReadOnlyList<int> Marks => [.. _marks.Select(mark => mark.Length)];
@@ -48,33 +69,41 @@ public sealed class Sequence
     /// <summary>The model that this sequence belongs to.</summary>
     internal Transformer Owner { get; }
 
-    internal Sequence Fork()
+    /// <summary>The most bytes by which <paramref name="tokens"/> more tokens would raise what <see cref="Transformer.CacheMemory"/> holds: new pages, and copies of shared ones.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="tokens"/> is negative.</exception>
+    public long BytesToExtend(int tokens)
     {
-        Sequence fork = Owner.NewSequence();
-        for (int layer = 0; layer < _caches.Length; layer++)
-        {
-            int at = layer;
-            fork._caches[layer] = _caches[layer].Copy(() => fork._caches[at]);
-        }
-        fork.Length = Length;
-        return fork;
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        long bytes = 0;
+        foreach (LayerCache cache in _caches)
+            bytes += cache.BytesToReserve(Length, checked(Length + tokens));
+        return bytes;
     }
 
-    internal void Dispose() { }
+    /// <summary>A second sequence of the same tokens, with the same marks; the two go on independently, and each has the bits of one that was fed alone.</summary>
+    /// <remarks>Pages are shared until one of the two writes to them: at first the last page of every layer is copied, later those of the rings as they go round.</remarks>
+    /// <exception cref="ObjectDisposedException">This one is disposed.</exception>
+    public Sequence Fork()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new(this);
+    }
 
     /// <summary>Remembers the present length: <see cref="Truncate"/> can go back to it as long as it is among the latest sixteen marks.</summary>
+    /// <exception cref="ObjectDisposedException">The sequence is disposed.</exception>
     public void Mark()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (Length == 0 || _marks is [.., { Length: var last }] && last == Length)
             return;
-        byte[]?[] windows = new byte[_caches.Length][];
+        if (_marks.Count == MostMarks)
+            Drop(0);
+        LayerCache?[] windows = new LayerCache?[_caches.Length];
         for (int layer = 0; layer < _caches.Length; layer++)
         {
             if (_caches[layer].IsRing)
-                windows[layer] = _caches[layer].CopyOut(WindowStart(layer, Length), Length);
+                windows[layer] = _caches[layer].Fork(WindowStart(layer, Length), Length);
         }
-        if (_marks.Count == MostMarks)
-            _marks.RemoveAt(0);
         _marks.Add(new(Length, windows));
     }
 
@@ -85,37 +114,48 @@ public sealed class Sequence
     /// </summary>
     /// <returns>The length now: what has to be fed again begins there.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative or beyond <see cref="Length"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The sequence is disposed.</exception>
     public int Truncate(int length)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
-        _marks.RemoveAll(mark => mark.Length > length);
+        while (_marks is [.., var mark] && mark.Length > length)
+            Drop(_marks.Count - 1);
         // A window that begins before what a ring holds does so at every shorter length too, so below only marks help.
         if (!IsHeld(length))
             length = Restore();
-        if (length == 0)
-        {
-            foreach (KeyValueCache cache in _caches)
-                cache.Clear();
-        }
+        foreach (LayerCache cache in _caches)
+            cache.Forget(length);
         return Length = length;
+    }
+
+    /// <summary>Gives its pages back; those that others share stay with them.</summary>
+    public void Dispose()
+    {
+        Release();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>Positions of a sliding layer's ring; null for a layer that keeps everything.</summary>
     internal static int? RingPositions(GptOssConfig config, int layer) =>
         config.WindowOf(layer) is int window && window + ChunkTokens < config.MaxPositions ? window + ChunkTokens : null;
 
-    internal KeyValueCache Cache(int layer) => _caches[layer];
+    /// <summary>The keys and values of a layer in this process's memory.</summary>
+    internal HostCache HostCache(int layer) => (HostCache)_caches[layer];
 
     /// <summary>Makes room for <paramref name="tokens"/> more positions in every layer.</summary>
     internal void Reserve(int tokens)
     {
-        foreach (KeyValueCache cache in _caches)
-            cache.Reserve(Length + tokens);
+        foreach (LayerCache cache in _caches)
+            cache.Reserve(Length, Length + tokens);
     }
 
     /// <summary>Counts tokens whose keys and values all layers now hold.</summary>
     internal void Commit(int tokens) => Length += tokens;
+
+    /// <summary>Whether its pages are given back.</summary>
+    internal bool IsDisposed => _disposed;
 
     // The first position that a layer's next query looks back to.
     private int WindowStart(int layer, int length) => _config.WindowOf(layer) is int window ? Math.Max(0, length - window + 1) : 0;
@@ -137,12 +177,39 @@ public sealed class Sequence
             return 0;
         for (int layer = 0; layer < _caches.Length; layer++)
         {
-            if (mark.Windows[layer] is { } window)
-                _caches[layer].CopyIn(window, WindowStart(layer, mark.Length), mark.Length);
+            if (mark.Windows[layer] is not { } window)
+                continue;
+            _caches[layer].Release();
+            _caches[layer] = window.Fork(window.FirstHeld, mark.Length);
         }
         return mark.Length;
     }
 
+    private void Drop(int mark)
+    {
+        _marks[mark].Release();
+        _marks.RemoveAt(mark);
+    }
+
+    private void Release()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        foreach (LayerCache cache in _caches)
+            cache.Release();
+        foreach (MarkedWindows mark in _marks)
+            mark.Release();
+        _marks.Clear();
+    }
+
     /// <summary>What the rings held of their windows at a length; null for a layer that keeps everything.</summary>
-    private sealed record SavedWindows(int Length, byte[]?[] Windows);
+    private sealed record MarkedWindows(int Length, LayerCache?[] Windows)
+    {
+        internal void Release()
+        {
+            foreach (LayerCache? window in Windows)
+                window?.Release();
+        }
+    }
 }

@@ -30,7 +30,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            Sequence sequence = NewSequence();
+            using Sequence sequence = NewSequence();
             for (int row = 0; row < qkv.Count; row++)
             {
                 _chunk.Clear();
@@ -69,7 +69,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            Sequence sequence = NewSequence();
+            using Sequence sequence = NewSequence();
             for (int first = 0; first < x.Count; first += _chunkTokens)
             {
                 Rows part = x.Slice(first, Math.Min(_chunkTokens, x.Count - first));

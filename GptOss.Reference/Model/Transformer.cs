@@ -4,6 +4,7 @@ using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.RowKernels;
 using GptOss.Reference.Numerics.Workers;
@@ -44,6 +45,14 @@ public sealed record ModelOptions
     /// </summary>
     public bool Preload { get; init; }
 
+    /// <summary>The most bytes of keys and values that all sequences of the model may hold together, shared pages counted once; null for no limit.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public long? CacheBytes
+    {
+        get;
+        init => field = value is null or >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "The cache has at least 1 byte, or null for no limit.");
+    }
+
     /// <summary>Stops loading while weights are copied or packed.</summary>
     public CancellationToken Cancellation { get; init; }
 }
@@ -72,13 +81,14 @@ public sealed partial class Transformer : IDisposable
     private readonly List<RowOrigin> _wantedOrigins = [];
     private bool _disposed;
 
-    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner)
+    private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner, long? cacheBytes)
     {
         _checkpoint = checkpoint;
         _weights = weights;
         _pool = pool;
         _owner = owner;
         _gate = owner?._gate ?? new();
+        CacheMemory = owner?.CacheMemory ?? HostCache.NewMemory(checkpoint.Config.NumKeyValueHeads, checkpoint.Config.HeadDim, kernels.Precision == Precision.Bfloat16, cacheBytes);
         ModelVariant whole = variant.At(layer: null);
         GptOssConfig c = Config = whole.Config(checkpoint.Config);
         _kernels = whole.Kernels(kernels);
@@ -111,6 +121,9 @@ public sealed partial class Transformer : IDisposable
     /// <summary>The register width in use.</summary>
     public RegisterWidth Width => _kernels.Width;
 
+    /// <summary>What the keys and values of all its sequences take.</summary>
+    public CacheMemory CacheMemory { get; }
+
     /// <summary>Workers in use.</summary>
     public int Threads => _pool.Count;
 
@@ -137,7 +150,7 @@ public sealed partial class Transformer : IDisposable
             if (options.Preload)
                 checkpoint.Preload(cancellation: options.Cancellation);         // first: views that are taken before are of the mapped file
             pool = new(options.Threads ?? Topology.PhysicalCores);
-            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null);
+            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool, Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options.CacheBytes);
         }
         catch
         {
@@ -149,7 +162,7 @@ public sealed partial class Transformer : IDisposable
 
     /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. It ends with this one.</summary>
     internal Transformer With(ModelVariant variant) =>
-        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this);
+        new(_checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this, cacheBytes: null);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this, Config, Precision);
@@ -167,6 +180,8 @@ public sealed partial class Transformer : IDisposable
     /// </param>
     /// <returns>The rows of <paramref name="into"/>: [wanted rows, vocabulary], in the order of the batch and of its tokens.</returns>
     /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a sequence outgrows the context.</exception>
+    /// <exception cref="CacheFullException">The sequences would hold more than <see cref="ModelOptions.CacheBytes"/>; none was extended.</exception>
+    /// <exception cref="ObjectDisposedException">A sequence or the model is disposed.</exception>
     /// <exception cref="CheckpointFormatException">A weight that the tokens need is not a number.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     public Rows Forward(scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, CancellationToken cancellation = default)
@@ -325,7 +340,7 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Refuses what cannot be fed, before anything is changed; counts the logits rows.</summary>
     private int Check(ReadOnlySpan<BatchItem> batch)
     {
-        long rows = 0;
+        long rows = 0, bytes = 0;
         for (int i = 0; i < batch.Length; i++)
         {
             Sequence sequence = batch[i].Sequence;
@@ -336,6 +351,7 @@ public sealed partial class Transformer : IDisposable
                 if (batch[j].Sequence == sequence)
                     throw new ArgumentException($"Items {j} and {i} of the batch are the same sequence; its tokens belong into one item.", nameof(batch));
             }
+            ObjectDisposedException.ThrowIf(sequence.IsDisposed, sequence);
             ReadOnlySpan<int> tokens = batch[i].Tokens.Span;
             if (tokens.Length > Config.MaxPositions - sequence.Length)
             {
@@ -348,7 +364,10 @@ public sealed partial class Transformer : IDisposable
                     throw new ArgumentException($"Token id {token} is unknown; the vocabulary has ids 0 to {Config.VocabSize - 1}.", nameof(batch));
             }
             rows += batch[i].Logits.Count(tokens.Length);
+            bytes += CacheMemory.IsUnlimited ? 0 : sequence.BytesToExtend(tokens.Length);
         }
+        if (bytes > CacheMemory.Limit - CacheMemory.Held)
+            throw CacheFullException.Of(CacheMemory, bytes);
         if (rows * Config.VocabSize > Array.MaxLength - 64)
             throw new ArgumentException($"{rows} rows of {Config.VocabSize} logits are more than one call can return; ask for fewer at a time.", nameof(batch));
         return (int)rows;

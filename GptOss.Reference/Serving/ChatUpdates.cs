@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using GptOss.Reference.Generation;
-using GptOss.Reference.Harmony;
 using Microsoft.Extensions.AI;
 
 namespace GptOss.Reference.Serving;

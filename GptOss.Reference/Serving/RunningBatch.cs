@@ -47,7 +47,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         generation.QueueTime = Stopwatch.GetElapsedTime(waiting.Since);
         _since[generation] = Stopwatch.GetTimestamp();
         for (int index = 0; index < generation.Request.Choices; index++)
-            _running.Add(new ServedChoice(generation, index, model.Config.MaxPositions));
+            _running.Add(new ServedChoice(generation, index));
         ServedChoice leader = _running[^generation.Request.Choices];
         leader.Sequence = _prefixes.Find(generation.Request.Prompt.Span) ?? model.NewSequence();
         generation.CachedTokens = leader.Sequence.Length;

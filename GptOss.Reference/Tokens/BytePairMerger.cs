@@ -1,11 +1,20 @@
 namespace GptOss.Reference.Tokens;
 
-/// <summary>Byte-pair merging of one piece: the adjacent pair of lowest rank first, the leftmost among equals, until no pair is a token.</summary>
+/// <summary>
+/// Byte-pair merging of one piece: it begins as single bytes; then, again and again, the adjacent pair whose joined bytes have the lowest id
+/// becomes one symbol, the leftmost where several are equal, until no pair is a token.
+/// </summary>
 /// <remarks>
-/// Symbols form a linked list over byte positions and candidate pairs wait in a heap, so a piece of n bytes costs O(n log n): a
-/// million letters are one piece. A heap entry that no longer describes the pair at its position is skipped when it comes up; a
-/// position's pair only ever grows, so equal rank means the same pair. Holds its buffers between pieces; for one thread.
-/// Source: <c>tiktoken</c>, <c>byte_pair_merge</c>, for the order.
+/// <para>Ids are ranks: the lower, the earlier a merge was learned from text, so merging in this order repeats the training.</para>
+/// <code>
+/// l o w e r     lo = 300, we = 310, er = 320, low = 400
+/// lo w e r      lo is the lowest of lo, we, er
+/// lo we r       we (310) comes before low (400), and er has lost its e
+/// </code>
+/// <para>Symbols form a linked list over byte positions, and candidate pairs wait in a heap, so a piece of n bytes costs O(n log n): a million
+/// letters are one piece. A heap entry that no longer describes the pair at its position is skipped when it comes up; the pair at a position
+/// only ever grows, so an equal id means the same pair. Keeps its buffers between pieces. Not thread-safe.</para>
+/// <para>Source: <c>tiktoken</c>, <c>byte_pair_merge</c>, for the order.</para>
 /// </remarks>
 internal sealed class BytePairMerger(TokenTable table)
 {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Tokens;
 
@@ -72,14 +73,14 @@ internal sealed class TokenizerJson
     }
 
     // Where the value of each property begins, in bytes: those of the file, and those of the model as 'model.NAME'. The properties may
-    // stand in any order, but are understood in one. This pass also meets every error of syntax.
+    // stand in any order, but are understood in one. This pass also meets every syntax error.
     private Dictionary<string, long> Locate()
     {
         var sections = new Dictionary<string, long>();
         Utf8JsonReader reader = ReaderAt(0);
         Require(ref reader, JsonTokenType.StartObject, "the file", "an object");
         Locate(ref reader, "", sections);
-        reader.Read();      // throws if anything follows the file's one value
+        reader.Read();      // throws if anything follows the one value of the file
         return sections;
     }
 
@@ -89,7 +90,7 @@ internal sealed class TokenizerJson
         {
             string name = prefix + reader.GetString();
             Next(ref reader);
-            if (!sections.TryAdd(name, reader.TokenStartIndex)) throw Broken($"expected one {Shown.Quote(name)}, found two");
+            if (!sections.TryAdd(name, reader.TokenStartIndex)) throw Broken($"expected one '{Printable.Clip(name)}', found two");
             if (name != "model")
             {
                 reader.Skip();
@@ -110,7 +111,7 @@ internal sealed class TokenizerJson
             if (name is "version" or "truncation" or "padding" or "added_tokens" or "model" or "model.vocab" or "model.merges") continue;
             Utf8JsonReader reader = ReaderAt(offset);
             Next(ref reader);
-            if (!TokenizerShape.TryCollect(ref reader, name, settings)) throw Broken($"{Shown.Clip(name)} is too large for a tokenizer's settings");
+            if (!TokenizerShape.TryCollect(ref reader, name, settings)) throw Broken($"{Printable.Clip(name)} is too large for a tokenizer's settings");
         }
 
         if (TokenizerShape.Difference(settings) is { } difference) throw Broken(difference);
@@ -128,8 +129,8 @@ internal sealed class TokenizerJson
             (int id, string content) = ReadAddedToken(ref reader, where);
             if (content.Length is 0 or > MostNameUnits)
                 throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
-            if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives {Shown.Quote(content)} ids {names[content]} and {id}; expected one");
-            if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to {Shown.Quote(_added[id])} and {Shown.Quote(content)}; expected one");
+            if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives '{Printable.Clip(content)}' ids {names[content]} and {id}; expected one");
+            if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to '{Printable.Clip(_added[id])}' and '{Printable.Clip(content)}'; expected one");
         }
     }
 
@@ -169,7 +170,7 @@ internal sealed class TokenizerJson
             if (_ids.Count == MostTokens) throw Broken($"model.vocab has more than {MostTokens} tokens");
             ReadOnlySpan<byte> spelled = Spelled(ref reader, "model.vocab");
             Next(ref reader);
-            if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab[{Shown.Quote(Encoding.UTF8.GetString(spelled))}]");
+            if (!IsId(ref reader, out int id)) throw NoId(ref reader, $"model.vocab['{Printable.Clip(Encoding.UTF8.GetString(spelled))}']");
 
             // Some writers list a special token in both places.
             if (_added.TryGetValue(id, out string? special) && Encoding.UTF8.GetString(spelled) == special) continue;
@@ -221,11 +222,11 @@ internal sealed class TokenizerJson
         {
             int id = ids[i];
             string content = _added[id];
-            if (id < firstId) throw Broken($"added token {Shown.Quote(content)} has id {id}, which is a merge rank; expected ids from {firstId} on");
+            if (id < firstId) throw Broken($"added token '{Printable.Clip(content)}' has id {id}, which is a merge rank; expected ids from {firstId} on");
             if (id != firstId + i)
                 throw Broken(
                     $"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; " +
-                    $"{Shown.Quote(content)} has id {id}");
+                    $"'{Printable.Clip(content)}' has id {id}");
             names[i] = content;
         }
 
@@ -255,7 +256,7 @@ internal sealed class TokenizerJson
                 RequireType(ref reader, JsonTokenType.String, where, "strings or pairs");
                 ReadOnlySpan<byte> pair = Spelled(ref reader, where);
                 int space = pair.IndexOf((byte)' ');
-                if (space < 0) throw Broken($"{where}[{index}] is {Shown.Quote(Encoding.UTF8.GetString(pair))}; expected two tokens with a space between");
+                if (space < 0) throw Broken($"{where}[{index}] is '{Printable.Clip(Encoding.UTF8.GetString(pair))}'; expected two tokens with a space between");
                 length = Unspell(pair[..space], joined, where);
                 length += Unspell(pair[(space + 1)..], joined[length..], where);
             }
@@ -279,7 +280,7 @@ internal sealed class TokenizerJson
     {
         if (spelled.IsEmpty) throw Broken($"{where} has an empty token");
         if (!ByteAlphabet.TryDecode(spelled, _token, out int length))
-            throw Broken($"{where} spells a token {Shown.Quote(Encoding.UTF8.GetString(spelled))}; expected only the 256 characters that stand for bytes");
+            throw Broken($"{where} spells a token '{Printable.Clip(Encoding.UTF8.GetString(spelled))}'; expected only the 256 characters that stand for bytes");
         if (length > MostTokenBytes) throw Broken($"{where} has a token of {length} bytes; expected at most {MostTokenBytes}");
         _token.AsSpan(0, length).CopyTo(bytes);
         return length;
@@ -293,7 +294,7 @@ internal sealed class TokenizerJson
 
     private TokenizerFormatException NoId(ref Utf8JsonReader reader, string where)
     {
-        string found = reader.TokenType == JsonTokenType.Number ? Shown.Quote(Encoding.UTF8.GetString(reader.ValueSpan)) : Found(reader.TokenType);
+        string found = reader.TokenType == JsonTokenType.Number ? Quote(Encoding.UTF8.GetString(reader.ValueSpan)) : Found(reader.TokenType);
         return Broken($"{where}: expected an id of 0 to {int.MaxValue}, found {found}");
     }
 
@@ -327,7 +328,9 @@ internal sealed class TokenizerJson
         _ => "the end of an array or object",
     };
 
-    private string ShowBytes(TokenTable.Range32 range) => Shown.Quote(Encoding.UTF8.GetString(_bytes, range.Start, range.Length));
+    private string ShowBytes(TokenTable.Range32 range) => Quote(Encoding.UTF8.GetString(_bytes, range.Start, range.Length));
+
+    private static string Quote(string text) => $"'{Printable.Clip(text)}'";
 
     private TokenizerFormatException Broken(string what) => new($"{_path}: {what}.");
 }

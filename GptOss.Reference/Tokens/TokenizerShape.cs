@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Tokens;
 
@@ -62,9 +63,9 @@ internal static class TokenizerShape
         foreach ((string path, string value) in settings.OrderBy(setting => setting.Path.EndsWith(".type", StringComparison.Ordinal) ? 0 : 1))
         {
             if (Array.Find(Rules, rule => rule.Path == path) is not { } rule)
-                return $"{Shown.Clip(path, MostNameBytes)} is {Shown.Clip(value)}; the published tokenizer has no such setting, so it could change ids";
+                return $"{Printable.Clip(path)} is {Printable.Clip(value)}; the published tokenizer has no such setting, so it could change ids";
             if (!rule.Allowed.Contains(value))
-                return $"{path} is {Shown.Clip(value)}; expected {rule.Expected}";
+                return $"{path} is {Printable.Clip(value)}; expected {rule.Expected}";
         }
 
         return Array.Find(Rules, rule => !rule.IsOptional && settings.All(setting => setting.Path != rule.Path)) is { } missing

@@ -13,12 +13,12 @@ internal static class PromptScores
     {
         var entries = new List<LogProbabilities>(prompt.Length);
         var logits = new LogitsBuffer();
-        Sequence sequence = model.NewSequence();
-        for (int from = 0; from < prompt.Length - 1; from += RowsAtOnce)
+        using Sequence sequence = model.NewSequence();
+        var feed = new TokenFeed(sequence, prompt.AsMemory(0, prompt.Length - 1), LogitRows.All);
+        while (feed.Left > 0)
         {
-            int count = Math.Min(RowsAtOnce, prompt.Length - 1 - from);
-            model.Forward(new BatchItem(sequence, prompt.AsMemory(from, count), LogitRows.All), logits, cancellation);
-            for (int i = 0; i < count; i++) entries.Add(LogProbabilities.Of(logits[i], prompt[from + i + 1], top));
+            model.Forward(feed.Next(mostRows: RowsAtOnce), logits, cancellation);
+            for (int i = 0; i < logits.Count; i++) entries.Add(LogProbabilities.Of(logits[i], prompt[entries.Count + 1], top));
         }
 
         return entries;

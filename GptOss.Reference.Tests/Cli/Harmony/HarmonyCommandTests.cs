@@ -52,9 +52,9 @@ public class HarmonyCommandTests
         Assert.Equal(
             [
                 """{"error":"Line 1: the line is not valid JSON at line 1, byte 1."}""",
-                """{"error":"Line 2: the line is JSON but no object."}""",
+                """{"error":"Line 2: the line is JSON but not an object."}""",
                 """{"name":7,"error":"The line has no tokens."}""",
-                """{"name":"a","error":"A token is no whole number from 0 to 4294967295."}""",
+                """{"name":"a","error":"A token is not a whole number from 0 to 4294967295."}""",
                 """{"name":"b","error":"role is 'bot'; expected user, assistant, system, developer, tool or null."}""",
                 """{"name":"c","strict":{"messages":[]},"lenient":{"messages":[]},"recovering":{"messages":[],"repairs":[]}}""",
             ],

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
 using static GptOss.Reference.Tests.Cli.CommandLine;
 
@@ -42,7 +43,7 @@ public class TokensCommandTests
         Assert.Equal(lines[1], lines[0]);
         Assert.Equal(
             [
-                """{"error":"text is no string."}""",
+                """{"error":"text is not a string."}""",
                 """{"error":"ids[0] is 300000; this tokenizer has ids 0 to 201087."}""",
                 "{\"text\":\" \uFFFD\"}",
                 """{"error":"The line has no ids."}""",
@@ -73,5 +74,20 @@ public class TokensCommandTests
     {
         Answer answer = Run("tokens", "--decode", ids);
         Assert.Equal((3, "", sentence), (answer.Code, answer.Out, answer.Sentence));
+    }
+
+    [Fact]
+    public void Bytes_that_are_not_UTF8_are_refused_where_they_stand_or_read_as_asked()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder.File("latin.txt"), [0x61, 0xE9, 0x62]);
+        foreach (string[] command in (string[][])[["tokens", "--file", folder.File("latin.txt")], ["harmony", "parse", folder.File("latin.txt")]])
+        {
+            Answer answer = Run(command);
+            Assert.Equal((3, "", "latin.txt: byte 1 is 0xE9, which is not UTF-8 there; --lossy reads such bytes as U+FFFD."), (answer.Code, answer.Out, answer.Sentence));
+            answer = Run([.. command, "--lossy"]);
+            Assert.Equal(0, answer.Code);
+            Assert.Contains("\uFFFD", answer.Out, StringComparison.Ordinal);
+        }
     }
 }

@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 using Xunit;
 
@@ -96,8 +97,8 @@ public class SinkAttentionTests
         Prop.ForAll(Gen.Choose(1, 300).ToArbitrary(), Gen.Choose(0, int.MaxValue).ToArbitrary(), (length, seed) =>
         {
             Numbers numbers = new(seed);
-            KeyValueCache cache = new(1, 16, null, false);
-            cache.Reserve(length);
+            HostCache cache = new(1, 16, null, false);
+            cache.Reserve(0, length);
             float[] ones = [.. Enumerable.Repeat(1f, 16)], q = numbers.Floats(16, 2);
             float[][] keys = numbers.Rows(length, 16);
             for (int p = 0; p < length; p++)
@@ -116,8 +117,8 @@ public class SinkAttentionTests
     public void A_sink_takes_weight_from_every_key()
     {
         Kernels kernels = EveryWidth.Kernels(RegisterWidths.Widest, Precision.Float32);
-        KeyValueCache cache = new(1, 2, null, false);
-        cache.Reserve(2);
+        HostCache cache = new(1, 2, null, false);
+        cache.Reserve(0, 2);
         cache.Write(0, [0, 0], [1, 0]);
         cache.Write(1, [0, 0], [0, 1]);
         foreach ((float sink, float each) in new[] { (float.NegativeInfinity, 1f / 2), (0f, 1f / 3), (float.PositiveInfinity, float.NaN), (100f, 0f) })
@@ -150,10 +151,10 @@ public class SinkAttentionTests
             {
                 float[][] Cached() => Rounded(numbers.WithSpecials(numbers.Rows(length, shape.KeyValueHeads * shape.HeadDim, size, rounded), specialEvery));
                 float[][] keys = Cached(), values = Cached();
-                KeyValueCache cache = new(shape.KeyValueHeads, shape.HeadDim, shape.Ring, rounded);
+                HostCache cache = new(shape.KeyValueHeads, shape.HeadDim, shape.Ring, rounded);
                 for (int position = 0; position < length; position++)
                 {
-                    cache.Reserve(position + 1);
+                    cache.Reserve(position, position + 1);
                     cache.Write(position, keys[position], values[position]);
                 }
                 for (int position = Math.Max(0, length - shape.Asking); position < length; position++)

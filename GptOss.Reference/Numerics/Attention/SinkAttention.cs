@@ -1,13 +1,14 @@
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Attention;
 
 /// <summary>One query token: where its keys are and how far it sees.</summary>
-internal readonly struct QueryRow(KeyValueCache cache, int position)
+internal readonly struct QueryRow(HostCache cache, int position)
 {
-    internal readonly KeyValueCache Cache = cache;
+    internal readonly HostCache Cache = cache;
     internal readonly int Position = position;
 
     /// <summary>How many keys it sees, its own among them.</summary>

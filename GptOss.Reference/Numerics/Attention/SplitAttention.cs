@@ -1,4 +1,5 @@
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
@@ -15,7 +16,7 @@ internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob
 {
     private const int Tile = AttentionSteps<TBlock, TVector, TProfile>.TileKeys;
 
-    internal KeyValueCache Cache;
+    internal HostCache Cache;
     internal int First;
     internal int Keys;
     internal float* Q;

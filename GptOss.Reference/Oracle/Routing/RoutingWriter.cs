@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Oracle.Routing;
 
@@ -9,7 +10,7 @@ namespace GptOss.Reference.Oracle.Routing;
 /// <c>{"position": 0, "id": 17, "experts": [[3, 1], …], "weights": [[0.7, 0.3], …], "margins": [0.25, …], "next": [6, …]}</c>: each list has an entry for every
 /// layer; experts stand best first. Numbers are the shortest decimals that read back as the same float32.
 /// </para>
-/// <para><c>margins</c> and <c>next</c> are null where every expert is chosen, and a number that is none, too.</para>
+/// <para><c>margins</c> and <c>next</c> are null where every expert is chosen, and so is what is not a number.</para>
 /// </remarks>
 /// <param name="stream">Receives the lines; the caller closes it.</param>
 public sealed class RoutingWriter(Stream stream)
@@ -56,13 +57,13 @@ public sealed class RoutingWriter(Stream stream)
         {
             json.WriteStartArray();
             foreach (float weight in token.Weights(layer))
-                WriteNumber(json, weight);
+                json.WriteFiniteValue(weight);
             json.WriteEndArray();
         }
         json.WriteEndArray();
         json.WriteStartArray("margins");
         for (int layer = 0; layer < token.Layers; layer++)
-            WriteNumber(json, token.Margin(layer));
+            json.WriteFiniteValue(token.Margin(layer));
         json.WriteEndArray();
         json.WriteStartArray("next");
         for (int layer = 0; layer < token.Layers; layer++)
@@ -74,13 +75,5 @@ public sealed class RoutingWriter(Stream stream)
         }
         json.WriteEndArray();
         json.WriteEndObject();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, float value)
-    {
-        if (float.IsFinite(value))
-            json.WriteNumberValue(value);
-        else
-            json.WriteNullValue();
     }
 }

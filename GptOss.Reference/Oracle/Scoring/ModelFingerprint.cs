@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Oracle.Packs;
 
 namespace GptOss.Reference.Oracle.Scoring;
@@ -15,7 +16,7 @@ internal static class ModelFingerprint
     internal static string Of(Checkpoint checkpoint)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(ScoreJson.Bytes(json =>
+        hash.AppendData(JsonText.Utf8(json =>
         {
             json.WriteStartObject();
             ManifestWriter.WriteConfig(json, checkpoint.Config);

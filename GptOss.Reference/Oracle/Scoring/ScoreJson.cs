@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using GptOss.Reference.Ground;
 
@@ -9,9 +7,6 @@ namespace GptOss.Reference.Oracle.Scoring;
 /// <summary>JSON as the lines of a corpus and of its scores have it.</summary>
 internal static class ScoreJson
 {
-    /// <summary>Text stays readable; only what JSON demands is escaped.</summary>
-    internal static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>One line as an object. The caller disposes it.</summary>
     /// <exception cref="ScoringException">It is none.</exception>
     internal static JsonDocument Parse(ReadOnlyMemory<byte> line, string place, string rule)
@@ -37,7 +32,7 @@ internal static class ScoreJson
         return id.ValueKind switch
         {
             JsonValueKind.Number => id.GetRawText(),
-            JsonValueKind.String => Quoted(id.GetString()!),
+            JsonValueKind.String => JsonText.Quoted(id.GetString()!),
             _ => throw new ScoringException($"{place}: id is {JsonDocuments.Shown(id)}; expected a string or a number."),
         };
     }
@@ -51,15 +46,4 @@ internal static class ScoreJson
 
     /// <summary>A whole number as JSON.</summary>
     internal static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
-
-    /// <summary>What <paramref name="write"/> writes.</summary>
-    internal static byte[] Bytes(Action<Utf8JsonWriter> write)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Options))
-            write(json);
-        return buffer.ToArray();
-    }
-
-    private static string Quoted(string text) => Encoding.UTF8.GetString(Bytes(json => json.WriteStringValue(text)));
 }

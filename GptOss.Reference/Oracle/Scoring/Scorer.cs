@@ -35,7 +35,7 @@ public sealed record ScoreOptions
     /// <summary>What the scores are compared with.</summary>
     public OtherEngine? Other { get; init; }
 
-    /// <summary>Is told after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
+    /// <summary>Receives after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
     public Action<double, int>? Read { get; init; }
 }
 
@@ -136,10 +136,16 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
         {
             options.Read?.Invoke(piece.Work.LineBytesOf(piece.Count), piece.Count);
             // A long document's cache may take gigabytes: only caches of about one chunk are used again.
-            if (piece.IsLast && piece.Item.Sequence.Length <= Sequence.ChunkTokens)
+            if (!piece.IsLast)
+                continue;
+            if (piece.Item.Sequence.Length <= Sequence.ChunkTokens)
             {
                 piece.Item.Sequence.Truncate(0);
                 _free.Push(piece.Item.Sequence);
+            }
+            else
+            {
+                piece.Item.Sequence.Dispose();
             }
         }
         pieces.Clear();

@@ -25,7 +25,8 @@ internal static class PromptPass
         IProgress<int>? progress, CancellationToken cancellation)
         where TObserver : struct, IStageObserver
     {
-        TokenFeed feed = new(model.NewSequence(), ids, LogitRows.At(positions.ToArray()));
+        using Sequence sequence = model.NewSequence();
+        TokenFeed feed = new(sequence, ids, LogitRows.At(positions.ToArray()));
         LogitsBuffer into = new();
         int mostRows = Math.Max(1, LogitsFloats / model.Config.VocabSize), done = 0;
         while (feed.Left > 0)

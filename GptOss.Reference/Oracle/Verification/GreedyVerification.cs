@@ -102,6 +102,10 @@ internal static class GreedyVerification
             Steps++;
         }
 
-        public void Dispose() => _hash.Dispose();
+        public void Dispose()
+        {
+            _hash.Dispose();
+            _decoding.Sequence.Dispose();
+        }
     }
 }
