@@ -36,8 +36,8 @@ internal static partial class ExplainHtml
         to.Write($"<p class=\"context\">{(from > 0 ? "… " : "")}");
         for (int position = from; position < end; position++)
         {
-            to.Write(
-                $"<span{(position == pass.Position ? " class=\"now\"" : "")} title=\"position {position}\">{Token(pass, pass.Ids[position])}</span> ");
+            string now = position == pass.Position ? " class=\"now\"" : "";
+            to.Write($"<span{now} title=\"position {position}\">{Token(pass, pass.Ids[position])}</span> ");
         }
         to.WriteLine("</p>");
         to.WriteLine(

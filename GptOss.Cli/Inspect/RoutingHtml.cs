@@ -126,7 +126,8 @@ internal static class RoutingHtml
         to.WriteLine($"<p>The margin is the router logit of the last expert chosen (number {last} in rank) minus that of the next, over the root "
             + $"mean square of the layer's "
             + "router logits. Where it is below the router's error budget, two right implementations may choose differently: "
-            + F($"{report.AllNearTies:N0} of {report.Statistics.Choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, report.Statistics.Choices):F3} %).</p>"));
+            + F($"{report.AllNearTies:N0} of {report.Statistics.Choices:N0} choices ")
+            + F($"({100 * RoutingReport.Share(report.AllNearTies, report.Statistics.Choices):F3} %).</p>"));
         to.WriteLine(HtmlPage.ShareLegend("share of a layer's choices"));
         string[] ends = [.. RoutingReport.MarginSteps.Select(RoutingText.Short)];
         to.WriteLine($"{HtmlPage.Scroll("Margins")}<table class=\"heat\"><caption>Layers down, size of the margin across, in percent</caption>");

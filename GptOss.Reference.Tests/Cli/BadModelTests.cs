@@ -61,7 +61,8 @@ public sealed class BadModelTests : IDisposable
         Directory.CreateDirectory(model);
         File.Copy(Path.Combine(TestData.Tiny, "config.json"), Path.Combine(model, "config.json"));
         File.WriteAllText(Path.Combine(model, "model.safetensors.index.json"),
-            """{"metadata": {"total_size": 4}, "weight_map": {"lm_head.weight": "model-00001-of-00002.safetensors", "model.norm.weight": "model-00002-of-00002.safetensors"}}""");
+            """{"metadata": {"total_size": 4}, "weight_map": {"lm_head.weight": "model-00001-of-00002.safetensors",""" +
+            """ "model.norm.weight": "model-00002-of-00002.safetensors"}}""");
         Refused(model, "model.safetensors.index.json: 2 of 2 files named by weight_map are missing: model-00001-of-00002.safetensors, " +
             "model-00002-of-00002.safetensors.");
     }

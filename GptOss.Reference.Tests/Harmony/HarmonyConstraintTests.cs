@@ -163,7 +163,8 @@ public class HarmonyConstraintTests
         using Transformer model = Transformer.Load(TestData.Tiny);
         Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
         JsonSchema schema = JsonSchema.Compile(
-            """{"type":"object","properties":{"country":{"type":"string","maxLength":20},"count":{"type":"integer","minimum":0,"maximum":99}},"required":["country","count"],"additionalProperties":false}""");
+            """{"type":"object","properties":{"country":{"type":"string","maxLength":20},""" +
+            """ "count":{"type":"integer","minimum":0,"maximum":99}},"required":["country","count"],"additionalProperties":false}""");
         int[] prompt = PublishedPrompt.Build(tokenizer, question, date: new DateOnly(2026, 11, 24));
         foreach (double temperature in (double[])[0, 1])
         {

@@ -9,7 +9,8 @@ namespace GptOss.Reference.Tests.Server;
 public sealed class BuiltInToolsTests
 {
     private const string Ask =
-        """{"temperature": 0, "input": "Use python to compute 913 * 337.", "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}] MORE}""";
+        """{"temperature": 0, "input": "Use python to compute 913 * 337.", "tools": [""" +
+        """{"type": "code_interpreter", "container": {"type": "auto"}}] MORE}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
