@@ -28,7 +28,8 @@ internal static class OllamaStore
     }
 
     /// <summary>The model file of <c>ollama:[HOST/][NAMESPACE/]MODEL[:TAG]</c>.</summary>
-    /// <exception cref="CheckpointFormatException">no-such-checkpoint: the name cannot be, or no folder holds it; or its manifest is broken.</exception>
+    /// <exception cref="CheckpointFormatException">no-such-checkpoint: the name cannot be, or no folder holds it; or its manifest is
+    /// broken.</exception>
     internal static string Find(string asked, IReadOnlyList<string> folders)
     {
         string name = asked[Scheme.Length..];
@@ -42,7 +43,10 @@ internal static class OllamaStore
             _ => parts,
         };
         if (path.Length != 3 || !path.Append(tag).All(HuggingFaceCache.IsPlain))
-            throw new CheckpointFormatException(asked, "no-such-checkpoint", $"{Printable.Clip(asked)} is not a name of Ollama's; expected one such as ollama:gpt-oss:20b.");
+        {
+            throw new CheckpointFormatException(asked, "no-such-checkpoint",
+                $"{Printable.Clip(asked)} is not a name of Ollama's; expected one such as ollama:gpt-oss:20b.");
+        }
         foreach (string folder in folders)
         {
             string manifest = Path.Combine([folder, "manifests", .. path, tag]);
@@ -50,7 +54,8 @@ internal static class OllamaStore
                 return Path.Combine(folder, "blobs", Digest(manifest));
         }
         throw new CheckpointFormatException(asked, "no-such-checkpoint",
-            $"Ollama has no model '{Printable.Clip(name)}' in {Printable.List([.. folders.Select(Printable.Clip)], " or ")}; get it with 'ollama pull', or set OLLAMA_MODELS.");
+            $"Ollama has no model '{Printable.Clip(name)}' in {Printable.List([.. folders.Select(Printable.Clip)], " or ")}; get it with 'ollama " +
+                $"pull', or set OLLAMA_MODELS.");
     }
 
     private static string Digest(string manifest)
@@ -60,10 +65,13 @@ internal static class OllamaStore
         {
             foreach (JsonElement layer in layers.EnumerateArray())
             {
-                if (layer.ValueKind == JsonValueKind.Object && layer.TryGetProperty("mediaType", out JsonElement type) && JsonDocuments.Text(type) == ModelLayer
+                if (layer.ValueKind == JsonValueKind.Object && layer.TryGetProperty("mediaType", out JsonElement type)
+                    && JsonDocuments.Text(type) == ModelLayer
                     && layer.TryGetProperty("digest", out JsonElement digest) && JsonDocuments.Text(digest) is { } text
                     && text.StartsWith("sha256:", StringComparison.Ordinal) && text.Length == 71 && !text.AsSpan(7).ContainsAnyExcept(HexDigits))
+                {
                     return "sha256-" + text[7..];
+                }
             }
         }
         throw new CheckpointFormatException(manifest, "ollama-manifest", $"the manifest has no layer of type {ModelLayer} with a sha256 digest.");

@@ -6,7 +6,9 @@ using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>The whole of gpt-oss in plain loops: token ids to logits, one position after the other, nothing shared, nothing fast. Read this first.</summary>
+/// <summary>
+/// The whole of gpt-oss in plain loops: token ids to logits, one position after the other, nothing shared, nothing fast. Read this first.
+/// </summary>
 /// <remarks>
 /// Sums are in double, so it is also what the fast model is measured against. It reads the published formats: bfloat16, and MXFP4 for the experts.
 /// Source: <c>gpt_oss/torch/model.py</c>.
@@ -23,7 +25,8 @@ internal sealed class ModelDefinition(Checkpoint checkpoint)
     internal double[][] Logits(int[] tokens)
     {
         ushort[] embedding = Stored("embedding.weight");
-        double[][] x = [.. tokens.Select(token => Enumerable.Range(0, _c.HiddenSize).Select(i => Wide(embedding[token * _c.HiddenSize + i])).ToArray())];
+        double[][] x =
+            [.. tokens.Select(token => Enumerable.Range(0, _c.HiddenSize).Select(i => Wide(embedding[token * _c.HiddenSize + i])).ToArray())];
         for (int layer = 0; layer < _c.NumHiddenLayers; layer++)
         {
             Attend(layer, x);
