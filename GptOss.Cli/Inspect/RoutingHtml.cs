@@ -73,10 +73,10 @@ internal static class RoutingHtml
         int experts = report.Config.NumExperts;
         to.WriteLine("<h2>Experts that occur together</h2>");
         to.WriteLine(F($"<p>How often a token chose both of a pair, over what the loads alone explain. {report.Surprising.Count:N0} of ")
-            + F($"{report.Pairs.Sum(pairs => (long)pairs.Count):N0} pairs occur together more often than chance would make the " +
-                $"most surprising one do ")
-            + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is " +
-                $"a hint, not a proof.</p>"));
+            + F($"{report.Pairs.Sum(pairs => (long)pairs.Count):N0} pairs occur together more often than chance would make the ") +
+                F($"most surprising one do ")
+            + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is ") +
+                F($"a hint, not a proof.</p>"));
         Table(to, "Pairs", ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed)
             .Select(pair => new[]
         {

@@ -37,8 +37,8 @@ internal static class RoutingText
         }
         to.WriteLine();
         long choices = report.Statistics.Choices;
-        to.WriteLine(S($"Near-ties, within the router's " +
-            $"budget: {report.AllNearTies:N0} of {choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, choices):F3} %)"));
+        to.WriteLine(S($"Near-ties, within the router's ") +
+            S($"budget: {report.AllNearTies:N0} of {choices:N0} choices ({100 * RoutingReport.Share(report.AllNearTies, choices):F3} %)"));
         if (report.Closest.Count == 0)
             return;
         to.Write(Text.Table(
