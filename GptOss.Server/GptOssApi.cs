@@ -88,13 +88,15 @@ internal sealed partial class GptOssApi
             return;
         }
 
-        if (failure.Status >= StatusCodes.Status500InternalServerError && exception is not ApiException) LogDefect(exception, requestId);
+        if (failure.Code == "internal_error") LogDefect(exception, requestId);
         if (context.Response.HasStarted)
         {
             context.Abort();
             return;
         }
 
+        // The rest of a body that came too slowly is not waited for.
+        if (failure.Status == StatusCodes.Status408RequestTimeout) context.Response.Headers.Connection = "close";
         if (failure.Allow is { } allow) context.Response.Headers.Allow = allow;
         if (failure.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
         if (failure.RetryAfterSeconds is { } seconds)

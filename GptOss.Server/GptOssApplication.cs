@@ -31,7 +31,8 @@ public sealed class GptOssApplication : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
         builder.WebHost.UseUrls($"http://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host.Trim('[', ']')}]" : host)}:{port}");
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        // Every error of a request is answered and logged by our own handler; what Kestrel says of clients that break off is noise.
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         builder.Services.Configure<HostOptions>(hosting => hosting.ShutdownTimeout = options.Grace + TimeSpan.FromSeconds(2));
         WebApplication web = builder.Build();
         var service = new ModelService(model.Name, model.Loaded, options, tools);
@@ -54,7 +55,7 @@ public sealed class GptOssApplication : IAsyncDisposable
 
     /// <summary>Completes when the model is loaded.</summary>
     /// <exception cref="Reference.Ground.CheckpointFormatException">The files are not a gpt-oss checkpoint.</exception>
-    public Task WhenReadyAsync() => _model.Loaded;
+    public Task WhenReadyAsync() => _service.WhenReadyAsync();
 
     /// <summary>Takes no new request, lets the running ones go on for the grace period, then ends them as errors.</summary>
     /// <param name="atOnce">Ends the grace period early.</param>

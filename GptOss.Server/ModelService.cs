@@ -62,10 +62,14 @@ internal sealed class ModelService : IDisposable
 
     internal LogProbabilityJson LogProbabilities => Loaded.LogProbabilities;
 
-    private LoadedModel Loaded => _loaded.IsCompletedSuccessfully ? _loaded.Result : throw NotReady();
+    private LoadedModel Loaded => _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
+        : _loaded.IsCompletedSuccessfully ? _loaded.Result : throw NotReady();
 
     /// <summary>The owner of a request: its key's name.</summary>
     internal static string Owner(HttpContext context) => (string?)context.Items[OwnerItem] ?? "";
+
+    /// <summary>Completes when requests are answered; fails as loading does.</summary>
+    internal Task WhenReadyAsync() => _loaded;
 
     /// <summary>Completes when no request runs or waits.</summary>
     internal async Task IdleAsync()
@@ -77,8 +81,19 @@ internal sealed class ModelService : IDisposable
     internal void BeginToEnd() => _isEnding = true;
 
     /// <exception cref="ApiException">The model is loading, or the server is ending.</exception>
-    internal void RequireReady() => _ = _isEnding
-        ? throw new ApiException(503, "shutting_down", "The server is shutting down.") { RetryAfterSeconds = 5 } : Loaded;
+    /// <exception cref="InvalidOperationException">A defect has ended the scheduler.</exception>
+    internal void RequireReady()
+    {
+        if (_isEnding) throw ShuttingDown();
+        try
+        {
+            Loaded.Served.Scheduler.RequireRunning();
+        }
+        catch (ObjectDisposedException)
+        {
+            throw ShuttingDown();
+        }
+    }
 
     internal void RequireModel(Field? model) => Names.Require(model);
 
@@ -154,7 +169,7 @@ internal sealed class ModelService : IDisposable
         }
         catch (ObjectDisposedException)
         {
-            throw new ApiException(503, "shutting_down", "The server is shutting down.") { RetryAfterSeconds = 5 };
+            throw ShuttingDown();
         }
     }
 
@@ -201,6 +216,8 @@ internal sealed class ModelService : IDisposable
     }
 
     private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date);
+
+    private static ApiException ShuttingDown() => new(503, "shutting_down", "The server is shutting down.") { RetryAfterSeconds = 5 };
 
     private static ApiException NotReady() => new(503, "model_loading", "The model is still being loaded.") { RetryAfterSeconds = 2 };
 

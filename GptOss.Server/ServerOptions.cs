@@ -3,6 +3,8 @@ namespace GptOss.Server;
 /// <summary>What a server does and how much of it. The defaults suit one machine and its user.</summary>
 public sealed record ServerOptions
 {
+    private readonly double _defaultTemperature = 1;
+
     /// <summary>Keys that clients must send one of; empty asks for none.</summary>
     public IReadOnlyList<string> ApiKeys { get; init; } = [];
 
@@ -14,6 +16,14 @@ public sealed record ServerOptions
 
     /// <summary>The day that the model is told it is; null for today's date.</summary>
     public DateOnly? Date { get; init; }
+
+    /// <summary>The temperature of requests that state none; 0 always takes the most probable token.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not 0 to 2.</exception>
+    public double DefaultTemperature
+    {
+        get => _defaultTemperature;
+        init => _defaultTemperature = value is >= 0 and <= 2 ? value : throw new ArgumentOutOfRangeException(nameof(DefaultTemperature), value, "A temperature is 0 to 2.");
+    }
 
     /// <summary>Largest body of a request in bytes, uncompressed.</summary>
     public long MaxBodyBytes { get; init; } = 8 << 20;

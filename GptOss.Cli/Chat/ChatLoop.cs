@@ -33,6 +33,7 @@ internal sealed class ChatLoop(
     private const string Force = "--force ";
 
     private bool _hasFailed;
+    private TurnEnd? _lastEnd;
 
     /// <summary>Until the input ends or <c>/exit</c>. Through pipes, anything that failed shows in the exit code.</summary>
     internal int Run()
@@ -73,6 +74,7 @@ internal sealed class ChatLoop(
         TurnResult turn = terminal.IsInputRedirected
             ? ShowAsync(terminal.Cancellation).GetAwaiter().GetResult()
             : terminal.Interruptible(cancellation => ShowAsync(cancellation).GetAwaiter().GetResult());
+        _lastEnd = turn.End;
         view.End(turn);
         if (isVerbose)
             view.ShowSpeed(turn, conversation.CacheBytes);
@@ -139,7 +141,7 @@ internal sealed class ChatLoop(
 
     private void Retry()
     {
-        if (conversation.Options.Sampling.Temperature == 0)
+        if (conversation.Options.Sampling.Temperature == 0 && _lastEnd is not (null or TurnEnd.Cancelled))
             view.Say("At temperature 0 the same question has the same answer; start with --temperature 1 for another draw.");
         Turn(conversation.RetryAsync);
     }

@@ -27,7 +27,8 @@ internal sealed class PythonPermission(Terminal terminal, ChatView view, ChatInp
             return false;
         }
         string confinement = (await python.ConfinementAsync(cancellation)).Describe(python.Limits);
-        view.Say(_isGiven ? $"The model's Python runs on your machine. {confinement}" : $"The model wants to run this code on your machine. {confinement}");
+        view.Say(_isGiven ? $"The model's Python runs on your machine. {confinement}"
+            : $"The model wants to run this code on your machine. {confinement}");
         _isSaid = true;
         if (_isGiven)
             return true;

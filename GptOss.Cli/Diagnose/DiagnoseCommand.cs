@@ -14,7 +14,7 @@ using GptOss.Reference.Oracle.Dumps;
 
 namespace GptOss.Cli.Diagnose;
 
-/// <summary><c>gptoss diagnose</c>: which known mistake reproduces somebody's numbers.</summary>
+/// <summary><c>gptoss diagnose</c>: which known mistake reproduces another program's numbers.</summary>
 internal sealed class DiagnoseCommand
 {
     private readonly Option<string?> _logits = new("--logits")

@@ -163,6 +163,4 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
             json.WriteStringValue(defect.Name);
         json.WriteEndArray();
     }
-
-    // JSON has no infinity: a model whose logits are no numbers has none that could be written.
 }

@@ -48,7 +48,7 @@ internal sealed class ExplainCommand
         Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
         int[] ids = prompt.AsItIs(model, tokenizer);
         if (model.Config.VocabSize < tokenizer.Count)
-            tokenizer = null;                          // ids that are no text
+            tokenizer = null;                          // ids that are not text
         PromptLimits.Require(model.Config, ids);
         int position = Position(parsed.GetValue(_position), ids.Length);
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using GptOss.Cli.Output;
@@ -95,7 +94,7 @@ internal static partial class ExplainHtml
         {
             // Full colour at three times the stage's size.
             double depth = Math.Min(1, Math.Abs(values[i]) / (3 * summary.Rms + 1e-30));
-            strip.Append(F($"<i class=\"{(values[i] < 0 ? "neg" : "pos")}\" style=\"opacity:{(double.IsNaN(depth) ? 0 : depth):0.##}\"></i>"));
+            strip.Append($"<i class=\"{(values[i] < 0 ? "neg" : "pos")}\" style=\"opacity:{(double.IsNaN(depth) ? 0 : depth):0.##}\"></i>");
         }
         to.WriteLine($"<div class=\"values\"><div class=\"strip\">{strip}</div><code>{summary.Start(values.Length)}</code> <span class=\"soft\">{summary.Size()}</span></div>");
     }
@@ -113,9 +112,9 @@ internal static partial class ExplainHtml
         {
             HeadShares shares = pass.Heads[layer][head];
             to.Write($"<tr><td>{head}</td><td>{ValueSummary.Percent(shares.Sink)}</td><td class=\"text\"><div class=\"bar\">");
-            to.Write(F($"<i class=\"sink\" style=\"width:{100 * shares.Sink:0.##}%\"></i>"));
+            to.Write($"<i class=\"sink\" style=\"width:{100 * shares.Sink:0.##}%\"></i>");
             for (int i = 0; i < shares.Top.Count; i++)
-                to.Write(F($"<i class=\"top{i}\" style=\"width:{100 * shares.Top[i].Share:0.##}%\"></i>"));
+                to.Write($"<i class=\"top{i}\" style=\"width:{100 * shares.Top[i].Share:0.##}%\"></i>");
             to.Write("</div></td><td class=\"text\">");
             to.Write(string.Join(" ", shares.Top.Select(top =>
                 $"<span class=\"pair\">{Token(pass, pass.Ids[top.Position])}<sub>{top.Position}</sub> {ValueSummary.Percent(top.Share)}</span>")));
@@ -131,15 +130,25 @@ internal static partial class ExplainHtml
         to.Write("<div class=\"experts\">");
         for (int expert = 0; expert < router.Length; expert++)
         {
-            double height = most > least ? 8 + 92 * ((double)router[expert] - least) / ((double)most - least) : 50;
-            to.Write(F($"<i{(pass.Chosen[layer].Contains(expert) ? " class=\"on\"" : "")} style=\"height:{(double.IsFinite(height) ? height : 0):0}%\" title=\"expert {expert}: logit {ValueSummary.Number(router[expert])}\"></i>"));
+            string chosen = pass.Chosen[layer].Contains(expert) ? " class=\"on\"" : "", logit = ValueSummary.Number(router[expert]);
+            to.Write($"<i{chosen} style=\"height:{BarHeight(router[expert], least, most):0}%\" title=\"expert {expert}: logit {logit}\"></i>");
         }
         to.WriteLine("</div><p>");
         to.Write(string.Join(", ", pass.Chosen[layer].Select((expert, rank) =>
             $"<b>{expert}</b> <span class=\"soft\">logit {ValueSummary.Number(router[expert])}, weight</span> {ValueSummary.Percent(weights[rank])}")));
-        if (pass.RunnerUp(layer) is var (runnerUp, logit, margin))
-            to.Write($" <span class=\"soft\">· next would be {runnerUp} with {ValueSummary.Number(logit)}, by a margin of {ValueSummary.Number(margin)}</span>");
+        if (pass.RunnerUp(layer) is var (runnerUp, nextLogit, margin))
+        {
+            to.Write($" <span class=\"soft\">· next would be {runnerUp} with {ValueSummary.Number(nextLogit)}, "
+                + $"by a margin of {ValueSummary.Number(margin)}</span>");
+        }
         to.WriteLine("</p>");
+    }
+
+    /// <summary>Percent: 8 for the least logit, so that its bar can be seen, and 100 for the largest.</summary>
+    private static double BarHeight(double logit, double least, double most)
+    {
+        double height = most > least ? 8 + 92 * (logit - least) / (most - least) : 50;
+        return double.IsFinite(height) ? height : 0;
     }
 
     private static void WriteNext(TokenPass pass, TextWriter to)
@@ -148,7 +157,8 @@ internal static partial class ExplainHtml
         foreach (TokenLogProbability token in pass.Next)
         {
             double probability = Math.Exp(token.LogProbability);
-            to.WriteLine(F($"<tr><td class=\"text\">{Token(pass, token.Id)}</td><td>{100 * probability:F2} %</td><td class=\"text\"><div class=\"bar\"><i class=\"top0\" style=\"width:{100 * probability:0.##}%\"></i></div></td></tr>"));
+            to.WriteLine($"<tr><td class=\"text\">{Token(pass, token.Id)}</td><td>{100 * probability:F2} %</td>"
+                + $"<td class=\"text\"><div class=\"bar\"><i class=\"top0\" style=\"width:{100 * probability:0.##}%\"></i></div></td></tr>");
         }
         to.WriteLine("</tbody></table></div>");
     }
@@ -181,8 +191,6 @@ internal static partial class ExplainHtml
 
     private static string Token(TokenPass pass, int id) =>
         pass.Tokenizer is { } tokenizer ? HtmlPage.Token(tokenizer.Decode([id])) : $"<code>{id}</code>";
-
-    private static string F(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     [GeneratedRegex(@"_(\w+)")]
     private static partial Regex IndexPattern();

@@ -2,9 +2,9 @@ using System.Reflection;
 
 namespace GptOss.Cli.Explain;
 
-/// <summary>A line of the library's sources, found by what stands in it: the sources lie inside the program as it was built, so a number cannot go stale.</summary>
+/// <summary>A line of the library's sources, found by its content: the sources are inside the program, so a line number cannot go stale.</summary>
 /// <param name="File">Path from the repository root, with forward slashes.</param>
-/// <param name="Marker">What stands in that line and in no other of the file.</param>
+/// <param name="Marker">What that line contains and no other line of the file does.</param>
 internal readonly record struct SourcePlace(string File, string Marker)
 {
     private const string Library = "GptOss.Reference/";

@@ -1,10 +1,9 @@
-using System.Globalization;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Model.Stages;
 
 namespace GptOss.Cli.Explain;
 
-/// <summary>What a learner is told of a stage.</summary>
+/// <summary>What a stage is, for learners.</summary>
 /// <param name="Title">What it is called.</param>
 /// <param name="Formula">How it is computed.</param>
 /// <param name="Why">Why it is there.</param>
@@ -89,7 +88,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "MLPBlock",
             SourcePlace.In(Experts, "kernels.Route(router"), SourcePlace.In("Numerics/RowKernels/Router.cs", "static void Weigh<")),
         Stage.SwiGlu => new(
-            "Inside the experts", F($"[g | u] = W1_e·t + b,  h = g′·σ({c.SwigluAlpha}·g′)·(u′ + 1),  g′ = min(g, {c.SwigluLimit}),  u′ = clamp(u, ±{c.SwigluLimit})"),
+            "Inside the experts", $"[g | u] = W1_e·t + b,  h = g′·σ({c.SwigluAlpha}·g′)·(u′ + 1),  g′ = min(g, {c.SwigluLimit}),  u′ = clamp(u, ±{c.SwigluLimit})",
             "The gate g decides how much of u passes. The clamps keep single values from running away, and the + 1 lets the gate itself pass where u is 0. "
                 + "W1_e is stored as MXFP4: 32 weights of 4 bits (0, 0.5, 1, 1.5, 2, 3, 4 or 6, with a sign) share one power of two, 17 bytes in all; each is widened exactly where it is used.",
             "swiglu; arXiv 2002.05202; MXFP4: OCP Microscaling Formats 1.0",
@@ -119,15 +118,13 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
     };
 
     private static string Yarn(GptOssConfig c) => c.RopeScalingFactor <= 1 ? " This model does not scale its positions, so c = 1."
-        : F($" YaRN slows the slow pairs by the factor {c.RopeScalingFactor}, so that what was learned on {c.InitialContextLength:N0} positions reaches {c.MaxPositions:N0}, ")
-            + F($"leaves the fast ones alone, takes those between in part, and sharpens attention by c = 0.1·ln {c.RopeScalingFactor} + 1 on queries and on keys.");
+        : $" YaRN slows the slow pairs by the factor {c.RopeScalingFactor}, so that what was learned on {c.InitialContextLength:N0} positions reaches {c.MaxPositions:N0}, "
+            + $"leaves the fast ones alone, takes those between in part, and sharpens attention by c = 0.1·ln {c.RopeScalingFactor} + 1 on queries and on keys.";
 
     private static string Windows(GptOssConfig c)
     {
         int sliding = Enumerable.Range(0, c.NumHiddenLayers).Count(layer => c.WindowOf(layer) is not null);
         return sliding == 0 ? "Every layer sees the whole context."
-            : F($"{sliding} of the {c.NumHiddenLayers} layers see only the last {c.SlidingWindow} positions; the others see the whole context.");
+            : $"{sliding} of the {c.NumHiddenLayers} layers see only the last {c.SlidingWindow} positions; the others see the whole context.";
     }
-
-    private static string F(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

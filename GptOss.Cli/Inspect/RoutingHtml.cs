@@ -70,7 +70,7 @@ internal static class RoutingHtml
         to.WriteLine("<h2>Experts that occur together</h2>");
         to.WriteLine(F($"<p>How often a token chose both of a pair, over what the loads alone explain. {report.Surprising.Count:N0} of ")
             + F($"{report.Pairs.Sum(pairs => (long)pairs.Count):N0} pairs occur together more often than chance would make the most surprising one do ")
-            + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is a hint and no proof.</p>"));
+            + F($"(over {report.Statistics.SurpriseOfChance:F1} standard deviations). Neighbouring tokens are alike, so this is a hint, not a proof.</p>"));
         Table(to, "Pairs", ["layer", "experts", "together", "by chance", "ratio", "surprise"], report.Surprising.Take(RoutingReport.MostListed).Select(pair => new[]
         {
             F($"{pair.Layer}"), F($"{pair.A} and {pair.B}"), F($"{pair.Together:N0}"), F($"{pair.Expected:N1}"), F($"{pair.Ratio:F2}"), F($"{pair.Surprise:F1}"),

@@ -37,7 +37,7 @@ internal static class JsonLines
         return code;
     }
 
-    /// <summary>Lines end at LF alone; other characters that end lines elsewhere may stand inside JSON.</summary>
+    /// <summary>Lines end at LF alone; other characters that end lines elsewhere may occur inside JSON.</summary>
     internal static IEnumerable<string> Lines(TextReader input)
     {
         var line = new StringBuilder();

@@ -27,6 +27,7 @@ internal sealed class ServeCommand
     private readonly Option<string[]> _tools = new("--tools") { Description = "Tools of the server's own that Responses requests may ask for: python, browser=FOLDER or browser=live.", HelpName = "LIST" };
     private readonly Option<string?> _reasoning = new("--reasoning-field") { Description = "The field that reasoning comes in; without it, both.", HelpName = "reasoning|reasoning_content" };
     private readonly Option<bool> _anyModel = new("--any-model") { Description = "Every model name in a request means the served one." };
+    private readonly Option<double> _temperature = Arguments.Number("--default-temperature", "Temperature of requests that state none.", 0.0, 2.0, 1.0);
     private readonly Option<DateOnly?> _date = Arguments.Date("--date", "The date that prompts state; without it, today's.");
     private readonly Option<int> _keepAlive = Arguments.Number("--keep-alive", "Seconds of silence in a stream before a comment is sent.", 1, 3600, 10);
     private readonly Option<int> _grace = Arguments.Number("--grace", "Seconds that running answers have after the server was asked to end.", 0, 86400, 30);
@@ -38,7 +39,7 @@ internal sealed class ServeCommand
         var command = new Command("serve", "Serves the model to OpenAI clients: Chat Completions, Responses, Completions, and a chat page.")
         {
             options._host, options._port, options._keys, options._keyFile, options._noAuth, options._origins, options._concurrent, options._queue,
-            options._cache, options._store, options._storeCount, options._storeSize, options._tools, options._reasoning, options._anyModel, options._date,
+            options._cache, options._store, options._storeCount, options._storeSize, options._tools, options._reasoning, options._anyModel, options._temperature, options._date,
             options._keepAlive, options._grace, options._model,
         };
         command.SetAction(parsed => options.RunAsync(parsed, terminal).GetAwaiter().GetResult());
@@ -90,6 +91,7 @@ internal sealed class ServeCommand
         ApiKeys = [.. Keys(parsed)],
         CorsOrigins = parsed.GetValue(_origins) ?? [],
         AnyModel = parsed.GetValue(_anyModel),
+        DefaultTemperature = parsed.GetValue(_temperature),
         Date = parsed.GetValue(_date),
         KeepAlive = TimeSpan.FromSeconds(parsed.GetValue(_keepAlive)),
         ReasoningFields = parsed.GetValue(_reasoning) switch

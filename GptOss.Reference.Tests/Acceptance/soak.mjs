@@ -1,4 +1,4 @@
-// node soak.mjs --base http://127.0.0.1:8000/v1 --pid PID [--clients 64] [--seconds 180] [--seed 1]
+// node soak.mjs --base http://127.0.0.1:8000/v1 --pid PID [--clients 64] [--seconds 180] [--seed 1] [--schemas]
 // Many clients for a while: answers that are compared with what the same question gives alone, streams that are left, bodies half sent, slow
 // readers, oversized and malformed requests. At the end nothing may run, and threads and memory are where they were.
 import http from 'node:http';
@@ -8,6 +8,7 @@ import { questions, user } from './lib.mjs';
 
 const option = (name, otherwise) => { const at = process.argv.indexOf(`--${name}`); return at < 0 ? otherwise : process.argv[at + 1]; };
 const base = new URL(option('base', 'http://127.0.0.1:8000/v1')), pid = option('pid'), key = option('key');
+const schemas = process.argv.includes('--schemas');                  // whether the server constrains answers, and so refuses what it cannot keep
 const clients = Number(option('clients', 64)), seconds = Number(option('seconds', 180));
 let state = Number(option('seed', 1)) >>> 0;
 const random = () => { state = (state + 0x6d2b79f5) >>> 0; let x = Math.imul(state ^ (state >>> 15), 1 | state); x ^= x + Math.imul(x ^ (x >>> 7), 61 | x); return ((x ^ (x >>> 14)) >>> 0) / 4294967296; };
@@ -87,7 +88,7 @@ const kinds = {
     const [path, body, wanted] = pick([
       ['/chat/completions', '{"messages": [', 400], ['/chat/completions', '[]', 400], ['/chat/completions', { messages: [] }, 400], ['/chat/completions', { messages: [user('x')], temperature: 99 }, 400],
       ['/responses', { input: [{ type: 'wat' }] }, 400], ['/responses', { input: 'x', previous_response_id: 'resp_none' }, 400], ['/completions', { prompt: { a: 1 } }, 400], ['/nowhere', {}, 404],
-      ['/chat/completions', { messages: [user('x')], response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'string', minimum: 'a' } } } }, 400],
+      ...!schemas ? [] : [['/chat/completions', { messages: [user('x')], response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'string', minimum: 'a' } } } }, 400]],
     ]);
     const answer = await send(path, body);
     if (answer.status !== wanted) problem(`malformed ${JSON.stringify(body).slice(0, 80)}: status ${answer.status}, expected ${wanted}: ${answer.text?.slice(0, 200)}`);

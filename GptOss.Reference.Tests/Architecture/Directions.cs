@@ -43,6 +43,15 @@ internal static partial class Directions
         ["Cuda"] = ["Ground", "Numerics", "Checkpoints", "Model"],
 
         ["Generation"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model"],
+        ["Generation/Constraints/Languages"] = [],
+        ["Generation/Constraints/Grammar"] = ["Generation/Constraints/Languages"],
+        ["Generation/Constraints/Schemas"] = ["Generation/Constraints/Languages", "Generation/Constraints/Grammar"],
+        ["Generation/Constraints/Masks"] = ["Tokens", "Generation/Constraints/Languages", "Generation/Constraints/Grammar"],
+        ["Generation/Constraints"] =
+        [
+            "Tokens", "Generation", "Generation/Constraints/Languages", "Generation/Constraints/Grammar", "Generation/Constraints/Schemas",
+            "Generation/Constraints/Masks",
+        ],
 
         ["Harmony"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation"],
         ["Chat"] = ["Ground", "Numerics", "Checkpoints", "Tokens", "Model", "Generation", "Harmony"],

@@ -71,9 +71,9 @@ public class HarmonyRendererTests
     public void Errors_of_the_published_renderer_are_errors()
     {
         string Error(Message message) => Assert.Throws<HarmonyFormatException>(() => Renderer.Render(message)).Message;
-        Assert.Equal("A tool's message has no name; the tool's name stands in place of the role.", Error(new Message(Role.Tool, "x")));
-        Assert.Equal("System content stands in a message of role user; only a system message may have it.", Error(new Message(Role.User, [new SystemContent()])));
-        Assert.Equal("Developer content stands in a message of role system; only a developer message may have it.",
+        Assert.Equal("A tool's message has no name; the tool's name takes the place of the role.", Error(new Message(Role.Tool, "x")));
+        Assert.Equal("System content is in a message of role user; only a system message may have it.", Error(new Message(Role.User, [new SystemContent()])));
+        Assert.Equal("Developer content is in a message of role system; only a developer message may have it.",
             Error(new Message(Role.System, [new DeveloperContent()])));
     }
 

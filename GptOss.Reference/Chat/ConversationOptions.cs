@@ -38,7 +38,8 @@ public sealed record ConversationOptions
     {
         get;
         init => field = value is null or >= 1 ? value
-            : throw new ArgumentOutOfRangeException(nameof(MaxTokens), value, "The model writes at least 1 token, or null for what the context leaves.");
+            : throw new ArgumentOutOfRangeException(nameof(MaxTokens), value,
+                "The model writes at least 1 token, or null for what the context leaves.");
     }
 
     /// <summary>The most calls of one turn.</summary>

@@ -160,7 +160,8 @@ internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, Con
         .Where(message => message.Role == Role.Assistant && MessageKinds.Of(message) == MessageKind.Answer).Select(message => message.Text));
 
     private PromptException TooLong(int tokens) => new(
-        $"The message takes {tokens} tokens with the system message and the tools; the context holds {options.Context}, and an answer needs some of them.");
+        $"The message takes {tokens} tokens with the system message and the tools; the context holds {options.Context}, "
+        + "and an answer needs some of them.");
 
     private TurnResult Result(TurnEnd end) => new()
     {

@@ -35,7 +35,7 @@ public sealed class FinalChannel
     public string? Append(int id) => Final(_parser.Append(id));
 
     /// <summary>Ends the answer.</summary>
-    /// <returns>What was left of the final channel; if it never began, what stands in its place.</returns>
+    /// <returns>What was left of the final channel; if it never began, what is given instead.</returns>
     public string Flush()
     {
         string? rest = Final(_parser.End());

@@ -90,7 +90,7 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         if (message.Role == Role.Tool)
         {
             Append(ids, message.Name
-                ?? throw new HarmonyFormatException("A tool's message has no name; the tool's name stands in place of the role."));
+                ?? throw new HarmonyFormatException("A tool's message has no name; the tool's name takes the place of the role."));
         }
         else
         {
@@ -136,5 +136,5 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
     };
 
     private static HarmonyFormatException Misplaced(string content, Role role, string allowed) =>
-        new($"{content} content stands in a message of role {role.Word()}; only a {allowed} message may have it.");
+        new($"{content} content is in a message of role {role.Word()}; only a {allowed} message may have it.");
 }

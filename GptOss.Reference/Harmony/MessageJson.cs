@@ -272,7 +272,8 @@ public static class MessageJson
         {
             if (CompactJson.Get(parent, key) is not { } value || value.ValueKind == JsonValueKind.Null) continue;
             if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0) continue;
-            throw new HarmonyFormatException($"{path} has {key}, which is a form of another interface; in Harmony's a call is a message with a recipient, " +
+            throw new HarmonyFormatException($"{path} has {key}, which is a form of another interface; " +
+                "in Harmony's a call is a message with a recipient, " +
                 "thoughts are a message on the channel analysis, and functions are declared in developer_content.");
         }
     }

@@ -52,7 +52,8 @@ internal sealed class PublishedFraming(Tokenizer tokenizer, Role? role, bool isL
     private Header CompleteHeader()
     {
         Header header = ReadHeader(isCutShort: false, out string? rest, out string? error) ?? throw new HarmonyFormatException(error!);
-        return rest is null ? header : throw new HarmonyFormatException($"A message's header holds words without a meaning: '{Printable.Clip(rest)}'.");
+        return rest is null ? header
+            : throw new HarmonyFormatException($"A message's header holds words without a meaning: '{Printable.Clip(rest)}'.");
     }
 
     private void CutHeaderShort()

@@ -22,7 +22,7 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
     private static readonly SearchValues<char> AsciiLetters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     /// <summary>
-    /// Whether a header that strict accepts is one: a recipient without <c>to=</c> and an author that is no role have the form of a tool's name,
+    /// Whether a header that strict accepts is one: a recipient without <c>to=</c> and an author that is not a role have the form of a tool's name,
     /// as in <c>functions.f</c>, and on <c>final</c> a bare word is the content type.
     /// </summary>
     internal static bool IsSound(Header strict, string text)
@@ -62,7 +62,8 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         HeaderPart last = parts[^1];
         if (header.Recipient is null && header.Channel != "final" && last.Words is { Count: 1 or 2 } words && IsToolName(words[0]))
             header = header with { Recipient = last.TakeFirst(), ContentType = header.ContentType ?? last.TakeFirst() };
-        else if (header is { Recipient: null, ContentType: null } && last.Words is [var type] && (header.Channel == "final" || type is "json" or "code"))
+        else if (header is { Recipient: null, ContentType: null } && last.Words is [var type] &&
+            (header.Channel == "final" || type is "json" or "code"))
             header = header with { ContentType = last.TakeFirst() };
 
         header = header.WithMarkerAsType(out string displaced);
@@ -160,7 +161,7 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         if (!isCutShort && channel is null && Channels.Contains(first))
             return new Header(stated ?? Role.Assistant) { Channel = lead.TakeFirst() };
 
-        // A tool's name stands where others have their role; with a recipient behind it, even a garbled name is no text.
+        // A tool's name stands where others have their role; with a recipient behind it, even a garbled name is not text.
         bool isAddressed = stated is null && lead.Words is [_, var second, ..] && HeaderPart.IsRecipient(second);
         bool isTool = stated is null && channel != "final" && (channel is not null || !isCutShort) && NamePattern().IsMatch(first) &&
             (IsToolName(first) || lead.Words is [_, "to=assistant", ..]);

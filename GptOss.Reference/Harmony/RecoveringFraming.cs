@@ -168,7 +168,8 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
 
     private void RestartHeader(int at)
     {
-        RecoveredHeader? found = HeaderTokens.Count > 0 ? RecoveredHeader.ReadCutShort(Tokenizer, HeaderTokens, StatedRole, isUnfinished: false) : null;
+        RecoveredHeader? found = HeaderTokens.Count > 0
+            ? RecoveredHeader.ReadCutShort(Tokenizer, HeaderTokens, StatedRole, isUnfinished: false) : null;
         if (found is { Text.Length: > 0 })
         {
             Refuse(at, RepairKind.CutHeader, found.LeftOver);

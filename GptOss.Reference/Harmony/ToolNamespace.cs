@@ -11,7 +11,7 @@ public sealed record ToolNamespace(string Name, string? Description, IReadOnlyLi
     /// <summary>The namespace of an application's functions.</summary>
     public const string FunctionsName = "functions";
 
-    /// <summary>Whom calls are addressed to: <c>NAME.TOOL</c> for every tool, or the name itself.</summary>
+    /// <summary>Recipients of calls: <c>NAME.TOOL</c> for every tool, or the name itself.</summary>
     public IEnumerable<string> Recipients => Tools.Count == 0 ? [Name] : Tools.Select(tool => $"{Name}.{tool.Name}");
 
     /// <summary>The functions of an application, as developer content takes them.</summary>

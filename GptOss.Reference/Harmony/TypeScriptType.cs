@@ -11,7 +11,7 @@ namespace GptOss.Reference.Harmony;
 internal static class TypeScriptType
 {
     /// <summary>The type of <paramref name="schema"/>, whose spelling is <see cref="CompactJson.Canonical"/>.</summary>
-    /// <param name="schema">Any JSON value; what is no object is <c>any</c>.</param>
+    /// <param name="schema">Any JSON value; what is not an object is <c>any</c>.</param>
     /// <param name="indent">Spaces before every further line.</param>
     internal static string Of(JsonElement schema, string indent = "")
     {

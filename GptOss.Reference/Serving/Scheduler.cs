@@ -19,6 +19,7 @@ public sealed class Scheduler : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _loop;
     private SchedulerState _state;
+    private Exception? _defect;                                          // what ended the loop, where it was not asked to end
     private double _secondsARequest = 1;                                 // running average, for Retry-After
 
     /// <summary>A scheduler for a model, which stays the caller's.</summary>
@@ -50,6 +51,7 @@ public sealed class Scheduler : IAsyncDisposable
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
     /// <exception cref="ObjectDisposedException">The scheduler is closed.</exception>
+    /// <exception cref="InvalidOperationException">A defect has ended the scheduler; the inner exception is what happened.</exception>
     public ServedGeneration Submit(ServingRequest request, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -59,7 +61,7 @@ public sealed class Scheduler : IAsyncDisposable
         var generation = new ServedGeneration(request, cancellation);
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+            RequireRunning();
             if (_waiting.Count >= _options.MaxQueue + Math.Max(0, _options.MaxSequences - _state.Running)) throw new QueueFullException(RetryAfter());
             _waiting.Add(new Waiting(generation, Stopwatch.GetTimestamp()));
         }
@@ -68,6 +70,17 @@ public sealed class Scheduler : IAsyncDisposable
         generation.HasLeft.Register(() => Wake());
         Wake();
         return generation;
+    }
+
+    /// <exception cref="ObjectDisposedException">The scheduler is closed.</exception>
+    /// <exception cref="InvalidOperationException">A defect has ended the scheduler.</exception>
+    internal void RequireRunning()
+    {
+        lock (_gate)
+        {
+            if (_defect is { } defect) throw new InvalidOperationException($"The scheduler has failed: {defect.Message}", defect);
+            ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+        }
     }
 
     /// <summary>Ends every request and the thread.</summary>
@@ -103,7 +116,10 @@ public sealed class Scheduler : IAsyncDisposable
         catch (Exception exception)
         {
             end = exception;                                             // a defect: no request may wait for an answer that never comes
-            _closing.Cancel();
+            lock (_gate)
+            {
+                _defect = exception;
+            }
         }
 
         batch.Close(end);

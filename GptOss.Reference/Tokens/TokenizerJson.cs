@@ -111,7 +111,8 @@ internal sealed class TokenizerJson
             if (name is "version" or "truncation" or "padding" or "added_tokens" or "model" or "model.vocab" or "model.merges") continue;
             Utf8JsonReader reader = ReaderAt(offset);
             Next(ref reader);
-            if (!TokenizerShape.TryCollect(ref reader, name, settings)) throw Broken($"{Printable.Clip(name)} is too large for a tokenizer's settings");
+            if (!TokenizerShape.TryCollect(ref reader, name, settings))
+                throw Broken($"{Printable.Clip(name)} is too large for a tokenizer's settings");
         }
 
         if (TokenizerShape.Difference(settings) is { } difference) throw Broken(difference);
@@ -129,8 +130,10 @@ internal sealed class TokenizerJson
             (int id, string content) = ReadAddedToken(ref reader, where);
             if (content.Length is 0 or > MostNameUnits)
                 throw Broken($"{where}.content has {content.Length} characters; expected 1 to {MostNameUnits}");
-            if (!names.TryAdd(content, id)) throw Broken($"added_tokens gives '{Printable.Clip(content)}' ids {names[content]} and {id}; expected one");
-            if (!_added.TryAdd(id, content)) throw Broken($"added_tokens gives id {id} to '{Printable.Clip(_added[id])}' and '{Printable.Clip(content)}'; expected one");
+            if (!names.TryAdd(content, id))
+                throw Broken($"added_tokens gives '{Printable.Clip(content)}' ids {names[content]} and {id}; expected one");
+            if (!_added.TryAdd(id, content))
+                throw Broken($"added_tokens gives id {id} to '{Printable.Clip(_added[id])}' and '{Printable.Clip(content)}'; expected one");
         }
     }
 
@@ -222,7 +225,8 @@ internal sealed class TokenizerJson
         {
             int id = ids[i];
             string content = _added[id];
-            if (id < firstId) throw Broken($"added token '{Printable.Clip(content)}' has id {id}, which is a merge rank; expected ids from {firstId} on");
+            if (id < firstId)
+                throw Broken($"added token '{Printable.Clip(content)}' has id {id}, which is a merge rank; expected ids from {firstId} on");
             if (id != firstId + i)
                 throw Broken(
                     $"added_tokens has {names.Length} tokens, so ids {firstId} to {firstId + names.Length - 1} are expected; " +
@@ -256,7 +260,8 @@ internal sealed class TokenizerJson
                 RequireType(ref reader, JsonTokenType.String, where, "strings or pairs");
                 ReadOnlySpan<byte> pair = Spelled(ref reader, where);
                 int space = pair.IndexOf((byte)' ');
-                if (space < 0) throw Broken($"{where}[{index}] is '{Printable.Clip(Encoding.UTF8.GetString(pair))}'; expected two tokens with a space between");
+                if (space < 0)
+                    throw Broken($"{where}[{index}] is '{Printable.Clip(Encoding.UTF8.GetString(pair))}'; expected two tokens with a space between");
                 length = Unspell(pair[..space], joined, where);
                 length += Unspell(pair[(space + 1)..], joined[length..], where);
             }

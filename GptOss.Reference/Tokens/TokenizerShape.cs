@@ -6,8 +6,8 @@ namespace GptOss.Reference.Tokens;
 
 /// <summary>What a <c>tokenizer.json</c> says besides its tokens, and the one way of saying it that gives the published ids.</summary>
 /// <remarks>
-/// <para>These settings decide which ids a text gets, so whatever is not in the table is refused by name. <c>truncation</c> and <c>padding</c> are not
-/// looked at: they are about batches, and transformers sets them anew for each call.</para>
+/// <para>These settings decide which ids a text gets, so whatever is not in the table is refused by name. <c>truncation</c> and <c>padding</c>
+/// are not looked at: they are about batches, and transformers sets them anew for each call.</para>
 /// <para>Sources: the published <c>tokenizer.json</c> of gpt-oss; for what an absent setting means, <c>huggingface/tokenizers</c>.</para>
 /// </remarks>
 internal static class TokenizerShape
@@ -99,7 +99,8 @@ internal static class TokenizerShape
                 return true;
             default:
                 if (reader.ValueSpan.Length > MostValueBytes) return false;
-                settings.Add((path, reader.TokenType == JsonTokenType.String ? $"'{reader.GetString()}'" : Encoding.UTF8.GetString(reader.ValueSpan)));
+                settings.Add((path, reader.TokenType == JsonTokenType.String ? $"'{reader.GetString()}'"
+                    : Encoding.UTF8.GetString(reader.ValueSpan)));
                 return true;
         }
     }

@@ -15,7 +15,7 @@ internal sealed class ChatEndpoint(ModelService service)
         using JsonDocument body = await service.ReadBodyAsync(context);
         var request = new Field(body.RootElement, "");
         service.RequireModel(request["model"]);
-        ChatRequest chat = ChatRequest.Read(request, service.Vocabulary);
+        ChatRequest chat = ChatRequest.Read(request, service.Vocabulary, service.Options.DefaultTemperature);
         await using TurnRun run = service.Start(context, chat.Turn);
         ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices).Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
         JsonObject head = Head(chat.IsStream ? "chat.completion.chunk" : "chat.completion");

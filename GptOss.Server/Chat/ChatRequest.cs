@@ -14,7 +14,7 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
 {
     /// <summary>Reads a request. Unknown fields are ignored, at every level; a known one with a wrong value is refused by name.</summary>
     /// <exception cref="ApiException">A field is missing or wrong.</exception>
-    internal static ChatRequest Read(Field request, int vocabulary)
+    internal static ChatRequest Read(Field request, int vocabulary, double defaultTemperature)
     {
         RefuseUnsupported(request);
         ConversationBuilder conversation = ChatMessages.Read(request.Required("messages"));
@@ -39,7 +39,7 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
             },
             Tools = tools,
             FormatPath = format?.Path,
-            Sampling = SamplingFields.Sampling(request),
+            Sampling = SamplingFields.Sampling(request, defaultTemperature),
             Penalties = SamplingFields.Penalties(request, vocabulary),
             Stops = SamplingFields.Stops(request["stop"]),
             MaxTokens = (int?)(request["max_completion_tokens"] ?? request["max_tokens"])?.Integer(1, int.MaxValue),

@@ -35,7 +35,7 @@ internal sealed record CompletionsRequest
 
     /// <summary>Reads a request.</summary>
     /// <exception cref="ApiException">A field is missing or wrong.</exception>
-    internal static CompletionsRequest Read(Field request, Tokenizer tokenizer, int vocabulary)
+    internal static CompletionsRequest Read(Field request, Tokenizer tokenizer, int vocabulary, double defaultTemperature)
     {
         int choices = SamplingFields.Choices(request);
         if (request["suffix"] is { IsString: true } suffix && suffix.String().Length > 0)
@@ -46,7 +46,7 @@ internal sealed record CompletionsRequest
         return new CompletionsRequest
         {
             Prompts = ReadPrompts(request.Required("prompt"), tokenizer, vocabulary),
-            Sampling = SamplingFields.Sampling(request),
+            Sampling = SamplingFields.Sampling(request, defaultTemperature),
             Penalties = SamplingFields.Penalties(request, vocabulary),
             Stops = SamplingFields.Stops(request["stop"]),
             MaxTokens = (int)(request["max_tokens"]?.Integer(echo ? 0 : 1, int.MaxValue) ?? DefaultTokens),

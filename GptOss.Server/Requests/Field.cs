@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace GptOss.Server.Requests;
 
@@ -69,6 +70,25 @@ internal readonly record struct Field(JsonElement Value, string Path)
         string path = Object().Path;
         return Value.EnumerateObject().Where(member => member.Value.ValueKind != JsonValueKind.Null)
             .Select(member => (member.Name, new Field(member.Value, path.Length == 0 ? member.Name : $"{path}.{member.Name}")));
+    }
+
+    /// <summary>The value as a node of its own. Of a key that comes twice the last one counts, as everywhere.</summary>
+    internal JsonNode? Copy() => Copy(Value);
+
+    /// <inheritdoc cref="Copy()"/>
+    internal static JsonNode? Copy(JsonElement value)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                var members = new JsonObject();
+                foreach (JsonProperty member in value.EnumerateObject()) members[member.Name] = Copy(member.Value);
+                return members;
+            case JsonValueKind.Array:
+                return new JsonArray([.. value.EnumerateArray().Select(Copy)]);
+            default:
+                return JsonValue.Create(value.Clone());
+        }
     }
 
     /// <summary>One of a few words.</summary>

@@ -12,9 +12,11 @@ internal static class SamplingFields
     private const int MostStops = 16, LongestStop = 256, MostChoices = 8, MostTop = 20;
 
     /// <summary>Temperature, filters, seed. The defaults are the hosted API's: the model's own distribution and a new seed each time.</summary>
-    internal static SamplingOptions Sampling(Field request) => new()
+    /// <param name="request">The request.</param>
+    /// <param name="defaultTemperature">The temperature where it states none.</param>
+    internal static SamplingOptions Sampling(Field request, double defaultTemperature) => new()
     {
-        Temperature = request["temperature"]?.Number(0, 2) ?? 1,
+        Temperature = request["temperature"]?.Number(0, 2) ?? defaultTemperature,
         TopP = request["top_p"]?.Number(0, 1) ?? 1,
         TopK = (int)(request["top_k"]?.Integer(-1, int.MaxValue) ?? 0) is var k and > 0 ? k : 0,         // −1 is vLLM's word for off
         MinP = request["min_p"]?.Number(0, 1) ?? 0,

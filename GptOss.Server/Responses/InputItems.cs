@@ -49,7 +49,7 @@ internal static class InputItems
                 Field id = item.Required("call_id");
                 conversation.AddResult(id.String(), ContentParts.Text(item.Required("output")), id.Path);
                 break;
-            case "item_reference":
+            case JsonItems.Reference:
                 Field reference = item.Required("id");
                 Add(conversation, stored(reference.String()) ?? throw ApiException.Invalid(reference.Path,
                     $"{reference.Path} is '{Field.Shown(reference.String())}', but no stored item has this id."), stored);

@@ -68,7 +68,7 @@ internal sealed class ResponseObject(ResponsesRequest request, string model)
 
     // The tools that were left in: functions, and what the server itself offers.
     private JsonArray Tools(Field? tools) =>
-        [.. (tools?.Elements() ?? []).Where(tool => request.KeptToolTypes.Contains(tool["type"]?.String() ?? "")).Select(tool => JsonNode.Parse(tool.Value.GetRawText()))];
+        [.. (tools?.Elements() ?? []).Where(tool => request.KeptToolTypes.Contains(tool["type"]?.String() ?? "")).Select(tool => tool.Copy())];
 
-    private static JsonNode? Echo(Field? parent, string name) => parent?[name] is { } field ? JsonNode.Parse(field.Value.GetRawText()) : null;
+    private static JsonNode? Echo(Field? parent, string name) => parent?[name]?.Copy();
 }

@@ -64,6 +64,8 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
         }
 
         bool isCut = finish == FinishReason.Length;
+        if (isCut) CutLastItem();
+        foreach (ResponseEvent happened in _events.Take()) yield return happened;
         Final = answer.Ended((JsonArray)_output.DeepClone(), _usage, isCut);
         _events.Add(isCut ? "response.incomplete" : "response.completed", new JsonObject { ["response"] = Final.DeepClone() });
         foreach (ResponseEvent happened in _events.Take()) yield return happened;
@@ -115,6 +117,15 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
         {
             Name = one.Author, Recipient = "assistant", Channel = call.Channel ?? "commentary",
         });
+    }
+
+    // Where the budget ended between two messages, or inside a header, an empty message is what was cut: the last item has the status incomplete.
+    private void CutLastItem()
+    {
+        if (_output is [.., JsonObject last] && (string?)last["status"] == "incomplete") return;
+        OutputItem item = OutputItem.Of(new MessageBegun(TurnKind.Answer, null), _output.Count, request, _events, service.LogProbabilities);
+        item.Begin();
+        _output.Add((JsonNode)item.End(isWhole: false));
     }
 
     private int? Left() => request.Turn.MaxTokens is { } most ? Math.Max(0, most - _usage.Completion) : null;

@@ -28,7 +28,7 @@ internal sealed class ResponsesEndpoint(ModelService service)
             service.Store.Add(owner, new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
     }
 
-    internal Task GetAsync(HttpContext context, string id) => Answers.SendAsync(context, (JsonObject)JsonNode.Parse(Find(context, id).Body.GetRawText())!);
+    internal Task GetAsync(HttpContext context, string id) => Answers.SendAsync(context, (JsonObject)Field.Copy(Find(context, id).Body)!);
 
     internal Task DeleteAsync(HttpContext context, string id)
     {
@@ -50,7 +50,7 @@ internal sealed class ResponsesEndpoint(ModelService service)
         JsonElement[] page = [.. items.Take(limit)];
         return Answers.SendAsync(context, new JsonObject
         {
-            ["object"] = "list", ["data"] = new JsonArray([.. page.Select(item => JsonNode.Parse(item.GetRawText()))]),
+            ["object"] = "list", ["data"] = new JsonArray([.. page.Select(Field.Copy)]),
             ["first_id"] = page.Length == 0 ? null : ItemId(page[0]), ["last_id"] = page.Length == 0 ? null : ItemId(page[^1]),
             ["has_more"] = items.Length > page.Length,
         });

@@ -52,7 +52,13 @@ internal sealed record ResponsesRequest
         StoredContext? before = null;
         var conversation = new ConversationBuilder();
         if (request["instructions"] is { } instructions) conversation.AddInstructions(ContentParts.Text(instructions));
-        Field? Stored(string id) => service.Store.FindItem(owner, id) is { } item ? new Field(item, "item_reference") : null;
+        var found = new Dictionary<string, Field>();                     // asked for twice, and the store may forget in between
+        Field? Stored(string id)
+        {
+            if (found.TryGetValue(id, out Field known)) return known;
+            return service.Store.FindItem(owner, id) is { } item ? found[id] = new Field(item, JsonItems.Reference) : null;
+        }
+
         if (request["previous_response_id"] is { } previous)
         {
             before = service.Store.Find(owner, previous.String())?.Context ?? throw new ApiException(400, "previous_response_not_found",
@@ -83,7 +89,7 @@ internal sealed record ResponsesRequest
                 },
                 Tools = tools,
                 FormatPath = format?.Path,
-                Sampling = SamplingFields.Sampling(request),
+                Sampling = SamplingFields.Sampling(request, service.Options.DefaultTemperature),
                 Penalties = SamplingFields.Penalties(request, service.Vocabulary),
                 Stops = SamplingFields.Stops(request["stop"]),
                 MaxTokens = (int?)request["max_output_tokens"]?.Integer(1, int.MaxValue),
@@ -93,7 +99,7 @@ internal sealed record ResponsesRequest
                 PromptParam = "input",
             },
             Request = request,
-            Items = JsonItems.WithIds(input),
+            Items = JsonItems.WithIds(input, Stored),
             KeptToolTypes = (HashSet<string>)["function", "custom", "namespace", .. tools.BuiltIn.Where(service.HasBuiltIn)],
             IsStream = request["stream"]?.Boolean() ?? false,
             IsStored = request["store"]?.Boolean() ?? true,

@@ -71,7 +71,7 @@ internal sealed class SqliteStore : IResponseStore
             using SqliteCommand find = Command("SELECT body FROM responses WHERE id = $0 AND owner = $1 AND hidden = 0", id, owner);
             if (find.ExecuteScalar() is not string body || Context(id) is not { } context) return null;
             Run("UPDATE responses SET used = $0 WHERE id = $1", Now(), id);
-            return new StoredResponse(id, JsonElement.Parse(body), context);
+            return new StoredResponse(id, JsonItems.Parse(body), context);
         }
     }
 
@@ -95,7 +95,7 @@ internal sealed class SqliteStore : IResponseStore
                 UNION ALL SELECT item.value FROM responses, json_each(responses.output) AS item
                     WHERE owner = $1 AND hidden = 0 AND json_extract(item.value, '$.id') = $0 LIMIT 1
                 """, id, owner);
-            return find.ExecuteScalar() is string item ? JsonElement.Parse(item) : null;
+            return find.ExecuteScalar() is string item ? JsonItems.Parse(item) : null;
         }
     }
 
@@ -151,5 +151,5 @@ internal sealed class SqliteStore : IResponseStore
 
     private static string Text(IReadOnlyList<JsonElement> items) => $"[{string.Join(',', items.Select(item => item.GetRawText()))}]";
 
-    private static IReadOnlyList<JsonElement> Elements(string items) => [.. JsonElement.Parse(items).EnumerateArray()];
+    private static IReadOnlyList<JsonElement> Elements(string items) => [.. JsonItems.Parse(items).EnumerateArray()];
 }

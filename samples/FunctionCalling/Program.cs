@@ -9,7 +9,7 @@ using IChatClient client = new GptOssChatClient(model, "tiny-gpt-oss", date: new
 
 [Description("Gets the current weather in the provided location.")]
 static string GetCurrentWeather([Description("The city and state, e.g. San Francisco, CA")] string location) =>
-    $$"""{"temperature": 21, "sky": "sunny", "place": "{{location}}"}""";
+    location.Contains("Paris", StringComparison.Ordinal) ? """{"temperature": 21, "sky": "sunny"}""" : """{"temperature": 3, "sky": "cloudy"}""";
 
 ChatOptions options = new() { Temperature = 0, Tools = [AIFunctionFactory.Create(GetCurrentWeather, "get_current_weather")] };
 ChatResponse response = await client.GetResponseAsync("What's the weather in Paris?", options);

@@ -84,13 +84,13 @@ public sealed class StageMapTests(SmallTrace trace) : IClassFixture<SmallTrace>
 
     [Theory]
     [InlineData("[]", "the document is a list; expected an object.")]
-    [InlineData("""{"a": "b"}""", "'a' is no stage; expected names such as block.N.attn.heads or logits.")]
-    [InlineData("""{"a": ["logits"]}""", "'a' is no stage; expected names such as block.N.attn.heads or logits.", true)]
+    [InlineData("""{"a": "b"}""", "'a' is not a stage; expected names such as block.N.attn.heads or logits.")]
+    [InlineData("""{"a": ["logits"]}""", "'a' is not a stage; expected names such as block.N.attn.heads or logits.", true)]
     [InlineData("""{"logits": 3}""", "'logits' is 3; expected a name or a list of names.")]
     [InlineData("""{"logits": []}""", "'logits' is a list; expected a name or a list of names.")]
     [InlineData("""{"block.N.attn.q": "query"}""", "'block.N.attn.q' and 'query' do not both have an N for the layer.")]
     [InlineData("""{"logits": "out.N"}""", "'logits' and 'out.N' do not both have an N for the layer.")]
-    [InlineData("""{"block.0.attn.q": "query"}""", "'block.0.attn.q' is no stage; expected names such as block.N.attn.heads or logits.")]
+    [InlineData("""{"block.0.attn.q": "query"}""", "'block.0.attn.q' is not a stage; expected names such as block.N.attn.heads or logits.")]
     public void A_map_that_names_no_stage_is_one_sentence(string text, string sentence, bool isRead = false)
     {
         string path = trace.Write("map.json", text);

@@ -61,7 +61,7 @@ public class CorpusTests
     [InlineData("{\"ids\": [1], \"id\": 7}\n{\"ids\": [2], \"id\": 7}\n", "7")]
     public void An_id_that_occurs_twice_is_named(string text, string id)
     {
-        string sentence = $"corpus.jsonl, line 2: the id {id} occurs in a line before; scores are told apart by it.";
+        string sentence = $"corpus.jsonl, line 2: the id {id} occurs in a line before; it names a document's scores.";
         Assert.Equal(sentence, Assert.Throws<ScoringException>(() => Corpora.Open(text)).Message);
         Assert.Equal(sentence, Assert.Throws<ScoringException>(() => Corpora.Open(text, new(1, 50))).Message);
         Assert.Equal(2, Corpora.Open(text.Replace("\"id\": 7}\n{", "\"id\": \"7\"}\n{", StringComparison.Ordinal).Replace("\\u0061", "b", StringComparison.Ordinal)).Documents);

@@ -102,7 +102,7 @@ public sealed class ScoreFileTests : IDisposable
             Assert.Equal(before, File.ReadAllBytes(name));
         }
         File.Delete(Out + ".run");
-        Assert.Equal($"{Out} is there and is of nobody knows what, because its .run file is missing; give another file, or --force to begin anew.",
+        Assert.Equal($"{Out} is there and is of unknown origin, because its .run file is missing; give another file, or --force to begin anew.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, run)).Message);
 
         using (ScoreFile forced = ScoreFile.Open(Out, others[0].Other, force: true))
@@ -140,7 +140,7 @@ public sealed class ScoreFileTests : IDisposable
     [InlineData("{\"id\": 1, \"tokens\": 2, \"bytes\": 1, \"logprob\": 0.5}\n",
         "scores.jsonl.partial, line 1: this is not a line of scores; expected id, tokens, bytes, logprob (at most 0), logprobs and top.")]
     [InlineData("\n", "scores.jsonl.partial, line 1: the line is empty; expected a JSON object.")]
-    [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n", "scores.jsonl.partial, line 1: this is no comparison of 1 tokens.")]
+    [InlineData("{\"tokens\": 1, \"bytes\": 1, \"logprob\": 0, \"kl\": [1, 2]}\n", "scores.jsonl.partial, line 1: this is not a comparison of 1 tokens.")]
     public void Lines_that_are_no_scores_are_named(string lines, string sentence)
     {
         Corpora.RunOf(Corpora.Open(Text)).Write(Out);

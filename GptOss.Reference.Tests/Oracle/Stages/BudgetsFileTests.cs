@@ -74,19 +74,19 @@ public sealed class BudgetsFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"float16":{}}""", "'float16' is no budget; expected float32, bfloat16 or bfloat16_blocks.")]
+    [InlineData("""{"float16":{}}""", "'float16' is not a budget; expected float32, bfloat16 or bfloat16_blocks.")]
     [InlineData("""{"float32":7}""", "float32 is 7; expected an object.")]
-    [InlineData("""{"float32":{"growth":1}}""", "'growth' is no member of float32; expected g, equal_bits or stages.")]
+    [InlineData("""{"float32":{"growth":1}}""", "'growth' is not a member of float32; expected g, equal_bits or stages.")]
     [InlineData("""{"float32":{"g":0.5}}""", "float32.g is 0.5; expected a number from 1 to 2.")]
     [InlineData("""{"float32":{"g":1e999}}""", "float32.g is 1e999; expected a number from 1 to 2.")]
     [InlineData("""{"bfloat16_blocks":{"equal_bits":1.5}}""", "bfloat16_blocks.equal_bits is 1.5; expected a number from 0 to 1.")]
     [InlineData("""{"float32":{"stages":[]}}""", "float32.stages is a list; expected an object.")]
-    [InlineData("""{"float32":{"stages":{"block.0.attn.q":{"b":1}}}}""", "'block.0.attn.q' in float32.stages is no stage kind; expected names such as attn.q, mlp.swiglu or logits.")]
-    [InlineData("""{"float32":{"stages":{"mlp.experts":{"b":1}}}}""", "'mlp.experts' in float32.stages is no stage kind; expected names such as attn.q, mlp.swiglu or logits.")]
+    [InlineData("""{"float32":{"stages":{"block.0.attn.q":{"b":1}}}}""", "'block.0.attn.q' in float32.stages is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.")]
+    [InlineData("""{"float32":{"stages":{"mlp.experts":{"b":1}}}}""", "'mlp.experts' in float32.stages is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.")]
     [InlineData("""{"float32":{"stages":{"attn.q":1}}}""", "float32.stages.attn.q is 1; expected an object.")]
     [InlineData("""{"float32":{"stages":{"attn.q":{"r":1}}}}""", "float32.stages.attn.q.b is missing.")]
     [InlineData("""{"float32":{"stages":{"attn.q":{"b":-1}}}}""", "float32.stages.attn.q.b is -1; expected a number from 0 to 1000000.")]
-    [InlineData("""{"float32":{"stages":{"attn.q":{"b":1,"s":1}}}}""", "'s' is no member of float32.stages.attn.q; expected b or r.")]
+    [InlineData("""{"float32":{"stages":{"attn.q":{"b":1,"s":1}}}}""", "'s' is not a member of float32.stages.attn.q; expected b or r.")]
     [InlineData("[]", "the document is a list; expected an object.")]
     public void A_mistake_in_a_file_is_one_sentence(string json, string sentence) =>
         Assert.Equal($"budget.json: {sentence}", Assert.Throws<CheckpointFormatException>(() => Read(json)).Message);

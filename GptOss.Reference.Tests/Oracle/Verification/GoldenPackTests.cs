@@ -141,8 +141,8 @@ public class GoldenPackTests
     }
 
     [Theory]
-    [InlineData("block.2.attn.q", DType.F32, new long[] { 1, 8, 64 }, "'block.2.attn.q' is no stage of a model of 2 layers.")]
-    [InlineData("block.01.attn.q", DType.F32, new long[] { 1, 8, 64 }, "'block.01.attn.q' is no stage of a model of 2 layers.")]
+    [InlineData("block.2.attn.q", DType.F32, new long[] { 1, 8, 64 }, "'block.2.attn.q' is not a stage of a model of 2 layers.")]
+    [InlineData("block.01.attn.q", DType.F32, new long[] { 1, 8, 64 }, "'block.01.attn.q' is not a stage of a model of 2 layers.")]
     [InlineData("block.0.attn.q", DType.F32, new long[] { 1, 512 }, "tensor 'block.0.attn.q' is F32 [1, 512]; expected F32 [1, 8, 64].")]
     [InlineData("block.0.attn.q", DType.BF16, new long[] { 1, 8, 64 }, "tensor 'block.0.attn.q' is BF16 [1, 8, 64]; expected F32 [1, 8, 64].")]
     [InlineData("logits", DType.F32, new long[] { 2, 512 }, "tensor 'logits' is F32 [2, 512]; expected F32 [1, 512].")]

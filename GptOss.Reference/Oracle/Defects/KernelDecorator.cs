@@ -28,7 +28,7 @@ internal abstract class KernelDecorator(Kernels inner) : Kernels
     internal override void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output) =>
         inner.Attend(rows, q, sinks, keyValueHeads, headDim, window, output);
 
-    /// <summary>Nobody looks into a mistaken model's attention, and it would have to be mistaken here too.</summary>
+    /// <summary>A mistaken model's attention is not shown: it would have to be mistaken here too.</summary>
     internal override float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float sink, Span<float> probabilities) =>
         throw new NotSupportedException("Attention is shown of the sound model only.");
 

@@ -24,7 +24,7 @@ public sealed record RevealingPrompt(IReadOnlyList<int> Ids, IReadOnlyList<Defec
     /// <param name="model">The sound model.</param>
     /// <param name="prompt">The prompt that did not show them.</param>
     /// <param name="defects">The mistakes to be shown.</param>
-    /// <param name="progress">Told before every model.</param>
+    /// <param name="progress">Receives how far it has come, before every model.</param>
     /// <param name="cancellation">Stops between parts of a prompt.</param>
     /// <returns>The first of the prompts that show most; null where none shows any.</returns>
     public static RevealingPrompt? Find(Transformer model, ReadOnlyMemory<int> prompt, IReadOnlyList<Defect> defects, IProgress<DiagnosisProgress>? progress = null,

@@ -21,7 +21,7 @@ internal static class ElementPlace
     /// <summary>head 3, channel 17; expert 5; token 200002.</summary>
     /// <param name="stage">The stage.</param>
     /// <param name="element">Offset in its row.</param>
-    /// <param name="config">The model's numbers; null where nobody knows them.</param>
+    /// <param name="config">The model's numbers; null where they are unknown.</param>
     /// <param name="experts">The chosen experts of that token and layer; null where they are not recorded.</param>
     internal static string Meaning(StageTensor stage, int element, GptOssConfig? config, int[]? experts)
     {

@@ -39,7 +39,7 @@ internal sealed class StageTensor
     /// <summary>Finds the rows of a stage in its tensors.</summary>
     /// <param name="key">The stage.</param>
     /// <param name="parts">Its tensor, or those to be joined.</param>
-    /// <param name="config">The model's numbers, which give every shape; null where nobody knows them.</param>
+    /// <param name="config">The model's numbers, which give every shape; null where they are unknown.</param>
     /// <param name="why">Why there are none; otherwise null.</param>
     internal static StageTensor? Find(StageKey key, DumpTensor[] parts, GptOssConfig? config, out string? why)
     {

@@ -40,7 +40,7 @@ internal sealed record StagePair(StageTensor Reference, StageTensor Candidate, I
 
 /// <summary>Measures the values of one stage, row by row, in double.</summary>
 /// <param name="pair">The stage.</param>
-/// <param name="config">The model's numbers, for words; null where nobody knows them.</param>
+/// <param name="config">The model's numbers, for words; null where they are unknown.</param>
 /// <param name="expertsAt">The chosen experts of a position in the stage's layer; null where they are not recorded.</param>
 internal sealed class ValueComparison(StagePair pair, GptOssConfig? config, Func<int, int[]?> expertsAt)
 {

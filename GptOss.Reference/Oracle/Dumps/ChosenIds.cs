@@ -9,7 +9,7 @@ public static class ChosenIds
     private const string Rule = "chosen";
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="CheckpointFormatException">It cannot be read, or is no list of token ids.</exception>
+    /// <exception cref="CheckpointFormatException">It cannot be read, or is not a list of token ids.</exception>
     public static IReadOnlyList<int> Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

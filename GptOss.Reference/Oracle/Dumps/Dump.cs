@@ -13,7 +13,7 @@ namespace GptOss.Reference.Oracle.Dumps;
 /// <summary>Named tensors that any program wrote: logits, or stages of a forward pass. Nothing in it is trusted.</summary>
 /// <remarks>
 /// <para>
-/// A file is safetensors, <c>.npy</c>, <c>.npz</c> or JSON (nested arrays of numbers, or an object of them), told apart by its first bytes. A folder is a golden
+/// A file is safetensors, <c>.npy</c>, <c>.npz</c> or JSON (nested arrays of numbers, or an object of them), recognised by its first bytes. A folder is a golden
 /// pack or a trace of <see cref="Tracer"/>, or holds such files, whose tensors are then taken together.
 /// </para>
 /// <para>Files are mapped and read row by row, so that they may be larger than memory; JSON and compressed arrays are held in memory, within limits.</para>

@@ -27,7 +27,7 @@ public sealed class ListedLogProbabilities
     public IReadOnlyList<IReadOnlyDictionary<int, double>?> Rows { get; }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="CheckpointFormatException">It cannot be read, or is no such list.</exception>
+    /// <exception cref="CheckpointFormatException">It cannot be read, or is not such a list.</exception>
     public static ListedLogProbabilities Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

@@ -35,7 +35,7 @@ public sealed class StageMap
         return new([.. document.RootElement.EnumerateObject().Select(member => Entry(member, path))]);
     }
 
-    /// <summary>The stages of a dump, and the names of tensors that are none.</summary>
+    /// <summary>The stages of a dump, and the names of tensors that are not stages.</summary>
     internal (Dictionary<StageKey, DumpTensor[]> Stages, List<string> Unknown) Resolve(Dump dump)
     {
         var stages = new Dictionary<StageKey, DumpTensor[]>();
@@ -61,7 +61,7 @@ public sealed class StageMap
         return (stages, unknown);
     }
 
-    /// <summary>The stage of a name that another program gave, and which part of it; null for what is none.</summary>
+    /// <summary>The stage of a name that another program gave, and which part of it; null for what is not a stage.</summary>
     internal (StageKey Key, int Part, int Parts)? Find(string name) =>
         Match(name) is { } at ? (new(_entries[at.Entry].Stage, at.Layer), at.Part, _entries[at.Entry].Parts.Length) : null;
 
@@ -100,7 +100,7 @@ public sealed class StageMap
         if (StageOf(member.Name) is { } stage)
             return Checked(stage, member.Name, names);
         return names is [var other] && StageOf(other) is { } second ? Checked(second, other, [member.Name])
-            : throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(member.Name)}' is no stage; expected names such as block.N.attn.heads or logits.");
+            : throw new CheckpointFormatException(path, Rule, $"'{Printable.Clip(member.Name)}' is not a stage; expected names such as block.N.attn.heads or logits.");
 
         StageAliases.Alias Checked(Stage stage, string own, string[] theirs)
         {

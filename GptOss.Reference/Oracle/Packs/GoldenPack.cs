@@ -117,7 +117,7 @@ public sealed class GoldenPack
     /// <summary>The recorded stages of a trace pack, in file order.</summary>
     /// <param name="precision">Which recording.</param>
     /// <param name="config">The checkpoint's numbers, which every shape must fit.</param>
-    /// <exception cref="CheckpointFormatException">The file breaks a rule of its format, or a tensor is no stage of such a model.</exception>
+    /// <exception cref="CheckpointFormatException">The file breaks a rule of its format, or a tensor is not a stage of such a model.</exception>
     public Trace ReadTrace(Precision precision, GptOssConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -203,7 +203,7 @@ public sealed class GoldenPack
         foreach (TensorInfo tensor in file.Tensors.Where(tensor => tensor.Name != LastLogits))
         {
             if (!StageKey.TryParse(tensor.Name, config.NumHiddenLayers, out StageKey key))
-                throw new CheckpointFormatException(file.Path, "pack-stage", $"'{Printable.Clip(tensor.Name)}' is no stage of a model of {config.NumHiddenLayers} layers.");
+                throw new CheckpointFormatException(file.Path, "pack-stage", $"'{Printable.Clip(tensor.Name)}' is not a stage of a model of {config.NumHiddenLayers} layers.");
             Require(file, tensor, key.IsExperts ? DType.I32 : TypeOf(precision), [Positions.Count, .. key.RowShape(config)]);
             yield return (tensor, key);
         }

@@ -10,7 +10,7 @@ public sealed record PackOptions
     /// <summary>How far a run may lie from the recording.</summary>
     public Budgets Budgets { get; init; } = Budgets.Published;
 
-    /// <summary>Told how far the reading of weights and of the finished stages has come.</summary>
+    /// <summary>Receives how far the reading of weights and of the finished stages has come.</summary>
     public IProgress<FileProgress>? Reading { get; init; }
 }
 
@@ -19,7 +19,7 @@ public sealed record PackOptions
 /// <param name="Files">The weight files of any other; empty for a synthetic one.</param>
 internal sealed record PackWeights(ulong? Seed, IReadOnlyList<FileChecksum> Files)
 {
-    /// <summary>Reads the weights once: a synthetic checkpoint is told by its weights, any other gets checksums.</summary>
+    /// <summary>Reads the weights once: a synthetic checkpoint is recognised by its weights, any other gets checksums.</summary>
     internal static PackWeights Of(Checkpoint checkpoint, IProgress<FileProgress>? progress, CancellationToken cancellation)
     {
         if (SyntheticSeed.Find(checkpoint, progress is null ? null : new Comparing(progress, checkpoint), cancellation) is { } seed)

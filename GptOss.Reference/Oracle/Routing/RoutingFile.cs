@@ -10,7 +10,7 @@ internal static class RoutingFile
     private const string Rule = "routing";
 
     /// <summary>The choices in a file that fits a model and the ids that it will run.</summary>
-    /// <exception cref="CheckpointFormatException">The file cannot be read, is no routing file, or does not fit.</exception>
+    /// <exception cref="CheckpointFormatException">The file cannot be read, is not a routing file, or does not fit.</exception>
     internal static RoutingReplay Read(string path, GptOssConfig config, ReadOnlySpan<int> ids)
     {
         int layers = config.NumHiddenLayers, perToken = config.ExpertsPerToken;

@@ -6,9 +6,9 @@ using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Oracle.Routing;
 
-/// <summary>Somebody's choices of experts, forced on a run: so that a near-tie that fell the other way there does not hide everything after it.</summary>
+/// <summary>Another program's choices of experts, forced on a run: so that a near-tie that fell the other way there does not hide everything after it.</summary>
 /// <remarks>
-/// What is forced is which experts, in whatever order they are listed. They stand in the order of this run's router logits, and their weights are the softmax over
+/// What is forced is which experts, in whatever order they are listed. They are put in the order of this run's router logits, and their weights are the softmax over
 /// those logits. So choices that the router makes anyway change no bit. Four bytes are kept for each choice.
 /// </remarks>
 public sealed class RoutingReplay
@@ -36,7 +36,7 @@ public sealed class RoutingReplay
     /// <param name="path">The file.</param>
     /// <param name="config">The numbers of the model that will run.</param>
     /// <param name="ids">The ids that will run, which the file must have choices for, all of them and no more.</param>
-    /// <exception cref="CheckpointFormatException">The file cannot be read, is no such file, or does not fit the model or the ids.</exception>
+    /// <exception cref="CheckpointFormatException">The file cannot be read, is not such a file, or does not fit the model or the ids.</exception>
     public static RoutingReplay Read(string path, GptOssConfig config, ReadOnlySpan<int> ids)
     {
         ArgumentNullException.ThrowIfNull(path);

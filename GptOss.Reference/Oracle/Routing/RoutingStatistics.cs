@@ -40,7 +40,7 @@ public sealed class RoutingStatistics
 
     /// <summary>
     /// The z below which the most surprising of all pairs stays when chance alone decides: √(2 ln n) for n pairs of any layer, which bounds the largest of n
-    /// normal values in the mean. Neighbouring tokens are alike, so a z above it is a hint and no proof.
+    /// normal values in the mean. Neighbouring tokens are alike, so a z above it is a hint, not a proof.
     /// </summary>
     public double SurpriseOfChance
     {

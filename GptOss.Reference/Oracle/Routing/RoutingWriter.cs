@@ -10,7 +10,7 @@ namespace GptOss.Reference.Oracle.Routing;
 /// <c>{"position": 0, "id": 17, "experts": [[3, 1], …], "weights": [[0.7, 0.3], …], "margins": [0.25, …], "next": [6, …]}</c>: each list has an entry for every
 /// layer; experts stand best first. Numbers are the shortest decimals that read back as the same float32.
 /// </para>
-/// <para><c>margins</c> and <c>next</c> are null where every expert is chosen, and a number that is none, too.</para>
+/// <para><c>margins</c> and <c>next</c> are null where every expert is chosen, and so is what is not a number.</para>
 /// </remarks>
 /// <param name="stream">Receives the lines; the caller closes it.</param>
 public sealed class RoutingWriter(Stream stream)

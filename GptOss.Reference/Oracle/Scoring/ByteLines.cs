@@ -11,7 +11,7 @@ internal readonly record struct ByteLine(long Number, long Start, ReadOnlyMemory
     internal bool IsBlank => Bytes.Span.Trim(" \t\r"u8).IsEmpty;
 }
 
-/// <summary>Lines of UTF-8 files of any size. Lines end at LF alone; other characters that end lines elsewhere may stand inside JSON.</summary>
+/// <summary>Lines of UTF-8 files of any size. Lines end at LF alone; other characters that end lines elsewhere may occur inside JSON.</summary>
 internal static class ByteLines
 {
     /// <summary>The longest line that is read, in bytes.</summary>

@@ -101,7 +101,7 @@ public sealed class Corpus
                 continue;
             ScoreDocument document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
             if (document.HasOwnId && !ids.Add(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(document.Id)))))
-                throw new ScoringException($"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; scores are told apart by it.");
+                throw new ScoringException($"{Name}, line {line.Number}: the id {Printable.Clip(document.Id)} occurs in a line before; it names a document's scores.");
             if (line.Start >= FileBytes || !Part.Holds(line.Start, FileBytes))
                 continue;
             Documents++;

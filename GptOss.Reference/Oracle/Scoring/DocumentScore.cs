@@ -6,7 +6,7 @@ namespace GptOss.Reference.Oracle.Scoring;
 /// <summary>How probable a model finds a document, token by token.</summary>
 /// <param name="Id">The document's name as JSON.</param>
 /// <param name="Bytes">
-/// Bytes of UTF-8 text that the scored tokens stand for: all but the first token's, and none for special tokens, which are no text.
+/// Bytes of UTF-8 text that the scored tokens stand for: all but the first token's, and none for special tokens, which are not text.
 /// </param>
 /// <param name="LogProbabilities">ln p of each token after the ones before it; null for the first, which has none before it.</param>
 /// <param name="Top">The most probable tokens at each place, most probable first; null for the first. Empty where none were asked for.</param>

@@ -22,7 +22,7 @@ public abstract class OtherEngine : IDisposable
     /// <param name="path">The file; it need not be trustworthy.</param>
     /// <param name="vocabulary">Ids that the model has.</param>
     /// <exception cref="ScoringException">It cannot be read.</exception>
-    /// <exception cref="CheckpointFormatException">It is no tensor of such rows.</exception>
+    /// <exception cref="CheckpointFormatException">It is not a tensor of such rows.</exception>
     public static OtherEngine Open(string path, int vocabulary)
     {
         ArgumentNullException.ThrowIfNull(path);

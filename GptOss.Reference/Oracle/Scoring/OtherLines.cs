@@ -41,7 +41,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
             throw new ScoringException($"{place} is of document {Printable.Clip(id)}; expected {Printable.Clip(document.Id)}, in the order of the corpus.");
         int tokens = document.Ids.Length;
         if (!root.TryGetProperty("logprobs", out JsonElement values) || values.ValueKind != JsonValueKind.Array)
-            throw new ScoringException($"{place}: there is no list logprobs.");
+            throw new ScoringException($"{place}: logprobs is not a list.");
         if (values.GetArrayLength() != tokens)
         {
             throw new ScoringException(
@@ -54,7 +54,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         if (!root.TryGetProperty("top", out JsonElement top) || top.ValueKind == JsonValueKind.Array && top.GetArrayLength() == 0)
             return new(document.Ids, chosen, new IReadOnlyList<TokenLogProbability>?[tokens]);
         if (top.ValueKind != JsonValueKind.Array || top.GetArrayLength() != tokens)
-            throw new ScoringException($"{place}: top is no list of {tokens} entries, one a token.");
+            throw new ScoringException($"{place}: top is not a list of {tokens} entries, one a token.");
         return new(document.Ids, chosen, [.. top.EnumerateArray().Select((entry, i) => Listed(entry, place, i))]);
     }
 

@@ -4,7 +4,7 @@ using GptOss.Reference.Oracle.Dumps;
 
 namespace GptOss.Reference.Oracle.Scoring;
 
-/// <summary>Another engine's rows of one document: logits, log-probabilities or probabilities, told apart by their values.</summary>
+/// <summary>Another engine's rows of one document: logits, log-probabilities or probabilities, as their values show.</summary>
 internal sealed class OtherRows : OtherEngine
 {
     private readonly Dump _dump;

@@ -23,7 +23,7 @@ public sealed record ScoreDocument(long Number, string Id, ReadOnlyMemory<int> I
     /// <param name="encode">Encodes text; null where the line is only checked, and <see cref="Ids"/> is then empty for text.</param>
     /// <param name="tokenizer">What text will be encoded with.</param>
     /// <param name="vocabulary">Ids that the model has.</param>
-    /// <exception cref="ScoringException">The line is no such object, or has an id that the model lacks.</exception>
+    /// <exception cref="ScoringException">The line is not such an object, or has an id that the model lacks.</exception>
     internal static ScoreDocument Read(ByteLine line, string file, long number, Func<string, int[]>? encode, Tokenizer tokenizer, int vocabulary)
     {
         string place = $"{file}, line {line.Number}";

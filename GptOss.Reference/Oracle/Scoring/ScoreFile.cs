@@ -141,7 +141,7 @@ public sealed class ScoreFile : IDisposable
 
     private static void RequireSame(string file, ScoreRun run, ScoreRun? found)
     {
-        string? difference = found is null ? "nobody knows what, because its .run file is missing"
+        string? difference = found is null ? "unknown origin, because its .run file is missing"
             : run.Difference(found) ?? (run.Part != found.Part ? $"part {found.Part}" : null);
         if (difference is not null)
             throw new ScoringException($"{file} is there and is of {difference}; give another file, or --force to begin anew.");
@@ -151,7 +151,7 @@ public sealed class ScoreFile : IDisposable
     {
         try
         {
-            // Shared with nobody, so that two runs cannot write into each other.
+            // Not shared, so that two runs cannot write into each other.
             return new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
         }
         catch (DirectoryNotFoundException e)

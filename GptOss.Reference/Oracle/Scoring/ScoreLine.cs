@@ -40,7 +40,7 @@ internal static class ScoreLine
     }
 
     /// <summary>The numbers of a line that was written here.</summary>
-    /// <exception cref="ScoringException">It is no such line.</exception>
+    /// <exception cref="ScoringException">It is not such a line.</exception>
     internal static DocumentTotals Totals(ReadOnlyMemory<byte> line, string place)
     {
         using JsonDocument document = ScoreJson.Parse(line, place, Rule);
@@ -92,7 +92,7 @@ internal static class ScoreLine
             return null;
         if (!root.TryGetProperty("same_first", out JsonElement same) || !root.TryGetProperty("top_agreement", out JsonElement agreement)
             || ((JsonElement[])[divergence, same, agreement]).Any(list => list.ValueKind != JsonValueKind.Array || list.GetArrayLength() != tokens))
-            throw new ScoringException($"{place}: this is no comparison of {tokens} tokens.");
+            throw new ScoringException($"{place}: this is not a comparison of {tokens} tokens.");
         var values = new TokenComparison?[tokens];
         for (int i = 0; i < tokens; i++)
         {

@@ -69,7 +69,7 @@ public sealed record ScoreRun
     internal static string PathOf(string scores) => OutputTarget.Of(scores).Path + ".run";
 
     /// <summary>Reads the record beside a file of scores; null where there is none.</summary>
-    /// <exception cref="ScoringException">It is no such record.</exception>
+    /// <exception cref="ScoringException">It is not such a record.</exception>
     internal static ScoreRun? Read(string scores)
     {
         string path = PathOf(scores), place = Path.GetFileName(path);
@@ -99,7 +99,7 @@ public sealed record ScoreRun
                 Documents = documents,
             };
         }
-        throw new ScoringException($"{place}: this is no record of a run; score the corpus again with --force.");
+        throw new ScoringException($"{place}: this is not the record of a run; score the corpus again with --force.");
     }
 
     /// <summary>Writes the record beside a file of scores.</summary>

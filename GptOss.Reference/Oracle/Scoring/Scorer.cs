@@ -35,7 +35,7 @@ public sealed record ScoreOptions
     /// <summary>What the scores are compared with.</summary>
     public OtherEngine? Other { get; init; }
 
-    /// <summary>Is told after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
+    /// <summary>Receives after each pass of the model how many bytes of lines, in proportion to their tokens, and how many tokens it has read.</summary>
     public Action<double, int>? Read { get; init; }
 }
 

@@ -60,7 +60,7 @@ internal static class BudgetsJson
                 "float32" => budgets with { Float32 = reader.Table(member.Value, table, budgets.Float32) },
                 "bfloat16" => budgets with { Bfloat16 = reader.Table(member.Value, table, budgets.Bfloat16) },
                 "bfloat16_blocks" => budgets with { Bfloat16Blocks = reader.Table(member.Value, table, budgets.Bfloat16Blocks) },
-                _ => throw reader.Bad($"'{Printable.Clip(table)}' is no budget; expected float32, bfloat16 or bfloat16_blocks."),
+                _ => throw reader.Bad($"'{Printable.Clip(table)}' is not a budget; expected float32, bfloat16 or bfloat16_blocks."),
             };
         }
         return budgets;
@@ -80,7 +80,7 @@ internal static class BudgetsJson
                     "g" => table with { Growth = Number(member.Value, $"{at}.g", 1, MostGrowth) },
                     "equal_bits" => table with { EqualBits = Number(member.Value, $"{at}.equal_bits", 0, 1) },
                     "stages" => table with { Stages = Stages(member.Value, $"{at}.stages", table.Stages) },
-                    _ => throw Bad($"'{Printable.Clip(member.Name)}' is no member of {at}; expected g, equal_bits or stages."),
+                    _ => throw Bad($"'{Printable.Clip(member.Name)}' is not a member of {at}; expected g, equal_bits or stages."),
                 };
             }
             return table;
@@ -93,7 +93,7 @@ internal static class BudgetsJson
             foreach (JsonProperty member in element.EnumerateObject())
             {
                 if (!StageKey.TryParseKind(member.Name, out Stage stage) || stage == Stage.Experts)
-                    throw Bad($"'{Printable.Clip(member.Name)}' in {at} is no stage kind; expected names such as attn.q, mlp.swiglu or logits.");
+                    throw Bad($"'{Printable.Clip(member.Name)}' in {at} is not a kind of stage; expected names such as attn.q, mlp.swiglu or logits.");
                 stages[stage] = Budget(member.Value, $"{at}.{member.Name}");
             }
             return stages;
@@ -110,7 +110,7 @@ internal static class BudgetsJson
                 {
                     case "b": b = number; break;
                     case "r": r = number; break;
-                    default: throw Bad($"'{Printable.Clip(member.Name)}' is no member of {at}; expected b or r.");
+                    default: throw Bad($"'{Printable.Clip(member.Name)}' is not a member of {at}; expected b or r.");
                 }
             }
             return b is { } given ? new(given, r ?? 0) : throw Bad($"{at}.b is missing.");

@@ -37,7 +37,7 @@ public readonly record struct StageKey(Stage Stage, int Layer)
         yield return new(Stage.Logits, -1);
     }
 
-    /// <summary>Reads a name; false for what is no stage of a model of <paramref name="layers"/> layers.</summary>
+    /// <summary>Reads a name; false for what is not a stage of a model of <paramref name="layers"/> layers.</summary>
     public static bool TryParse(string name, int layers, out StageKey key)
     {
         ArgumentNullException.ThrowIfNull(name);

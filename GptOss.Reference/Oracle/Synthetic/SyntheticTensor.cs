@@ -8,7 +8,7 @@ namespace GptOss.Reference.Oracle.Synthetic;
 /// <para>word(i) = mix64(key + (i + 1) · 0x9E3779B97F4A7C15), key = mix64(seed) xor fnv1a64(name), all modulo 2⁶⁴; the bytes are the words,
 /// little-endian.</para>
 /// <para>Blocks are these bytes. A scale is base − 1 + byte mod 3. A bfloat16 is bf16(offset + (2u − 65535) · amplitude / 65536), u the next two
-/// bytes, every step in float32: so it takes one of 65,536 values, which stand in a table.</para>
+/// bytes, every step in float32: so it takes one of 65,536 values, which are in a table.</para>
 /// <para>Source: testdata/goldens/recipe/synthetic.py, which defines every checkpoint behind a golden.</para>
 /// </remarks>
 internal sealed class SyntheticTensor

@@ -14,7 +14,7 @@ public record TraceOptions
     /// <summary>The stages that are kept.</summary>
     public StageFilter Stages { get; init; } = StageFilter.All;
 
-    /// <summary>Is handed the experts of every token, whatever the positions and stages, in order of the positions; null for nobody.</summary>
+    /// <summary>Receives the experts of every token, whatever the positions and stages, in order of the positions; null for none.</summary>
     public Action<RoutedToken>? Routing { get; init; }
 
     /// <summary>Choices of experts that the run is forced to; null for its own.</summary>

@@ -19,7 +19,7 @@ internal sealed class PackCheckpoint : IDisposable
     /// <param name="pack">The pack.</param>
     /// <param name="model">Used in place of what the pack names; null to go by the pack.</param>
     /// <param name="scratchFolder">Where a synthetic checkpoint is made; null for the system's temporary folder.</param>
-    /// <param name="progress">Told before a checkpoint is made.</param>
+    /// <param name="progress">Receives a sentence before a checkpoint is made.</param>
     /// <param name="cancellation">Stops the making.</param>
     internal static PackCheckpoint Of(GoldenPack pack, string? model, string? scratchFolder, IProgress<string>? progress, CancellationToken cancellation)
     {

@@ -5,7 +5,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Oracle.Verification;
 
-/// <summary>What somebody published about a released model: a prompt, its greedy continuation, and log-probabilities of the chosen tokens.</summary>
+/// <summary>What has been published about a released model: a prompt, its greedy continuation, and log-probabilities of the chosen tokens.</summary>
 /// <param name="Model">Name of the model: <c>gpt-oss-20b</c> or <c>gpt-oss-120b</c>.</param>
 /// <param name="Prompt">Text, encoded without special tokens.</param>
 /// <param name="Continuation">What the greedy continuation begins with, as far as it is the same on every published back end.</param>

@@ -31,7 +31,7 @@ public sealed record VerifyOptions
     /// <summary>Whether the content of the checkpoint's listed files is compared, which reads all of it; their lengths, and the pack's own files, are in any case.</summary>
     public bool Checksums { get; init; } = true;
 
-    /// <summary>Told how far the reading of listed files has come.</summary>
+    /// <summary>Receives how far the reading of listed files has come.</summary>
     public IProgress<FileProgress>? Reading { get; init; }
 
     /// <summary>Where a synthetic checkpoint is made, and deleted afterwards; null for the system's temporary folder.</summary>

@@ -1,0 +1,152 @@
+using GptOss.Reference.Generation.Constraints.Grammar;
+using GptOss.Reference.Generation.Constraints.Languages;
+
+namespace GptOss.Reference.Generation.Constraints.Masks;
+
+/// <summary>Fills masks: the tokens whose bytes some reading can take in turn. Holds its buffers; for one thread.</summary>
+internal sealed class MaskBuilder(Vocabulary vocabulary)
+{
+    // The bytes that can come between two leaves.
+    private static readonly bool[] IsBetween = [.. Enumerable.Range(0, 256).Select(value => " \n,:{}[]\"-0123456789tfn".Contains((char)value))];
+
+    private readonly Stack<ConfigSet> _spare = new();
+    private readonly List<int> _found = [];
+    private (LeafMask? Mask, Frame[]? Tops, int[] Tokens) _last = (null, null, []);
+
+    /// <summary>Sets the bits of the tokens that may follow some readings; leaves the others as they are.</summary>
+    internal void Fill(ReadOnlySpan<Config> configs, Span<ulong> mask)
+    {
+        foreach (Config config in configs)
+        {
+            _found.Clear();
+            if (config.Leaf is null || !TryFillFromLeaf(config, mask)) Walk(vocabulary.All, 0, vocabulary.All.Count, config);
+            Set(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_found), mask);
+        }
+    }
+
+    // False if every byte has to be looked at: where few texts are left some of which may have come.
+    private bool TryFillFromLeaf(in Config config, Span<ulong> mask)
+    {
+        Automaton automaton = config.Leaf!.Automaton;
+        if (config.Hash is not null
+            && (automaton.TextsAhead(config.State) < long.MaxValue || automaton is not (StringAutomaton or KeyAutomaton))) return false;
+        LeafMask known = LeafWalk.MaskOf(config, vocabulary);
+        if (known.Inside is { } inside)
+            for (int word = 0; word < inside.Length; word++) mask[word] |= inside[word];
+        Set(known.Few, mask);
+
+        // The rest depends on what the leaf is in, which stays as it is from one token of the leaf to the next.
+        if (config.Hash is null && _last.Mask == known && _last.Tops == config.Tops)
+        {
+            Set(_last.Tokens, mask);
+            return true;
+        }
+
+        int[] except = Except(config, known);
+        ConfigSet behind = Rent();
+        foreach (QuoteMask quotes in known.Quotes) AddQuotes(config, quotes, except, behind);
+        foreach (LeafEnd end in known.Ends)
+        {
+            behind.Clear();
+            if (end.Tag >= 0) Machine.EndLeaf(config, end.Tag, null, behind);
+            else Machine.EndValue(config, null, behind);
+            if (end.Tag >= 0 && behind.Count > 0 && end.Tree.TokenAt(end.Node) is >= 0 and var id) _found.Add(id);
+            foreach (Config after in behind.Configs) Walk(end.Tree, end.Node + 1, end.Node < 0 ? end.Tree.Count : end.Tree.Ends[end.Node], after);
+        }
+
+        _spare.Push(behind);
+        if (config.Hash is null) _last = (known, config.Tops, [.. _found]);
+        return true;
+    }
+
+    private void AddQuotes(in Config config, QuoteMask quotes, int[] except, ConfigSet behind)
+    {
+        behind.Clear();
+
+        // Which of the texts it is that end here is of no matter to what these tokens hold.
+        Machine.EndLeaf(config, quotes.Tag, config.Hash is null ? null : TextHash.Unknown, behind);
+        if (behind.Count == 0) return;
+        QuoteEnds ends = vocabulary.Quotes;
+        int first = _found.Count;
+        foreach (Config after in behind.Configs) Walk(ends.Tree, 0, ends.Tree.Count, after);
+        int[] numbers = [.. _found[first..]];
+        _found.RemoveRange(first, _found.Count - first);
+        AddPlaces(ends.Last, quotes, except, ends);
+        foreach (int number in numbers) AddPlaces(ends.PlacesOf(number), quotes, except, ends);
+        foreach (int place in ends.Singles)
+        {
+            if (Has(quotes, place) && Array.BinarySearch(except, ends.TokenOf(place)) < 0
+                && Takes(config, vocabulary.BytesOf(ends.TokenOf(place)).Span)) _found.Add(ends.TokenOf(place));
+        }
+    }
+
+    private void AddPlaces(int[] places, QuoteMask quotes, int[] except, QuoteEnds ends)
+    {
+        foreach (int place in places)
+            if (Has(quotes, place) && (except.Length == 0 || Array.BinarySearch(except, ends.TokenOf(place)) < 0)) _found.Add(ends.TokenOf(place));
+    }
+
+    private static bool Has(QuoteMask quotes, int place) => (quotes.Places[place / 64] >> place & 1) != 0;
+
+    // Tokens that would end the leaf in a text that may not come: those of the mask, and those that have come already.
+    private int[] Except(in Config config, LeafMask known)
+    {
+        if (config.Hash is not { } hash || !Array.Exists(config.Tops, top => top.Seen is not null)) return known.Except;
+        var except = new SortedSet<int>(known.Except);
+        foreach (Frame top in config.Tops)
+        {
+            foreach (byte[] rest in top.Seen?.RestsOf(hash) ?? [])
+            {
+                if (vocabulary.All.Find(rest) is >= 0
+                    and var node) except.UnionWith(vocabulary.All.TokensOf(node, vocabulary.All.Ends[node]).ToArray());
+            }
+        }
+
+        return [.. except];
+    }
+
+    // Between two nodes of one depth, everything a reading can take.
+    private void Walk(TokenTrie tree, int from, int to, in Config config)
+    {
+        ReadOnlySpan<byte> bytes = tree.Bytes;
+        ReadOnlySpan<int> ends = tree.Ends;
+        ConfigSet next = Rent();
+        for (int node = from; node < to; node = ends[node])
+        {
+            if (config.Leaf is null && !IsBetween[bytes[node]]) continue;
+            next.Clear();
+            Machine.Step(config, bytes[node], next);
+            if (next.Count == 0) continue;
+            if (tree.TokenAt(node) is >= 0 and var id) _found.Add(id);
+            if (ends[node] == node + 1) continue;
+            foreach (Config after in next.Configs) Walk(tree, node + 1, ends[node], after);
+        }
+
+        _spare.Push(next);
+    }
+
+    private bool Takes(in Config config, ReadOnlySpan<byte> bytes)
+    {
+        ConfigSet now = Rent(), next = Rent();
+        now.Clear();
+        now.Add(config);
+        foreach (byte value in bytes)
+        {
+            next.Clear();
+            foreach (Config reading in now.Configs) Machine.Step(reading, value, next);
+            (now, next) = (next, now);
+        }
+
+        bool takes = now.Count > 0;
+        _spare.Push(now);
+        _spare.Push(next);
+        return takes;
+    }
+
+    private static void Set(ReadOnlySpan<int> ids, Span<ulong> mask)
+    {
+        foreach (int id in ids) mask[id / 64] |= 1UL << id;
+    }
+
+    private ConfigSet Rent() => _spare.TryPop(out ConfigSet? set) ? set : new ConfigSet();
+}
