@@ -4,7 +4,8 @@ using System.CommandLine.Parsing;
 namespace GptOss.Cli.Options;
 
 /// <summary>
-/// Refuses commands and options that do not exist, with the nearest that does: a mistyped option would otherwise be the prompt. Refuses empty names, too.
+/// Refuses commands and options that do not exist, with the nearest that does: a mistyped option would otherwise be the prompt. Refuses empty names,
+/// too.
 /// </summary>
 internal static class Mistyped
 {

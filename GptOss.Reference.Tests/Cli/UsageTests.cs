@@ -65,8 +65,12 @@ public sealed partial class UsageTests : IDisposable
     [Theory, MemberData(nameof(Commands))]
     public void An_empty_value_is_wrong_usage_where_a_name_or_a_number_belongs(string command)
     {
-        foreach (Option option in Options(Find(command)).Where(option => option.Arity.MaximumNumberOfValues > 0 && option is { ValueType: var type } && type != typeof(bool) && option.HelpName != "TEXT"))
+        foreach (Option option in Options(Find(command))
+            .Where(option =>
+                option.Arity.MaximumNumberOfValues > 0 && option is { ValueType: var type } && type != typeof(bool) && option.HelpName != "TEXT"))
+        {
             Assert.Equal(new(2, "", $"{option.Name} is empty; give it a value, or leave it out.\n"), Run([.. command.Split(' '), option.Name, ""]));
+        }
     }
 
     [Theory, MemberData(nameof(BadInputs))]
