@@ -27,11 +27,11 @@ internal sealed class ModelService : IDisposable
     internal ModelService(string model, Task<ServedModel> loading, ServerOptions options, IReadOnlyList<ITool> tools)
     {
         (Options, _tools) = (options, tools);
-        _loaded = LoadAsync(loading);
         Names = new ModelNames(model, options.AnyModel);
         Keys = new ApiKeys(options.ApiKeys);
         Origins = new Origins(options.CorsOrigins);
         Metrics = new ServerMetrics(Names.Id);
+        _loaded = LoadAsync(loading);
         Store = options.StoreFile is { } file ? new SqliteStore(file, options.StoredResponses, TimeProvider.System)
             : new MemoryStore(options.StoredResponses, options.StoredBytes, TimeSpan.FromHours(24), TimeProvider.System);
     }
@@ -128,8 +128,16 @@ internal sealed class ModelService : IDisposable
     {
         RequireReady();
         IReadOnlyList<ITool> tools = [.. request.Tools.BuiltIn.Select(ToolOf).OfType<ITool>().Distinct()];
-        ComposedTurn composed = Loaded.Composer.Compose(request.Turn with { Tools = tools });
-        return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics);
+        try
+        {
+            ComposedTurn composed = Loaded.Composer.Compose(request.Turn with { Tools = tools });
+            return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics);
+        }
+        catch (TurnSchemaException exception)
+        {
+            string? param = exception.Function is { } function ? $"{request.Tools.PathOf(function.Recipient)}.parameters" : request.FormatPath;
+            throw new ApiException(400, "invalid_json_schema", exception.Message, param);
+        }
     }
 
     /// <summary>Starts a turn; whole oldest turns are left out until it fits, if that is allowed.</summary>
@@ -199,6 +207,7 @@ internal sealed class ModelService : IDisposable
     internal void Measure()
     {
         Metrics.StoredResponses.Set(Store.Count);
+        Metrics.MeasureSchemas();
         if (!_loaded.IsCompletedSuccessfully) return;
         SchedulerState state = Loaded.Served.Scheduler.State;
         Metrics.Running.Set(state.Running);
@@ -215,7 +224,7 @@ internal sealed class ModelService : IDisposable
         Store.Dispose();
     }
 
-    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date);
+    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date, Metrics.Schemas);
 
     private static ApiException ShuttingDown() => new(503, "shutting_down", "The server is shutting down.") { RetryAfterSeconds = 5 };
 

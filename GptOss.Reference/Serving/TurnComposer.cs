@@ -1,4 +1,5 @@
 using System.Globalization;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tokens;
 
@@ -8,18 +9,22 @@ namespace GptOss.Reference.Serving;
 /// <remarks>Text never becomes a control token: every piece is encoded as ordinary text. Thread-safe.</remarks>
 /// <param name="tokenizer">The checkpoint's tokenizer.</param>
 /// <param name="today">The date that the system message states.</param>
-public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today)
+/// <param name="schemas">Where compiled schemas are kept; null for the one that all callers share.</param>
+public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today, SchemaCache? schemas = null)
 {
     private readonly HarmonyRenderer _renderer = new(tokenizer);
 
     /// <summary>The prompt's ids and what binds the answer.</summary>
+    /// <exception cref="TurnSchemaException">The answer's form, or a strict function's parameters, cannot be kept.</exception>
     public ComposedTurn Compose(Turn turn)
     {
         ArgumentNullException.ThrowIfNull(turn);
+        if (turn.Calls == CallMode.None) turn = turn with { Functions = [], Tools = [] };       // what may not be called is not shown either
+        TokenConstraint constraint = TurnConstraints.Of(turn, tokenizer, schemas ?? SchemaCache.Shared);
         var messages = new List<Message> { System(turn) };
         if (Developer(turn) is { } developer) messages.Add(developer);
         messages.AddRange(turn.Messages);
-        return new ComposedTurn(_renderer.RenderForCompletion(messages, Role.Assistant, DroppedAnalysis.Finished), TurnConstraints.Of(turn, tokenizer));
+        return new ComposedTurn(_renderer.RenderForCompletion(messages, Role.Assistant, DroppedAnalysis.Finished), constraint);
     }
 
     private Message System(Turn turn) => new(Role.System, [new SystemContent
@@ -33,7 +38,7 @@ public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today)
     {
         string?[] sections = [turn.Instructions, .. turn.Tools.Select(tool => tool.Instructions)];
         string instructions = string.Join("\n\n", sections.Where(text => !string.IsNullOrEmpty(text)));
-        IReadOnlyDictionary<string, ToolNamespace>? functions = turn.Calls == CallMode.None || turn.Functions.Count == 0 ? null
+        IReadOnlyDictionary<string, ToolNamespace>? functions = turn.Functions.Count == 0 ? null
             : ToolNamespace.Of([.. turn.Functions.GroupBy(function => function.Namespace)
                 .Select(space => new ToolNamespace(space.Key, null, [.. space.Select(function => function.Description)]))]);
         if (instructions.Length == 0 && functions is null && turn.Format is null) return null;

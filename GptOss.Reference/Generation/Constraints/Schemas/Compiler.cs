@@ -37,7 +37,7 @@ internal sealed class Compiler
         ValueNode root = compiler.NodeOf([new Rule(compiler._document.Root)]);
         while (compiler._unbuilt.TryDequeue(out (List<Rule> Rules, ValueNode Node) next)) compiler.Build(next.Rules, next.Node);
         compiler.Settle();
-        return root.IsImpossible ? throw new SchemaRefusal("#", null, "no value is valid for this schema", isUnsatisfiable: true) : root;
+        return root.IsImpossible ? throw Contradiction.Of(compiler._document.Known) : root;
     }
 
     private ValueNode NodeOf(List<Rule> rules)
