@@ -56,10 +56,10 @@ public sealed class ConstrainedTurnsTests
             Assert.Contains(message, error.GetProperty("message").GetString(), StringComparison.Ordinal);
         }
 
-        await Refused(Chat, Ask("[]", $$"""
-            "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {{schema}}}}
-            """), "response_format.json_schema.schema");
-        await Refused("/v1/responses", $$$"""{"input": "Hi", "text": {"format": {"type": "json_schema", "name": "x", "schema": {{{schema}}}}}}""", "text.format.schema");
+        string format = "\"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"x\", \"schema\": " + schema + "}}";
+        await Refused(Chat, Ask("[]", format), "response_format.json_schema.schema");
+        string responses = $$$$"""{"input": "Hi", "text": {"format": {"type": "json_schema", "name": "x", "schema": {{{{schema}}}}}}}""";
+        await Refused("/v1/responses", responses, "text.format.schema");
         await Refused(Chat, Ask(Tools(schema, true), "\"max_tokens\": 2"), "tools[0].function.parameters");
         Assert.Equal(200, (await server.PostAsync(Chat, Ask(Tools(schema, false), "\"max_tokens\": 2"), Cancellation)).Code);
     }
