@@ -21,7 +21,7 @@ public sealed class ConstrainedTurnsTests
         await using RunningServer server = await StartAsync();
         for (int seed = 0; seed < 8; seed++)
         {
-            Answer answer = await server.PostAsync(Chat, Ask("[]", $"\"tool_choice\": \"{choice}\", \"temperature\": {seed % 2}, \"seed\": {seed}"), Cancellation);
+            Answer answer = await server.PostAsync(Chat, Ask("[]", $"\"tool_choice\": \"{choice}\", \"temperature\": {seed % 2}, \"seed\": {seed}, \"max_tokens\": 200"), Cancellation);
             Assert.Equal(200, answer.Code);
             Assert.False(answer.Json.GetProperty("choices")[0].GetProperty("message").TryGetProperty("tool_calls", out _), answer.Text);
         }
@@ -33,7 +33,7 @@ public sealed class ConstrainedTurnsTests
         await using RunningServer server = await StartAsync();
         for (int seed = 0; seed < 8; seed++)
         {
-            Answer answer = await server.PostAsync(Chat, Ask(Tools(Parameters, true), $"\"tool_choice\": \"required\", \"temperature\": {seed % 3}, \"seed\": {seed}, \"max_tokens\": 2000"), Cancellation);
+            Answer answer = await server.PostAsync(Chat, Ask(Tools(Parameters, true), $"\"tool_choice\": \"required\", \"temperature\": {seed % 3}, \"seed\": {seed}, \"max_tokens\": 300"), Cancellation);
             JsonElement choice = answer.Json.GetProperty("choices")[0];
             if (choice.GetProperty("finish_reason").GetString() == "length") continue;           // thought to the end of its budget
             JsonElement arguments = JsonElement.Parse(choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function").GetProperty("arguments").GetString()!);
