@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using GptOss.Reference.Ground;
 
@@ -12,6 +13,8 @@ internal static class OllamaStore
 {
     /// <summary>What a name begins with to be looked up here.</summary>
     internal const string Scheme = "ollama:";
+
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 
     private const string ModelLayer = "application/vnd.ollama.image.model";
 
@@ -59,7 +62,7 @@ internal static class OllamaStore
             {
                 if (layer.ValueKind == JsonValueKind.Object && layer.TryGetProperty("mediaType", out JsonElement type) && JsonDocuments.Text(type) == ModelLayer
                     && layer.TryGetProperty("digest", out JsonElement digest) && JsonDocuments.Text(digest) is { } text
-                    && text.StartsWith("sha256:", StringComparison.Ordinal) && text.Length == 71 && text.AsSpan(7).ContainsAnyExcept("0123456789abcdef") is false)
+                    && text.StartsWith("sha256:", StringComparison.Ordinal) && text.Length == 71 && !text.AsSpan(7).ContainsAnyExcept(HexDigits))
                     return "sha256-" + text[7..];
             }
         }
