@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using GptOss.Cli.Bench;
 using GptOss.Cli.Chat;
@@ -10,6 +11,7 @@ using GptOss.Cli.Harmony;
 using GptOss.Cli.Inspect;
 using GptOss.Cli.Options;
 using GptOss.Cli.Score;
+using GptOss.Cli.Serve;
 using GptOss.Cli.Synth;
 using GptOss.Cli.Terminals;
 using GptOss.Cli.Tokens;
@@ -31,7 +33,7 @@ internal static class Program
     /// <summary>The whole program on given streams.</summary>
     internal static int Run(string[] args, Terminal terminal) => ErrorBoundary.Run(terminal, () =>
     {
-        // A prompt may begin with @, and -ab is no -a -b.
+        // A prompt may begin with @, and -ab is not -a -b.
         var parsing = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
         ParseResult parsed = Root(terminal).Parse(args.Length == 0 ? ["--help"] : args, parsing);
         Mistyped.Refuse(args, parsed);
@@ -46,24 +48,30 @@ internal static class Program
         });
     });
 
-    /// <summary>Every command.</summary>
-    internal static RootCommand Root(Terminal terminal) => new("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
+    /// <summary>Every command, those that a newcomer tries first at the top.</summary>
+    internal static RootCommand Root(Terminal terminal)
     {
-        ChatCommand.Create(terminal),
-        DiagnoseCommand.Create(terminal),
-        DiffCommand.Create(terminal),
-        ExplainCommand.Create(terminal),
-        GenerateCommand.Create(terminal),
-        HarmonyCommand.Create(terminal),
-        InspectCommand.Create(terminal),
-        TraceCommand.CreatePack(terminal),
-        ScoreCommand.Create(terminal),
-        Serve.ServeCommand.Create(terminal),
-        SynthCommand.Create(terminal),
-        TokensCommand.Create(terminal),
-        ToolsCommand.Create(terminal),
-        TraceCommand.Create(terminal),
-        VerifyCommand.Create(terminal),
-        BenchCommand.Create(terminal),
-    };
+        var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")
+        {
+            ChatCommand.Create(terminal),
+            GenerateCommand.Create(terminal),
+            ServeCommand.Create(terminal),
+            ExplainCommand.Create(terminal),
+            TraceCommand.Create(terminal),
+            TraceCommand.CreatePack(terminal),
+            DiffCommand.Create(terminal),
+            DiagnoseCommand.Create(terminal),
+            VerifyCommand.Create(terminal),
+            ScoreCommand.Create(terminal),
+            InspectCommand.Create(terminal),
+            SynthCommand.Create(terminal),
+            HarmonyCommand.Create(terminal),
+            TokensCommand.Create(terminal),
+            ToolsCommand.Create(terminal),
+            BenchCommand.Create(terminal),
+        };
+        foreach (Option option in root.Options)
+            option.Description = option is HelpOption ? "Prints this help." : "Prints the version.";
+        return root;
+    }
 }

@@ -15,22 +15,35 @@ namespace GptOss.Cli.Bench;
 /// <summary><c>gptoss bench</c>: how fast this machine runs a model, beside what this machine can do at most.</summary>
 internal sealed class BenchCommand
 {
-    private readonly ModelArguments _model = new();
-    private readonly Option<string?> _shape = new("--shape") { Description = "Measures a synthetic checkpoint of this shape, made once in --scratch: 20b, 120b, or a configuration file.", HelpName = "20b|120b|FILE" };
-    private readonly Option<int?> _layers = Arguments.Number("--layers", "Layers of the shape, where not all of them.", 1, 10_000);
-    private readonly Option<string?> _scratch = new("--scratch") { Description = "Where synthetic checkpoints are kept; without it, gptoss-bench in the system's temporary folder.", HelpName = "DIR" };
-    private readonly Option<int> _prompt = Arguments.Number("--prompt", "Tokens of the prompt that is timed; 0 leaves prefill out.", 0, 1 << 20, 512);
-    private readonly Option<int?> _context = Arguments.Number("--context", "Cached positions before the decoded tokens; without it, as many as the prompt has.", 1, 1 << 20);
-    private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 leaves decode out.", 0, 1 << 20, 16);
+    private readonly Option<string?> _shape = new("--shape")
+    {
+        Description = "Times a synthetic checkpoint of this shape, which is written to --scratch once: 20b, 120b, or a configuration file.",
+        HelpName = "20b|120b|FILE",
+    };
+
+    private readonly Option<int?> _layers = Arguments.Number("--layers", "Layers of the shape, if fewer or more than it has.", 1, 10_000);
+    private readonly Option<string?> _scratch = new("--scratch")
+    {
+        Description = "Where synthetic checkpoints are kept; gptoss-bench in the system's temporary folder if not given.",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<int> _prompt = Arguments.Number("--prompt", "Tokens of the prompt that is timed; 0 for no prefill.", 0, 1 << 20, 512);
+    private readonly Option<int?> _context = Arguments.Number("--context",
+        "Cached positions before the decoded tokens; as many as the prompt has if not given.", 1, 1 << 20);
+
+    private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 for no decode.", 0, 1 << 20, 16);
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
-    private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every repeat." };
+    private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every run." };
+    private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
     {
         var options = new BenchCommand();
-        var command = new Command("bench", "Times prefill and decode, and this machine's read bandwidth and FMA peak beside them.")
+        var command = new Command("bench", "Times prefill and decode, and measures this machine's read bandwidth and FMA peak to compare with.")
         {
-            options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._json, options._model,
+            options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._json,
+            options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;

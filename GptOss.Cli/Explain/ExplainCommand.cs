@@ -81,12 +81,12 @@ internal sealed class ExplainCommand
     // Before the model runs, which may take minutes.
     private static void RequireWritable(string page, bool force)
     {
-        if (page.Length == 0 || Directory.Exists(page))
-            throw new UsageException($"--html is '{page}', which is not a file to write; give a path such as token.html.");
+        if (Directory.Exists(page))
+            throw new UsageException($"--html is '{page}', which is a folder; give a file to write, such as token.html.");
         string folder = Path.GetDirectoryName(Path.GetFullPath(page))!;
         if (!Directory.Exists(folder))
             throw new UsageException($"There is no folder '{Path.GetDirectoryName(page)}' to write {Path.GetFileName(page)} into.");
-        HtmlPage.RequireNothingThere(page, force);
+        Existing.Refuse(page, force);
     }
 
     private static int Position(string? position, int tokens)

@@ -52,7 +52,7 @@ internal sealed class InspectRouting(ModelArguments model)
         string? page = parsed.GetValue(_html);
         bool force = parsed.GetValue(_force);
         if (page is not null)
-            HtmlPage.RequireNothingThere(page, force);
+            Existing.Refuse(page, force);
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         string name = model.Choose(parsed, terminal);

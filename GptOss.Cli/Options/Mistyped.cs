@@ -3,7 +3,9 @@ using System.CommandLine.Parsing;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>Refuses commands and options that do not exist, and names the nearest that does: a mistyped option would otherwise be the prompt.</summary>
+/// <summary>
+/// Refuses commands and options that do not exist, with the nearest that does: a mistyped option would otherwise be the prompt. Refuses empty names, too.
+/// </summary>
 internal static class Mistyped
 {
     private const string EndOfOptions = "--";
@@ -13,8 +15,11 @@ internal static class Mistyped
     internal static void Refuse(IReadOnlyList<string> args, ParseResult parsed)
     {
         Command command = parsed.CommandResult.Command;
-        if (command.Subcommands.Count > 0 && command.Arguments.Count == 0 && parsed.UnmatchedTokens is [var unknown, ..] && !unknown.StartsWith('-'))
-            throw new UsageException($"There is no command '{unknown}'{Advice(unknown, command.Subcommands.Select(known => known.Name), Help(command))}");
+        if (command.Arguments.Count == 0 && parsed.UnmatchedTokens is [var unknown, ..] && !unknown.StartsWith('-') && command.Subcommands.Count > 0)
+        {
+            string advice = Advice(unknown, command.Subcommands.Select(known => known.Name), Help(command));
+            throw new UsageException($"There is no command '{unknown}'{advice}");
+        }
         Option[] options = [.. Options(parsed.CommandResult)];
         Option? before = null;
         foreach (string arg in args.TakeWhile(arg => arg != EndOfOptions))
@@ -25,6 +30,12 @@ internal static class Mistyped
                 throw new UsageException(Sentence(arg, name, command, options, before));
             before = option is { Arity.MaximumNumberOfValues: > 0 } && name.Length == arg.Length ? option : null;
         }
+        foreach (Option option in options)
+        {
+            // A text may be empty, the name of a file may not: a variable of the shell was not set.
+            if (option.HelpName != "TEXT" && parsed.GetResult(option) is { } result && result.Tokens.Any(token => token.Value.Length == 0))
+                throw new UsageException($"{option.Name} is empty; give it a value, or leave it out.");
+        }
     }
 
     /// <summary>The nearest of some names; null where none is near.</summary>
@@ -34,7 +45,8 @@ internal static class Mistyped
         string word = typed.TrimStart('-');
         return word.Length > Longest ? null : names
             .Select(name => (Name: name, Distance: Distance(word, name.TrimStart('-'))))
-            .Where(known => known.Distance <= Math.Max(1, word.Length / 3) || word.Length > 1 && known.Name.TrimStart('-').StartsWith(word, StringComparison.Ordinal))
+            .Where(known => known.Distance <= Math.Max(1, word.Length / 3)
+                || word.Length > 1 && known.Name.TrimStart('-').StartsWith(word, StringComparison.Ordinal))
             .OrderBy(known => known.Distance).ThenBy(known => known.Name, StringComparer.Ordinal)
             .Select(known => known.Name).FirstOrDefault();
     }

@@ -42,8 +42,6 @@ internal static class ModelChoice
     /// <summary>Opens a checkpoint; says on standard error what was assumed.</summary>
     internal static Checkpoint Open(string model, Terminal terminal)
     {
-        if (model.Length == 0)
-            throw new UsageException("--model is empty; give a folder, a .safetensors file or a name.");
         Checkpoint checkpoint = Checkpoint.Open(model);
         foreach (string notice in checkpoint.Notices)
             terminal.Error.WriteLine(notice);

@@ -57,14 +57,6 @@ internal static class HtmlPage
         to.WriteLine("</main></body></html>");
     }, replace: force);
 
-    /// <summary>Refuses to replace a page, before the work; a pipe or a device loses nothing.</summary>
-    /// <exception cref="UsageException">A file is there.</exception>
-    internal static void RequireNothingThere(string path, bool force)
-    {
-        if (!force && OutputTarget.Of(path).Replaces)
-            throw new UsageException($"{path} exists; give another name, or --force to replace it.");
-    }
-
     /// <summary>The colour of a ratio, where 1 is even: blue below, orange above, hatched for 0. Names r0 … r8 and rz.</summary>
     internal static string RatioClass(double ratio) => ratio == 0 ? "rz" : "r" + Step(RatioSteps, ratio);
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Scoring;
 
 namespace GptOss.Cli.Score;
@@ -40,8 +40,7 @@ internal sealed class ScoreMergeCommand
     {
         string target = parsed.GetValue(_out)!;
         bool force = parsed.GetValue(_force);
-        if (!force && OutputTarget.Of(target).Replaces)
-            throw new UsageException($"{target} exists; give another file, or --force to replace it.");
+        Existing.Refuse(target, force, "file");
         ScoreSummary summary = ScoreMerge.Join(target, parsed.GetValue(_parts)!, force, terminal.Cancellation);
         ScoreCommand.Report(summary, CorpusPart.Whole, parsed.GetValue(_json), terminal.Out);
         return ExitCodes.Ok;

@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Oracle.Synthetic;
 
 namespace GptOss.Cli.Synth;
@@ -22,15 +21,15 @@ internal static class SynthCommand
         };
         Option<ulong> seed = Arguments.Number("--seed",
             "Seed of the weights; the same seed gives the same bytes on every machine.", 0UL, ulong.MaxValue, 1UL);
-        Option<int?> layers = Arguments.Number("--layers", "Layers, where not those of the shape.", 1, 10_000);
+        Option<int?> layers = Arguments.Number("--layers", "Layers, if fewer or more than the shape has.", 1, 10_000);
         var folder = new Option<string>("--out")
         {
             Description = "The folder to write config.json and model.safetensors into.",
             HelpName = "DIR",
             Required = true,
         };
-        var force = new Option<bool>("--force") { Description = "Replaces a checkpoint that is there." };
-        var command = new Command("synth", "Writes a synthetic checkpoint of any shape: random weights that mean nothing, for measuring and testing.")
+        var force = new Option<bool>("--force") { Description = "Replaces a checkpoint that exists." };
+        var command = new Command("synth", "Writes a synthetic checkpoint of any shape, with random weights, for measuring and testing.")
         {
             shape, seed, layers, folder, force,
         };
@@ -76,11 +75,7 @@ internal static class SynthCommand
     {
         long bytes = SyntheticCheckpoint.FileBytes(config);
         foreach (string name in (string[])["model.safetensors", "config.json"])
-        {
-            string target = Path.Combine(folder, name);
-            if (!force && OutputTarget.Of(target).Replaces)
-                throw new UsageException($"{target} exists; give another folder, or --force to replace it.");
-        }
+            Existing.Refuse(Path.Combine(folder, name), force, "folder");
         terminal.Error.WriteLine($"Writing {Output.Text.Bytes(bytes)} to {folder}.");
         SyntheticCheckpoint.Write(folder, config, seed, force, new ByteProgress(terminal, bytes), terminal.Cancellation);
         terminal.Out.WriteLine(Path.Combine(folder, "model.safetensors"));

@@ -137,11 +137,13 @@ internal sealed class TraceCommand(bool isPack)
     {
         if (folder is null && routing is null)
             throw new UsageException("Give --out, --routing or both, for what is traced.");
-        string[] stages = folder is null ? [] : [Path.Combine(folder, "stages.safetensors"), Path.Combine(folder, "manifest.json")];
-        if (Array.Find(stages, target => !force && OutputTarget.Of(target).Replaces) is { } there)
-            throw new UsageException($"{there} exists; give another folder, or --force to replace it.");
-        if (routing is not null && !force && OutputTarget.Of(routing).Replaces)
-            throw new UsageException($"{routing} exists; give another name, or --force to replace it.");
+        if (folder is not null)
+        {
+            Existing.Refuse(Path.Combine(folder, "stages.safetensors"), force, "folder");
+            Existing.Refuse(Path.Combine(folder, "manifest.json"), force, "folder");
+        }
+        if (routing is not null)
+            Existing.Refuse(routing, force);
     }
 
     private static long Size(Transformer model, TraceOptions options, int tokens)

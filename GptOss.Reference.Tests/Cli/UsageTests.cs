@@ -57,6 +57,13 @@ public sealed partial class UsageTests : IDisposable
         }
     }
 
+    [Theory, MemberData(nameof(Commands))]
+    public void An_empty_value_is_wrong_usage_where_a_name_or_a_number_belongs(string command)
+    {
+        foreach (Option option in Options(Find(command)).Where(option => option.Arity.MaximumNumberOfValues > 0 && option is { ValueType: var type } && type != typeof(bool) && option.HelpName != "TEXT"))
+            Assert.Equal(new(2, "", $"{option.Name} is empty; give it a value, or leave it out.\n"), Run([.. command.Split(' '), option.Name, ""]));
+    }
+
     [Theory, MemberData(nameof(BadInputs))]
     public void An_input_that_is_not_there_is_exit_code_3(string line)
     {
@@ -109,6 +116,8 @@ public sealed partial class UsageTests : IDisposable
             foreach (string code in CodePattern().Matches(section).Select(match => match.Groups[1].Value).Concat(Shell(section)))
             {
                 string[] words = code.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (code.StartsWith('/'))
+                    continue;                          // what is typed within a chat
                 string first = words.FirstOrDefault(word => word != "gptoss") ?? "";
                 Command command = root.Subcommands.FirstOrDefault(known => known.Name == first) ?? about;
                 string[] known = [.. Leaves(command, "").Select(leaf => leaf.Command).Append(command).SelectMany(Options).SelectMany(option => option.Aliases.Append(option.Name))];

@@ -232,7 +232,7 @@ public sealed class ExplainCommandTests : IDisposable
     [InlineData(2, "--position is 'first'; expected a position such as 5, or last.", "Hi", "--position", "first")]
     [InlineData(2, "--position is '-1'; expected a position such as 5, or last.", "Hi", "--position", "-1")]
     [InlineData(2, "--position is 7; positions go from 0 to 1.", "Hi", "--position", "7")]
-    [InlineData(2, "--html is '', which is not a file to write; give a path such as token.html.", "Hi", "--html", "")]
+    [InlineData(2, "--html is empty; give it a value, or leave it out.", "Hi", "--html", "")]
     [InlineData(2, "There is no folder 'no-such-folder' to write token.html into.", "Hi", "--html", "no-such-folder/token.html")]
     [InlineData(3, "The prompt has no tokens, so there is nothing to continue.", "")]
     [InlineData(3, "There is no file 'no-such-file.json'.", "--ids", "no-such-file.json")]
