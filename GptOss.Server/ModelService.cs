@@ -27,11 +27,11 @@ internal sealed class ModelService : IDisposable
     internal ModelService(string model, Task<ServedModel> loading, ServerOptions options, IReadOnlyList<ITool> tools)
     {
         (Options, _tools) = (options, tools);
-        _loaded = LoadAsync(loading);
         Names = new ModelNames(model, options.AnyModel);
         Keys = new ApiKeys(options.ApiKeys);
         Origins = new Origins(options.CorsOrigins);
         Metrics = new ServerMetrics(Names.Id);
+        _loaded = LoadAsync(loading);
         Store = options.StoreFile is { } file ? new SqliteStore(file, options.StoredResponses, TimeProvider.System)
             : new MemoryStore(options.StoredResponses, options.StoredBytes, TimeSpan.FromHours(24), TimeProvider.System);
     }
@@ -62,8 +62,7 @@ internal sealed class ModelService : IDisposable
 
     internal LogProbabilityJson LogProbabilities => Loaded.LogProbabilities;
 
-    private LoadedModel Loaded =>
-        _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
+    private LoadedModel Loaded => _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
         : _loaded.IsCompletedSuccessfully ? _loaded.Result : throw NotReady();
 
     /// <summary>The owner of a request: its key's name.</summary>
@@ -75,8 +74,7 @@ internal sealed class ModelService : IDisposable
     /// <summary>Completes when no request runs or waits.</summary>
     internal async Task IdleAsync()
     {
-        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 })
-            await Task.Delay(20);
+        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 }) await Task.Delay(20);
     }
 
     /// <summary>No new request is taken; running ones go on.</summary>
@@ -86,8 +84,7 @@ internal sealed class ModelService : IDisposable
     /// <exception cref="InvalidOperationException">A defect has ended the scheduler.</exception>
     internal void RequireReady()
     {
-        if (_isEnding)
-            throw ShuttingDown();
+        if (_isEnding) throw ShuttingDown();
         try
         {
             Loaded.Served.Scheduler.RequireRunning();
@@ -110,8 +107,7 @@ internal sealed class ModelService : IDisposable
     internal bool HasBuiltIn(string type) => ToolOf(type) is not null;
 
     /// <summary>The server's own tool that a call is for, if the request asked for it; null for the client's functions.</summary>
-    internal ITool? BuiltInTool(string recipient, ResponsesRequest request) =>
-        request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
+    internal ITool? BuiltInTool(string recipient, ResponsesRequest request) => request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
 
     /// <summary>Answers a call; whatever goes wrong is an answer to the model.</summary>
     internal async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(ITool tool, Message call, CancellationToken cancellation)
@@ -132,8 +128,16 @@ internal sealed class ModelService : IDisposable
     {
         RequireReady();
         IReadOnlyList<ITool> tools = [.. request.Tools.BuiltIn.Select(ToolOf).OfType<ITool>().Distinct()];
-        ComposedTurn composed = Loaded.Composer.Compose(request.Turn with { Tools = tools });
-        return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics);
+        try
+        {
+            ComposedTurn composed = Loaded.Composer.Compose(request.Turn with { Tools = tools });
+            return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics);
+        }
+        catch (TurnSchemaException exception)
+        {
+            string? param = exception.Function is { } function ? $"{request.Tools.PathOf(function.Recipient)}.parameters" : request.FormatPath;
+            throw new ApiException(400, "invalid_json_schema", exception.Message, param);
+        }
     }
 
     /// <summary>Starts a turn; whole oldest turns are left out until it fits, if that is allowed.</summary>
@@ -149,8 +153,7 @@ internal sealed class ModelService : IDisposable
             {
                 IReadOnlyList<Message> messages = request.Turn.Messages;
                 int next = messages.Skip(1).TakeWhile(message => message.Role != Role.User).Count() + 1;
-                if (next >= messages.Count)
-                    throw;
+                if (next >= messages.Count) throw;
                 request = request with { Turn = request.Turn with { Messages = [.. messages.Skip(next)] } };
             }
         }
@@ -185,8 +188,7 @@ internal sealed class ModelService : IDisposable
     /// <summary>What an exception means to the client; null if the client has left.</summary>
     internal ApiException? Failure(HttpContext context, Exception exception)
     {
-        if (context.RequestAborted.IsCancellationRequested)
-            return null;
+        if (context.RequestAborted.IsCancellationRequested) return null;
         switch (exception)
         {
             case ApiException api:
@@ -205,8 +207,8 @@ internal sealed class ModelService : IDisposable
     internal void Measure()
     {
         Metrics.StoredResponses.Set(Store.Count);
-        if (!_loaded.IsCompletedSuccessfully)
-            return;
+        Metrics.MeasureSchemas();
+        if (!_loaded.IsCompletedSuccessfully) return;
         SchedulerState state = Loaded.Served.Scheduler.State;
         Metrics.Running.Set(state.Running);
         Metrics.Waiting.Set(state.Waiting);
@@ -222,7 +224,7 @@ internal sealed class ModelService : IDisposable
         Store.Dispose();
     }
 
-    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date);
+    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date, Metrics.Schemas);
 
     private static ApiException ShuttingDown() => new(503, "shutting_down", "The server is shutting down.") { RetryAfterSeconds = 5 };
 

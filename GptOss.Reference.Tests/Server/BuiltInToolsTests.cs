@@ -8,9 +8,7 @@ namespace GptOss.Reference.Tests.Server;
 /// <summary>Tools of the server's own, that Responses requests ask for by their type.</summary>
 public sealed class BuiltInToolsTests
 {
-    private const string Ask =
-        """{"temperature": 0, "input": "Use python to compute 913 * 337.", "tools": [""" +
-        """{"type": "code_interpreter", "container": {"type": "auto"}}] MORE}""";
+    private const string Ask = """{"temperature": 0, "input": "Use python to compute 913 * 337.", "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}], "max_output_tokens": 400 MORE}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -33,13 +31,10 @@ public sealed class BuiltInToolsTests
     public async Task Its_stream_has_the_events_of_the_call_between_the_models_turns()
     {
         await using RunningServer server = await StartAsync(null, null, new ScriptedPython("307681"));
-        string[] events =
-            [.. (await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"stream\": true", StringComparison.Ordinal), Cancellation)).Text
-            .Split('\n').Where(line => line.StartsWith("event: response.code_interpreter", StringComparison.Ordinal))
-            .Select(line => line["event: response.".Length..])];
+        string[] events = [.. (await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"stream\": true", StringComparison.Ordinal), Cancellation)).Text
+            .Split('\n').Where(line => line.StartsWith("event: response.code_interpreter", StringComparison.Ordinal)).Select(line => line["event: response.".Length..])];
         Assert.Equal(
-            ["code_interpreter_call.in_progress", "code_interpreter_call_code.delta", "code_interpreter_call_code.done",
-                "code_interpreter_call.interpreting", "code_interpreter_call.completed"],
+            ["code_interpreter_call.in_progress", "code_interpreter_call_code.delta", "code_interpreter_call_code.done", "code_interpreter_call.interpreting", "code_interpreter_call.completed"],
             events);
     }
 
@@ -47,9 +42,7 @@ public sealed class BuiltInToolsTests
     public async Task A_tool_that_fails_is_an_answer_to_the_model_and_not_an_error()
     {
         await using RunningServer server = await StartAsync(null, null, new ScriptedPython(null));
-        JsonElement answer =
-            (await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"max_output_tokens\": 300", StringComparison.Ordinal),
-                Cancellation)).Json;
+        JsonElement answer = (await server.PostAsync("/v1/responses", Ask.Replace("MORE", "", StringComparison.Ordinal), Cancellation)).Json;
         Assert.Contains(answer.GetProperty("output").EnumerateArray(), item => item.GetProperty("type").GetString() == "code_interpreter_call"
             && item.GetProperty("outputs")[0].GetProperty("logs").GetString()!.Contains("no Python here", StringComparison.Ordinal));
     }
@@ -59,8 +52,7 @@ public sealed class BuiltInToolsTests
     {
         var python = new ScriptedPython("307681");
         await using RunningServer server = await StartAsync(null, null, python);
-        await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"max_tool_calls\": 0, \"max_output_tokens\": 300", StringComparison.Ordinal),
-            Cancellation);
+        await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"max_tool_calls\": 0", StringComparison.Ordinal), Cancellation);
         Assert.Null(python.Received);
     }
 
@@ -68,8 +60,7 @@ public sealed class BuiltInToolsTests
     public async Task A_tool_that_the_server_does_not_have_is_left_out_silently()
     {
         await using RunningServer server = await StartAsync();
-        Answer answer = await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"max_output_tokens\": 100", StringComparison.Ordinal),
-            Cancellation);
+        Answer answer = await server.PostAsync("/v1/responses", Ask.Replace("MORE", "", StringComparison.Ordinal), Cancellation);
         Assert.Equal((200, 0), (answer.Code, answer.Json.GetProperty("tools").GetArrayLength()));
     }
 
@@ -82,9 +73,7 @@ public sealed class BuiltInToolsTests
         public Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation)
         {
             Received = content;
-            return answer is null
-                ? throw new InvalidOperationException("no Python here")
-                : Task.FromResult<IReadOnlyList<ToolAnswer>>([new ToolAnswer(recipient, answer)]);
+            return answer is null ? throw new InvalidOperationException("no Python here") : Task.FromResult<IReadOnlyList<ToolAnswer>>([new ToolAnswer(recipient, answer)]);
         }
     }
 }

@@ -22,8 +22,11 @@ internal sealed class HarmonyHeaders
     private HarmonyHeaders(HarmonyRules rules, string before)
     {
         bool mayCall = rules.Calls.Any(call => !call.IsBuiltIn);
-        Add($"{before}\u0000analysis", [""], new HarmonyPart(HarmonyPartKind.Analysis, null));
-        if (mayCall)
+        // A call that is demanded comes after one thought: a model that does not want to make it would think without end.
+        bool mayThink = rules.MayAnswer || before.Length == 0;
+        if (mayThink)
+            Add($"{before}\u0000analysis", [""], new HarmonyPart(HarmonyPartKind.Analysis, null));
+        if (mayCall && mayThink)
             Add($"{before}\u0000commentary", [""], new HarmonyPart(HarmonyPartKind.Preamble, null));
         if (rules.MayAnswer)
             Add($"{before}\u0000final", rules.Answer is null ? [""] : JsonTypes[..3], new HarmonyPart(HarmonyPartKind.Answer, rules.Answer));

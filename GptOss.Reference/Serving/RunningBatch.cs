@@ -152,9 +152,9 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         {
             choice.Take(_logits[row]);
         }
-        catch (LogitsException exception)
+        catch (Exception exception)
         {
-            Remove(choice, exception);
+            Remove(choice, exception);                                   // bad logits, or a defect of its constraint: the others go on
             return;
         }
         if (!choice.HasEnded)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Generation.Constraints;
 using GptOss.Reference.Harmony;
@@ -5,42 +6,52 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Serving;
 
-/// <summary>What binds a turn: its schema, the functions it may call, whether it must.</summary>
+/// <summary>What binds a turn: whom it may call and with what, whether it must, and the answer's form.</summary>
+/// <remarks>Every turn is bound: a recipient that was not declared cannot be written, even where there is none at all.</remarks>
 internal static class TurnConstraints
 {
-    /// <summary>The constraint of a turn; null where nothing binds it.</summary>
-    /// <exception cref="JsonSchemaException">The answer's schema, or that of a strict function, cannot be kept.</exception>
-    internal static TokenConstraint? Of(Turn turn, Tokenizer tokenizer)
+    /// <exception cref="TurnSchemaException">The answer's form, or a strict function's parameters, cannot be kept.</exception>
+    internal static TokenConstraint Of(Turn turn, Tokenizer tokenizer, SchemaCache schemas)
     {
-        if (turn.Format is null && turn.Functions.Count == 0 && turn.Tools.Count == 0 && turn.Calls == CallMode.Auto)
-            return null;
-        IEnumerable<HarmonyCall> functions = turn.Calls == CallMode.None ? [] : (turn.Allowed ?? turn.Functions).Select(Call);
-        IEnumerable<HarmonyCall> tools = turn.Tools.SelectMany(tool => tool.Declaration.Recipients)
-            .Select(recipient => new HarmonyCall(recipient) { IsBuiltIn = true });
-        return new HarmonyConstraint(new HarmonyRules
+        IEnumerable<TurnFunction> functions = turn.Calls == CallMode.None ? [] : turn.Allowed ?? turn.Functions;
+        IEnumerable<HarmonyCall> calls = functions.Select(function => new HarmonyCall(function.Recipient, ArgumentsOf(function, schemas)));
+        // A function of the application's has precedence over a tool of the same name.
+        HarmonyRules rules = new()
         {
-            Calls = [.. functions, .. tools],
+            Calls = [.. calls.Concat(turn.Tools.SelectMany(BuiltIn)).DistinctBy(call => call.Recipient)],
             MayAnswer = turn.Calls != CallMode.Required,
-            Answer = turn.Format is not { } format ? null : format.Schema is { } schema
-                ? JsonSchema.Compile(schema.GetRawText())
-                : JsonSchema.AnyObject,
-        }, tokenizer);
+            Answer = AnswerOf(turn.Format, schemas),
+        };
+        return new HarmonyConstraint(rules, tokenizer);
     }
 
-    private static HarmonyCall Call(TurnFunction function) => new(function.Recipient, function.IsCustom ? null : Arguments(function));
+    // Python's calls are code; those of a namespace with functions are JSON, and the tool tells the model what is wrong with it.
+    private static IEnumerable<HarmonyCall> BuiltIn(ITool tool) => tool.Declaration.Recipients
+        .Select(recipient => new HarmonyCall(recipient, tool.Declaration.Tools.Count == 0 ? null : JsonSchema.AnyObject) { IsBuiltIn = true });
 
-    // A schema that cannot be kept holds nobody back who did not ask for strictness: such calls are any JSON object.
-    private static JsonSchema Arguments(TurnFunction function)
+    private static JsonSchema? ArgumentsOf(TurnFunction function, SchemaCache schemas)
     {
-        if (function.Description.Parameters is not { } parameters)
-            return JsonSchema.AnyObject;
+        if (function.IsCustom) return null;
+        if (function.Description.Parameters is not { } parameters) return JsonSchema.AnyObject;
         try
         {
-            return JsonSchema.Compile(parameters.GetRawText());
+            return schemas.Compile(parameters);
         }
-        catch (JsonSchemaException) when (!function.IsStrict)
+        catch (JsonSchemaException exception)
         {
-            return JsonSchema.AnyObject;
+            return function.IsStrict ? throw new TurnSchemaException(function, exception) : JsonSchema.AnyObject;
+        }
+    }
+
+    private static JsonSchema? AnswerOf(TurnFormat? format, SchemaCache schemas)
+    {
+        try
+        {
+            return format is null ? null : format.Schema is JsonElement schema ? schemas.Compile(schema) : JsonSchema.AnyObject;
+        }
+        catch (JsonSchemaException exception)
+        {
+            throw new TurnSchemaException(null, exception);
         }
     }
 }

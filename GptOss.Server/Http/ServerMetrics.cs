@@ -1,3 +1,4 @@
+using GptOss.Reference.Serving;
 using Prometheus;
 
 namespace GptOss.Server.Http;
@@ -8,6 +9,7 @@ internal sealed class ServerMetrics
     private static readonly double[] Seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
     private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
     private readonly string _model;
+    private readonly Counter.Child _hits, _misses;
 
     internal ServerMetrics(string model)
     {
@@ -38,8 +40,15 @@ internal sealed class ServerMetrics
         OutputToken = Times("gptoss_time_per_output_token_seconds", "Between two tokens of an answer.").WithLabels(model);
         Queue = Times("gptoss_request_queue_seconds", "From the request to its first step.").WithLabels(model);
         Duration = Times("gptoss_request_duration_seconds", "From the request to its end.", "route");
+        Histogram.Child compile = Times("gptoss_grammar_compile_seconds", "Compiling a schema that was not kept.").WithLabels(model);
+        Schemas = new SchemaCache(taken => compile.Observe(taken.TotalSeconds));
+        _hits = Count("gptoss_grammar_cache_hits_total", "Schemas that were compiled before.").WithLabels(model);
+        _misses = Count("gptoss_grammar_cache_misses_total", "Schemas that had to be compiled.").WithLabels(model);
         Step = Times("gptoss_step_seconds", "One forward pass of the scheduler.").WithLabels(model);
     }
+
+    /// <summary>Compiled schemas, with how often and how long.</summary>
+    internal SchemaCache Schemas { get; }
 
     internal Counter.Child Rejected { get; }
 
@@ -90,6 +99,13 @@ internal sealed class ServerMetrics
     }
 
     internal void Ended(string finish) => Finished.WithLabels(_model, finish).Inc();
+
+    /// <summary>Brings the figures of the schemas up to date.</summary>
+    internal void MeasureSchemas()
+    {
+        _hits.IncTo(Schemas.Hits);
+        _misses.IncTo(Schemas.Misses);
+    }
 
     internal Task WriteAsync(Stream stream, CancellationToken cancellation) => _registry.CollectAndExportAsTextAsync(stream, cancellation);
 }

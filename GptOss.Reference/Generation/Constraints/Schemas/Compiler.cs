@@ -38,7 +38,7 @@ internal sealed class Compiler
         while (compiler._unbuilt.TryDequeue(out (List<Rule> Rules, ValueNode Node) next))
             compiler.Build(next.Rules, next.Node);
         compiler.Settle();
-        return root.IsImpossible ? throw new SchemaRefusal("#", null, "no value is valid for this schema", isUnsatisfiable: true) : root;
+        return root.IsImpossible ? throw Contradiction.Of(compiler._document.Known) : root;
     }
 
     private ValueNode NodeOf(List<Rule> rules)

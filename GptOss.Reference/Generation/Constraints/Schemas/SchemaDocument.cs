@@ -23,6 +23,9 @@ internal sealed class SchemaDocument
 
     internal Schema Root { get; }
 
+    /// <summary>The subschemas that were read so far.</summary>
+    internal IReadOnlyCollection<Schema> Known => _byPath.Values;
+
     /// <summary>The subschema that is the value of a keyword.</summary>
     internal Schema Child(Schema parent, string keyword) => Intern(parent.Json.GetProperty(keyword), $"{parent.Path}/{Escaped(keyword)}", parent);
 

@@ -1,0 +1,13 @@
+using GptOss.Reference.Generation.Constraints;
+
+namespace GptOss.Reference.Serving;
+
+/// <summary>A schema of a turn that cannot be kept token by token. The message names its place in the schema, the keyword and the reason.</summary>
+public sealed class TurnSchemaException : Exception
+{
+    internal TurnSchemaException(TurnFunction? function, JsonSchemaException reason)
+        : base(reason.Message, reason) => Function = function;
+
+    /// <summary>The function whose parameters it describes; null for the answer's form.</summary>
+    public TurnFunction? Function { get; }
+}
