@@ -8,7 +8,9 @@ namespace GptOss.Reference.Tests.Server;
 /// <summary>Tools of the server's own, that Responses requests ask for by their type.</summary>
 public sealed class BuiltInToolsTests
 {
-    private const string Ask = """{"temperature": 0, "input": "Use python to compute 913 * 337.", "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}], "max_output_tokens": 400 MORE}""";
+    private const string Ask =
+        """{"temperature": 0, "input": "Use python to compute 913 * 337.", "tools": [""" +
+        """{"type": "code_interpreter", "container": {"type": "auto"}}], "max_output_tokens": 400 MORE}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -31,10 +33,13 @@ public sealed class BuiltInToolsTests
     public async Task Its_stream_has_the_events_of_the_call_between_the_models_turns()
     {
         await using RunningServer server = await StartAsync(null, null, new ScriptedPython("307681"));
-        string[] events = [.. (await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"stream\": true", StringComparison.Ordinal), Cancellation)).Text
-            .Split('\n').Where(line => line.StartsWith("event: response.code_interpreter", StringComparison.Ordinal)).Select(line => line["event: response.".Length..])];
+        string[] events =
+            [.. (await server.PostAsync("/v1/responses", Ask.Replace("MORE", ", \"stream\": true", StringComparison.Ordinal), Cancellation)).Text
+            .Split('\n').Where(line => line.StartsWith("event: response.code_interpreter", StringComparison.Ordinal))
+            .Select(line => line["event: response.".Length..])];
         Assert.Equal(
-            ["code_interpreter_call.in_progress", "code_interpreter_call_code.delta", "code_interpreter_call_code.done", "code_interpreter_call.interpreting", "code_interpreter_call.completed"],
+            ["code_interpreter_call.in_progress", "code_interpreter_call_code.delta", "code_interpreter_call_code.done",
+                "code_interpreter_call.interpreting", "code_interpreter_call.completed"],
             events);
     }
 
@@ -73,7 +78,9 @@ public sealed class BuiltInToolsTests
         public Task<IReadOnlyList<ToolAnswer>> InvokeAsync(string recipient, string content, CancellationToken cancellation)
         {
             Received = content;
-            return answer is null ? throw new InvalidOperationException("no Python here") : Task.FromResult<IReadOnlyList<ToolAnswer>>([new ToolAnswer(recipient, answer)]);
+            return answer is null
+                ? throw new InvalidOperationException("no Python here")
+                : Task.FromResult<IReadOnlyList<ToolAnswer>>([new ToolAnswer(recipient, answer)]);
         }
     }
 }

@@ -9,7 +9,9 @@ public sealed class ConstrainedTurnsTests
 {
     private const string Chat = "/v1/chat/completions";
     private const string Weather = """{"type": "function", "function": {"name": "get_current_weather", "strict": STRICT, "parameters": SCHEMA}}""";
-    private const string Parameters = """{"type": "object", "properties": {"location": {"enum": ["Oslo"]}, "days": {"type": "integer", "minimum": 1, "maximum": 3}}, "required": ["location", "days"], "additionalProperties": false}""";
+    private const string Parameters =
+        """{"type": "object", "properties": {"location": {"enum": ["Oslo"]},""" +
+        """ "days": {"type": "integer", "minimum": 1, "maximum": 3}}, "required": ["location", "days"], "additionalProperties": false}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -21,7 +23,8 @@ public sealed class ConstrainedTurnsTests
         await using RunningServer server = await StartAsync();
         for (int seed = 0; seed < 8; seed++)
         {
-            Answer answer = await server.PostAsync(Chat, Ask("[]", $"\"tool_choice\": \"{choice}\", \"temperature\": {seed % 2}, \"seed\": {seed}, \"max_tokens\": 200"), Cancellation);
+            Answer answer = await server.PostAsync(Chat,
+                Ask("[]", $"\"tool_choice\": \"{choice}\", \"temperature\": {seed % 2}, \"seed\": {seed}, \"max_tokens\": 200"), Cancellation);
             Assert.Equal(200, answer.Code);
             Assert.False(answer.Json.GetProperty("choices")[0].GetProperty("message").TryGetProperty("tool_calls", out _), answer.Text);
         }
@@ -33,10 +36,15 @@ public sealed class ConstrainedTurnsTests
         await using RunningServer server = await StartAsync();
         for (int seed = 0; seed < 8; seed++)
         {
-            Answer answer = await server.PostAsync(Chat, Ask(Tools(Parameters, true), $"\"tool_choice\": \"required\", \"temperature\": {seed % 3}, \"seed\": {seed}, \"max_tokens\": 300"), Cancellation);
+            Answer answer =
+                await server.PostAsync(Chat,
+                    Ask(Tools(Parameters, true), $"\"tool_choice\": \"required\", \"temperature\": {seed % 3}, \"seed\": {seed}, \"max_tokens\": " +
+                        $"300"), Cancellation);
             JsonElement choice = answer.Json.GetProperty("choices")[0];
-            if (choice.GetProperty("finish_reason").GetString() == "length") continue;           // thought to the end of its budget
-            JsonElement arguments = JsonElement.Parse(choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function").GetProperty("arguments").GetString()!);
+            if (choice.GetProperty("finish_reason").GetString() == "length")
+                continue;           // thought to the end of its budget
+            JsonElement arguments = JsonElement.Parse(choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function")
+                .GetProperty("arguments").GetString()!);
             Assert.Equal("Oslo", arguments.GetProperty("location").GetString());
             Assert.InRange(arguments.GetProperty("days").GetInt32(), 1, 3);
         }
@@ -44,7 +52,8 @@ public sealed class ConstrainedTurnsTests
 
     [Theory]
     [InlineData("""{"type": "object", "properties": {"a": {"$ref": "https://example.com/x"}}}""", "#/properties/a: '$ref'")]
-    [InlineData("""{"type": "object", "properties": {"a": {"type": "integer", "minimum": 5, "maximum": 4}}, "required": ["a"]}""", "#/properties/a: 'minimum' is 5 and 'maximum' is 4")]
+    [InlineData("""{"type": "object", "properties": {"a": {"type": "integer", "minimum": 5, "maximum": 4}}, "required": ["a"]}""",
+        "#/properties/a: 'minimum' is 5 and 'maximum' is 4")]
     public async Task A_schema_that_cannot_be_kept_is_refused_by_place_and_keyword_where_it_is_binding(string schema, string message)
     {
         await using RunningServer server = await StartAsync();
@@ -68,10 +77,14 @@ public sealed class ConstrainedTurnsTests
     public async Task A_schema_is_compiled_once()
     {
         await using RunningServer server = await StartAsync();
-        for (int i = 0; i < 3; i++) await server.PostAsync(Chat, Ask(Tools(Parameters, true), "\"max_tokens\": 2"), Cancellation);
+        for (int i = 0; i < 3; i++)
+            await server.PostAsync(Chat, Ask(Tools(Parameters, true), "\"max_tokens\": 2"), Cancellation);
         string metrics = (await server.GetAsync("/metrics", Cancellation)).Text;
-        foreach (string line in (string[])["gptoss_grammar_cache_misses_total{model=\"tiny-gpt-oss\"} 1\n", "gptoss_grammar_cache_hits_total{model=\"tiny-gpt-oss\"} 2\n"])
+        foreach (string line in (string[])["gptoss_grammar_cache_misses_total{model=\"tiny-gpt-oss\"} 1\n",
+            "gptoss_grammar_cache_hits_total{model=\"tiny-gpt-oss\"} 2\n"])
+        {
             Assert.Contains(line, metrics, StringComparison.Ordinal);
+        }
     }
 
     private static string Tools(string schema, bool isStrict) =>

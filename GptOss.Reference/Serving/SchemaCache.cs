@@ -50,7 +50,8 @@ public sealed class SchemaCache(Action<TimeSpan>? compiled = null)
             {
                 _byText[text] = _byUse.AddFirst((text, made));
                 _characters += text.Length;
-                while (_characters > MostCharacters && _byUse.Count > 1) Forget(_byUse.Last!);
+                while (_characters > MostCharacters && _byUse.Count > 1)
+                    Forget(_byUse.Last!);
             }
         }
 

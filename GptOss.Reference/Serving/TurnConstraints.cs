@@ -31,8 +31,10 @@ internal static class TurnConstraints
 
     private static JsonSchema? ArgumentsOf(TurnFunction function, SchemaCache schemas)
     {
-        if (function.IsCustom) return null;
-        if (function.Description.Parameters is not { } parameters) return JsonSchema.AnyObject;
+        if (function.IsCustom)
+            return null;
+        if (function.Description.Parameters is not { } parameters)
+            return JsonSchema.AnyObject;
         try
         {
             return schemas.Compile(parameters);
