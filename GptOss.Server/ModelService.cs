@@ -62,7 +62,8 @@ internal sealed class ModelService : IDisposable
 
     internal LogProbabilityJson LogProbabilities => Loaded.LogProbabilities;
 
-    private LoadedModel Loaded => _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
+    private LoadedModel Loaded =>
+        _loaded.IsFaulted ? throw new InvalidOperationException("The model could not be loaded.", _loaded.Exception.InnerException)
         : _loaded.IsCompletedSuccessfully ? _loaded.Result : throw NotReady();
 
     /// <summary>The owner of a request: its key's name.</summary>
@@ -74,7 +75,8 @@ internal sealed class ModelService : IDisposable
     /// <summary>Completes when no request runs or waits.</summary>
     internal async Task IdleAsync()
     {
-        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 }) await Task.Delay(20);
+        while (_loaded.IsCompletedSuccessfully && Loaded.Served.Scheduler.State is { Running: > 0 } or { Waiting: > 0 })
+            await Task.Delay(20);
     }
 
     /// <summary>No new request is taken; running ones go on.</summary>
@@ -84,7 +86,8 @@ internal sealed class ModelService : IDisposable
     /// <exception cref="InvalidOperationException">A defect has ended the scheduler.</exception>
     internal void RequireReady()
     {
-        if (_isEnding) throw ShuttingDown();
+        if (_isEnding)
+            throw ShuttingDown();
         try
         {
             Loaded.Served.Scheduler.RequireRunning();
@@ -107,7 +110,8 @@ internal sealed class ModelService : IDisposable
     internal bool HasBuiltIn(string type) => ToolOf(type) is not null;
 
     /// <summary>The server's own tool that a call is for, if the request asked for it; null for the client's functions.</summary>
-    internal ITool? BuiltInTool(string recipient, ResponsesRequest request) => request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
+    internal ITool? BuiltInTool(string recipient, ResponsesRequest request) =>
+        request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
 
     /// <summary>Answers a call; whatever goes wrong is an answer to the model.</summary>
     internal async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(ITool tool, Message call, CancellationToken cancellation)
@@ -153,7 +157,8 @@ internal sealed class ModelService : IDisposable
             {
                 IReadOnlyList<Message> messages = request.Turn.Messages;
                 int next = messages.Skip(1).TakeWhile(message => message.Role != Role.User).Count() + 1;
-                if (next >= messages.Count) throw;
+                if (next >= messages.Count)
+                    throw;
                 request = request with { Turn = request.Turn with { Messages = [.. messages.Skip(next)] } };
             }
         }
@@ -188,7 +193,8 @@ internal sealed class ModelService : IDisposable
     /// <summary>What an exception means to the client; null if the client has left.</summary>
     internal ApiException? Failure(HttpContext context, Exception exception)
     {
-        if (context.RequestAborted.IsCancellationRequested) return null;
+        if (context.RequestAborted.IsCancellationRequested)
+            return null;
         switch (exception)
         {
             case ApiException api:
@@ -208,7 +214,8 @@ internal sealed class ModelService : IDisposable
     {
         Metrics.StoredResponses.Set(Store.Count);
         Metrics.MeasureSchemas();
-        if (!_loaded.IsCompletedSuccessfully) return;
+        if (!_loaded.IsCompletedSuccessfully)
+            return;
         SchedulerState state = Loaded.Served.Scheduler.State;
         Metrics.Running.Set(state.Running);
         Metrics.Waiting.Set(state.Waiting);
