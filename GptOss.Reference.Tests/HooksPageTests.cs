@@ -18,7 +18,7 @@ public partial class HooksPageTests
     [Fact]
     public void The_samples_print_what_the_page_shows()
     {
-        using Transformer model = Transformer.Load(TestData.Tiny);
+        using var model = Transformer.Load(TestData.Tiny);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
 
         int[] Prompt(string country, string answer) =>

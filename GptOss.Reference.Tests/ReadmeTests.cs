@@ -15,7 +15,7 @@ public class ReadmeTests
     public void The_ten_lines_of_the_library_answer_as_they_say()
     {
         // Line for line as in README.md, but for where the checkpoint lies and where the answer goes; the next test compares them.
-        using Transformer model = Transformer.Load(TestData.Tiny);
+        using var model = Transformer.Load(TestData.Tiny);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         int[] prompt = PublishedPrompt.Build(tokenizer, "What is the capital of Norway?", date: new DateOnly(2026, 11, 24));
 

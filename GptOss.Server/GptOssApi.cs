@@ -19,7 +19,7 @@ internal sealed partial class GptOssApi
         var models = new ModelsEndpoint(service);
         var responses = new ResponsesEndpoint(service);
         _router.Add("GET", "/", new PageEndpoint().HandleAsync);
-        _router.Add("GET", "/health", models.HealthAsync);
+        _router.Add("GET", "/health", ModelsEndpoint.HealthAsync);
         _router.Add("GET", "/ready", models.ReadyAsync);
         _router.Add("GET", "/metrics", models.MetricsAsync);
         _router.Add("GET", "/v1/models", models.ListAsync);

@@ -114,7 +114,7 @@ internal sealed class ModelService : IDisposable
         request.Turn.Tools.BuiltIn.Select(ToolOf).FirstOrDefault(tool => tool?.IsFor(recipient) == true);
 
     /// <summary>Answers a call; whatever goes wrong is an answer to the model.</summary>
-    internal async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(ITool tool, Message call, CancellationToken cancellation)
+    internal static async Task<IReadOnlyList<ToolAnswer>> InvokeAsync(ITool tool, Message call, CancellationToken cancellation)
     {
         try
         {

@@ -61,7 +61,7 @@ internal sealed class BenchCommand
         string folder = Folder(parsed, terminal);
 
         // The ceilings go first: their memory is given back before the weights want theirs.
-        MachineCeilings ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
+        var ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
         using var model = Transformer.Load(ModelChoice.Open(folder, terminal), modelOptions);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
             throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");

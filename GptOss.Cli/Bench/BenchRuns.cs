@@ -130,7 +130,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         {
             // Another system: it gives the number it has.
         }
-        using Process process = Process.GetCurrentProcess();
+        using var process = Process.GetCurrentProcess();
         return process.PrivateMemorySize64;
     }
 }

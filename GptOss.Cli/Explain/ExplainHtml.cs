@@ -70,7 +70,7 @@ internal static partial class ExplainHtml
     private static void WriteStage(TokenPass pass, Stage stage, int layer, bool isExplained, TextWriter to)
     {
         GptOssConfig c = pass.Model.Config;
-        StageNote note = StageNote.Of(stage, c);
+        var note = StageNote.Of(stage, c);
         (string symbols, int[] sizes) = StageNote.ShapeOf(stage, c);
         to.WriteLine($"<section class=\"stage{(isExplained ? "" : " brief")}\">");
         to.WriteLine($"<h3>{HtmlPage.Escape(note.Title)} <code>{StageNames.Of(stage, layer)}</code> <span " +
@@ -96,7 +96,7 @@ internal static partial class ExplainHtml
 
     private static void WriteValues(float[] values, int[] sizes, TextWriter to)
     {
-        ValueSummary summary = ValueSummary.Of(values, sizes);
+        var summary = ValueSummary.Of(values, sizes);
         int shown = Math.Min(StripValues, values.Length);
         var strip = new StringBuilder();
         for (int i = 0; i < shown; i++)

@@ -85,7 +85,7 @@ internal static partial class InspectCommand
         to.WriteLine("Configuration");
         to.WriteLine(Text.Table([.. Configuration(c).Select(row => new[] { "  " + row.Name, row.Value })]));
 
-        ParameterCount count = ParameterCount.From(c);
+        var count = ParameterCount.From(c);
         to.WriteLine("Parameters, as the model card's Table 1 counts them");
         to.WriteLine(Text.Table(
         [

@@ -38,7 +38,7 @@ internal static class InspectJson
         json.WriteNumber("max_positions", c.MaxPositions);
         json.WriteEndObject();
 
-        ParameterCount count = ParameterCount.From(c);
+        var count = ParameterCount.From(c);
         json.WriteStartObject("parameters");
         json.WriteNumber("mlp", count.Mlp);
         json.WriteNumber("attention", count.Attention);

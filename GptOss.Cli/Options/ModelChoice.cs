@@ -42,7 +42,7 @@ internal static class ModelChoice
     /// <summary>Opens a checkpoint; says on standard error what was assumed.</summary>
     internal static Checkpoint Open(string model, Terminal terminal)
     {
-        Checkpoint checkpoint = Checkpoint.Open(model);
+        var checkpoint = Checkpoint.Open(model);
         foreach (string notice in checkpoint.Notices)
             terminal.Error.WriteLine(notice);
         return checkpoint;

@@ -15,7 +15,7 @@ internal static class PromptIds
         string name = Path.GetFileName(path);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(TextInput.Read(path, terminal));
+            using var document = JsonDocument.Parse(TextInput.Read(path, terminal));
             if (document.RootElement.ValueKind != JsonValueKind.Array)
                 throw new InputException($"{name}: the document is not an array; expected a JSON array of token ids, such as [1, 2, 3].");
             int[] ids = new int[document.RootElement.GetArrayLength()];

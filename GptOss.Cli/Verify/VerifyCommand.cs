@@ -112,7 +112,7 @@ internal sealed class VerifyCommand
 
     private static GoldenPack One(string folder, Precision? profile)
     {
-        GoldenPack pack = GoldenPack.Open(folder);
+        var pack = GoldenPack.Open(folder);
         return profile is not { } asked || pack.Has(asked) ? pack
             : throw new UsageException($"The pack {pack.Name} has no recording in {asked.Name()}.");
     }

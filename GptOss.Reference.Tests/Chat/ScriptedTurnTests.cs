@@ -58,7 +58,7 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Every_call_of_a_message_is_answered_in_order_and_in_the_prompt_a_call_ends_as_a_call()
     {
-        ScriptedTool weather = ScriptedTool.Weather(content => $"for {content}");
+        var weather = ScriptedTool.Weather(content => $"for {content}");
         (TurnResult turn, Conversation conversation, _) = await AskAsync(
             Call + "1<|end|><|start|>assistant" + Call + "2<|return|><|channel|>final<|message|>Done.<|return|>",
             options => options with { Tools = [weather] });
@@ -77,7 +77,7 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task The_bound_on_calls_is_exact_and_what_is_beyond_it_has_an_answer()
     {
-        ScriptedTool weather = ScriptedTool.Weather(_ => "{}");
+        var weather = ScriptedTool.Weather(_ => "{}");
         (TurnResult turn, _, _) = await AskAsync(
             Call + "1<|end|><|start|>assistant" + Call + "2<|call|>", options => options with { Tools = [weather], MaxCalls = 1 });
         Assert.Equal(["1"], weather.Calls);

@@ -26,7 +26,7 @@ public sealed class GgufHostileTests : IDisposable
             RequireSentence(what, Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path)));
             return;
         }
-        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var checkpoint = Checkpoint.Open(path);
         if (expect == "check")
             RequireSentence(what, Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers()));
         else
@@ -50,7 +50,7 @@ public sealed class GgufHostileTests : IDisposable
             File.WriteAllBytes(path, damaged);
             try
             {
-                using Checkpoint checkpoint = Checkpoint.Open(path);
+                using var checkpoint = Checkpoint.Open(path);
                 checkpoint.RequireNumbers();
                 Assert.All(checkpoint.Tensors, tensor => Assert.InRange(checkpoint.Part(tensor, 0, 1).Length, 1, 1));
             }
@@ -106,7 +106,7 @@ public sealed class GgufHostileTests : IDisposable
 
     private static Dictionary<string, JsonElement> Read()
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "cases.json")));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "cases.json")));
         return document.RootElement.EnumerateArray().ToDictionary(what => what.GetProperty("name").GetString()!, what => what.Clone());
     }
 }

@@ -30,7 +30,7 @@ public sealed class HostileCheckpointTests : IDisposable
         Assert.Empty(sharded.Notices);
         Assert.Equal(single.Bf16("block.1.attn.qkv.weight").ToArray(),
             sharded.Bf16Parts("block.1.attn.qkv.weight").SelectMany(part => part.ToArray()));
-        using Checkpoint byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
+        using var byShard = Checkpoint.Open(_folder.File("hf/model-00001-of-00002.safetensors"));
         Assert.Equal(3, byShard.Files.Count);
     }
 
@@ -38,7 +38,7 @@ public sealed class HostileCheckpointTests : IDisposable
     public void The_original_layout_reads_every_file_of_the_folder_and_refuses_a_name_twice()
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
-        using (SafeTensorsFile all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
+        using (var all = SafeTensorsFile.Open(_folder.File("model.safetensors")))
         {
             foreach (int part in (int[])[0, 1])
             {
@@ -47,7 +47,7 @@ public sealed class HostileCheckpointTests : IDisposable
             }
         }
         File.Delete(_folder.File("model.safetensors"));
-        using (Checkpoint checkpoint = Checkpoint.Open(_folder.Path))
+        using (var checkpoint = Checkpoint.Open(_folder.Path))
             Assert.Equal((2, 33), (checkpoint.Files.Count, checkpoint.Tensors.Count));
         File.Copy(_folder.File("model--00001-of-00002.safetensors"), _folder.File("x.safetensors"));
         Refused("duplicate-tensor", "x.safetensors: tensor 'embedding.weight' is also in model--00001-of-00002.safetensors.");
@@ -190,7 +190,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         SmallCheckpoints.Edit(_folder.File(Index), index => index["metadata"]!["total_size"] = size is double number ? number : (string)size);
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         Assert.Equal(notice ? [$"{Index} states a total_size of 1 bytes; the tensors have {checkpoint.TotalBytes}."] : [], checkpoint.Notices);
     }
 
@@ -200,7 +200,7 @@ public sealed class HostileCheckpointTests : IDisposable
         SmallCheckpoints.WriteOriginal(_folder.Path);
         string path = _folder.File("model.safetensors");
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("block.1.mlp.mlp2_weight.scales", out TensorInfo scales));
             at = file.FileBytes - file.Tensors[^1].End + scales.Begin + 3;
@@ -208,7 +208,7 @@ public sealed class HostileCheckpointTests : IDisposable
         byte[] content = File.ReadAllBytes(path);
         content[at] = 255;
         File.WriteAllBytes(path, content);
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         checkpoint.Matrix("block.1.mlp.mlp1_weight").RequireNumbers(0);
         checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(1);
         var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.Matrix("block.1.mlp.mlp2_weight").RequireNumbers(0));
@@ -224,14 +224,14 @@ public sealed class HostileCheckpointTests : IDisposable
     public void A_bfloat16_weight_that_is_not_finite_is_refused_by_a_check(string name, int bits, string shown)
     {
         SmallCheckpoints.WriteOriginal(_folder.Path);
-        using (Checkpoint sound = Checkpoint.Open(_folder.Path))
+        using (var sound = Checkpoint.Open(_folder.Path))
         {
             Assert.Equal(sound.Tensors.Where(t => !t.Info.Name.EndsWith(".blocks", StringComparison.Ordinal))
                 .Sum(t => t.Info.Shape.Aggregate(1L, (a, b) => a * b)), sound.RequireNumbers());
         }
         string path = _folder.File("model.safetensors");
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet(name, out TensorInfo tensor));
             at = file.FileBytes - file.Tensors[^1].End + tensor.Begin + 2;
@@ -239,7 +239,7 @@ public sealed class HostileCheckpointTests : IDisposable
         byte[] content = File.ReadAllBytes(path);
         (content[at], content[at + 1]) = ((byte)bits, (byte)(bits >> 8));
         File.WriteAllBytes(path, content);
-        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        using var checkpoint = Checkpoint.Open(_folder.Path);
         var e = Assert.Throws<CheckpointFormatException>(() => checkpoint.RequireNumbers());
         Assert.Equal($"model.safetensors: tensor '{name}' has the value {shown} at byte 2; weights are finite numbers.", e.Message);
         Assert.Equal("bfloat16-value", e.Rule);

@@ -62,7 +62,7 @@ public sealed class CommandTests : IDisposable
     {
         string model = Small(_folder);
         JsonElement json = Run("inspect", "--model", model, "--check", "--json").Json;
-        using Checkpoint checkpoint = Checkpoint.Open(model);
+        using var checkpoint = Checkpoint.Open(model);
         long values = checkpoint.Tensors.Where(tensor => tensor.Info.DType == DType.BF16).Sum(tensor => tensor.Info.ByteCount / 2);
         Assert.Equal(values + 2 * 4 * (64 * 2 + 64 * 1), json.GetProperty("numbers_checked").GetInt64());
     }
@@ -75,7 +75,7 @@ public sealed class CommandTests : IDisposable
     {
         string model = Small(_folder), path = Path.Combine(model, "model.safetensors");
         byte[] bytes = File.ReadAllBytes(path);
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet(tensor, out TensorInfo info));
             long start = file.FileBytes - file.Tensors[^1].End + info.Begin;
@@ -99,7 +99,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Synth_writes_the_recipe_s_bytes_and_refuses_to_replace_them()
     {
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
         string shape = _folder.Write("shape.json", manifest.RootElement.GetProperty("config").GetRawText()), target = _folder.File("out");
         Answer answer = Run("synth", "--shape", shape, "--seed", "7", "--out", target);
         string path = Path.Combine(target, "model.safetensors");
@@ -190,7 +190,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void Verify_says_which_stage_fails_and_exits_with_1()
     {
-        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestData.Golden("shape-base"), "manifest.json")));
         SyntheticCheckpoint.Write(_folder.File("other"), manifest.RootElement.GetProperty("config").GetRawText(), seed: 8,
             cancellation: TestContext.Current.CancellationToken);
         Answer answer = Run("verify", "--pack", TestData.Golden("shape-base"), "--model", _folder.File("other"));

@@ -71,7 +71,13 @@ public class SamplerTests
         if (topK > 0)
             left = left[..topK];
         double total = left.Sum(t => t.Weight), sum = 0;
-        left = [.. left.TakeWhile(t => { bool before = sum < topP * total; sum += t.Weight; return before; }).Where(t => t.Weight >= minP)];
+        bool IsWanted(double weight)
+        {
+            double before = sum;
+            sum += weight;
+            return before < topP * total;
+        }
+        left = [.. left.TakeWhile(t => IsWanted(t.Weight)).Where(t => t.Weight >= minP)];
         total = left.Sum(t => t.Weight);
 
         double chiSquared = left.Sum(t =>

@@ -160,9 +160,9 @@ public class HarmonyConstraintTests
     [InlineData("Hello!")]
     public void The_toy_answers_in_the_schema_s_form(string question)
     {
-        using Transformer model = Transformer.Load(TestData.Tiny);
-        Tokenizer tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
-        JsonSchema schema = JsonSchema.Compile(
+        using var model = Transformer.Load(TestData.Tiny);
+        var tokenizer = Tokenizer.ForCheckpoint(model.Checkpoint.Folder);
+        var schema = JsonSchema.Compile(
             """{"type":"object","properties":{"country":{"type":"string","maxLength":20},""" +
             """ "count":{"type":"integer","minimum":0,"maximum":99}},"required":["country","count"],"additionalProperties":false}""");
         int[] prompt = PublishedPrompt.Build(tokenizer, question, date: new DateOnly(2026, 11, 24));

@@ -107,7 +107,7 @@ public class HarmonyRendererTests
             int[] ids = new HarmonyRenderer(tokenizer).RenderConversation(messages, DroppedAnalysis.None);
             foreach (ParsingMode mode in Enum.GetValues<ParsingMode>())
             {
-                HarmonyParser parser = HarmonyParser.Parse(tokenizer, ids, null, mode);
+                var parser = HarmonyParser.Parse(tokenizer, ids, null, mode);
                 Assert.Equal(messages, parser.Messages);
                 Assert.Empty(parser.Repairs);
             }

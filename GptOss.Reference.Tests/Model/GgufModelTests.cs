@@ -25,13 +25,13 @@ public class GgufModelTests
         if (manifest.TryGetProperty("same_logits_as", out JsonElement twin))
             said = Manifest(twin.GetString()!);
         int[] ids = [.. said.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
-        using Transformer model = Transformer.Load(Path.Combine(Folder, manifest.GetProperty("files").EnumerateObject().First().Name));
+        using var model = Transformer.Load(Path.Combine(Folder, manifest.GetProperty("files").EnumerateObject().First().Name));
         Assert.Equal(CheckpointLayout.Gguf, model.Checkpoint.Layout);
         Assert.Equal(said.GetProperty("vocabulary").GetInt32(), model.Config.VocabSize);
         float[][] logits = Logits(model, ids);
         if (said.TryGetProperty("logits_hash_float32", out JsonElement hash))
             Assert.Equal(hash.GetString(), Hash(logits));
-        using SafeTensorsFile recorded =
+        using var recorded =
             SafeTensorsFile.Open(Path.Combine(Folder, (twin.ValueKind == JsonValueKind.String ? twin.GetString() : name) + ".logits.safetensors"));
         ReadOnlySpan<float> reference = recorded.Floats("reference").Span;
         int row = 0;
@@ -63,7 +63,7 @@ public class GgufModelTests
     [InlineData("tiny-gpt-oss-mxfp4")]
     public void The_vocabulary_of_a_file_is_that_of_its_checkpoint(string name)
     {
-        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(Folder, name + ".gguf"));
+        using var checkpoint = Checkpoint.Open(Path.Combine(Folder, name + ".gguf"));
         Tokenizer own = Tokenizer.ForCheckpoint(TestData.Tiny), listed = checkpoint.Tokenizer;
         Assert.Equal(own.Count, listed.Count);
         for (int id = 0; id < own.Count; id++)
@@ -81,7 +81,7 @@ public class GgufModelTests
     {
         using Checkpoint bf16 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-bf16.gguf")),
             q8 = Checkpoint.Open(Path.Combine(Folder, "tiny-gpt-oss-mxfp4.gguf"));
-        using Checkpoint safetensors = Checkpoint.Open(TestData.Tiny);
+        using var safetensors = Checkpoint.Open(TestData.Tiny);
 
         // The same weights, but that norms, biases, sinks and router are float32 in the GGUF file.
         GptOssConfig c = bf16.Config;
@@ -113,7 +113,7 @@ public class GgufModelTests
 
     private static JsonElement Manifest(string name)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, name + ".json")));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, name + ".json")));
         return document.RootElement.Clone();
     }
 }

@@ -12,7 +12,7 @@ public class ModelDefinitionTests(SmallModels models) : IClassFixture<SmallModel
         foreach ((string folder, int tokens) in new[] { (models.Write(SmallModels.Smallest, 1), 30), (TestData.Tiny, 12) })
         {
             using Transformer model = SmallModels.Load(folder, threads: 2);
-            using Checkpoint checkpoint = Checkpoint.Open(folder);
+            using var checkpoint = Checkpoint.Open(folder);
             int[] ids = SmallModels.Ids(tokens, model.Config.VocabSize, 1);
             double[] expected = [.. new ModelDefinition(checkpoint).Logits(ids).SelectMany(row => row)];
             float[] found = SmallModels.Logits(model, model.NewSequence(), ids);

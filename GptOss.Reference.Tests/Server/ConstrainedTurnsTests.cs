@@ -43,7 +43,7 @@ public sealed class ConstrainedTurnsTests
             JsonElement choice = answer.Json.GetProperty("choices")[0];
             if (choice.GetProperty("finish_reason").GetString() == "length")
                 continue;           // thought to the end of its budget
-            JsonElement arguments = JsonElement.Parse(choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function")
+            var arguments = JsonElement.Parse(choice.GetProperty("message").GetProperty("tool_calls")[0].GetProperty("function")
                 .GetProperty("arguments").GetString()!);
             Assert.Equal("Oslo", arguments.GetProperty("location").GetString());
             Assert.InRange(arguments.GetProperty("days").GetInt32(), 1, 3);

@@ -1,10 +1,8 @@
 using System.IO.Compression;
-using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using GptOss.Reference.Serving;
-using GptOss.Server;
 using Xunit;
 using static GptOss.Reference.Tests.Server.RunningServer;
 

@@ -45,7 +45,7 @@ public sealed class LifetimeTests : IDisposable
 
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health", Cancellation)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/metrics", Cancellation)).StatusCode);
-        await using ServedModel model = ServedModel.Load(TestData.Tiny);
+        await using var model = ServedModel.Load(TestData.Tiny);
         loading.SetResult(model);
         Assert.Equal(HttpStatusCode.OK, (await client.PostAsync(Chat, new StringContent(Question), Cancellation)).StatusCode);
     }

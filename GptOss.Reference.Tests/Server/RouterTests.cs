@@ -1,4 +1,3 @@
-using GptOss.Cli.Options;
 using GptOss.Server.Http;
 using Xunit;
 

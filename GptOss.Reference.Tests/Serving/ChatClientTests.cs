@@ -48,7 +48,11 @@ public sealed class ChatClientTests : IAsyncLifetime
     {
         List<ChatResponseUpdate> updates = [];
         await foreach (ChatResponseUpdate update in _client.GetStreamingResponseAsync("What is the capital of Norway?", Greedy,
-            Cancellation)) updates.Add(update);
+            Cancellation))
+        {
+            updates.Add(update);
+        }
+
         Assert.True(updates.Count > 5);
         Assert.Single(updates.Select(update => update.ResponseId).Distinct());
         Assert.Equal("The capital of Norway is Oslo.", updates.ToChatResponse().Text);

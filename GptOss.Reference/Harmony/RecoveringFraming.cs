@@ -146,7 +146,7 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
             return;
         }
 
-        RecoveredHeader found = RecoveredHeader.Read(Tokenizer, HeaderTokens, StatedRole);
+        var found = RecoveredHeader.Read(Tokenizer, HeaderTokens, StatedRole);
         Refuse(at, RepairKind.MalformedHeader, found.LeftOver);
         if (found.Text.Length > 0)
             AddMessage(found.Header with { ContentType = null }, found.Text);
@@ -167,7 +167,7 @@ internal sealed class RecoveringFraming(Tokenizer tokenizer, Role? role) : Messa
     {
         if (HeaderTokens.Count > 0)
         {
-            RecoveredHeader found = RecoveredHeader.ReadCutShort(Tokenizer, HeaderTokens, StatedRole, isUnfinished: !isEnded);
+            var found = RecoveredHeader.ReadCutShort(Tokenizer, HeaderTokens, StatedRole, isUnfinished: !isEnded);
             Refuse(at, RepairKind.CutHeader, found.LeftOver);
             AddMessage(found.Header, found.Text);
         }

@@ -110,7 +110,7 @@ public sealed class Sequence : IDisposable
             return;
         if (_marks.Count == MostMarks)
             Drop(0);
-        LayerCache?[] windows = new LayerCache?[_caches.Length];
+        var windows = new LayerCache?[_caches.Length];
         for (int layer = 0; layer < _caches.Length; layer++)
         {
             if (_caches[layer].IsRing)

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Serving;

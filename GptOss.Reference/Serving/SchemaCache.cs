@@ -42,7 +42,7 @@ public sealed class SchemaCache(Action<TimeSpan>? compiled = null)
 
         Interlocked.Increment(ref _misses);
         long begin = Stopwatch.GetTimestamp();
-        JsonSchema made = JsonSchema.Compile(text);                      // outside the lock: it may take two seconds
+        var made = JsonSchema.Compile(text);                      // outside the lock: it may take two seconds
         compiled?.Invoke(Stopwatch.GetElapsedTime(begin));
         lock (_gate)
         {

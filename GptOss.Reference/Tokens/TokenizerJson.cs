@@ -200,7 +200,7 @@ internal sealed class TokenizerJson
     {
         int count = _ids.Count;
         var ranges = new TokenTable.Range32[count];
-        var seen = new bool[count];
+        bool[] seen = new bool[count];
         int outside = -1;
         for (int i = 0, begin = 0; i < count; begin = _ends[i], i++)
         {
@@ -235,7 +235,7 @@ internal sealed class TokenizerJson
     {
         int[] ids = [.. _added.Keys];
         Array.Sort(ids);
-        var names = new string[ids.Length];
+        string[] names = new string[ids.Length];
         for (int i = 0; i < ids.Length; i++)
         {
             int id = ids[i];

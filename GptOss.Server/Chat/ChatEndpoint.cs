@@ -15,7 +15,7 @@ internal sealed class ChatEndpoint(ModelService service)
         using JsonDocument body = await service.ReadBodyAsync(context);
         var request = new Field(body.RootElement, "");
         service.RequireModel(request["model"]);
-        ChatRequest chat = ChatRequest.Read(request, service.Vocabulary, service.Options.DefaultTemperature);
+        var chat = ChatRequest.Read(request, service.Vocabulary, service.Options.DefaultTemperature);
         await using TurnRun run = service.Start(context, chat.Turn);
         ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices)
             .Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
@@ -53,7 +53,7 @@ internal sealed class ChatEndpoint(ModelService service)
             return stream.SendAsync(chunk);
         }
 
-        var begun = new bool[choices.Length];
+        bool[] begun = new bool[choices.Length];
         try
         {
             await foreach (TurnStep step in run.StepsAsync())

@@ -14,7 +14,7 @@ internal sealed class CompletionsEndpoint(ModelService service)
         using JsonDocument body = await service.ReadBodyAsync(context);
         var fields = new Field(body.RootElement, "");
         service.RequireModel(fields["model"]);
-        CompletionsRequest request = CompletionsRequest.Read(fields, service.Tokenizer, service.Vocabulary, service.Options.DefaultTemperature);
+        var request = CompletionsRequest.Read(fields, service.Tokenizer, service.Vocabulary, service.Options.DefaultTemperature);
         var head = new JsonObject
         {
             ["id"] = Ids.New("cmpl-"), ["object"] = "text_completion", ["created"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),

@@ -17,7 +17,7 @@ internal sealed class ModelsEndpoint(ModelService service)
         return Answers.SendAsync(context, Model());
     }
 
-    internal Task HealthAsync(HttpContext context, string id) => Answers.SendAsync(context, new JsonObject { ["status"] = "ok" });
+    internal static Task HealthAsync(HttpContext context, string id) => Answers.SendAsync(context, new JsonObject { ["status"] = "ok" });
 
     internal Task ReadyAsync(HttpContext context, string id)
     {

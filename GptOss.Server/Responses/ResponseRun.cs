@@ -122,7 +122,7 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
         item.Begin();
         bool isAllowed = request.MaxToolCalls is not { } most || _toolCalls < most;
         _toolCalls++;
-        IReadOnlyList<ToolAnswer> answers = isAllowed ? await service.InvokeAsync(tool, call, cancellation)
+        IReadOnlyList<ToolAnswer> answers = isAllowed ? await ModelService.InvokeAsync(tool, call, cancellation)
             : [new ToolAnswer(call.Recipient!, "No more calls are allowed in this response. Answer with what you have.")];
         _output.Add((JsonNode)item.End(answers));
         return answers.Select(one => new Message(Role.Tool, one.Text)
@@ -136,7 +136,7 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
     {
         if (_output is [.., JsonObject last] && (string?)last["status"] == "incomplete")
             return;
-        OutputItem item = OutputItem.Of(new MessageBegun(TurnKind.Answer, null), _output.Count, request, _events, service.LogProbabilities);
+        var item = OutputItem.Of(new MessageBegun(TurnKind.Answer, null), _output.Count, request, _events, service.LogProbabilities);
         item.Begin();
         _output.Add((JsonNode)item.End(isWhole: false));
     }

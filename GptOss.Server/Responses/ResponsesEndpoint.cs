@@ -18,7 +18,7 @@ internal sealed class ResponsesEndpoint(ModelService service)
         var request = new Field(body.RootElement, "");
         service.RequireModel(request["model"]);
         string owner = ModelService.Owner(context);
-        ResponsesRequest read = ResponsesRequest.Read(request, service, owner);
+        var read = ResponsesRequest.Read(request, service, owner);
         var answer = new ResponseObject(read, service.ModelId);
         await using var run = new ResponseRun(service, context, read, answer);
         run.Start();

@@ -70,12 +70,12 @@ internal sealed record ResponsesRequest
         }
 
         InputItems.Read(conversation, input, Stored);
-        OfferedTools tools = OfferedTools.OfResponses(request["tools"]);
+        var tools = OfferedTools.OfResponses(request["tools"]);
         Field? reasoning = request["reasoning"]?.Object();
         RequireStrings(request["metadata"]);
         var include = request["include"]?.Elements().Select(word => word.String()).ToHashSet() ?? [];
-        ToolChoice choice = ToolChoice.Read(request["tool_choice"], tools);
-        ResponseFormat? format = ResponseFormat.OfResponses(request["text"]?.Object());
+        var choice = ToolChoice.Read(request["tool_choice"], tools);
+        var format = ResponseFormat.OfResponses(request["text"]?.Object());
         return new ResponsesRequest
         {
             Turn = new TurnRequest

@@ -21,7 +21,7 @@ internal sealed record StoredContext(string Id, StoredContext? Before, IReadOnly
     /// <summary>What the model was given: every item but this response's own output.</summary>
     internal IEnumerable<JsonElement> Given() => (Before?.Items() ?? []).Concat(Input);
 
-    private IEnumerable<StoredContext> Chain()
+    private Stack<StoredContext> Chain()
     {
         var chain = new Stack<StoredContext>();
         for (StoredContext? context = this; context is not null; context = context.Before)

@@ -85,7 +85,7 @@ public unsafe class HostCacheTests
         HostCache first = new(1, 16, ring, false, memory);
         Fill(first, 0, 150, kind: 0);
         long alone = memory.Held;
-        HostCache second = (HostCache)first.Fork(first.FirstHeld, 150);
+        var second = (HostCache)first.Fork(first.FirstHeld, 150);
         Assert.Equal((first.FirstHeld, alone), (second.FirstHeld, memory.Held));
         Check(second, second.FirstHeld, 150, kind: 0);
 

@@ -40,8 +40,9 @@ public class BlockFormatTests
             int columns = format == "f16" ? 768 : 3 * ColumnsOf(format), rows = 7, size = blocks.Length / count, perRow = columns / ColumnsOf(format);
             byte[] some = [.. Enumerable.Range(0, rows * perRow).SelectMany(i => Finite(format, blocks.AsSpan((i * 7 + 3) % count * size, size)))];
             Weights weights = Create(format, some, rows, columns);
-            float[] wide = [.. Enumerable.Range(0, rows).SelectMany(row => { float[] values =
-                new float[columns]; weights.Decode(row, values); return values; })];
+            float[] wide = new float[rows * columns];
+            for (int row = 0; row < rows; row++)
+                weights.Decode(row, wide.AsSpan(row * columns, columns));
             Weights plain = new PlainMatrix<F32Element>(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(wide).ToArray(),
                 rows, columns, 1);
             foreach (int tokens in new[] { 1, 2, 5, 13 })
@@ -143,7 +144,7 @@ public class BlockFormatTests
 
     private static (byte[] Blocks, float[] Values, int Count) Recorded(string format)
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(TestData.Root, "gguf", "blocks", format + ".safetensors"));
+        using var file = SafeTensorsFile.Open(Path.Combine(TestData.Root, "gguf", "blocks", format + ".safetensors"));
         Assert.True(file.TryGet("blocks", out TensorInfo blocks));
         return (file.Bytes("blocks").ToArray(), file.Floats("values").ToArray(), (int)blocks.Shape[0]);
     }

@@ -17,11 +17,11 @@ public sealed class SmallTrace : IDisposable
     public SmallTrace()
     {
         SyntheticCheckpoint.Write(_folder.File("model"), SmallShapes.SixteenPositions, seed: 3);
-        using Transformer model = Transformer.Load(_folder.File("model"), new() { Threads = 1 });
+        using var model = Transformer.Load(_folder.File("model"), new() { Threads = 1 });
         Config = model.Config;
         TraceFile.Write(model, Ids, Folder);
         TraceFile.Write(model, Ids, _folder.File("some"), new() { Positions = [0, 3, 5] });
-        using Transformer narrow = Transformer.Load(_folder.File("model"), new() { Threads = 1, Precision = Precision.Bfloat16 });
+        using var narrow = Transformer.Load(_folder.File("model"), new() { Threads = 1, Precision = Precision.Bfloat16 });
         TraceFile.Write(narrow, Ids, _folder.File("bfloat16"));
         Stages = File.ReadAllBytes(Path.Combine(Folder, "stages.safetensors"));
     }
@@ -81,13 +81,13 @@ public sealed class SmallTrace : IDisposable
 
     internal float[] Values(string stage)
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(Folder, "stages.safetensors"));
+        using var file = SafeTensorsFile.Open(Path.Combine(Folder, "stages.safetensors"));
         return file.Floats(stage).ToArray();
     }
 
     internal IReadOnlyList<TensorInfo> Tensors()
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(Folder, "stages.safetensors"));
+        using var file = SafeTensorsFile.Open(Path.Combine(Folder, "stages.safetensors"));
         return [.. file.Tensors];
     }
 

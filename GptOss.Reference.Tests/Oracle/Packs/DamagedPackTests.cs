@@ -22,7 +22,7 @@ public sealed class DamagedPackTests : IDisposable
     {
         _model = _folder.File("model");
         SyntheticCheckpoint.Write(_model, SmallModels.Smallest, 7, cancellation: Cancellation);
-        using Transformer model = Transformer.Load(_model, new() { Threads = 1 });
+        using var model = Transformer.Load(_model, new() { Threads = 1 });
         TraceFile.Write(model, new[] { 5, 30, 17 }, _folder.File("pack"), new() { Positions = [0, 2], Pack = new() }, Cancellation);
         _manifest = File.ReadAllBytes(_folder.File("pack/manifest.json"));
         _stages = File.ReadAllBytes(_folder.File("pack/stages.safetensors"));

@@ -35,7 +35,7 @@ public sealed class GoldenPacksPageTests : IDisposable
     {
         int[] positions = [0, 1, 4, 9];
         SyntheticCheckpoint.Write(_folder.File("model"), SmallModels.Smallest, 7, cancellation: Cancellation);
-        using Transformer model = Transformer.Load(_folder.File("model"), new() { Precision = precision, Threads = 1 });
+        using var model = Transformer.Load(_folder.File("model"), new() { Precision = precision, Threads = 1 });
         string hash = TraceFile.Write(model, SmallModels.Ids(10, model.Config.VocabSize, seed: 3), _folder.File("pack"),
             new() { Positions = positions, Pack = new() }, Cancellation);
         _folder.Write("reader.py", Block("reader"));
@@ -55,7 +55,7 @@ public sealed class GoldenPacksPageTests : IDisposable
 
         JsonElement seen = JsonDocument.Parse(Python("check.py", "pack")).RootElement;
         Assert.Equal(hash, seen.GetProperty("hash").GetString());
-        GoldenPack pack = GoldenPack.Open(_folder.File("pack"));
+        var pack = GoldenPack.Open(_folder.File("pack"));
         var trace = pack.ReadTrace(precision, model.Config);
         Assert.Equal(trace.Stages.Select(stage => stage.Key.Name), seen.GetProperty("stages").EnumerateObject().Select(stage => stage.Name));
         StageBudgets budgets = pack.Budgets.Of(precision);
@@ -82,7 +82,7 @@ public sealed class GoldenPacksPageTests : IDisposable
     public void Its_reader_says_what_it_found()
     {
         SyntheticCheckpoint.Write(_folder.File("model"), SmallModels.Smallest, 7, cancellation: Cancellation);
-        using (Transformer model = Transformer.Load(_folder.File("model"), new() { Threads = 1 }))
+        using (var model = Transformer.Load(_folder.File("model"), new() { Threads = 1 }))
         {
             TraceFile.Write(model, new[] { 1, 2 }, _folder.File("pack"), new() { Stages = StageFilter.Parse("norm,logits"), Pack = new() },
                 Cancellation);

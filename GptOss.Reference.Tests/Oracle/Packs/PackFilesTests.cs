@@ -220,7 +220,7 @@ public sealed class PackFilesTests : IDisposable
     {
         string model = Trained();
         using var source = new CancellationTokenSource();
-        using Transformer transformer = Transformer.Load(model, new() { Threads = 1 });
+        using var transformer = Transformer.Load(model, new() { Threads = 1 });
         var options =
             new TraceFileOptions { Pack = new() { Reading = new Stopping(source, file == 0 ? "model.safetensors" : "stages.safetensors") } };
         Assert.ThrowsAny<OperationCanceledException>(() => TraceFile.Write(transformer, Ids, Pack, options, source.Token));
@@ -250,7 +250,7 @@ public sealed class PackFilesTests : IDisposable
         string model = _folder.File("trained"), path = Path.Combine(model, "model.safetensors");
         SyntheticCheckpoint.Write(model, SmallModels.Smallest, 7, cancellation: Cancellation);
         long at;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(path))
+        using (var file = SafeTensorsFile.Open(path))
         {
             Assert.True(file.TryGet("norm.scale", out TensorInfo norm));
             at = norm.Begin - file.Tensors[^1].End;
@@ -261,7 +261,7 @@ public sealed class PackFilesTests : IDisposable
 
     private string Write(string model, Precision precision = Precision.Float32, TraceFileOptions? options = null, string? folder = null)
     {
-        using Transformer transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
+        using var transformer = Transformer.Load(model, new() { Precision = precision, Threads = 1 });
         int[] ids = [.. Ids.Select(id => id % transformer.Config.VocabSize)];
         return TraceFile.Write(transformer, ids, folder ?? Pack, options ?? new() { Pack = new() }, Cancellation);
     }

@@ -141,7 +141,7 @@ public sealed class OtherEngineTests(SmallModels models) : IClassFixture<SmallMo
         Assert.Equal(double.PositiveInfinity, score.Comparison!.Tokens[1]!.Value.Divergence);
         Assert.Equal((1, 12, 0.0),
             (score.Totals.Comparison!.Value.Infinite, score.Totals.Comparison.Value.Compared, score.Totals.Comparison.Value.Largest));
-        JsonElement json = JsonElement.Parse(score.ToJson());
+        var json = JsonElement.Parse(score.ToJson());
         Assert.Equal("Infinity", json.GetProperty("kl")[1].GetString());
         Assert.Equal(score.Totals, ScoreLine.Totals(ScoreLine.Write(score).AsMemory()[..^1], "line"));
     }

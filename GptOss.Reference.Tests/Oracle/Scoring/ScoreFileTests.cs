@@ -39,7 +39,7 @@ public sealed class ScoreFileTests : IDisposable
         {
             File.WriteAllBytes(Out + ".partial", whole[..cut]);
             int lines = whole[..cut].Count(value => value == '\n');
-            using (ScoreFile file = ScoreFile.Open(Out, Corpora.RunOf(corpus)))
+            using (var file = ScoreFile.Open(Out, Corpora.RunOf(corpus)))
             {
                 Assert.Equal((lines, false), (file.Summary.Documents, file.IsComplete));
                 foreach (ScoreDocument document in corpus.Read(lines))
@@ -70,7 +70,7 @@ public sealed class ScoreFileTests : IDisposable
     public void A_finished_file_is_left_alone()
     {
         Corpora.Write(Out, Corpora.Open(Text));
-        using ScoreFile file = ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)));
+        using var file = ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)));
         Assert.Equal((true, 6), (file.IsComplete, file.Summary.Documents));
         Assert.Throws<ObjectDisposedException>(() => file.Append(Corpora.Made(Corpora.Open(Text).Read().First())));
         file.Finish();
@@ -109,7 +109,7 @@ public sealed class ScoreFileTests : IDisposable
         Assert.Equal($"{Out} is there and is of unknown origin, because its .run file is missing; give another file, or --force to begin anew.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, run)).Message);
 
-        using (ScoreFile forced = ScoreFile.Open(Out, others[0].Other, force: true))
+        using (var forced = ScoreFile.Open(Out, others[0].Other, force: true))
             Assert.Equal((0, false), (forced.Summary.Documents, forced.IsComplete));
         Assert.Equal(Whole(), File.ReadAllBytes(Out));                 // until the new one is finished
         Assert.Equal(others[0].Other, ScoreRun.Read(Out));
@@ -168,7 +168,7 @@ public sealed class ScoreFileTests : IDisposable
     public void Two_runs_do_not_write_one_file()
     {
         ScoreRun run = Corpora.RunOf(Corpora.Open(Text));
-        using ScoreFile first = ScoreFile.Open(Out, run);
+        using var first = ScoreFile.Open(Out, run);
         var e = Assert.Throws<IOException>(() => ScoreFile.Open(Out, run));
         Assert.StartsWith($"{Out}.partial cannot be written; another run may be writing it: ", e.Message, StringComparison.Ordinal);
     }

@@ -1,5 +1,5 @@
-using System.Text.RegularExpressions;
 using System.Text;
+using System.Text.RegularExpressions;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
@@ -90,8 +90,8 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     [Fact]
     public void Values_agree_with_the_recorded_logits_of_the_published_model()
     {
-        GoldenPack pack = GoldenPack.Open(TestData.Golden("tiny-trace"));
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
+        var pack = GoldenPack.Open(TestData.Golden("tiny-trace"));
+        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
         int[] ids = [.. pack.Ids];
         var key = new StageKey(Stage.Logits, -1);
         StageRows recorded = pack.ReadTrace(Precision.Float32, model.Config).Find(key)!;
@@ -109,7 +109,7 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
     [Fact]
     public void Bytes_are_the_text_of_the_scored_tokens()
     {
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
+        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 1 });
         const string text = "Öslo 💖 is the capital.";
         int[] ids = Corpora.TinyTokenizer.Encode(text);
         DocumentScore[] scores = [.. new Scorer(model, Corpora.TinyTokenizer, new()).Score(

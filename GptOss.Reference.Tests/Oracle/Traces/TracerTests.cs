@@ -31,8 +31,8 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny(precision);
         TraceFile.Write(model, Ids, folder.File("trace"), cancellation: Cancellation);
-        using SafeTensorsFile golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
-        using SafeTensorsFile ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
+        using var golden = SafeTensorsFile.Open(Path.Combine(TestData.Golden("tiny-trace"), $"stages.{suffix}.safetensors"));
+        using var ours = SafeTensorsFile.Open(Path.Combine(folder.File("trace"), "stages.safetensors"));
         Assert.Equal(golden.Tensors.Select(Form), ours.Tensors.Select(Form));
         Assert.Equal(ours.FileBytes, TraceFile.SizeOf(model.Config, Ids.Length, StageFilter.All, precision));
 
@@ -54,7 +54,7 @@ public class TracerTests
         };
         string hash = TraceFile.Write(model, Ids, folder.File("a/trace"), options, Cancellation);
         Trace recorded = Tracer.Record(model, Ids, options, Cancellation);
-        GoldenPack pack = GoldenPack.Open(folder.File("a/trace"));
+        var pack = GoldenPack.Open(folder.File("a/trace"));
         Trace read = pack.ReadTrace(precision, model.Config);
         Assert.Equal((hash, hash, hash), (recorded.LogitsHash, read.LogitsHash, pack.LogitsHash));
         Assert.Equal(recorded.Stages.Select(stage => stage.Key), read.Stages.Select(stage => stage.Key));
@@ -80,7 +80,7 @@ public class TracerTests
     public void Rows_of_positions_are_rows_of_the_whole_across_chunks()
     {
         int[] ids = [.. GoldenPack.Open(TestData.Golden("tiny-lengths")).Ids.Take(600)];
-        using Transformer model = Transformer.Load(TestData.Tiny, new() { Threads = 2 });
+        using var model = Transformer.Load(TestData.Tiny, new() { Threads = 2 });
         var stages = StageFilter.Parse("block.1.mlp.residual,block.5.mlp.experts,logits");
         Trace all = Tracer.Record(model, ids, new() { Stages = stages }, Cancellation);
         Trace some = Tracer.Record(model, ids, new() { Stages = stages, Positions = [0, 511, 512, 513, 599] }, Cancellation);
@@ -100,7 +100,7 @@ public class TracerTests
         using var folder = new TemporaryFolder();
         using Transformer model = Tiny();
         string hash = TraceFile.Write(model, Ids, folder.Path, new() { Positions = [7], Stages = StageFilter.Parse("norm,logits") }, Cancellation);
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(folder.File("manifest.json")));
         JsonElement root = document.RootElement;
         Assert.Equal(
             ["format", "kind", "ids", "positions", "checkpoint", "config", "profile", "logits_hash", "stages", "produced_by"],

@@ -1,9 +1,5 @@
-using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Ground;
-using GptOss.Reference.Model.Stages;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Dumps;
-using GptOss.Reference.Oracle.Stages;
 
 namespace GptOss.Reference.Oracle.Diff;
 

@@ -84,7 +84,7 @@ public sealed class Dump : IDisposable
             }
             if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
                 return new(path, null, null, Folder(path, files, unread), unread, files);
-            GoldenPack pack = GoldenPack.Open(path);
+            var pack = GoldenPack.Open(path);
             Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
                 : pack.Has(Numerics.Lanes.Precision.Float32) ? Numerics.Lanes.Precision.Float32 : Numerics.Lanes.Precision.Bfloat16;
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
@@ -171,7 +171,7 @@ public sealed class Dump : IDisposable
         {
             return default;
         }
-        GoldenPack pack = GoldenPack.Open(folder);
+        var pack = GoldenPack.Open(folder);
         foreach (Precision precision in Enum.GetValues<Precision>())
         {
             if (System.IO.Path.GetFileName(pack.PathOf(precision)) == System.IO.Path.GetFileName(path))

@@ -122,7 +122,7 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Trace);
-        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
+        using var file = SafeTensorsFile.Open(PathOf(precision));
         var stages = new List<StageRows>();
         foreach ((TensorInfo tensor, StageKey key) in StagesOf(file, precision, config))
         {
@@ -142,7 +142,7 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Trace);
-        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
+        using var file = SafeTensorsFile.Open(PathOf(precision));
         return file.TryGet(LastLogits, out _) ? ReadLogits(file, LastLogits, precision, [config.VocabSize]) : null;
     }
 
@@ -152,7 +152,7 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Defects);
-        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(Precision.Float32));
+        using var file = SafeTensorsFile.Open(PathOf(Precision.Float32));
         return ReadLogits(file, name, Precision.Float32, [Positions.Count, config.VocabSize]);
     }
 
@@ -162,7 +162,7 @@ public sealed class GoldenPack
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireKind(PackKind.Lengths);
-        using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
+        using var file = SafeTensorsFile.Open(PathOf(precision));
         return [.. Lengths.Select(length => ReadLogits(file, $"length-{length}", precision, [config.VocabSize]))];
     }
 
@@ -186,7 +186,7 @@ public sealed class GoldenPack
         }
         foreach (Precision precision in Enum.GetValues<Precision>().Where(precision => Kind == PackKind.Trace && Has(precision)))
         {
-            using SafeTensorsFile file = SafeTensorsFile.Open(PathOf(precision));
+            using var file = SafeTensorsFile.Open(PathOf(precision));
             _ = StagesOf(file, precision, config).Count();
         }
 

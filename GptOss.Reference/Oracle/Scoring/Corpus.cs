@@ -84,7 +84,7 @@ public sealed class Corpus
 
     private void Check(CancellationToken cancellation)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using (Stream stream = _open())
         {
             byte[] block = new byte[1 << 16];
@@ -102,7 +102,7 @@ public sealed class Corpus
             cancellation.ThrowIfCancellationRequested();
             if (line.IsBlank)
                 continue;
-            ScoreDocument document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
+            var document = ScoreDocument.Read(line, Name, AllDocuments++, encode: null, _tokenizer, _vocabulary);
             if (document.HasOwnId && !ids.Add(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(document.Id)))))
             {
                 throw new ScoringException(

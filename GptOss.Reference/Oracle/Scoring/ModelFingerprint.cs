@@ -15,7 +15,7 @@ internal static class ModelFingerprint
     /// <summary>The fingerprint, in lower-case hex. It depends on the layout on disk, and not on the folder.</summary>
     internal static string Of(Checkpoint checkpoint)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(JsonText.Utf8(json =>
         {
             json.WriteStartObject();

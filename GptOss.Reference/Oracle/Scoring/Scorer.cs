@@ -124,7 +124,7 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
             return;
         model.Forward([.. pieces.Select(piece => piece.Item)], _logits, cancellation);
         (DocumentInWork Work, int Token)[] rows = [.. pieces.SelectMany(piece => piece.Scored.Select(token => (piece.Work, token)))];
-        Exception?[] failures = new Exception?[rows.Length];
+        var failures = new Exception?[rows.Length];
         Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = model.Threads }, row =>
         {
             try

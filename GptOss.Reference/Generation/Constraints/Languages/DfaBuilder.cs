@@ -16,7 +16,7 @@ internal static class DfaBuilder
     /// <exception cref="WorkExceededException">The automaton has too many states.</exception>
     internal static Dfa Build(TermPool pool, Work work, Term[] terms, Func<bool[], int> tag)
     {
-        Alphabet alphabet = Alphabet.Of(terms, work);
+        var alphabet = Alphabet.Of(terms, work);
         var states = new List<Term[]> { terms };
         var numbers = new Dictionary<Term[], int>(SameTerms.Instance) { [terms] = 0 };
         var next = new List<int>();
@@ -28,7 +28,7 @@ internal static class DfaBuilder
             tags.Add(tag([.. from.Select(term => term.MatchesEmpty(end))]));
             foreach (int codePoint in alphabet.Representatives)
             {
-                Term[] to = new Term[from.Length];
+                var to = new Term[from.Length];
                 for (int i = 0; i < to.Length; i++)
                     to[i] = pool.Derive(from[i], codePoint, atBegin: state == 0);
                 if (!numbers.TryGetValue(to, out int number))

@@ -265,7 +265,10 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
                 for (int i = 0; i < Escapes.Length; i += 2)
                 {
                     if ((Escapes[i] != '/' || _spelling != Spelling.Unique) && _content.Next(state.Content, Escapes[i + 1]) is not Dead
-                        and var next) yield return next;
+                        and var next)
+                    {
+                        yield return next;
+                    }
                 }
                 foreach (int target in Targets(new State(Place.Hex, state.Content, 0, 4)))
                     yield return target;
@@ -274,7 +277,10 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
                 for (int control = 0; control < 0x20; control++)
                 {
                     if (control >> 4 * state.Left == state.Bits && IsEscapedControl(control) && _content.Next(state.Content, control) is not Dead
-                        and var next) yield return next;
+                        and var next)
+                    {
+                        yield return next;
+                    }
                 }
                 break;
             default:

@@ -30,7 +30,11 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
     {
         Automaton automaton = config.Leaf!.Automaton;
         if (config.Hash is not null
-            && (automaton.TextsAhead(config.State) < long.MaxValue || automaton is not (StringAutomaton or KeyAutomaton))) return false;
+            && (automaton.TextsAhead(config.State) < long.MaxValue || automaton is not (StringAutomaton or KeyAutomaton)))
+        {
+            return false;
+        }
+
         LeafMask known = LeafWalk.MaskOf(config, vocabulary);
         if (known.Inside is { } inside)
         {
@@ -89,7 +93,10 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         foreach (int place in ends.Singles)
         {
             if (Has(quotes, place) && Array.BinarySearch(except, ends.TokenOf(place)) < 0
-                && Takes(config, vocabulary.BytesOf(ends.TokenOf(place)).Span)) _found.Add(ends.TokenOf(place));
+                && Takes(config, vocabulary.BytesOf(ends.TokenOf(place)).Span))
+            {
+                _found.Add(ends.TokenOf(place));
+            }
         }
     }
 
@@ -115,7 +122,10 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
             foreach (byte[] rest in top.Seen?.RestsOf(hash) ?? [])
             {
                 if (vocabulary.All.Find(rest) is >= 0
-                    and var node) except.UnionWith(vocabulary.All.TokensOf(node, vocabulary.All.Ends[node]).ToArray());
+                    and var node)
+                {
+                    except.UnionWith(vocabulary.All.TokensOf(node, vocabulary.All.Ends[node]).ToArray());
+                }
             }
         }
 

@@ -269,7 +269,7 @@ internal sealed class Compiler
                 }
             }
         }
-        while (_built.SelectMany(node => node.Objects).Count(inner => inner.Update()) > 0 && ForgetCosts());
+        while (UpdateObjects() && ForgetCosts());
 
         foreach (Built built in _built)
         {
@@ -287,6 +287,18 @@ internal sealed class Compiler
                         .Select(array => array.Build(_strings))];
             }
         }
+    }
+
+    // Every one of them, whether or not an earlier one has changed.
+    private bool UpdateObjects()
+    {
+        bool hasChanged = false;
+        foreach (Built node in _built)
+        {
+            foreach (ObjectDraft inner in node.Objects)
+                hasChanged |= inner.Update();
+        }
+        return hasChanged;
     }
 
     private bool ForgetCosts()
@@ -307,7 +319,10 @@ internal sealed class Compiler
             bool isContainer = value.ValueKind is JsonValueKind.Array or JsonValueKind.Object;
             if (isContainer
                 ? !different.Exists(other => JsonElement.DeepEquals(other, value))
-                : texts.Add(System.Text.Encoding.UTF8.GetString(Constants.Text(value)))) different.Add(value);
+                : texts.Add(System.Text.Encoding.UTF8.GetString(Constants.Text(value))))
+            {
+                different.Add(value);
+            }
         }
 
         return different;

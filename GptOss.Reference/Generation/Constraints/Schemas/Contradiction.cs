@@ -20,7 +20,8 @@ internal static class Contradiction
             foreach ((string least, string most) in Bounds)
             {
                 bool isOpen = least.StartsWith("exclusive", StringComparison.Ordinal) || most.StartsWith("exclusive", StringComparison.Ordinal);
-                if (Number(schema, least) is not { } from || Number(schema, most) is not { } to || !(from > to || (isOpen && from == to))) continue;
+                if (Number(schema, least) is not { } from || Number(schema, most) is not { } to || !(from > to || (isOpen && from == to)))
+                    continue;
                 string reason = $"is {schema.Json.GetProperty(least)} and '{most}' is {schema.Json.GetProperty(most)}, so no value is valid";
                 return new SchemaRefusal(schema.Path, least, reason, isUnsatisfiable: true);
             }

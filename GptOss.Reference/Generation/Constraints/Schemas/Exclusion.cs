@@ -142,7 +142,11 @@ internal sealed class Exclusion
         if (part.Find("type") is not { ValueKind: JsonValueKind.String } type || type.GetString() != "object")
             return false;
         if (part.Find("required") is not { ValueKind: JsonValueKind.Array } required
-            || !required.EnumerateArray().Any(name => name.ValueKind == JsonValueKind.String && name.GetString() == key)) return false;
+            || !required.EnumerateArray().Any(name => name.ValueKind == JsonValueKind.String && name.GetString() == key))
+        {
+            return false;
+        }
+
         if (part.Find("properties") is not { ValueKind: JsonValueKind.Object } properties || !properties.TryGetProperty(key, out _))
             return false;
         Schema value = Followed(_document.Members(part, "properties")[key]);

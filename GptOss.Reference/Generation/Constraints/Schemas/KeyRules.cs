@@ -41,7 +41,11 @@ internal static class KeyRules
     {
         var rules = new List<Rule>();
         if (schema.Find("properties") is { } properties
-            && properties.TryGetProperty(key, out _)) rules.Add(new Rule(document.Member(schema, "properties", key)));
+            && properties.TryGetProperty(key, out _))
+        {
+            rules.Add(new Rule(document.Member(schema, "properties", key)));
+        }
+
         if (schema.Find("patternProperties") is not null)
         {
             foreach ((string pattern, Schema value) in document.Members(schema, "patternProperties"))

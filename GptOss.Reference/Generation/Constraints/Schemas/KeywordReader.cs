@@ -21,7 +21,7 @@ internal static class KeywordReader
     {
         if (schema.Find(keyword) is not { ValueKind: JsonValueKind.Number } json)
             throw new SchemaRefusal(schema.Path, keyword, "is not a number");
-        ExactDecimal number = ExactDecimal.Parse(json.GetRawText());
+        var number = ExactDecimal.Parse(json.GetRawText());
         if (number.IsNegative || !number.IsInteger)
             throw new SchemaRefusal(schema.Path, keyword, "is not a whole number of at least 0");
         return number.WholeDigits > 9 ? int.MaxValue : int.Parse(number.ToString(), System.Globalization.CultureInfo.InvariantCulture);

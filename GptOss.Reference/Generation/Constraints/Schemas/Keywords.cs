@@ -207,8 +207,11 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
             return;
         var known = new List<Schema>();
         if (!TryCollectKnown(schema,
-            known)) branch.Unsupported.Add((Kinds.Object, schema, "unevaluatedProperties", "is not supported beside schemas " +
+            known))
+        {
+            branch.Unsupported.Add((Kinds.Object, schema, "unevaluatedProperties", "is not supported beside schemas " +
                 "that depend on the value"));
+        }
         else if (!known.Exists(part => part.Find("additionalProperties") is not null))
         {
             branch.RestKeys.Add((known, new Rule(rest)));

@@ -25,7 +25,7 @@ internal sealed class Negations(SchemaDocument document)
         {
             case "type":
                 (Kinds kinds, bool onlyIntegers) = KeywordReader.Types(schema);
-                Option others = Option.Of(Kinds.All & ~kinds);
+                var others = Option.Of(Kinds.All & ~kinds);
                 return onlyIntegers
                     ? [others, Option.Of(Kinds.Number, branch => branch.Range = branch.Range with { IsNotInteger = true })]
                     : [others];
@@ -54,7 +54,7 @@ internal sealed class Negations(SchemaDocument document)
             case "pattern":
                 return [Option.Of(Kinds.String, branch => branch.Patterns.Add(new(KeywordReader.Text(schema, keyword), false, schema, keyword)))];
             case "format" when schema.Find(keyword) is { ValueKind: JsonValueKind.String } name && Formats.Pattern(name.GetString()!) is { } pattern:
-                Option broken = Option.Of(Kinds.String, branch => branch.Patterns.Add(new(pattern, false, schema, keyword)));
+                var broken = Option.Of(Kinds.String, branch => branch.Patterns.Add(new(pattern, false, schema, keyword)));
                 int longest = Formats.MaxLength(name.GetString()!);
                 return longest == int.MaxValue
                     ? [broken]

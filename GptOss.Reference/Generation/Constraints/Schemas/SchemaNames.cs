@@ -72,7 +72,11 @@ internal sealed class SchemaNames
         foreach (string keyword in Named)
         {
             if (schema.Find(keyword) is not { ValueKind: JsonValueKind.Object } members
-                || !members.EnumerateObject().All(member => IsSchema(member.Value))) continue;
+                || !members.EnumerateObject().All(member => IsSchema(member.Value)))
+            {
+                continue;
+            }
+
             foreach (Schema member in _document.Members(schema, keyword).Values)
                 Collect(member);
         }

@@ -108,7 +108,11 @@ internal sealed class Strings(Work work)
             return new Leaf(Plain(dfa));
         ulong lengths = dfa.Lengths[dfa.Start];
         if (!Dfa.HasLength(lengths, 0, least - 1)
-            && (most == int.MaxValue || (most < Dfa.SettledLength && !Dfa.HasLength(lengths, most + 1, int.MaxValue)))) return new Leaf(Plain(dfa));
+            && (most == int.MaxValue || (most < Dfa.SettledLength && !Dfa.HasLength(lengths, most + 1, int.MaxValue))))
+        {
+            return new Leaf(Plain(dfa));
+        }
+
         if (dfa.LengthsSettle)
             return Dfa.HasLength(lengths, least, most) ? new Leaf(Plain(dfa), least, most) : null;
         dfa = AutomatonOf(_pool.Both(term, OfLength(least, most)), schema, keyword);
