@@ -1,10 +1,14 @@
 using System.Text.Json;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Generation.Constraints;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Oracle.Scoring;
+using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
+using GptOss.Server;
 using GptOss.Tools.ApplyPatch;
 using GptOss.Tools.Browser;
 using GptOss.Tools.Functions;
@@ -44,7 +48,8 @@ internal static class ErrorBoundary
         OperationCanceledException => (ExitCodes.Cancelled, "Cancelled."),
         UsageException => (ExitCodes.WrongUsage, Sentence(e)),
         InputException or HarmonyFormatException or CheckpointFormatException or TokenizerFormatException or PatchException or ToolFormatException
-            or BrowserException or PromptException or LogitsException or ScoringException or JsonException
+            or BrowserException or PromptException or LogitsException or ScoringException or JsonException or JsonSchemaException
+            or TurnSchemaException or TokenDecodingException or CacheFullException or ServerOptionsException
             or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
         OutOfMemoryException => (ExitCodes.BadInput, NotEnoughMemory),
         ArgumentException => (ExitCodes.BadInput, Sentence(e)),

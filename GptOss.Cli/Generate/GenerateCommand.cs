@@ -7,6 +7,7 @@ using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
+using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Generate;
@@ -37,6 +38,12 @@ internal sealed class GenerateCommand
         DefaultValueFactory = _ => [],
     };
 
+    private readonly Option<string?> _schema = new("--schema")
+    {
+        Description = "Holds the final answer to this JSON Schema, token by token; a schema that cannot be kept is refused.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<int?> _logProbabilities = Arguments.Number("--logprobs",
         "Reports the log-probability of each token and of the N most probable ones: in the object with --json, else on standard error.", 0, 1000);
 
@@ -52,7 +59,7 @@ internal sealed class GenerateCommand
         var options = new GenerateCommand();
         var command = new Command("generate", "Continues a prompt: answers a question, or goes on with a text or with token ids.")
         {
-            options._prompt, options._raw, options._date, options._effort, options._maxTokens, options._sampling, options._stop,
+            options._prompt, options._raw, options._date, options._effort, options._maxTokens, options._sampling, options._stop, options._schema,
             options._logProbabilities, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
@@ -66,19 +73,20 @@ internal sealed class GenerateCommand
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");
         string? asItIs = parsed.GetValue(_raw) ? "--raw" : _prompt.HasIds(parsed) ? "--ids" : null;
-        if (asItIs is not null && Array.Find((Option[])[_effort, _date], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+        if (asItIs is not null && Array.Find((Option[])[_effort, _date, _schema], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
             throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
-        int[] ids = Ids(prompt, parsed, model, tokenizer);
+        (int[] ids, TokenConstraint? constraint) = Ids(prompt, parsed, model, tokenizer);
         var options = new GenerationOptions
         {
             Sampling = _sampling.Options(parsed),
             MaxTokens = parsed.GetValue(_maxTokens) ?? int.MaxValue,
             StopTokens = StopTokens.For(model, tokenizer),
             StopTexts = stops,
+            Constraint = constraint,
             TopLogProbabilities = parsed.GetValue(_logProbabilities),
         };
 
@@ -123,14 +131,23 @@ internal sealed class GenerateCommand
         }
     }
 
-    private int[] Ids(Prompt prompt, ParseResult parsed, Transformer model, Tokenizer tokenizer)
+    private (int[] Ids, TokenConstraint? Constraint) Ids(Prompt prompt, ParseResult parsed, Transformer model, Tokenizer tokenizer)
     {
         if (prompt.Text is not { } text || parsed.GetValue(_raw))
-            return prompt.AsItIs(model, tokenizer);
+            return (prompt.AsItIs(model, tokenizer), null);
         PromptIds.RequireText(model, tokenizer);
         ReasoningEffort effort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium;
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
-        return PublishedPrompt.Build(tokenizer, prompt.IsTyped ? text : WithoutLastLineEnd(text), effort, date);
+        string question = prompt.IsTyped ? text : WithoutLastLineEnd(text);
+        if (parsed.GetValue(_schema) is not { } schema)
+            return (PublishedPrompt.Build(tokenizer, question, effort, date), null);
+        ComposedTurn turn = new TurnComposer(tokenizer, () => date).Compose(new Turn
+        {
+            Messages = [new Message(Role.User, question)],
+            Format = new TurnFormat("response", null, SchemaFile.Read(schema)),
+            Effort = effort,
+        });
+        return (turn.Prompt, turn.Constraint);
     }
 
     // A file or a pipe ends its last line; what somebody says does not.

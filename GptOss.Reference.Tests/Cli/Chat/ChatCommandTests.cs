@@ -67,16 +67,16 @@ public class ChatCommandTests
             Effort: high.
             Instructions: Be brief.
             The user asks for the capital of Norway. That is Oslo.
-            Prompt 123 tokens, 0 reused; read 123 at R tokens/s; wrote 48 at R tokens/s; cache 3.0 MiB.
+            Prompt 123 tokens, 0 reused; read 123 at R tokens/s; wrote 48 at R tokens/s; cache 1.3 MiB.
             Saved 1 turn to {file}.
             Taken back: What is the capital of Norway?
-            108 of 8,192 tokens (1.3 %) in 0 turns; cache 3.0 MiB.
+            108 of 8,192 tokens (1.3 %) in 0 turns; cache 1.3 MiB.
             Loaded 1 turn from {file}, effort high.
             Its last message is from assistant: The capital of Norway is Oslo.
             Reasoning: hide.
             Reasoning: hide.
             At temperature 0 the same question has the same answer; start with --temperature 1 for another draw.
-            Prompt 123 tokens, 122 reused; read 1 at R tokens/s; wrote 48 at R tokens/s; cache 3.0 MiB.
+            Prompt 123 tokens, 122 reused; read 1 at R tokens/s; wrote 48 at R tokens/s; cache 1.3 MiB.
             A new conversation.
             There are no tools; --tools offers them when the program starts.
 

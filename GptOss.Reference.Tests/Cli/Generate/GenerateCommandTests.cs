@@ -19,6 +19,41 @@ public class GenerateCommandTests
         Assert.Contains("tokens/s", answer.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_schema_holds_the_final_answer()
+    {
+        using var folder = new TemporaryFolder();
+        string schema = folder.Write("schema.json", """
+            {"type": "object", "properties": {"city": {"enum": ["Oslo", "Paris"]}, "sure": {"type": "boolean"}}, "required": ["city", "sure"],
+             "additionalProperties": false}
+            """);
+        Answer answer = Run([.. Asked, "--schema", schema, Question]);
+        Assert.Equal(0, answer.Code);
+        JsonElement value = JsonElement.Parse(answer.Out);
+        Assert.Contains(value.GetProperty("city").GetString(), (string[])["Oslo", "Paris"]);
+        Assert.True(value.GetProperty("sure").ValueKind is JsonValueKind.True or JsonValueKind.False);
+    }
+
+    [Theory]
+    [InlineData("""{"type": "strin"}""", 3, "type")]
+    [InlineData("""{"type": "integer", "minimum": 5, "maximum": 4}""", 3, "minimum")]
+    [InlineData("""{"type": """, 3, "not JSON at line 1")]
+    public void A_schema_that_cannot_be_kept_is_refused(string schema, int code, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        Answer answer = Run([.. Asked, "--schema", folder.Write("schema.json", schema), Question]);
+        Assert.Equal((code, ""), (answer.Code, answer.Out));
+        Assert.Contains(expected, answer.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("should not have happened", answer.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_schema_and_a_text_taken_as_it_is_exclude_each_other()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(2, Run([.. Asked[..3], "--raw", "--schema", folder.Write("schema.json", "{}"), Question]).Code);
+    }
+
     [Theory]
     [InlineData("--width", "scalar")]
     [InlineData("--width", "128")]
