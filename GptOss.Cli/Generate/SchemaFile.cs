@@ -19,7 +19,7 @@ internal static class SchemaFile
             json = json[3..];
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            using var document = JsonDocument.Parse(json);
             return document.RootElement.Clone();
         }
         catch (JsonException exception)
