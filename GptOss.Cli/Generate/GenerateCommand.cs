@@ -73,8 +73,11 @@ internal sealed class GenerateCommand
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; every text contains nothing.");
         string? asItIs = parsed.GetValue(_raw) ? "--raw" : _prompt.HasIds(parsed) ? "--ids" : null;
-        if (asItIs is not null && Array.Find((Option[])[_effort, _date, _schema], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+        if (asItIs is not null
+            && Array.Find((Option[])[_effort, _date, _schema], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+        {
             throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
+        }
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);

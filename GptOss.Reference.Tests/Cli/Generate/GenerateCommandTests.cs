@@ -29,7 +29,7 @@ public class GenerateCommandTests
             """);
         Answer answer = Run([.. Asked, "--schema", schema, Question]);
         Assert.Equal(0, answer.Code);
-        JsonElement value = JsonElement.Parse(answer.Out);
+        var value = JsonElement.Parse(answer.Out);
         Assert.Contains(value.GetProperty("city").GetString(), (string[])["Oslo", "Paris"]);
         Assert.True(value.GetProperty("sure").ValueKind is JsonValueKind.True or JsonValueKind.False);
     }
