@@ -117,7 +117,7 @@ internal sealed class ChatCommand
         bool isVerbose = parsed.GetValue(_verbose);
         if (isVerbose)
             view.Say($"The seed is {sampling.Seed}.");
-        return new ChatLoop(terminal, conversation, tools, view, input, tokenizer, isVerbose).Run();
+        return new ChatLoop(terminal, model, conversation, tools, view, input, tokenizer, isVerbose).Run();
     }
 
     /// <summary>The context that was asked for. Says what to expect where memory is short, before the weights are read if they are to be.</summary>

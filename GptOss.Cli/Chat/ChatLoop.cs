@@ -3,14 +3,17 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Chat;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
+using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Chat;
 
 /// <summary>Turn after turn: reads, answers, obeys commands. What fails is said, and the conversation goes on.</summary>
 internal sealed class ChatLoop(
-    Terminal terminal, Conversation conversation, ChatTools tools, ChatView view, ChatInput input, Tokenizer tokenizer, bool isVerbose)
+    Terminal terminal, Transformer model, Conversation conversation, ChatTools tools, ChatView view, ChatInput input, Tokenizer tokenizer,
+    bool isVerbose)
 {
     private const string Help =
         """
@@ -71,15 +74,25 @@ internal sealed class ChatLoop(
     private void Turn(Func<CancellationToken, IAsyncEnumerable<ConversationEvent>> ask)
     {
         // Through pipes Ctrl+C is for the program.
-        TurnResult turn = terminal.IsInputRedirected
-            ? ShowAsync(terminal.Cancellation).GetAwaiter().GetResult()
-            : terminal.Interruptible(cancellation => ShowAsync(cancellation).GetAwaiter().GetResult());
+        TurnResult turn = terminal.IsInputRedirected ? Ended(terminal.Cancellation) : terminal.Interruptible(Ended);
         _lastEnd = turn.End;
         view.End(turn);
         if (isVerbose)
             view.ShowSpeed(turn, conversation.CacheBytes);
         if (terminal.IsInteractive)
             view.Say("");
+
+        TurnResult Ended(CancellationToken cancellation)
+        {
+            try
+            {
+                return ShowAsync(cancellation).GetAwaiter().GetResult();
+            }
+            catch (LogitsException e)
+            {
+                throw NotANumber.Located(e, model, cancellation);
+            }
+        }
 
         Task<TurnResult> ShowAsync(CancellationToken cancellation) => ask(cancellation).Select(happened =>
         {

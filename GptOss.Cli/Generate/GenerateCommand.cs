@@ -119,18 +119,13 @@ internal sealed class GenerateCommand
     private static GenerationResult Generate(Transformer model, Tokenizer tokenizer, int[] ids, GenerationOptions options, Action<int> onPrompt,
         Action<GeneratedToken>? onToken, CancellationToken cancellation)
     {
-        List<int> read = [.. ids];
         try
         {
-            return new Generator(model, tokenizer).Generate(ids, options, onPrompt, token =>
-            {
-                read.Add(token.Id);
-                onToken?.Invoke(token);
-            }, cancellation);
+            return new Generator(model, tokenizer).Generate(ids, options, onPrompt, onToken, cancellation);
         }
         catch (LogitsException e)
         {
-            throw NotANumber.Located(e, model, read.ToArray(), cancellation);
+            throw NotANumber.Located(e, model, cancellation);
         }
     }
 

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using GptOss.Cli.Options;
+using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tokens;
@@ -11,6 +13,8 @@ namespace GptOss.Cli.Score;
 /// <summary><c>gptoss score</c>: how probable a model finds the documents of a corpus, token by token.</summary>
 internal sealed class ScoreCommand
 {
+    private const long MostPipedBytes = 1L << 30;
+
     private readonly Argument<string?> _corpus = new("corpus")
     {
         Description = "A file with one object a line, {\"text\"} or {\"ids\"}, and an \"id\" if you like; - or nothing reads standard input.",
@@ -75,12 +79,26 @@ internal sealed class ScoreCommand
         (string name, Func<Stream> open) = Input(parsed.GetValue(_corpus), terminal);
         using var model = Transformer.Load(
             ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
+        try
+        {
+            return Score(parsed, terminal, model, (name, open), (part, source));
+        }
+        catch (LogitsException e)
+        {
+            throw NotANumber.Located(e, model, terminal.Cancellation);
+        }
+    }
+
+    private int Score(ParseResult parsed, Terminal terminal, Transformer model, (string Name, Func<Stream> Open) input,
+        (CorpusPart Part, string? Source) asked)
+    {
+        (CorpusPart part, string? source) = asked;
         int? context = parsed.GetValue(_context);
         if (context > model.Config.MaxPositions)
             throw new UsageException($"--context is {context}; the model's context holds {model.Config.MaxPositions}.");
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         bool hasSpecials = parsed.GetValue(_special);
-        var corpus = Corpus.Open(name, open, model.Config, tokenizer, part, hasSpecials, terminal.Cancellation);
+        var corpus = Corpus.Open(input.Name, input.Open, model.Config, tokenizer, part, hasSpecials, terminal.Cancellation);
         if (!part.IsWhole || source is not null)
         {
             terminal.Error.WriteLine(
@@ -202,7 +220,12 @@ internal sealed class ScoreCommand
         if (file.CanSeek)
             return (name, () => File.OpenRead(corpus));
         using var pipe = new MemoryStream();
-        file.CopyTo(pipe);
+        byte[] block = new byte[1 << 16];
+        for (int count; (count = file.Read(block)) > 0; pipe.Write(block, 0, count))
+        {
+            if (pipe.Length + count > MostPipedBytes)
+                throw new InputException($"{name} is not a file and has more than {MostPipedBytes} bytes; a longer corpus is read from a file.");
+        }
         byte[] bytes = pipe.ToArray();
         return (name, () => new MemoryStream(bytes, writable: false));
     }

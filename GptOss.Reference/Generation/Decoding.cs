@@ -122,7 +122,7 @@ public sealed class Decoding
         if (_closing is not null)
             Decide(_closing.Dequeue());
         else if (!DecideForced())
-            Decide(_choice.Of(row, Sequence.Length));
+            Decide(Choose(row));
         DecideForced();
         return _known.AsSpan(before, _knownCount - before);
     }
@@ -156,6 +156,18 @@ public sealed class Decoding
 
     /// <summary>Ends it from outside: a stop text appeared, or the caller cancelled.</summary>
     public void Finish(FinishReason reason) => End ??= reason;
+
+    private int Choose(ReadOnlySpan<float> row)
+    {
+        try
+        {
+            return _choice.Of(row, Sequence.Length);
+        }
+        catch (LogitsException e)
+        {
+            throw new LogitsException(e.Message, e) { Ids = _start == 0 ? Known.ToArray() : default };
+        }
+    }
 
     // Log-probabilities are of rows, so where they are asked for every token gets one.
     private bool DecideForced()

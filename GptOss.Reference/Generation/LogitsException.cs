@@ -11,4 +11,7 @@ public sealed class LogitsException : Exception
 
     /// <summary>An exception with no sentence; for serialisers only.</summary>
     public LogitsException() { }
+
+    /// <summary>The token ids that the model had read when it gave the row, from position 0 on; empty where that is not known.</summary>
+    public ReadOnlyMemory<int> Ids { get; init; }
 }

@@ -45,4 +45,34 @@ public sealed class NonFiniteSearchTests(SmallModels models) : IClassFixture<Sma
             "--check' reads the weights.",
             answer.Sentence.Replace("-Infinity", "Infinity", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData(1, "Document \"a\", token 1: ", 0)]                                        // token 1 is predicted by the one at position 0
+    [InlineData(8, "Document \"a\", token 8: ", 7)]
+    [InlineData(20, "Document \"a\", token 20, in the window that begins at token 8: ", 11)]
+    public void Score_names_the_document_and_the_stage(int token, string place, int position)
+    {
+        string folder = models.Patch(_sound, "embedding.weight", 2 * (63 * 32 + 7), Nan), corpus = Path.Combine(folder, "corpus.jsonl");
+        int[] ids = [.. Enumerable.Repeat(1, 30)];
+        ids[token - 1] = 63;
+        File.WriteAllText(corpus, $$"""{"ids": [3, 4]}{{'\n'}}{"ids": [{{string.Join(',', ids)}}], "id": "a"}{{'\n'}}""");
+        string sentence = $"{place}embedding is the first stage that is not a number: at position {position} its element 7 is NaN; "
+            + "'gptoss inspect --check' reads the weights.";
+        foreach (string[] output in (string[][])[[], ["--out", Path.Combine(folder, "scores.jsonl")]])
+        {
+            Answer answer = CommandLine.Run(["score", corpus, "--model", folder, "--context", "16", .. output]);
+            Assert.Equal((3, sentence), (answer.Code, answer.Sentence));
+        }
+    }
+
+    [Fact]
+    public void Chat_names_the_stage_and_goes_on()
+    {
+        string folder = models.Patch(TestData.Tiny, "model.layers.3.input_layernorm.weight", 2 * 5, Nan);
+        Answer answer = CommandLine.RunWith("What is 1 + 1?\n/tokens\n", "chat", "--model", folder, "--date", "2026-11-24");
+        Assert.Equal(3, answer.Code);
+        Assert.Contains("\nblock.3.attn.norm is the first stage that is not a number: at position 0 its element 5 is NaN; 'gptoss inspect --check' "
+            + "reads the weights.\n", answer.Error, StringComparison.Ordinal);
+        Assert.Contains(" in 0 turns; ", answer.Sentence, StringComparison.Ordinal);
+    }
 }

@@ -55,7 +55,9 @@ internal sealed class DocumentInWork
         }
         catch (LogitsException e)
         {
-            throw new LogitsException($"Document {_document.Id}, token {token}: {e.Message}", e);
+            Window window = Windows.First(window => token < window.End);
+            string place = window.Start > 0 ? $", in the window that begins at token {window.Start}" : "";
+            throw new LogitsException($"Document {_document.Id}, token {token}{place}: {e.Message}", e) { Ids = _document.Ids[window.Start..token] };
         }
     }
 
