@@ -260,7 +260,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         SmallCheckpoints.WriteHuggingFace(_folder.Path);
         _folder.Write(Index, [.. """{"weight_map":{"a"""u8, 0xF4, .. "\":\"a.safetensors\"}}"u8]);
-        Refused("index-json", $"{Index}: the document is not valid UTF-8.");
+        Refused("index-json", $"{Index}: byte 17 of the file is 0xF4, which is not UTF-8 there.");
     }
 
     [Fact]

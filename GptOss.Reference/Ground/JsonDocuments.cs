@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -15,9 +17,10 @@ internal static class JsonDocuments
     /// <param name="utf8">The text; a byte order mark at its start is skipped.</param>
     /// <param name="file">For the message.</param>
     /// <param name="rule">Name of the rule that a broken document breaks.</param>
-    internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string file, string rule)
+    /// <param name="start">Where in its file the document begins, for the position of a byte that is not UTF-8.</param>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string file, string rule, long start = 0)
     {
-        JsonDocument document = ParseAny(utf8, file, rule, "a JSON object");
+        JsonDocument document = ParseAny(utf8, file, rule, "a JSON object", start);
         if (document.RootElement.ValueKind == JsonValueKind.Object)
             return document;
         string kind = Kind(document.RootElement);
@@ -26,12 +29,16 @@ internal static class JsonDocuments
     }
 
     /// <summary>The same, whatever is at the root.</summary>
-    internal static JsonDocument ParseAny(ReadOnlyMemory<byte> utf8, string file, string rule, string expected = "JSON")
+    internal static JsonDocument ParseAny(ReadOnlyMemory<byte> utf8, string file, string rule, string expected = "JSON",
+        long start = 0)
     {
+        if (!Utf8.IsValid(utf8.Span))
+        {
+            int at = FirstNotUtf8(utf8.Span);
+            throw new CheckpointFormatException(file, rule, $"byte {start + at} of the file is 0x{utf8.Span[at]:X2}, which is not UTF-8 there.");
+        }
         if (utf8.Span.StartsWith("\uFEFF"u8))
             utf8 = utf8[3..];
-        if (!Utf8.IsValid(utf8.Span))
-            throw new CheckpointFormatException(file, rule, "the document is not valid UTF-8.");
         try
         {
             RequireUnicode(utf8.Span);
@@ -71,6 +78,14 @@ internal static class JsonDocuments
             if (reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String && reader.ValueIsEscaped)
                 _ = reader.GetString();
         }
+    }
+
+    private static int FirstNotUtf8(ReadOnlySpan<byte> bytes)
+    {
+        int at = 0;
+        while (Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == OperationStatus.Done)
+            at += length;
+        return at;
     }
 
     private static string Kind(JsonElement element) => element.ValueKind switch

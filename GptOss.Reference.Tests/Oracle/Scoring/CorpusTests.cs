@@ -72,13 +72,17 @@ public class CorpusTests
                 .Replace("\\u0061", "b", StringComparison.Ordinal)).Documents);
     }
 
-    [Fact]
-    public void Bytes_that_are_no_text_are_named()
+    [Theory]
+    [InlineData("7BFF7D", 1, 1, "FF")]                                     // {, FF, }
+    [InlineData("EFBBBF7BFF7D", 1, 4, "FF")]                               // the same after a byte-order mark
+    [InlineData("7B22696473223A5B315D7D0A0A7B22C3297D", 3, 15, "C3")]      // {"ids":[1]} and an empty line first, then a character cut short
+    [InlineData("7B22E282", 1, 2, "E2")]                                   // cut short by the end of the file
+    public void A_byte_that_is_not_UTF_8_is_named_by_its_place_in_the_file(string bytes, int line, int position, string value)
     {
         ScoringException e =
-            Assert.Throws<ScoringException>(() => Corpus.Open("c", () => new MemoryStream([(byte)'{', 0xff, (byte)'}']), Corpora.SmallestConfig,
+            Assert.Throws<ScoringException>(() => Corpus.Open("c", () => new MemoryStream(Convert.FromHexString(bytes)), Corpora.SmallestConfig,
             Tokenizer.O200kHarmony, CorpusPart.Whole, cancellation: TestContext.Current.CancellationToken));
-        Assert.Equal("c, line 1: the document is not valid UTF-8.", e.Message);
+        Assert.Equal($"c, line {line}: byte {position} of the file is 0x{value}, which is not UTF-8 there.", e.Message);
     }
 
     [Fact]

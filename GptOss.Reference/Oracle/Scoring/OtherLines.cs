@@ -35,7 +35,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
     private ListedScores Read(ByteLine line, ScoreDocument document)
     {
         string place = $"{Name}, line {line.Number}";
-        using JsonDocument json = ScoreJson.Parse(line.Bytes, place, Rule);
+        using JsonDocument json = ScoreJson.Parse(line.Bytes, place, Rule, line.Start);
         JsonElement root = json.RootElement;
         if (ScoreJson.Id(root, place) is { } id && id != document.Id)
         {
@@ -75,7 +75,7 @@ internal sealed class OtherLines(string path, int vocabulary) : OtherEngine(path
         var tokens = new List<TokenLogProbability>();
         foreach (JsonProperty token in entry.EnumerateObject())
         {
-            // 017 would be another spelling of 17, and the id stand there twice.
+            // 017 would be another spelling of 17, and the id could appear twice.
             if (!int.TryParse(token.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || ScoreJson.Number(id) != token.Name)
                 throw new ScoringException($"{place}: top[{index}] has the key '{Printable.Clip(token.Name)}'; expected a token id.");
             if (id >= vocabulary)

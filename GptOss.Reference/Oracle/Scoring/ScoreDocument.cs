@@ -27,7 +27,7 @@ public sealed record ScoreDocument(long Number, string Id, ReadOnlyMemory<int> I
     internal static ScoreDocument Read(ByteLine line, string file, long number, Func<string, int[]>? encode, Tokenizer tokenizer, int vocabulary)
     {
         string place = $"{file}, line {line.Number}";
-        using JsonDocument document = ScoreJson.Parse(line.Bytes, place, Rule);
+        using JsonDocument document = ScoreJson.Parse(line.Bytes, place, Rule, line.Start);
         JsonElement root = document.RootElement;
         bool hasText = root.TryGetProperty("text", out JsonElement text), hasIds = root.TryGetProperty("ids", out JsonElement ids);
         if (hasText == hasIds)

@@ -8,12 +8,16 @@ namespace GptOss.Reference.Oracle.Scoring;
 internal static class ScoreJson
 {
     /// <summary>One line as an object. The caller disposes it.</summary>
-    /// <exception cref="ScoringException">It is none.</exception>
-    internal static JsonDocument Parse(ReadOnlyMemory<byte> line, string place, string rule)
+    /// <param name="line">The line.</param>
+    /// <param name="place">How messages call it.</param>
+    /// <param name="rule">Name of the rule that a broken line breaks.</param>
+    /// <param name="start">Bytes of the file before it.</param>
+    /// <exception cref="ScoringException">It is not an object.</exception>
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> line, string place, string rule, long start = 0)
     {
         try
         {
-            return JsonDocuments.Parse(line, place, rule);
+            return JsonDocuments.Parse(line, place, rule, start);
         }
         catch (CheckpointFormatException e)
         {
