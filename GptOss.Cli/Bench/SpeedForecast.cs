@@ -3,6 +3,7 @@ using System.Globalization;
 using GptOss.Cli.Inspect;
 using GptOss.Cli.Output;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 
@@ -62,12 +63,12 @@ internal static class SpeedForecast
         const double assumed = 1e9;
         try
         {
-            FileInfo? largest = checkpoint.FilePaths.Select(path => new FileInfo(path)).MaxBy(file => file.Length);
-            if (largest is not { Length: > 2L * ProbeBytes })
+            string? largest = checkpoint.FilePaths.MaxBy(Files.Length);
+            if (largest is null || Files.Length(largest) <= 2L * ProbeBytes)
                 return assumed;
             byte[] buffer = new byte[1 << 20];
-            using FileStream file = largest.OpenRead();
-            file.Position = largest.Length / 2;
+            using FileStream file = File.OpenRead(largest);
+            file.Position = file.Length / 2;
             long begin = Stopwatch.GetTimestamp(), read = 0;
             while (read < ProbeBytes && Stopwatch.GetElapsedTime(begin).TotalSeconds < 1 && file.Read(buffer) is > 0 and var count)
                 read += count;

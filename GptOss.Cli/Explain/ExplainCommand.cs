@@ -3,6 +3,7 @@ using System.Globalization;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
@@ -62,7 +63,8 @@ internal sealed class ExplainCommand
         if (page is not null)
         {
             ExplainHtml.Write(pass, page, parsed.GetValue(_force));
-            terminal.Error.WriteLine($"{page} written, {Text.Bytes(new FileInfo(page).Length)}.");
+            string size = OutputTarget.Of(page) is { IsFile: true } target ? $", {Text.Bytes(new FileInfo(target.Path).Length)}" : "";
+            terminal.Error.WriteLine($"{page} written{size}.");
         }
         if (parsed.GetValue(_json))
             terminal.Out.WriteLine(ExplainJson.Of(pass));

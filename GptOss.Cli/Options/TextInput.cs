@@ -53,10 +53,7 @@ internal static class TextInput
     /// <exception cref="InputException">There is no such file, or it is longer than any prompt.</exception>
     internal static string Read(string? path, Terminal terminal, bool? isLossy = null)
     {
-        const long MostBytes = 256 << 20;
         using TextReader reader = Open(path, terminal, isLossy);
-        if (reader != terminal.In && new FileInfo(path!).Length is var bytes && bytes > MostBytes)
-            throw new InputException($"{Path.GetFileName(path)} has {bytes} bytes; at most {MostBytes} are read.");
         return reader.ReadToEnd();
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Unicode;
 
 namespace GptOss.Cli.Terminals;
@@ -10,6 +11,9 @@ namespace GptOss.Cli.Terminals;
 /// <param name="name">What it is called in messages.</param>
 internal sealed class Utf8Reader(Stream stream, string name) : TextReader
 {
+    /// <summary>The most characters of a line, or of a text that is read as a whole: a device may have no end.</summary>
+    internal int MostChars { get; init; } = 256 << 20;
+
     private readonly byte[] _bytes = new byte[1 << 12];
     private readonly char[] _chars = new char[1 << 12];
     private int _left, _next, _end;                    // bytes not decoded yet; characters decoded and not read yet
@@ -34,6 +38,44 @@ internal sealed class Utf8Reader(Stream stream, string name) : TextReader
     }
 
     public override int Read(char[] buffer, int index, int count) => Read(buffer.AsSpan(index, count));
+
+    /// <exception cref="InputException">The line has more than <see cref="MostChars"/> characters, or is not UTF-8.</exception>
+    public override string? ReadLine()
+    {
+        if (!HasNext())
+            return null;
+        var line = new StringBuilder();
+        while (HasNext())
+        {
+            ReadOnlySpan<char> ready = _chars.AsSpan(_next, _end - _next);
+            int end = ready.IndexOfAny('\r', '\n');
+            Append(line, end < 0 ? ready : ready[..end]);
+            if (end < 0)
+                continue;
+            bool isReturn = _chars[_next++] == '\r';
+            if (isReturn && HasNext() && _chars[_next] == '\n')
+                _next++;
+            break;
+        }
+        return line.ToString();
+    }
+
+    /// <exception cref="InputException">There are more than <see cref="MostChars"/> characters, or a byte is not UTF-8.</exception>
+    public override string ReadToEnd()
+    {
+        var text = new StringBuilder();
+        while (HasNext())
+            Append(text, _chars.AsSpan(_next, _end - _next));
+        return text.ToString();
+    }
+
+    private void Append(StringBuilder text, ReadOnlySpan<char> more)
+    {
+        if (more.Length > MostChars - text.Length)
+            throw new InputException($"{name} goes on after {MostChars} characters, which is the most that is read at once.");
+        text.Append(more);
+        _next += more.Length;
+    }
 
     protected override void Dispose(bool disposing)
     {

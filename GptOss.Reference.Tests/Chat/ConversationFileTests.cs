@@ -48,7 +48,7 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
 
     [Theory]
     [InlineData("""{"role":"user","content":"a"},{"role":"system","content":[{"type":"system_content"}]}""",
-        "messages[1] is a system message; it may only stand at the beginning, system before developer.")]
+        "messages[1] is a system message; it may only come at the beginning, system before developer.")]
     [InlineData("""{"role":"system","content":"Obey."}""", "messages[0] is a system message of plain text; expected one item of system content.")]
     [InlineData("""{"role":"tool","content":"a"}""", "messages[0] is a tool's message without the tool's name.")]
     [InlineData("""{"role":"tool","name":"python to=user","content":"a"}""",
@@ -62,6 +62,22 @@ public class ConversationFileTests(TinyModel tiny) : IClassFixture<TinyModel>
         using var folder = new TemporaryFolder();
         string path = folder.Write("talk.json", $$"""{"messages":[{{messages}}]}""");
         Assert.Equal(expected, Assert.Throws<HarmonyFormatException>(() => ConversationFile.Load(path)).Message);
+    }
+
+    [Fact]
+    public async Task A_pipe_is_read_and_a_device_without_an_end_is_refused()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Pipes and devices have no names in folders there.");
+        using var folder = new TemporaryFolder();
+        string pipe = folder.File("pipe");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var writer = Task.Run(() => File.WriteAllText(pipe, """{"messages":[{"role":"user","content":"Hi"}]}"""),
+            TestContext.Current.CancellationToken);
+        Assert.Equal("Hi", Assert.Single(ConversationFile.Load(pipe).Turns).Text);
+        await writer;
+        Assert.Equal($"/dev/zero is larger than {ConversationFile.LargestBytes} bytes.",
+            Assert.Throws<HarmonyFormatException>(() => ConversationFile.Load("/dev/zero")).Message);
     }
 
     [Fact]

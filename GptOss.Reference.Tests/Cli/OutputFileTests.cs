@@ -28,6 +28,18 @@ public sealed class OutputFileTests : IDisposable
         Assert.True(new FileInfo(_folder.File("file")).Length > 100);
     }
 
+    [Fact]
+    public void The_size_of_a_page_is_that_of_the_file_behind_a_link_and_a_device_has_none()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Making links needs a privilege there.");
+        string link = _folder.File("link");
+        File.CreateSymbolicLink(link, "file");
+        string[] command = ["explain", "--model", TestData.Tiny, "Hi", "--html"];
+        string written = Run([.. command, link]).Sentence;
+        Assert.Equal($"{link} written, {GptOss.Cli.Output.Text.Bytes(new FileInfo(_folder.File("file")).Length)}.", written);
+        Assert.Equal("/dev/null written.", Run([.. command, "/dev/null"]).Sentence);
+    }
+
     [Theory, MemberData(nameof(Commands))]
     public void A_file_that_is_there_is_replaced_only_when_asked(string[] command)
     {

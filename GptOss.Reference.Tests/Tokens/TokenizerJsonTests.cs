@@ -36,6 +36,28 @@ public sealed class TokenizerJsonTests : IDisposable
         };
     }
 
+    [Fact]
+    public void A_link_counts_as_long_as_what_it_leads_to_and_a_device_is_empty()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Making links needs a privilege there.");
+        using (FileStream file = File.OpenWrite(_path))
+            file.SetLength((256L << 20) + 1);
+        string link = _path + ".link";
+        try
+        {
+            File.CreateSymbolicLink(link, _path);
+            Assert.Contains("at most 268435456 bytes", Assert.Throws<TokenizerFormatException>(() => Tokenizer.FromJson(link)).Message,
+                StringComparison.Ordinal);
+            File.Delete(link);
+            File.CreateSymbolicLink(link, "/dev/zero");
+            Assert.Throws<TokenizerFormatException>(() => Tokenizer.FromJson(link));
+        }
+        finally
+        {
+            File.Delete(link);
+        }
+    }
+
     private Tokenizer Load(string json)
     {
         File.WriteAllText(_path, json);

@@ -36,13 +36,9 @@ public static class ConversationFile
     public static StoredConversation Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using FileStream file = File.OpenRead(path);
-        if (file.Length > LargestBytes)
-            throw new HarmonyFormatException($"{path} is larger than {LargestBytes} bytes.");
-        using var reader = new StreamReader(file, new UTF8Encoding(false, throwOnInvalidBytes: true));
         try
         {
-            return Of(MessageJson.ReadConversation(reader.ReadToEnd()));
+            return Of(MessageJson.ReadConversation(Text(path)));
         }
         catch (DecoderFallbackException)
         {
@@ -50,8 +46,24 @@ public static class ConversationFile
         }
     }
 
-    /// <summary>Takes a conversation apart into its settings and its turns.</summary>
-    /// <exception cref="HarmonyFormatException">Messages stand where they cannot.</exception>
+    // A pipe or a device claims no length, and may have no end.
+    private static string Text(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        using var bytes = new MemoryStream();
+        byte[] block = new byte[1 << 16];
+        for (int count; (count = file.Read(block)) > 0; bytes.Write(block, 0, count))
+        {
+            if (bytes.Length + count > LargestBytes)
+                throw new HarmonyFormatException($"{path} is larger than {LargestBytes} bytes.");
+        }
+        bytes.Position = 0;
+        using var reader = new StreamReader(bytes, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        return reader.ReadToEnd();
+    }
+
+    /// <summary>Splits a conversation into its settings and its turns.</summary>
+    /// <exception cref="HarmonyFormatException">A message is where it may not be.</exception>
     public static StoredConversation Of(IReadOnlyList<Message> messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
@@ -90,7 +102,7 @@ public static class ConversationFile
     }
 
     /// <summary>Refuses messages that are not turns, or that cannot be rendered.</summary>
-    /// <exception cref="HarmonyFormatException">One of them cannot stand in a turn.</exception>
+    /// <exception cref="HarmonyFormatException">One of them may not be part of a turn.</exception>
     internal static void RequireTurns(IReadOnlyList<Message> messages, HarmonyRenderer renderer)
     {
         ArgumentNullException.ThrowIfNull(messages);
@@ -104,7 +116,7 @@ public static class ConversationFile
         if (message.Role is Role.System or Role.Developer)
         {
             throw new HarmonyFormatException(
-                $"{at} is a {message.Role.Word()} message; it may only stand at the beginning, system before developer.");
+                $"{at} is a {message.Role.Word()} message; it may only come at the beginning, system before developer.");
         }
         if (message.Content.Any(item => item is not TextContent))
             throw new HarmonyFormatException($"{at} is a message of the {message.Role.Word()} with content that is not text.");
@@ -113,7 +125,7 @@ public static class ConversationFile
         foreach ((string name, string? word) in new[]
             { ("name", message.Name), ("channel", message.Channel), ("recipient", message.Recipient), ("content_type", message.ContentType) })
         {
-            // Header words are parted by white space, so one with white space in it would be several.
+            // Words of a header are separated by white space, so one with white space in it would be several.
             if (word is not null && word.AsSpan().ContainsAny(AsciiWhiteSpace))
                 throw new HarmonyFormatException($"{at}.{name} has white space in it; expected one word.");
         }

@@ -38,10 +38,10 @@ internal sealed class TokenizerJson
     /// <summary>The tokens of the file at <paramref name="path"/>.</summary>
     internal static (TokenTable Table, SpecialTokens Specials) Read(string path)
     {
-        long length = new FileInfo(path).Length;
+        long length = Files.Length(path);
         if (length > MostFileBytes)
             throw new TokenizerFormatException($"{path}: a tokenizer.json is at most {MostFileBytes} bytes; this file has {length}.");
-        var reader = new TokenizerJson(path, File.ReadAllBytes(path));
+        var reader = new TokenizerJson(path, length == 0 ? [] : File.ReadAllBytes(path));       // a device of length 0 may have no end
         try
         {
             return reader.ReadRoot();

@@ -40,6 +40,31 @@ public class Utf8ReaderTests
         Assert.Equal(Encoding.UTF8.GetString(all), lossy.ReadToEnd());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_device_without_an_end_is_given_up(bool isLine)
+    {
+        using var reader = new Utf8Reader(new Endless(), "zero") { MostChars = 100_000 };
+        InputException e = Assert.Throws<InputException>(() => isLine ? reader.ReadLine() : reader.ReadToEnd());
+        Assert.Equal("zero goes on after 100000 characters, which is the most that is read at once.", e.Message);
+    }
+
+    [Fact]
+    public void As_much_as_may_be_is_read()
+    {
+        byte[] most = [.. Enumerable.Repeat((byte)'a', 10_000)];
+        using var whole = new Utf8Reader(new Trickle(most, 7), "x") { MostChars = most.Length };
+        Assert.Equal(most.Length, whole.ReadToEnd().Length);
+        using var line = new Utf8Reader(new MemoryStream([.. most, .. "\rb\n\n"u8]), "x") { MostChars = most.Length };
+        Assert.Equal((most.Length, "b", "", null), (line.ReadLine()!.Length, line.ReadLine(), line.ReadLine(), line.ReadLine()));
+    }
+
+    private sealed class Endless : MemoryStream
+    {
+        public override int Read(byte[] buffer, int offset, int count) => count;
+    }
+
     private sealed class Trickle(byte[] bytes, int atOnce) : MemoryStream(bytes)
     {
         public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(count, atOnce));
