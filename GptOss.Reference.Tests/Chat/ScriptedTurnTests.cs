@@ -55,6 +55,26 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal((end, answer, 0), (turn.End, turn.Answer, turn.Calls));
     }
 
+    [Theory]
+    [InlineData(null, TurnEnd.ContextFull)]
+    [InlineData(3, TurnEnd.TooLong)]
+    public async Task A_turn_that_is_cut_says_by_what(int? maxTokens, TurnEnd end)
+    {
+        string words = string.Concat(Enumerable.Repeat(" word", 200));
+        (TurnResult turn, _, _) = await AskAsync("<|channel|>final<|message|>" + words,
+            options => options with { Context = 128, MaxTokens = maxTokens });
+        Assert.Equal((end, true), (turn.End, turn.PromptTokens + turn.WrittenTokens <= 128));
+    }
+
+    [Fact]
+    public void Messages_of_the_user_that_follow_each_other_are_one_turn()
+    {
+        Conversation conversation = tiny.Conversation(options => options);
+        conversation.Replace([new(Role.User, "One."), new(Role.User, "Two."), new(Role.Assistant, "Yes.") { Channel = "final" },
+            new(Role.User, "Three.")]);
+        Assert.Equal((2, "Three.", "One.Two.", null), (conversation.Turns, conversation.Undo(), conversation.Undo(), conversation.Undo()));
+    }
+
     [Fact]
     public async Task Every_call_of_a_message_is_answered_in_order_and_in_the_prompt_a_call_ends_as_a_call()
     {

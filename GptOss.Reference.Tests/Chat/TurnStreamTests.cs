@@ -1,4 +1,5 @@
 using GptOss.Reference.Chat;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Hooks;
@@ -150,6 +151,28 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
         Conversation fresh = tiny.Conversation(_ => conversation.Options);
         fresh.Replace(messages[2..]);
         Assert.Equal(after, MessageJson.Text((await fresh.RetryAsync(Cancellation).ToResultAsync()).Messages[^1]));
+    }
+
+    [Fact]
+    public async Task A_retry_that_fails_uses_up_no_draw()
+    {
+        Conversation Drawing() => tiny.Conversation(options => options with
+        {
+            Sampling = new() { Temperature = 3, Seed = 1 },
+            MaxTokens = 8,
+        });
+        Conversation failed = Drawing(), other = Drawing();
+        await failed.AskAsync("Hi.", Cancellation).ToResultAsync();
+        await other.AskAsync("Hi.", Cancellation).ToResultAsync();
+        ConversationOptions options = failed.Options;
+        failed.Options = options with { Context = 16 };
+        await Assert.ThrowsAsync<PromptException>(() => failed.RetryAsync(Cancellation).ToResultAsync());
+        failed.Options = options;
+        await failed.RetryAsync(Cancellation).ToResultAsync();
+        await other.RetryAsync(Cancellation).ToResultAsync();
+        Assert.Equal(other.LastTokens, failed.LastTokens);
+        await other.RetryAsync(Cancellation).ToResultAsync();
+        Assert.NotEqual(other.LastTokens, failed.LastTokens);
     }
 
     [Fact]

@@ -48,7 +48,7 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
         return [.. ids];
     }
 
-    /// <summary>What stands before generated tokens: <c>&lt;|start|&gt;</c> and the role's word.</summary>
+    /// <summary>What comes before generated tokens: <c>&lt;|start|&gt;</c> and the role's word.</summary>
     public int[] Opening(Role next = Role.Assistant) => [_tokens.Start, .. tokenizer.Encode(next.Word())];
 
     /// <summary>The messages that remain after <paramref name="drop"/>, in order.</summary>
@@ -102,7 +102,7 @@ public sealed class HarmonyRenderer(Tokenizer tokenizer)
             if (message.Name is { } name)
                 Append(ids, ":" + name);
         }
-        if (message.Recipient is { } recipient and not "all")
+        if (message.Recipient is { } recipient && recipient != "all")
             Append(ids, " to=" + recipient);
         if (message.Channel is { } channel)
         {
