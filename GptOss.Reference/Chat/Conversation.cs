@@ -10,10 +10,10 @@ namespace GptOss.Reference.Chat;
 /// <remarks>
 /// <para>A turn is a stream of events (<see cref="AskAsync"/>); <see cref="ConversationEvents.ToResultAsync"/> waits for its end. The model runs on
 /// the thread pool, one pass at a time, and only while the caller waits for the next event.</para>
-/// <para>A finished turn is rendered anew for every later one, without its analysis unless the options say otherwise. Inside a turn the tokens
+/// <para>A finished turn is rendered again for every later one, without its analysis unless the options say otherwise. Inside a turn the tokens
 /// that the model wrote stay as it wrote them, and what tools answer is appended.</para>
-/// <para>A turn that is cancelled, or whose events are no longer read, is kept as far as it came. A turn that fails with an exception leaves the
-/// conversation as it was before. Not thread-safe: one turn at a time, and nothing else may be changed during it.</para>
+/// <para>A turn that is cancelled, or whose events are no longer read, keeps what was written so far. A turn that fails with an exception leaves the
+/// conversation unchanged. Not thread-safe: one turn at a time, and nothing else may be changed during it.</para>
 /// </remarks>
 public sealed class Conversation
 {
@@ -79,7 +79,7 @@ public sealed class Conversation
     /// <summary>Bytes of keys and values, with those of the marks.</summary>
     public long CacheBytes => _cache.Bytes;
 
-    /// <summary>One turn: what happens, as it happens, and at last a <see cref="TurnEnded"/>.</summary>
+    /// <summary>One turn: what happens, as it happens, and finally a <see cref="TurnEnded"/>.</summary>
     /// <param name="text">What the user says.</param>
     /// <param name="cancellation">
     /// Ends the turn, also during a pass of the model; the last event still comes. What was written until then is kept, and a call without an
@@ -114,8 +114,8 @@ public sealed class Conversation
         }, cancellation);
     }
 
-    /// <summary>Takes the last turn back. Its keys and values stay in the cache and are reused as far as they fit.</summary>
-    /// <returns>What the user had said; null if there is no turn.</returns>
+    /// <summary>Takes the last turn back. Its keys and values stay in the cache and are reused where they still match.</summary>
+    /// <returns>What the user said in it; null if there is no turn.</returns>
     /// <exception cref="InvalidOperationException">A turn is going on.</exception>
     public string? Undo()
     {

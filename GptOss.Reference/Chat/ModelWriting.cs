@@ -11,7 +11,7 @@ namespace GptOss.Reference.Chat;
 /// <param name="tokenizer">What the tokens mean.</param>
 /// <param name="prompt">The whole prompt.</param>
 /// <param name="options">How tokens are chosen and what ends the stretch.</param>
-/// <param name="mark">Whether the next turn parts from this one where the writing begins.</param>
+/// <param name="mark">Whether the next turn diverges from this one where the writing begins.</param>
 internal sealed class ModelWriting(PromptCache cache, Tokenizer tokenizer, int[] prompt, GenerationOptions options, bool mark)
 {
     private readonly HarmonyParser _parser = new(tokenizer, Role.Assistant);
@@ -40,7 +40,7 @@ internal sealed class ModelWriting(PromptCache cache, Tokenizer tokenizer, int[]
     /// <summary>How long the model wrote.</summary>
     internal TimeSpan WriteTime { get; private set; }
 
-    /// <summary>The messages to keep. What the model wrote in another's name is not among them: rendered anew it would pass for genuine.</summary>
+    /// <summary>The messages to keep. What the model wrote in another's name is not among them: rendered again it would pass for genuine.</summary>
     internal IReadOnlyList<Message> Messages
     {
         get

@@ -3,10 +3,10 @@ using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Chat;
 
-/// <summary>One sequence and the ids it was fed, so that a prompt is read only from where it parts from what was fed before.</summary>
+/// <summary>One sequence and the ids it was fed, so that a prompt is read only from the first token that differs from what was fed before.</summary>
 /// <remarks>
-/// What follows has the bits of a fresh run, because a sequence that went back does. The last token of a prompt is always fed anew: it gives
-/// the logits. Before it the sequence is marked, so that the next turn, which parts from this one after the prompt, finds its way back.
+/// What follows has the bits of a fresh run, because a sequence that went back does. The last token of a prompt is always fed again: it gives
+/// the logits. Before it the sequence is marked, so that the next turn, which diverges from this one after the prompt, finds its way back.
 /// </remarks>
 internal sealed class PromptCache(Transformer model)
 {
@@ -24,7 +24,7 @@ internal sealed class PromptCache(Transformer model)
     /// <summary>Bytes of cache and marks.</summary>
     internal long Bytes => _sequence.CacheBytes + _sequence.MarkBytes;
 
-    /// <summary>Goes back to where a prompt parts from what was fed, and begins its continuation there.</summary>
+    /// <summary>Goes back to the first token of a prompt that differs from what was fed, and begins its continuation there.</summary>
     /// <param name="prompt">The whole prompt.</param>
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="mark">Whether to remember the place before the answer.</param>

@@ -6,7 +6,7 @@ namespace GptOss.Reference.Chat;
 internal static class ToolCalls
 {
     /// <summary>Looks for the tool that a call is for, and asks whether it may run.</summary>
-    /// <returns>The tool, or what the model is answered in its place; neither if whoever was asked ended the turn.</returns>
+    /// <returns>The tool, or the answer that the model gets instead; neither if the person asked ended the turn.</returns>
     internal static async Task<(ITool? Tool, Message? Refusal)> PermitAsync(ConversationOptions options, Message call, CancellationToken cancellation)
     {
         string recipient = call.Recipient!;
@@ -24,7 +24,7 @@ internal static class ToolCalls
         }
     }
 
-    /// <summary>Runs a call. If it is cancelled, the tool has some time to say what became of it; after that this says what is known.</summary>
+    /// <summary>Runs a call. If it is cancelled, the tool has some time to say what became of it; after that the answer says what is known.</summary>
     /// <param name="tool">The tool.</param>
     /// <param name="call">The call.</param>
     /// <param name="grace">How long a cancelled tool is waited for.</param>

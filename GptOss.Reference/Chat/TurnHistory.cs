@@ -52,7 +52,7 @@ internal sealed class TurnHistory(HarmonyRenderer renderer)
         }
     }
 
-    /// <summary>The prompt of a next turn, as far as it is known.</summary>
+    /// <summary>The part of the next turn's prompt that is known already.</summary>
     internal int[] Prompt(IReadOnlyList<Message> head, DroppedAnalysis drop) =>
         renderer.RenderForCompletion([.. head, .. _turns.Skip(Forgotten).SelectMany(turn => turn.Messages)], drop: drop);
 

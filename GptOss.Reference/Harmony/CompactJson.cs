@@ -105,7 +105,7 @@ internal static class CompactJson
         }
     }
 
-    /// <summary>Text of which each half of a surrogate pair that stands alone is U+FFFD.</summary>
+    /// <summary>Text in which each lone half of a surrogate pair is U+FFFD.</summary>
     internal static string StringWithReplacement(JsonElement element)
     {
         try
@@ -222,7 +222,7 @@ internal static class CompactJson
         if (value == 0)
             return double.IsNegative(value) ? "-0.0" : "0.0";
 
-        // Digits, and where the point stands among them: 1E+23 is 1 and 24, 0.05 is 5 and -1.
+        // Digits, and where the point is among them: 1E+23 is 1 and 24, 0.05 is 5 and -1.
         string shortest = double.Abs(value).ToString("R", CultureInfo.InvariantCulture);
         int e = shortest.IndexOf('E');
         string mantissa = e < 0 ? shortest : shortest[..e];

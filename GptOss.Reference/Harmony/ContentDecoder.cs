@@ -51,7 +51,7 @@ internal sealed class ContentDecoder(Tokenizer tokenizer)
     }
 
     /// <summary>Ends the message.</summary>
-    /// <returns>What no delta reported: U+FFFD for hidden ids, then the pending bytes as far as they are text.</returns>
+    /// <returns>What no delta reported: U+FFFD for hidden ids, then those pending bytes that are text.</returns>
     internal string Finish()
     {
         string rest = (_hidden.Count > 0 ? "\uFFFD" : "") + Encoding.UTF8.GetString([.. _pending]);

@@ -4,13 +4,13 @@ namespace GptOss.Reference.Harmony;
 public enum DroppedAnalysis
 {
     /// <summary>
-    /// The published library's rule: if the last assistant message is on <c>final</c>, what stands before the <em>first</em> message on
+    /// The published library's rule: if the last assistant message is on <c>final</c>, what comes before the <em>first</em> message on
     /// <c>final</c>; otherwise nothing.
     /// </summary>
     Library,
 
     /// <summary>
-    /// The rule that the publisher words for implementers: what stands before the <em>last</em> assistant message on <c>final</c>. Finished turns
+    /// The rule that the publisher gives implementers: what comes before the <em>last</em> assistant message on <c>final</c>. Finished turns
     /// lose their analysis, an open turn keeps it.
     /// </summary>
     Finished,

@@ -7,8 +7,8 @@ using GptOss.Reference.Tokens;
 namespace GptOss.Reference.Harmony;
 
 /// <summary>
-/// Holds a turn of the assistant's to <see cref="HarmonyRules"/>: one automaton over headers, contents and control tokens, from behind
-/// <c>&lt;|start|&gt;assistant</c> on.
+/// Holds a turn of the assistant's to <see cref="HarmonyRules"/>: one automaton over headers, contents and control tokens, starting after
+/// <c>&lt;|start|&gt;assistant</c>.
 /// </summary>
 /// <remarks>
 /// Control tokens are told apart by id, never by what they look like as text. Analysis and preambles are free: any ordinary token and the one control
@@ -26,7 +26,7 @@ public sealed class HarmonyConstraint : TokenConstraint
 
     /// <summary>Begins a turn.</summary>
     /// <exception cref="ArgumentException">
-    /// A recipient is no recipient or comes twice, the turn can be neither an answer nor a call, or the tokenizer lacks a token of the format.
+    /// A recipient is malformed or occurs twice, the turn can be neither an answer nor a call, or the tokenizer lacks a token of the format.
     /// </exception>
     public HarmonyConstraint(HarmonyRules rules, Tokenizer tokenizer)
     {

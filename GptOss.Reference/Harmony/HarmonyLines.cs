@@ -19,7 +19,7 @@ public sealed class HarmonyLines(Tokenizer tokenizer)
 
     /// <summary>
     /// <c>{"name", "conversation", "mode": completion|conversation|training, "auto_drop_analysis"}</c> → <c>{"name", "tokens" | "error"}</c>.
-    /// <c>"drop": library|finished|none</c> may stand in place of <c>auto_drop_analysis</c>.
+    /// <c>"drop": library|finished|none</c> may replace <c>auto_drop_analysis</c>.
     /// </summary>
     /// <exception cref="HarmonyFormatException">The line is not a JSON object.</exception>
     public string Render(string line)

@@ -2,7 +2,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Harmony;
 
-/// <summary>The special tokens that frame messages, asked of a tokenizer by name: every checkpoint has its own ids.</summary>
+/// <summary>The special tokens that frame messages, looked up in a tokenizer by name: every checkpoint has its own ids.</summary>
 internal sealed class HarmonyTokens(Tokenizer tokenizer)
 {
     /// <summary>The names that the text form of a header may hold.</summary>

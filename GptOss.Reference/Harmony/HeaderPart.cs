@@ -10,7 +10,7 @@ internal sealed partial class HeaderPart(string text)
     /// <summary>The words that are left, cut at white space and in front of <c>&lt;|constrain|&gt;</c>.</summary>
     internal List<string> Words => [.. WordPattern().Matches(_text).Select(word => word.Value)];
 
-    /// <summary>What is left, without the one space that parts it from what stands before; empty if it is blank.</summary>
+    /// <summary>What is left, without the one space that separates it from what comes before; empty if it is blank.</summary>
     internal string Text => string.IsNullOrWhiteSpace(_text) ? "" : _text[0] == ' ' ? _text[1..] : _text;
 
     /// <summary>Whether what is left reads like text for people rather than debris: two words or more.</summary>

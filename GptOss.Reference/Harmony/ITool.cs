@@ -17,7 +17,7 @@ public interface ITool
     /// <summary>Answers one call. Whatever the model wrote, the answer is text.</summary>
     /// <remarks>
     /// A call that is cancelled ends everything that it started, and soon. If it may have had an effect it returns an answer that says so, or that
-    /// says what was done; it throws only if it had none. Whoever cancels therefore waits a little for the answer before speaking for the tool.
+    /// says what was done; it throws only if it had none. So whoever cancels waits a little for the answer before answering for the tool.
     /// </remarks>
     /// <param name="recipient">The call's recipient, such as <c>browser.open</c>.</param>
     /// <param name="content">The call's text.</param>

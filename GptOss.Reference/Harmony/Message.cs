@@ -2,7 +2,7 @@ namespace GptOss.Reference.Harmony;
 
 /// <summary>One message: who says what to whom, on which channel.</summary>
 /// <param name="Role">Who wrote it.</param>
-/// <param name="Content">What it says, in order; nothing stands between the items.</param>
+/// <param name="Content">What it says, in order, with nothing between the items.</param>
 public sealed record Message(Role Role, IReadOnlyList<MessageContent> Content)
 {
     /// <summary>A message that is one text.</summary>

@@ -39,7 +39,7 @@ public static class MessageJson
 
     /// <summary>Reads one message.</summary>
     /// <param name="message">An untrusted value.</param>
-    /// <param name="path">Where it stands, for error messages.</param>
+    /// <param name="path">Its path, for error messages.</param>
     /// <exception cref="HarmonyFormatException">It is not a message; the message says where.</exception>
     public static Message Read(JsonElement message, string path = "message")
     {

@@ -13,7 +13,7 @@ public enum ParsingMode
     Recovering,
 }
 
-/// <summary>Where a stream stands.</summary>
+/// <summary>The state of a stream.</summary>
 public enum ParserState
 {
     /// <summary>Between messages.</summary>
@@ -27,7 +27,7 @@ public enum ParserState
 }
 
 /// <summary>Text that became whole, and the message it belongs to.</summary>
-/// <param name="Message">Index of the message among the parser's messages, where it stands once it is finished.</param>
+/// <param name="Message">Index of the message among the parser's messages, where it will be once it is finished.</param>
 /// <param name="Role">Who wrote it.</param>
 /// <param name="Channel">Its channel.</param>
 /// <param name="Recipient">Its recipient.</param>
@@ -54,15 +54,15 @@ public enum RepairKind
     StrayStop,
 
     /// <summary>
-    /// <c>&lt;|channel|&gt;</c> or <c>&lt;|message|&gt;</c> where a message's start was expected. It opens a header, of the author whose name
-    /// stands before it, otherwise of the assistant's.
+    /// <c>&lt;|channel|&gt;</c> or <c>&lt;|message|&gt;</c> where a message's start was expected. It opens a header, of the author
+    /// named before it, otherwise of the assistant.
     /// </summary>
     MissingStart,
 
     /// <summary>A message's header inside the content of another one, which ends there.</summary>
     MissingEnd,
 
-    /// <summary><c>&lt;|start|&gt;</c> inside a header that holds no content; the header begins anew. The text is the abandoned header.</summary>
+    /// <summary><c>&lt;|start|&gt;</c> inside a header that holds no content; the header is restarted. The text is the abandoned header.</summary>
     RestartedHeader,
 
     /// <summary>
@@ -72,7 +72,7 @@ public enum RepairKind
     MalformedHeader,
 
     /// <summary>
-    /// A header that a stop token, <c>&lt;|start|&gt;</c> or the end of input ended: what does not stand in header position became the content.
+    /// A header that a stop token, <c>&lt;|start|&gt;</c> or the end of input ended: what is not in header position became the content.
     /// The repair's text is the superseded channels.
     /// </summary>
     CutHeader,

@@ -21,7 +21,7 @@ internal sealed class PublishedFraming(Tokenizer tokenizer, Role? role, bool isL
                 OpenHeader();
                 break;
             case ParserState.ExpectStart:
-                throw new HarmonyFormatException($"Token {(uint)id} stands where a message's start, token {Special.Start}, is expected.");
+                throw new HarmonyFormatException($"Expected a message's start, token {Special.Start}; found token {(uint)id}.");
 
             case ParserState.Header when id == Special.Message:
                 State = ParserState.ExpectStart;        // where an error leaves it

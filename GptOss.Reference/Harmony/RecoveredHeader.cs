@@ -5,7 +5,7 @@ using GptOss.Reference.Tokens;
 namespace GptOss.Reference.Harmony;
 
 /// <summary>A header read for what can be made of it, where the strict reading gives none.</summary>
-/// <param name="Header">Author, recipient, channel and content type, as far as they stand in header position.</param>
+/// <param name="Header">Author, recipient, channel and content type, those that are in header position.</param>
 /// <param name="Text">Words that are content, verbatim.</param>
 /// <param name="LeftOver">Words that are neither: superseded channels and debris, joined by spaces.</param>
 /// <remarks>
@@ -78,7 +78,7 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         return new(header, text, Joined([.. debris, displaced]));
     }
 
-    /// <summary>Reads a header that a stop token or the end ended: what does not stand in header position is the message's content.</summary>
+    /// <summary>Reads a header that a stop token or the end ended: what is not in header position is the message's content.</summary>
     /// <param name="tokenizer">What the tokens mean.</param>
     /// <param name="tokens">The header's tokens.</param>
     /// <param name="role">The role that was stated from outside; null if the header tells it.</param>
@@ -105,7 +105,7 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         return new(header, Joined([.. parts.Select(part => part.Text)]), Joined(debris));
     }
 
-    // What stands before the first channel marker, and what stands behind each channel.
+    // What comes before the first channel marker, and after each channel.
     private static (List<HeaderPart> Parts, string? Channel, List<string> Superseded) Cut(Tokenizer tokenizer, List<int> tokens, bool isCutShort)
     {
         int marker = tokenizer.SpecialId(HarmonyTokens.ChannelName)!.Value;
@@ -176,7 +176,7 @@ internal sealed partial record RecoveredHeader(Header Header, string Text, strin
         if (!isCutShort && channel is null && Channels.Contains(first))
             return new Header(stated ?? Role.Assistant) { Channel = lead.TakeFirst() };
 
-        // A tool's name stands where others have their role; with a recipient behind it, even a garbled name is not text.
+        // A tool's name comes where others have their role; with a recipient after it, even a garbled name is not text.
         bool isAddressed = stated is null && lead.Words is [_, var second, ..] && HeaderPart.IsRecipient(second);
         bool isTool = stated is null && channel != "final" && (channel is not null || !isCutShort) && NamePattern().IsMatch(first) &&
             (IsToolName(first) || lead.Words is [_, "to=assistant", ..]);

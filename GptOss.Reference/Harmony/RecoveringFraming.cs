@@ -4,7 +4,7 @@ namespace GptOss.Reference.Harmony;
 
 /// <summary>The framing for conversations: whatever a model writes becomes messages, and every deviation is announced.</summary>
 /// <remarks>
-/// Three rules decide what a damaged stream means. A special token is never text that the model meant for the user. A recipient stands only in
+/// Three rules decide what a damaged stream means. A special token is never text that the model meant for the user. A recipient counts only in
 /// header position, so no word of a text becomes a call. And words that have no place in a header are content: a message of their own if need
 /// be. What is not white space is therefore in a message, or, if it is a header's debris, in a repair.
 /// </remarks>

@@ -15,7 +15,7 @@ public enum Role
     /// <summary>What the application says: instructions and functions; below the system message only.</summary>
     Developer,
 
-    /// <summary>What a tool answered; its name stands where the role's word stands for others.</summary>
+    /// <summary>What a tool answered; its name takes the place of the role's word.</summary>
     Tool,
 }
 

@@ -31,7 +31,7 @@ public sealed record ToolDescription(string Name, string Description)
     private readonly JsonElement? _parameters;
 
     /// <summary>As the other constructor, with parameters.</summary>
-    /// <exception cref="HarmonyFormatException">The parameters are no JSON object, or hold something that is not Unicode or not a number.</exception>
+    /// <exception cref="HarmonyFormatException">The parameters are not a JSON object, or hold text that is not Unicode, or a bad number.</exception>
     public ToolDescription(string name, string description, JsonElement? parameters)
         : this(name, description) => Parameters = parameters;
 
@@ -39,7 +39,7 @@ public sealed record ToolDescription(string Name, string Description)
     /// A JSON Schema; null for a function without parameters. It is kept in the spelling that the published library prints: the last of
     /// two equal keys counts, at the place of the first, and numbers have one form.
     /// </summary>
-    /// <exception cref="HarmonyFormatException">It is no JSON object, or holds something that is not Unicode or not a number.</exception>
+    /// <exception cref="HarmonyFormatException">It is not a JSON object, or holds something that is not Unicode or not a number.</exception>
     public JsonElement? Parameters
     {
         get => _parameters;

@@ -83,7 +83,7 @@ public static partial class Citations
 /// <param name="pageStack">The browser's URLs by cursor.</param>
 public sealed class StreamedCitations(IReadOnlyList<string> pageStack)
 {
-    private string _printed = "", _waiting = "";          // Of what was printed, only what may still matter.
+    private string _printed = "", _waiting = "";          // _printed: only the part that may still matter.
 
     /// <summary>Takes the next piece.</summary>
     /// <returns>The text to print now. While text waits, all of it waits, including what precedes the citation.</returns>

@@ -17,7 +17,7 @@ internal static class UrlJoin
 
     /// <summary>A URL in parts; joined again by <see cref="ToString"/>.</summary>
     /// <param name="Scheme">In lower case; empty without one.</param>
-    /// <param name="Authority">Between <c>//</c> and the next slash, question mark or hash: user, host and port as they stand.</param>
+    /// <param name="Authority">Between <c>//</c> and the next slash, question mark or hash: user, host and port as written.</param>
     /// <param name="Path">The path, parameters included.</param>
     /// <param name="Query">Behind the question mark.</param>
     /// <param name="Fragment">Behind the hash.</param>

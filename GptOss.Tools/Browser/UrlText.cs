@@ -3,7 +3,7 @@ using System.Text;
 
 namespace GptOss.Tools.Browser;
 
-/// <summary>URLs as text, the way the published browser takes them apart.</summary>
+/// <summary>URLs as text, split the way the published browser splits them.</summary>
 internal static class UrlText
 {
     private const string Unquoted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/";

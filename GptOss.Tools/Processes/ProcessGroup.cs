@@ -6,7 +6,7 @@ namespace GptOss.Tools.Processes;
 /// <summary>A running program and everything that it started, which ends as a whole.</summary>
 /// <remarks>
 /// Where the system has <c>setsid</c> (Linux) the program leads a session and process group of its own, and its group is killed: that also reaches
-/// a child whose parent is gone. Elsewhere the tree of processes is killed as far as it is still linked by parents.
+/// a child whose parent is gone. Elsewhere the part of the process tree that is still linked by parents is killed.
 /// </remarks>
 internal sealed class ProcessGroup : IDisposable
 {

@@ -44,7 +44,7 @@ internal sealed class PythonInterpreter : IDisposable
 
     /// <summary>Runs code.</summary>
     /// <exception cref="IOException">The interpreter ended, or answered something else than a result.</exception>
-    /// <exception cref="OperationCanceledException">It did not answer in time; it is of no further use.</exception>
+    /// <exception cref="OperationCanceledException">It did not answer in time and cannot be used any more.</exception>
     internal async Task<PythonResult> RunAsync(string code, TimeSpan timeout, int outputBytes, CancellationToken cancellation)
     {
         try

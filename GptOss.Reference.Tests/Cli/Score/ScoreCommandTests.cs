@@ -100,7 +100,7 @@ public sealed class ScoreCommandTests : IDisposable
         }
         Assert.Equal(new(0, one.Out, $"{whole} is finished already.\n"), Run([.. args, whole]));
         Assert.Equal(new(2, "", "--out names the corpus; give another file to write.\n"), Run([.. args, corpus, "--force"]));
-        Assert.Equal(new(2, "", $"{whole} is there and is of a run with --context 6; give another file, or --force to begin anew.\n"),
+        Assert.Equal(new(2, "", $"{whole} exists and is from a run with --context 6; give another file, or --force to start over.\n"),
             Run([.. args[..^3], "--out", whole]));
         Assert.Equal((0, 9), (Run([.. args[..^3], "--out", whole, "--force"]).Code, File.ReadAllLines(whole).Length));
     }

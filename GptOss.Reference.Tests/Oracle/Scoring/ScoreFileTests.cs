@@ -100,13 +100,13 @@ public sealed class ScoreFileTests : IDisposable
             byte[] before = File.ReadAllBytes(name);
             foreach ((ScoreRun other, string difference) in others)
             {
-                Assert.Equal($"{name} is there and is of {difference}; give another file, or --force to begin anew.",
+                Assert.Equal($"{name} exists and is from {difference}; give another file, or --force to start over.",
                     Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, other)).Message);
             }
             Assert.Equal(before, File.ReadAllBytes(name));
         }
         File.Delete(Out + ".run");
-        Assert.Equal($"{Out} is there and is of unknown origin, because its .run file is missing; give another file, or --force to begin anew.",
+        Assert.Equal($"{Out} exists and is from an unknown run, because its .run file is missing; give another file, or --force to start over.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, run)).Message);
 
         using (var forced = ScoreFile.Open(Out, others[0].Other, force: true))
@@ -132,7 +132,7 @@ public sealed class ScoreFileTests : IDisposable
 
             kept[^1] = kept[^1].Replace("\"bytes\":", "\"bytes\":1", StringComparison.Ordinal);
             File.WriteAllText(Out + ".partial", string.Join('\n', kept) + "\n");
-            Assert.Equal($"{Out}.partial is there, and its line {lines} is not what this run gives; give another file, or --force to begin anew.",
+            Assert.Equal($"{Out}.partial is there, and its line {lines} is not what this run gives; give another file, or --force to start over.",
                 Assert.Throws<ScoringException>(() => Corpora.Write(Out, corpus)).Message);
             Assert.Equal(kept, File.ReadAllLines(Out + ".partial"));
             Assert.False(File.Exists(Out + ".run"));
@@ -160,7 +160,7 @@ public sealed class ScoreFileTests : IDisposable
     {
         Corpora.RunOf(Corpora.Open(Text)).Write(Out);
         File.WriteAllBytes(Out + ".partial", [.. Whole(), .. Whole()]);
-        Assert.Equal($"{Out}.partial has more lines than the 6 documents; --force begins anew.",
+        Assert.Equal($"{Out}.partial has more lines than the 6 documents; --force starts over.",
             Assert.Throws<ScoringException>(() => ScoreFile.Open(Out, Corpora.RunOf(Corpora.Open(Text)))).Message);
     }
 

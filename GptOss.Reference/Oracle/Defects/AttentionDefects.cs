@@ -109,7 +109,7 @@ internal static class AttentionDefects
         }
     }
 
-    /// <summary>Query heads stand at the places whose key/value head is theirs by the mistaken rule, and their outputs go back.</summary>
+    /// <summary>Query heads move to the places that the mistaken rule pairs with their key/value head, and their outputs move back.</summary>
     private sealed class InterleavedHeads(Kernels inner) : KernelDecorator(inner)
     {
         private readonly Scratch _scratch = new();

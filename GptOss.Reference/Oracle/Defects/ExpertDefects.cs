@@ -102,7 +102,7 @@ internal static class ExpertDefects
         }
     }
 
-    /// <summary>The rows back in the order of the checkpoint, whose first half then stands where the gate is expected.</summary>
+    /// <summary>The rows back in the checkpoint's order, so that its first half is where the gate is expected.</summary>
     private sealed class Halves(Kernels inner) : KernelDecorator(inner)
     {
         private readonly Scratch _scratch = new();
@@ -134,7 +134,7 @@ internal static class ExpertDefects
         }
     }
 
-    /// <summary>The chosen experts are the sound ones; their weights are computed anew.</summary>
+    /// <summary>The chosen experts are the sound ones; their weights are computed again.</summary>
     private abstract class OtherWeights(Kernels inner) : KernelDecorator(inner)
     {
         internal sealed override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)

@@ -29,7 +29,7 @@ public sealed class DumpedLogits : DumpedRows
     /// <param name="vocabulary">What a row must have.</param>
     /// <param name="ids">The token ids that were read.</param>
     /// <param name="positions">The positions to compare, ascending; null for every row.</param>
-    /// <param name="kind">What its rows hold, and then as they stand; null to recognise it.</param>
+    /// <param name="kind">What its rows hold, taken at its word; null to recognise it.</param>
     /// <exception cref="CheckpointFormatException">There are no logits, or not one row for each position.</exception>
     public static DumpedLogits Of(Dump dump, int vocabulary, ReadOnlyMemory<int> ids, IReadOnlyList<int>? positions = null, LogitsKind? kind = null)
     {

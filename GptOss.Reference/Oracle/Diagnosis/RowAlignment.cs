@@ -2,7 +2,7 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Oracle.Diagnosis;
 
-/// <summary>Which rows of a dump are compared, and at which positions of the prompt they stand.</summary>
+/// <summary>Which rows of a dump are compared, and which positions of the prompt they belong to.</summary>
 internal static class RowAlignment
 {
     /// <summary>Pairs of a row and its position, ascending.</summary>
@@ -27,7 +27,7 @@ internal static class RowAlignment
         if (positions.Count != rows)
             throw Bad($"there {Rows(rows)} and {positions.Count} positions; expected one for each.");
         if (positions[^1] >= tokens)
-            throw Bad($"a row stands at position {positions[^1]}, and the prompt has {tokens} tokens.");
+            throw Bad($"a row is of position {positions[^1]}, and the prompt has {tokens} tokens.");
         if (asked is null)
             return [.. positions.Select((position, row) => (row, position))];
 

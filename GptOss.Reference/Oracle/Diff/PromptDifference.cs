@@ -6,7 +6,7 @@ namespace GptOss.Reference.Oracle.Diff;
 /// <param name="Candidate">The candidate's.</param>
 public sealed record PromptDifference(int Position, int Reference, int Candidate)
 {
-    /// <summary>Where ids differ; null where they agree as far as both go, or where one side does not state its ids.</summary>
+    /// <summary>Where ids differ; null where they agree over the shorter one's length, or where one side does not state its ids.</summary>
     internal static PromptDifference? Of(IReadOnlyList<int>? reference, IReadOnlyList<int>? candidate)
     {
         if (reference is null || candidate is null)

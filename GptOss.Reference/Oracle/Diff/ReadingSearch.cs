@@ -3,8 +3,8 @@ using GptOss.Reference.Oracle.Dumps;
 namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>
-/// Looks for a reading of logits that do not agree as they stand: moved by one row, multiplied by a constant, with a constant added to each row. Fed
-/// with pairs of rows, so that neither side need be in memory.
+/// Looks for a reading under which logits that disagree as they are would agree: moved by one row, multiplied by a constant, with a constant added to
+/// each row. It is fed pairs of rows, so neither side has to be in memory.
 /// </summary>
 /// <remarks>
 /// Per shift, over the elements that are finite on both sides and with the mean of each row taken off: x the reference, y the dump, and the least

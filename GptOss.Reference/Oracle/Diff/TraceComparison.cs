@@ -159,7 +159,7 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
             Not(key.Name, left.ContainsKey(key) ? "not in B" : "not in A");
     }
 
-    /// <summary>Measures a stage as it stands; where it leaves its budget, and another reading of it agrees, by that.</summary>
+    /// <summary>Measures a stage as it is; where that is over its budget and another reading of it agrees, measures that reading.</summary>
     private StageDifference Values(StagePair pair, Dictionary<StageKey, StagePair> pairs, HashSet<int> ties)
     {
         StageDifference difference = Measure(pair);

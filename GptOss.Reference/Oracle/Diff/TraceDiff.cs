@@ -28,7 +28,7 @@ public sealed record DiffOptions
     /// <summary>The positions that are compared, and those of rows that nothing else says; null for all.</summary>
     public PositionChoice? Positions { get; init; }
 
-    /// <summary>What the candidate's logits are, and then as they stand; null to recognise them.</summary>
+    /// <summary>What the candidate's logits are, taken at its word; null to recognise them.</summary>
     public LogitsKind? As { get; init; }
 }
 

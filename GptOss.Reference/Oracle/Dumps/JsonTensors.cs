@@ -35,7 +35,7 @@ internal static class JsonTensors
     private ref struct Reader(ReadOnlySpan<byte> text, string path)
     {
         private readonly ReadOnlySpan<byte> _text = text;
-        private int _leaf;                     // depth at which the numbers of this tensor stand; -1 where unknown
+        private int _leaf;                     // depth of this tensor's numbers; -1 where unknown
         private int _at = text.StartsWith("\uFEFF"u8) ? 3 : 0;
 
         internal List<DumpTensor> Document(List<UnreadMember> unread)
@@ -152,7 +152,7 @@ internal static class JsonTensors
                 MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(values).Slice((int)(offset / sizeof(double)), count / sizeof(double))));
         }
 
-        /// <summary>One array: its length is the first's at its depth, or fixes it; numbers stand at one depth only.</summary>
+        /// <summary>One array: its length is the first's at its depth, or fixes it; numbers occur at one depth only.</summary>
         private void Array(int depth, List<long> shape, List<double> values)
         {
             if (depth == MostDimensions)

@@ -9,7 +9,7 @@ namespace GptOss.Reference.Oracle.Dumps;
 /// <summary>Which tensors of a dump are which stages: by the stages' own names, those of a file, and those of <see cref="StageAliases"/>.</summary>
 /// <remarks>
 /// The file is JSON: <c>{"block.N.attn.heads": "layers.N.attention_out", "block.N.attn.qkv": ["q.N", "k.N", "v.N"]}</c>, where N stands for the layer
-/// and a list for tensors whose rows are joined; a single name may also stand first and its stage second.
+/// and a list for tensors whose rows are joined; a single name may also come first and its stage second.
 /// </remarks>
 public sealed class StageMap
 {
@@ -129,7 +129,7 @@ public sealed class StageMap
             && (key.Layer < 0 || pattern.Contains(".N.", StringComparison.Ordinal))
             ? key.Stage : null;
 
-    /// <summary>A name in which an N that stands alone is the layer.</summary>
+    /// <summary>A name in which an N on its own is the layer.</summary>
     private readonly struct Pattern
     {
         private readonly string _before, _after;

@@ -8,7 +8,7 @@ namespace GptOss.Reference.Oracle.Routing;
 /// <remarks>
 /// <para>
 /// <c>{"position": 0, "id": 17, "experts": [[3, 1], …], "weights": [[0.7, 0.3], …], "margins": [0.25, …], "next": [6, …]}</c>: each list has an entry
-/// for every layer; experts stand best first. Numbers are the shortest decimals that read back as the same float32.
+/// for every layer; experts are listed best first. Numbers are the shortest decimals that read back as the same float32.
 /// </para>
 /// <para><c>margins</c> and <c>next</c> are null where every expert is chosen, and so is what is not a number.</para>
 /// </remarks>

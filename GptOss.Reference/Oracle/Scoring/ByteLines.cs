@@ -19,7 +19,7 @@ internal static class ByteLines
 
     private const int BlockBytes = 1 << 16;
 
-    /// <summary>Reads a stream from where it stands.</summary>
+    /// <summary>Reads a stream from its current position.</summary>
     /// <param name="stream">Stays open.</param>
     /// <param name="name">How messages call the file.</param>
     /// <exception cref="ScoringException">A line is longer than <see cref="MostBytes"/>.</exception>

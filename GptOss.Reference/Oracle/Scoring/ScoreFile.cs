@@ -32,7 +32,7 @@ public sealed class ScoreFile : IDisposable
     /// <summary>Opens a file of scores: begins it, or goes on with it.</summary>
     /// <param name="path">OUT.</param>
     /// <param name="run">What it is made of.</param>
-    /// <param name="force">Begins anew, whatever is there.</param>
+    /// <param name="force">Starts over, whatever is there.</param>
     /// <exception cref="ScoringException">Something else is there; the message says what, and what to do.</exception>
     /// <exception cref="IOException">The file cannot be written, or another process is writing it.</exception>
     public static ScoreFile Open(string path, ScoreRun run, bool force = false)
@@ -107,7 +107,7 @@ public sealed class ScoreFile : IDisposable
         {
             throw new ScoringException(
                 $"{PartialOf(_path)} is there, and its line {Summary.Documents} is not what this run gives; give another file, " +
-                    $"or --force to begin anew.");
+                    $"or --force to start over.");
         }
         _unproven = null;
         Run.Write(_path);
@@ -142,7 +142,7 @@ public sealed class ScoreFile : IDisposable
         foreach (ByteLine line in ByteLines.Read(file, Path.GetFileName(file.Name)).Where(line => line.IsComplete))
         {
             if (Summary.Documents == Run.Documents)
-                throw new ScoringException($"{file.Name} has more lines than the {Run.Documents} documents; --force begins anew.");
+                throw new ScoringException($"{file.Name} has more lines than the {Run.Documents} documents; --force starts over.");
             Summary.Add(ScoreLine.Totals(line.Bytes, $"{Path.GetFileName(file.Name)}, line {line.Number}"));
             last = (line.Start, line.Start + line.Bytes.Length + 1);
         }
@@ -151,10 +151,10 @@ public sealed class ScoreFile : IDisposable
 
     private static void RequireSame(string file, ScoreRun run, ScoreRun? found)
     {
-        string? difference = found is null ? "unknown origin, because its .run file is missing"
+        string? difference = found is null ? "an unknown run, because its .run file is missing"
             : run.Difference(found) ?? (run.Part != found.Part ? $"part {found.Part}" : null);
         if (difference is not null)
-            throw new ScoringException($"{file} is there and is of {difference}; give another file, or --force to begin anew.");
+            throw new ScoringException($"{file} exists and is from {difference}; give another file, or --force to start over.");
     }
 
     private static FileStream OpenPartial(string path)

@@ -7,7 +7,7 @@ using GptOss.Reference.Numerics.Lanes;
 namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>
-/// What a file of scores was made of. It stands beside the file as <c>OUT.run</c>, so that a run goes on, and parts are joined, only where they fit.
+/// What a file of scores was made from, kept beside it as <c>OUT.run</c>: a run is resumed, and parts are joined, only where it matches.
 /// </summary>
 public sealed record ScoreRun
 {

@@ -8,7 +8,7 @@ namespace GptOss.Reference.Oracle.Verification;
 /// <summary>What has been published about a released model: a prompt, its greedy continuation, and log-probabilities of the chosen tokens.</summary>
 /// <param name="Model">Name of the model: <c>gpt-oss-20b</c> or <c>gpt-oss-120b</c>.</param>
 /// <param name="Prompt">Text, encoded without special tokens.</param>
-/// <param name="Continuation">What the greedy continuation begins with, as far as it is the same on every published back end.</param>
+/// <param name="Continuation">The beginning of the greedy continuation, as much of it as is the same on every published back end.</param>
 /// <param name="LogProbabilities">Of the first chosen tokens; empty where none are published.</param>
 /// <param name="Source">File and test that publish it.</param>
 public sealed record PublishedFigure(string Model, string Prompt, string Continuation, IReadOnlyList<double> LogProbabilities, string Source);
