@@ -39,7 +39,7 @@ public class DecodeAttention : KernelBenchmark, IWork
 
     /// <summary>Scores, softmax with the sink, mix.</summary>
     [Benchmark]
-    public void Attend() => Kernels.Attend(
+    public void Attend() => Kernels.Attention.Attend(
         _rows, new(_q.Span, 1, Heads * HeadDim, Heads * HeadDim), _sinks, KeyValueHeads, HeadDim, null,
         new(_output.Span, 1, Heads * HeadDim, Heads * HeadDim));
 }

@@ -33,5 +33,5 @@ public class DenseMatVec : KernelBenchmark, IWork
 
     /// <summary>y = W·x.</summary>
     [Benchmark]
-    public void MatVec() => Kernels.Linear(new(_x.Span, 1, Hidden, Hidden), _w, default, new(_y.Span, 1, Rows, Rows));
+    public void MatVec() => Kernels.Products.Linear(new(_x.Span, 1, Hidden, Hidden), _w, default, new(_y.Span, 1, Rows, Rows));
 }

@@ -33,5 +33,5 @@ public class DensePrefill : KernelBenchmark, IWork
 
     /// <summary>Y = X·Wᵀ.</summary>
     [Benchmark]
-    public void MatMul() => Kernels.Linear(new(_x.Span, Tokens, Hidden, Hidden), _w, default, new(_y.Span, Tokens, Rows, Rows));
+    public void MatMul() => Kernels.Products.Linear(new(_x.Span, Tokens, Hidden, Hidden), _w, default, new(_y.Span, Tokens, Rows, Rows));
 }

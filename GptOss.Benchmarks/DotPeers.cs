@@ -28,7 +28,7 @@ public class DotPeers : KernelBenchmark, IWork
 
     /// <summary>Ours: float32 · bfloat16 in the order of the contract.</summary>
     [Benchmark(Baseline = true)]
-    public void Ours() => Kernels.Linear(new(_x.Span, 1, Hidden, Hidden), _w, default, new(_y.Span, 1, Rows, Rows));
+    public void Ours() => Kernels.Products.Linear(new(_x.Span, 1, Hidden, Hidden), _w, default, new(_y.Span, 1, Rows, Rows));
 
     /// <summary>System.Numerics.Tensors: float32 · float32 in its own order, always at the machine's widest registers.</summary>
     [Benchmark]

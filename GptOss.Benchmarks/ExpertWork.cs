@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Products;
 
 namespace GptOss.Benchmarks;
 
@@ -46,7 +47,7 @@ public abstract class ExpertWork : KernelBenchmark, IWork
         _y = AlignedBuffer.Allocate<float>(Tokens * PerToken * Outputs);
     }
 
-    private protected void Multiply() => Kernels.ExpertLinear(
+    private protected void Multiply() => Kernels.Products.ExpertLinear(
         new(_x.Span, Tokens, Hidden, Hidden), PerToken, _w, _bias, _groups, deinterleave: true, new(_y.Span, Tokens * PerToken, Outputs, Outputs));
 }
 

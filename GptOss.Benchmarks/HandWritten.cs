@@ -5,6 +5,7 @@ using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Products;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Benchmarks;
@@ -64,12 +65,12 @@ public unsafe class HandWritten : IWork
     {
         if (Mxfp4Weights)
         {
-            _kernels.ExpertLinear(new(_x.Span, 1, Hidden, Hidden), 1, new Mxfp4Experts(_blocks, _scales, 1, Rows, Hidden), _bias, _groups,
+            _kernels.Products.ExpertLinear(new(_x.Span, 1, Hidden, Hidden), 1, new Mxfp4Experts(_blocks, _scales, 1, Rows, Hidden), _bias, _groups,
                 deinterleave: false, new(_y.Span, 1, Rows, Rows));
         }
         else
         {
-            _kernels.Linear(new(_x.Span, 1, Hidden, Hidden), _dense, default, new(_y.Span, 1, Rows, Rows));
+            _kernels.Products.Linear(new(_x.Span, 1, Hidden, Hidden), _dense, default, new(_y.Span, 1, Rows, Rows));
         }
     }
 

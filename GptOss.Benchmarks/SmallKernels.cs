@@ -15,13 +15,13 @@ public class SmallKernels : KernelBenchmark
 
     /// <summary>RMSNorm of one row.</summary>
     [Benchmark]
-    public void RmsNorm() => Kernels.RmsNorm(new(_x.Span, 1, Hidden, Hidden), _gain.Span, 1e-5f, new(_y.Span, 1, Hidden, Hidden));
+    public void RmsNorm() => Kernels.RowWise.RmsNorm(new(_x.Span, 1, Hidden, Hidden), _gain.Span, 1e-5f, new(_y.Span, 1, Hidden, Hidden));
 
     /// <summary>Clamped SwiGLU of one expert.</summary>
     [Benchmark]
-    public void SwiGlu() => Kernels.SwiGlu(new(_x.Span, 1, 2 * Hidden, 2 * Hidden), 1.702f, 7, new(_y.Span, 1, Hidden, Hidden));
+    public void SwiGlu() => Kernels.RowWise.SwiGlu(new(_x.Span, 1, 2 * Hidden, 2 * Hidden), 1.702f, 7, new(_y.Span, 1, Hidden, Hidden));
 
     /// <summary>e^x of 2880 numbers.</summary>
     [Benchmark]
-    public void Exp() => Kernels.Exp(_x.Span[..Hidden], _y.Span[..Hidden]);
+    public void Exp() => Kernels.RowWise.Exp(_x.Span[..Hidden], _y.Span[..Hidden]);
 }

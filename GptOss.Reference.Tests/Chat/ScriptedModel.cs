@@ -16,7 +16,8 @@ internal sealed class ScriptedModel : IDisposable
     internal ScriptedModel(TinyModel tiny, string text)
     {
         _script = new(tiny.Tokenizer.EncodeWithSpecials(text));
-        Model = tiny.Model.With(new ModelVariant { Kernels = kernels => new Saying(kernels, tiny.Model.Config.VocabSize, _script) });
+        int vocabulary = tiny.Model.Config.VocabSize;
+        Model = tiny.Model.With(new ModelVariant { Kernels = kernels => kernels with { Products = new Saying(kernels, vocabulary, _script) } });
         Tokenizer = tiny.Tokenizer;
     }
 
@@ -29,7 +30,7 @@ internal sealed class ScriptedModel : IDisposable
     internal Conversation Conversation(Func<ConversationOptions, ConversationOptions>? change = null) =>
         new(Model, Tokenizer, change is null ? TinyModel.Greedy : change(TinyModel.Greedy));
 
-    private sealed class Saying(Kernels inner, int vocabulary, Queue<int> script) : KernelDecorator(inner)
+    private sealed class Saying(Kernels inner, int vocabulary, Queue<int> script) : ProductDecorator(inner)
     {
         internal override void Linear(Rows x, Weights w, StoredVector bias, Rows output)
         {

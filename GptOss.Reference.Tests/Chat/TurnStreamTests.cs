@@ -190,7 +190,8 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
                     cancel.Cancel();
             }
 
-            using Transformer watched = tiny.Model.With(new ModelVariant { Kernels = kernels => new Watched(kernels, Norm) });
+            using Transformer watched = tiny.Model.With(
+                new ModelVariant { Kernels = kernels => kernels with { RowWise = new Watched(kernels, Norm) } });
             var conversation = new Conversation(watched, tiny.Tokenizer, TinyModel.Greedy);
             int tokens = 0;
             TurnResult turn = await conversation.AskAsync(Question, cancel.Token).ToResultAsync(happened =>
@@ -205,7 +206,7 @@ public class TurnStreamTests(TinyModel tiny) : IClassFixture<TinyModel>
         }
     }
 
-    private sealed class Watched(Kernels inner, Action norm) : KernelDecorator(inner)
+    private sealed class Watched(Kernels inner, Action norm) : RowWiseDecorator(inner)
     {
         internal override void RmsNorm(Rows x, ReadOnlySpan<float> gain, float eps, Rows output)
         {

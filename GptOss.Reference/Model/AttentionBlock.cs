@@ -26,15 +26,15 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
         Rows k = qkv.Columns(config.QuerySize, config.KeyValueSize);
         Rows v = qkv.Columns(config.QuerySize + config.KeyValueSize, config.KeyValueSize);
 
-        kernels.RmsNorm(x, weights.Norm, config.RmsNormEps, t);
+        kernels.RowWise.RmsNorm(x, weights.Norm, config.RmsNormEps, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.AttentionNorm, layer, chunk.Origins, t);
         Project(t, qkv);
         if (TObserver.IsActive)
             observer.Observe(Stage.Qkv, layer, chunk.Origins, qkv);
 
-        kernels.Rotate(q, chunk.Cosines, chunk.Sines);
-        kernels.Rotate(k, chunk.Cosines, chunk.Sines);
+        kernels.RowWise.Rotate(q, chunk.Cosines, chunk.Sines);
+        kernels.RowWise.Rotate(k, chunk.Cosines, chunk.Sines);
         if (TObserver.IsActive)
         {
             observer.Observe(Stage.Query, layer, chunk.Origins, q);
@@ -43,14 +43,14 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
         for (int row = 0; row < x.Count; row++)
             chunk.Origins[row].Sequence.HostCache(layer).Write(chunk.Origins[row].Position, k[row], v[row]);
 
-        kernels.Attend(chunk.QueriesOf(layer), q, weights.Sinks, config.NumKeyValueHeads, config.HeadDim, _window, attended);
+        kernels.Attention.Attend(chunk.QueriesOf(layer), q, weights.Sinks, config.NumKeyValueHeads, config.HeadDim, _window, attended);
         if (TObserver.IsActive && TObserver.SeesAttention)
             ShowProbabilities(q, chunk, ref observer);
         if (TObserver.IsActive)
             observer.Observe(Stage.Heads, layer, chunk.Origins, attended);
 
-        kernels.Linear(attended, weights.Out, weights.OutBias, t);
-        kernels.Add(x, t);
+        kernels.Products.Linear(attended, weights.Out, weights.OutBias, t);
+        kernels.RowWise.Add(x, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.AttentionResidual, layer, chunk.Origins, x);
     }
@@ -69,7 +69,7 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
                 probabilities = new float[keys];
             for (int head = 0; head < config.NumAttentionHeads; head++)
             {
-                float sink = kernels.Probabilities(
+                float sink = kernels.Attention.Probabilities(
                     queries[row], q[row].Slice(head * config.HeadDim, config.HeadDim), head / config.QueriesPerKeyValueHead, weights.Sinks[head],
                     probabilities.AsSpan(0, keys));
                 observer.ObserveAttention(layer, chunk.Origins[row], head, probabilities.AsSpan(0, keys), sink);
@@ -80,6 +80,6 @@ internal sealed class AttentionBlock(AttentionWeights weights, GptOssConfig conf
     private void Project(Rows t, Rows qkv)
     {
         for (int part = 0, column = 0; part < weights.Qkv.Count; column += weights.Qkv[part++].Rows)
-            kernels.Linear(t, weights.Qkv[part], weights.QkvBias[part], qkv.Columns(column, weights.Qkv[part].Rows));
+            kernels.Products.Linear(t, weights.Qkv[part], weights.QkvBias[part], qkv.Columns(column, weights.Qkv[part].Rows));
     }
 }

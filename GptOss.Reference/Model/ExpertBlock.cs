@@ -3,6 +3,7 @@ using GptOss.Reference.Ground;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Products;
 
 namespace GptOss.Reference.Model;
 
@@ -36,31 +37,31 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
         Span<int> experts = _experts.AsSpan(0, slots);                    // [tokens, k], best first
         Span<float> expertWeights = _weights.AsSpan(0, slots);            // [tokens, k]
 
-        kernels.RmsNorm(x, weights.Norm, _config.RmsNormEps, t);
+        kernels.RowWise.RmsNorm(x, weights.Norm, _config.RmsNormEps, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.MlpNorm, layer, chunk.Origins, t);
-        kernels.Linear(t, weights.Gate, weights.GateBias, router);
+        kernels.Products.Linear(t, weights.Gate, weights.GateBias, router);
         if (TObserver.IsActive)
             observer.Observe(Stage.Router, layer, chunk.Origins, router);
-        kernels.Route(router, k, experts, expertWeights);
+        kernels.RowWise.Route(router, k, experts, expertWeights);
         if (TObserver.IsActive)
         {
             observer.ObserveExperts(layer, chunk.Origins, router, experts, k);
             RequireChoices(chunk.Origins, experts, k);
-            kernels.Weigh(router, k, experts, expertWeights);
+            kernels.RowWise.Weigh(router, k, experts, expertWeights);
             observer.Observe(Stage.ExpertWeights, layer, chunk.Origins, new(expertWeights, x.Count, k, k));
         }
 
         _groups.Group(experts, _config.NumExperts);
         Expand(t, k, gu);
-        kernels.SwiGlu(gu, _config.SwigluAlpha, _config.SwigluLimit, h);
+        kernels.RowWise.SwiGlu(gu, _config.SwigluAlpha, _config.SwigluLimit, h);
         if (TObserver.IsActive)
             observer.Observe(Stage.SwiGlu, layer, chunk.Origins, h.Joined(k));
 
-        kernels.ExpertLinear(h, 1, weights.Mlp2, weights.Mlp2Bias, _groups, deinterleave: false, y);
+        kernels.Products.ExpertLinear(h, 1, weights.Mlp2, weights.Mlp2Bias, _groups, deinterleave: false, y);
         if (TObserver.IsActive)
             observer.Observe(Stage.ExpertOutputs, layer, chunk.Origins, y.Joined(k));
-        kernels.MixExperts(y, expertWeights, k, x);
+        kernels.RowWise.MixExperts(y, expertWeights, k, x);
         if (TObserver.IsActive)
             observer.Observe(Stage.MlpResidual, layer, chunk.Origins, x);
     }
@@ -84,10 +85,13 @@ internal sealed class ExpertBlock(ExpertWeights weights, GptOssConfig config, in
     {
         if (weights.Mlp1.Count == 1)
         {
-            kernels.ExpertLinear(t, k, weights.Mlp1[0], weights.Mlp1Bias[0], _groups, deinterleave: true, gu);
+            kernels.Products.ExpertLinear(t, k, weights.Mlp1[0], weights.Mlp1Bias[0], _groups, deinterleave: true, gu);
             return;
         }
         for (int part = 0, width = _config.IntermediateSize; part < weights.Mlp1.Count; part++)
-            kernels.ExpertLinear(t, k, weights.Mlp1[part], weights.Mlp1Bias[part], _groups, deinterleave: false, gu.Columns(part * width, width));
+        {
+            kernels.Products.ExpertLinear(t, k, weights.Mlp1[part], weights.Mlp1Bias[part], _groups, deinterleave: false,
+                gu.Columns(part * width, width));
+        }
     }
 }

@@ -35,7 +35,7 @@ public sealed partial class Transformer
             {
                 _chunk.Clear();
                 _chunk.Add(sequence, positions[row], [0], _rotary);
-                _kernels.Rotate(qkv.Slice(row, 1).Columns(0, Config.QuerySize + Config.KeyValueSize), _chunk.Cosines, _chunk.Sines);
+                _kernels.RowWise.Rotate(qkv.Slice(row, 1).Columns(0, Config.QuerySize + Config.KeyValueSize), _chunk.Cosines, _chunk.Sines);
             }
         }
     }
@@ -48,7 +48,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            _kernels.RmsNorm(x, _norm, Config.RmsNormEps, norm);
+            _kernels.RowWise.RmsNorm(x, _norm, Config.RmsNormEps, norm);
         }
     }
 
@@ -60,7 +60,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            _kernels.Linear(norm, _weights.Unembedding, bias: default, logits);
+            _kernels.Products.Linear(norm, _weights.Unembedding, bias: default, logits);
         }
     }
 

@@ -342,10 +342,10 @@ public sealed partial class Transformer : IDisposable
         for (int i = 0; i < _wanted.Count; i++)
             x[_wanted[i]].CopyTo(wanted[i]);
         ReadOnlySpan<RowOrigin> origins = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_wantedOrigins);
-        _kernels.RmsNorm(wanted, _norm, Config.RmsNormEps, t);
+        _kernels.RowWise.RmsNorm(wanted, _norm, Config.RmsNormEps, t);
         if (TObserver.IsActive)
             observer.Observe(Stage.Norm, -1, origins, t);
-        _kernels.Linear(t, _weights.Unembedding, bias: default, logits);
+        _kernels.Products.Linear(t, _weights.Unembedding, bias: default, logits);
         if (TObserver.IsActive)
             observer.Observe(Stage.Logits, -1, origins, logits);
     }

@@ -119,7 +119,7 @@ public sealed class ExplainCommandTests : IDisposable
         SourcePlace call = note.Code[0];
         string after = string.Join('\n', File.ReadAllLines(Path.Combine(Repository.Root!, call.File)).Skip(call.Find().Line - 1).Take(14));
         Assert.Contains(stage == Stage.Experts ? "observer.ObserveExperts(" : stage == Stage.Qkv
-            ? "kernels.Linear(t, weights.Qkv"
+            ? "kernels.Products.Linear(t, weights.Qkv"
             : $"Stage.{stage},", after);
     }
 

@@ -110,7 +110,7 @@ public class SinkAttentionTests
                 cache.Write(p, keys[p], ones);
             ushort sink = numbers.Bf16(1, 3)[0];
             float[] output = new float[16];
-            kernels.Attend([new(cache, length - 1)], new(q, 1, 16, 16), [Bfloat16.ToSingle(sink)], 1, 16, null, new(output, 1, 16, 16));
+            kernels.Attention.Attend([new(cache, length - 1)], new(q, 1, 16, 16), [Bfloat16.ToSingle(sink)], 1, 16, null, new(output, 1, 16, 16));
 
             double[] scores = [.. keys.Select(k => k.Zip(q, (a, b) => (double)a * b).Sum() / 4), Bfloat16.ToSingle(sink)];
             double max = scores.Max(), share = Math.Exp(scores[^1] - max) / scores.Sum(s => Math.Exp(s - max));
@@ -130,7 +130,7 @@ public class SinkAttentionTests
             (100f, 0f) })
         {
             float[] output = new float[2];
-            kernels.Attend([new(cache, 1)], new(new float[2], 1, 2, 2), [sink], 1, 2, null, new(output, 1, 2, 2));
+            kernels.Attention.Attend([new(cache, 1)], new(new float[2], 1, 2, 2), [sink], 1, 2, null, new(output, 1, 2, 2));
             Bits.Equal([each, each], output, $"sink {sink}");
         }
     }
@@ -194,7 +194,7 @@ public class SinkAttentionTests
 
                     (float[] shares, float sinkShare) = Definition.Probabilities(q, keys, Bfloat16.ToSingle(_sinks[head]), _precision);
                     float[] shown = new float[_rows[row].Keys(_shape.Window)];
-                    float shownSink = kernels.Probabilities(_rows[row], q, head / _shape.Queries, Bfloat16.ToSingle(_sinks[head]), shown);
+                    float shownSink = kernels.Attention.Probabilities(_rows[row], q, head / _shape.Queries, Bfloat16.ToSingle(_sinks[head]), shown);
                     Bits.Equal([.. shares, sinkShare], [.. shown, shownSink], what);
                 }
             }
@@ -231,7 +231,7 @@ public class SinkAttentionTests
         private Poisoned Run(Kernels kernels)
         {
             Poisoned q = new([.. _q], offset: 1), output = new(_q.Count, _q[0].Length, offset: 2);
-            kernels.Attend([.. _rows], q.Rows, Definition.Widen(_sinks), _shape.KeyValueHeads, _shape.HeadDim, _shape.Window, output.Rows);
+            kernels.Attention.Attend([.. _rows], q.Rows, Definition.Widen(_sinks), _shape.KeyValueHeads, _shape.HeadDim, _shape.Window, output.Rows);
             q.RequireUntouched();
             output.RequireUntouched();
             return output;

@@ -1,8 +1,8 @@
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
-using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Products;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Numerics.Formats;
@@ -32,7 +32,7 @@ public class BlockFormatTests
     [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
     public void A_product_is_that_of_the_same_row_in_float32_bit_for_bit(RegisterWidth width, Precision precision)
     {
-        Kernels kernels = EveryWidth.Kernels(width, precision);
+        ProductKernels kernels = EveryWidth.Kernels(width, precision).Products;
         foreach (string format in Formats.Select(row => row.Data).Where(name => !name.EndsWith("mxfp4", StringComparison.Ordinal)))
         {
             // Rows of 768 end panels inside a block of 256; seven rows are a quad and three.
@@ -68,7 +68,7 @@ public class BlockFormatTests
     [Theory, MemberData(nameof(EveryWidth.AndPrecision), MemberType = typeof(EveryWidth))]
     public void MXFP4_has_the_same_sums_in_every_container(RegisterWidth width, Precision precision)
     {
-        Kernels kernels = EveryWidth.Kernels(width, precision);
+        ProductKernels kernels = EveryWidth.Kernels(width, precision).Products;
         foreach ((int experts, int rows, int columns, int tokens) in new[] { (3, 6, 64, 1), (2, 9, 1504, 4), (4, 5, 96, 13) })
         {
             Numbers numbers = new(rows);

@@ -54,7 +54,7 @@ public class PackedMatrixTests
                 ushort[] bias = numbers.Bf16(rows);
                 Poisoned from = new(x), to = new(tokens, rows);
 
-                kernels.Linear(from.Rows, packed, bias, to.Rows);
+                kernels.Products.Linear(from.Rows, packed, bias, to.Rows);
                 Bits.Equal(Definition.Linear(x, matrix.Data.ToArray(), bias, rows, precision), to.Rows,
                     $"{tokens} × [{rows}, {columns}] packed at {width}, {precision}");
                 to.RequireUntouched();

@@ -23,7 +23,7 @@ public class BlockExpTests
             float.MaxValue, float.MinValue, float.Epsilon, -float.Epsilon, 1e-30f, 1e30f, -1e30f, 1e9f, -1e9f,
         ];
         float[] y = new float[x.Length];
-        EveryWidth.Kernels(width, Precision.Float32).Exp(x, y);
+        EveryWidth.Kernels(width, Precision.Float32).RowWise.Exp(x, y);
         Bits.Equal(
             [
                 1, 1, float.NaN, float.PositiveInfinity, 0, y[5], float.PositiveInfinity, y[7], 0,
@@ -47,12 +47,12 @@ public class BlockExpTests
             Numbers numbers = new(length);
             float[] x = numbers.WithSpecials(numbers.Rows(1, length, 20), 9)[0];
             Poisoned from = new([x], offset: 3), to = new(1, length, offset: 1);
-            kernels.Exp(from.Rows[0], to.Rows[0]);
+            kernels.RowWise.Exp(from.Rows[0], to.Rows[0]);
             Bits.Equal([.. x.Select(Elementary.Exp)], to.Rows[0], $"exp of {length}");
             from.RequireUntouched();
             to.RequireUntouched();
         }
-        Assert.Throws<ArgumentOutOfRangeException>(() => kernels.Exp(new float[3], new float[2]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => kernels.RowWise.Exp(new float[3], new float[2]));
     }
 
     [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
@@ -71,7 +71,7 @@ public class BlockExpTests
             {
                 for (int j = 0; j < each; j++)
                     x[j] = BitConverter.UInt32BitsToSingle(first + (uint)((i + j + random.NextDouble()) * step));
-                kernels.Exp(x, y);
+                kernels.RowWise.Exp(x, y);
                 worst = Math.Max(worst, WorstUlp(x, y));
             }
         }
@@ -94,7 +94,7 @@ public class BlockExpTests
                 float[] x = new float[count], y = new float[count];
                 for (uint i = 0; i < count; i++)
                     x[i] = BitConverter.UInt32BitsToSingle(begin + i);
-                Kernels.Create(RegisterWidths.Widest, Precision.Float32, TestWorkers.Of(1)).Exp(x, y);
+                Kernels.Create(RegisterWidths.Widest, Precision.Float32, TestWorkers.Of(1)).RowWise.Exp(x, y);
                 double here = WorstUlp(x, y);
                 lock (gate)
                     worst = Math.Max(worst, here);

@@ -2,6 +2,7 @@ using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Products;
 using GptOss.Reference.Tests.Numerics.Formats;
 using Xunit;
 
@@ -76,7 +77,7 @@ public class ProductTests
             ushort[] w = numbers.Bf16(7 * columns), bias = numbers.Bf16(7);
             float[] wide = Definition.Widen(w);
             Poisoned y = new(3, 7);
-            kernels.Linear(new Poisoned(x).Rows, new Bf16Matrix(w, 7, columns), bias, y.Rows);
+            kernels.Products.Linear(new Poisoned(x).Rows, new Bf16Matrix(w, 7, columns), bias, y.Rows);
             for (int t = 0; t < 3; t++)
             {
                 for (int r = 0; r < 7; r++)
@@ -108,7 +109,7 @@ public class ProductTests
                 ushort[] w = [.. Enumerable.Repeat((ushort)0x7FC0, offset), .. numbers.Bf16(length), .. Enumerable.Repeat((ushort)0x7FC0, 40)];
                 Poisoned around = new([x], offset: offset);
                 float expected = Definition.Dot(x, Definition.Widen(w).AsSpan(offset, length));
-                Bits.Equal(expected, kernels.Dot(around.Rows[0], w.AsSpan(offset, length)), $"dot of {length} at offset {offset}");
+                Bits.Equal(expected, kernels.Products.Dot(around.Rows[0], w.AsSpan(offset, length)), $"dot of {length} at offset {offset}");
                 around.RequireUntouched();
             }
         }
@@ -185,7 +186,7 @@ public class ProductTests
         {
             ExpertGroups groups = new();
             groups.Group(chosen, 3);
-            kernels.ExpertLinear(new(new float[64], 2, 32, 32), 1, experts, new ushort[12], groups, false, new(new float[8], 2, 4, 4));
+            kernels.Products.ExpertLinear(new(new float[64], 2, 32, 32), 1, experts, new ushort[12], groups, false, new(new float[8], 2, 4, 4));
         }
     }
 
@@ -197,21 +198,21 @@ public class ProductTests
         Mxfp4Experts experts = new(new byte[2 * 8 * 16], new byte[2 * 8], 2, 8, 32);
         ExpertGroups groups = new();
         groups.Group([0, 1], 2);
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 31), w, default, New(2, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, default, New(2, 7)));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, default, New(3, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.Linear(New(2, 32), w, new ushort[7], New(2, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.ExpertLinear(New(1, 32), 2, experts, new ushort[15], groups, false, New(2, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.ExpertLinear(New(2, 32), 2, experts, new ushort[16], groups, false, New(2, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.RmsNorm(New(1, 24), new float[24], 0, New(1, 24)));
-        Assert.Throws<ArgumentException>(() => kernels.Rotate(New(1, 24), New(1, 8), New(1, 8)));
-        Assert.Throws<ArgumentException>(() => kernels.SwiGlu(New(1, 64), 1, 1, New(1, 16)));
-        Assert.Throws<ArgumentException>(() => kernels.MixExperts(New(3, 16), new float[4], 2, New(2, 16)));
-        Assert.Throws<ArgumentException>(() => kernels.Add(New(1, 16), New(2, 16)));
-        Assert.Throws<ArgumentOutOfRangeException>(() => kernels.Route(New(1, 3), 4, new int[4], new float[4]));
+        Assert.Throws<ArgumentException>(() => kernels.Products.Linear(New(2, 31), w, default, New(2, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.Products.Linear(New(2, 32), w, default, New(2, 7)));
+        Assert.Throws<ArgumentException>(() => kernels.Products.Linear(New(2, 32), w, default, New(3, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.Products.Linear(New(2, 32), w, new ushort[7], New(2, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.Products.ExpertLinear(New(1, 32), 2, experts, new ushort[15], groups, false, New(2, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.Products.ExpertLinear(New(2, 32), 2, experts, new ushort[16], groups, false, New(2, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.RowWise.RmsNorm(New(1, 24), new float[24], 0, New(1, 24)));
+        Assert.Throws<ArgumentException>(() => kernels.RowWise.Rotate(New(1, 24), New(1, 8), New(1, 8)));
+        Assert.Throws<ArgumentException>(() => kernels.RowWise.SwiGlu(New(1, 64), 1, 1, New(1, 16)));
+        Assert.Throws<ArgumentException>(() => kernels.RowWise.MixExperts(New(3, 16), new float[4], 2, New(2, 16)));
+        Assert.Throws<ArgumentException>(() => kernels.RowWise.Add(New(1, 16), New(2, 16)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => kernels.RowWise.Route(New(1, 3), 4, new int[4], new float[4]));
         // no room for the padding
         Assert.Throws<ArgumentException>(() =>
-            kernels.Linear(new(new float[66], 2, 33, 33), new Bf16Matrix(new ushort[33], 1, 33), default, New(2, 1)));
+            kernels.Products.Linear(new(new float[66], 2, 33, 33), new Bf16Matrix(new ushort[33], 1, 33), default, New(2, 1)));
 
         static Rows New(int count, int columns) => new(new float[count * columns], count, columns, columns);
     }
@@ -225,7 +226,7 @@ public class ProductTests
         ushort[] sea = [.. Enumerable.Repeat((ushort)0x7FC0, 16 + offset), .. w.Data.Span, .. Enumerable.Repeat((ushort)0x7FC0, 64)];
         ushort[] biasSea = bias.Length == 0 ? [] : [.. bias, .. Enumerable.Repeat((ushort)0x7FC0, 16)];
         Bf16Matrix inTheSea = new(sea.AsMemory(16 + offset, w.Data.Length), w.Rows, w.Columns);
-        kernels.Linear(from.Rows, inTheSea, new(biasSea.AsMemory(0, bias.Length)), to.Rows);
+        kernels.Products.Linear(from.Rows, inTheSea, new(biasSea.AsMemory(0, bias.Length)), to.Rows);
         string what = $"{x.Length} × [{w.Rows}, {w.Columns}] at {kernels.Width}, {kernels.Precision}";
         Bits.Equal(expected, to.Rows, what);
         Bits.Equal(x, from.Rows, "input of " + what);
@@ -233,7 +234,7 @@ public class ProductTests
         to.RequireUntouched();
 
         // A bias that is stored as float32 is the same numbers.
-        kernels.Linear(from.Rows, inTheSea, new StoredVector((ReadOnlyMemory<float>)Definition.Widen(bias)), to.Rows);
+        kernels.Products.Linear(from.Rows, inTheSea, new StoredVector((ReadOnlyMemory<float>)Definition.Widen(bias)), to.Rows);
         Bits.Equal(expected, to.Rows, what + " with a float32 bias");
     }
 
@@ -261,7 +262,7 @@ public class ProductTests
         {
             float[][] inputs = share == k ? x : [.. routing.Select((_, slot) => x[slot / k])];
             Poisoned from = new(inputs, offset: 3), to = new(slots, rows, offset: 2);
-            kernels.ExpertLinear(from.Rows, share, matrices, bias, groups, deinterleave, to.Rows);
+            kernels.Products.ExpertLinear(from.Rows, share, matrices, bias, groups, deinterleave, to.Rows);
             float[][] expected =
             [
                 .. routing.Select((expert, slot) =>

@@ -24,7 +24,7 @@ public class RouterTests
             int[] chosen = new int[3 * k];
             float[] weights = new float[3 * k];
             Poisoned rows = new(logits);
-            kernels.Route(rows.Rows, k, chosen, weights);
+            kernels.RowWise.Route(rows.Rows, k, chosen, weights);
             for (int t = 0; t < 3; t++)
             {
                 (int[] expected, float[] expectedWeights) = Definition.Route(logits[t], k, precision);
@@ -51,7 +51,7 @@ public class RouterTests
         Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
         {
             float[] weights = new float[4];
-            kernels.Route(new(new Numbers(seed).Floats(32, 5), 1, 32, 32), 4, new int[4], weights);
+            kernels.RowWise.Route(new(new Numbers(seed).Floats(32, 5), 1, 32, 32), 4, new int[4], weights);
 
             // Each quotient is off by half an ulp of itself, the denominator by three roundings.
             return Math.Abs(weights.Sum(w => (double)w) - 1) <= 4 * Math.ScaleB(1, -24) && weights.SequenceEqual(weights.OrderDescending());
@@ -61,7 +61,8 @@ public class RouterTests
     private static int[] Choose(float[] logits, int k)
     {
         int[] experts = new int[k];
-        EveryWidth.Kernels(RegisterWidth.Scalar, Precision.Float32).Route(new(logits, 1, logits.Length, logits.Length), k, experts, new float[k]);
+        EveryWidth.Kernels(RegisterWidth.Scalar, Precision.Float32).RowWise.Route(
+            new(logits, 1, logits.Length, logits.Length), k, experts, new float[k]);
         return experts;
     }
 }

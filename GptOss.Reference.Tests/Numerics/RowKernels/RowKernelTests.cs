@@ -22,7 +22,7 @@ public class RowKernelTests
         {
             float[] gain = numbers.Floats(columns);
             Poisoned from = new(x, offset: numbers.Below(5), widthOfNone: columns), to = new(x.Length, columns, offset: numbers.Below(5));
-            kernels.RmsNorm(from.Rows, gain, 1e-5f, to.Rows);
+            kernels.RowWise.RmsNorm(from.Rows, gain, 1e-5f, to.Rows);
             Bits.Equal(Definition.RmsNorm(x, gain, 1e-5f, precision), to.Rows, "norm of " + what);
             from.RequireUntouched();
             to.RequireUntouched();
@@ -38,7 +38,8 @@ public class RowKernelTests
             float[][] x = numbers.Rows(rows, columns);
             float[] gain = numbers.Floats(columns);
             Poisoned to = new(rows, columns);
-            EveryWidth.Kernels(RegisterWidths.Widest, Precision.Float32).RmsNorm(new Poisoned(x, widthOfNone: columns).Rows, gain, 1e-5f, to.Rows);
+            EveryWidth.Kernels(RegisterWidths.Widest, Precision.Float32).RowWise.RmsNorm(
+                new Poisoned(x, widthOfNone: columns).Rows, gain, 1e-5f, to.Rows);
             for (int t = 0; t < rows; t++)
             {
                 double r = 1 / Math.Sqrt(x[t].Sum(v => (double)v * v) / columns + 1e-5f);
@@ -63,7 +64,7 @@ public class RowKernelTests
                 float[][] cosines = numbers.WithSpecials(numbers.Rows(4, headDim / 2), every),
                     sines = numbers.WithSpecials(numbers.Rows(4, headDim / 2), every);
                 Poisoned rows = new(x, offset: 3), c = new(cosines), s = new(sines);
-                EveryWidth.Kernels(width, precision).Rotate(rows.Rows, c.Rows, s.Rows);
+                EveryWidth.Kernels(width, precision).RowWise.Rotate(rows.Rows, c.Rows, s.Rows);
                 Bits.Equal(Definition.Map(x, (row, t) => Definition.Rotate(row, cosines[t], sines[t], precision)), rows.Rows,
                     $"{heads} heads of {headDim}");
                 rows.RequireUntouched();
@@ -80,7 +81,7 @@ public class RowKernelTests
         {
             float[] head = new Numbers(seed).Floats(64), rotated = [.. head], c = new float[32], s = new float[32];
             table.At(position, c, s);
-            kernels.Rotate(new(rotated, 1, 64, 64), new(c, 1, 32, 32), new(s, 1, 32, 32));
+            kernels.RowWise.Rotate(new(rotated, 1, 64, 64), new(c, 1, 32, 32), new(s, 1, 32, 32));
             double before = Math.Sqrt(head.Sum(v => (double)v * v)) * table.Concentration, after = Math.Sqrt(rotated.Sum(v => (double)v * v));
 
             // cos and sin carry two roundings each, products and the sum two more: 4u of |a·C| + |b·S|, which is at most √2 of the length.
@@ -99,7 +100,7 @@ public class RowKernelTests
             foreach (float limit in new[] { 7f, 0.5f, float.PositiveInfinity })
             {
                 Poisoned from = new(x, columns + 9, numbers.Below(5), columns), to = new(x.Length, half, offset: numbers.Below(5));
-                kernels.SwiGlu(from.Rows, 1.702f, limit, to.Rows);
+                kernels.RowWise.SwiGlu(from.Rows, 1.702f, limit, to.Rows);
                 Bits.Equal(Definition.SwiGlu(x, 1.702f, limit, precision), to.Rows, $"SwiGLU of {what}, limit {limit}");
                 from.RequireUntouched();
                 to.RequireUntouched();
@@ -113,7 +114,7 @@ public class RowKernelTests
         Numbers numbers = new(5);
         float[][] gu = numbers.Rows(4, 2880, 4);
         Poisoned to = new(4, 1440);
-        EveryWidth.Kernels(RegisterWidths.Widest, Precision.Float32).SwiGlu(new Poisoned(gu).Rows, 1.702f, 7, to.Rows);
+        EveryWidth.Kernels(RegisterWidths.Widest, Precision.Float32).RowWise.SwiGlu(new Poisoned(gu).Rows, 1.702f, 7, to.Rows);
         for (int t = 0; t < 4; t++)
         {
             for (int i = 0; i < 1440; i++)
@@ -136,7 +137,7 @@ public class RowKernelTests
                 float[][] y = numbers.Rows(x.Length * k, columns);
                 float[] weights = numbers.Floats(x.Length * k);
                 Poisoned from = new(y, offset: numbers.Below(5), widthOfNone: columns), to = new(x, offset: numbers.Below(5), widthOfNone: columns);
-                kernels.MixExperts(from.Rows, weights, k, to.Rows);
+                kernels.RowWise.MixExperts(from.Rows, weights, k, to.Rows);
                 Bits.Equal(Definition.MixExperts(y, weights, k, x, precision), to.Rows, $"{k} experts into {what}");
                 from.RequireUntouched();
                 to.RequireUntouched();
@@ -151,7 +152,7 @@ public class RowKernelTests
         {
             float[][] delta = numbers.Rows(x.Length, columns);
             Poisoned to = new(x, offset: 3, widthOfNone: columns), from = new(delta, offset: 2, widthOfNone: columns);
-            kernels.Add(to.Rows, from.Rows);
+            kernels.RowWise.Add(to.Rows, from.Rows);
             float[][] expected = Definition.Map(x, (row, t) => [.. row.Select((v, i) => Definition.B(v + delta[t][i], precision))]);
             Bits.Equal(expected, to.Rows, "sum with " + what);
             to.RequireUntouched();

@@ -71,6 +71,15 @@ public sealed class WorkerPool : IDisposable
         }
     }
 
+    /// <summary>Runs a job of cheap rows: a single one here and now, several shared out.</summary>
+    internal void RunRows<TJob>(ref TJob job, int rows) where TJob : struct, IJob
+    {
+        if (rows == 1)
+            job.Execute(0, 1);
+        else if (rows > 1)
+            Run(ref job);
+    }
+
     /// <summary>
     /// The half-open range of <paramref name="total"/> items that part <paramref name="part"/> of <paramref name="parts"/> does, in whole
     /// <paramref name="granule"/>s.

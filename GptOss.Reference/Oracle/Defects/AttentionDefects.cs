@@ -72,12 +72,12 @@ internal static class AttentionDefects
         new("attention-scale-missing", "The scores were not divided by √d.",
             Sdpa, "any prompt")
         {
-            Variant = new() { Kernels = inner => new UnscaledAttention(inner) },
+            Variant = new() { Kernels = inner => inner with { Attention = new UnscaledAttention(inner) } },
         },
         new("kv-heads-interleaved", "Query head h was given key/value head h mod kvHeads; it is h / (heads / kvHeads).",
             Sdpa, "any prompt, on a model with several key/value heads that query heads share")
         {
-            Variant = new() { Kernels = inner => new InterleavedHeads(inner) },
+            Variant = new() { Kernels = inner => inner with { Attention = new InterleavedHeads(inner) } },
         },
     ];
 
@@ -91,7 +91,7 @@ internal static class AttentionDefects
     private static bool[] Layers(GptOssConfig config, Func<int, bool> slides) => [.. Enumerable.Range(0, config.NumHiddenLayers).Select(slides)];
 
     /// <summary>Scores are not divided by √d: the queries are multiplied by it first.</summary>
-    private sealed class UnscaledAttention(Kernels inner) : KernelDecorator(inner)
+    private sealed class UnscaledAttention(Kernels inner) : AttentionDecorator(inner)
     {
         private readonly Scratch _scratch = new();
 
@@ -110,7 +110,7 @@ internal static class AttentionDefects
     }
 
     /// <summary>Query heads move to the places that the mistaken rule pairs with their key/value head, and their outputs move back.</summary>
-    private sealed class InterleavedHeads(Kernels inner) : KernelDecorator(inner)
+    private sealed class InterleavedHeads(Kernels inner) : AttentionDecorator(inner)
     {
         private readonly Scratch _scratch = new();
 

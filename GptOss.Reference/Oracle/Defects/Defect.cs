@@ -54,7 +54,7 @@ public sealed record Defect(string Name, string Mistake, string Evidence, string
                     (weights, config) => weights with { Sinks = Mixed(weights.Sinks, Variant.Attention(weights, config).Sinks, first, end) } };
         }
         if (place.Product is { } product)
-            variant = variant with { Kernels = inner => new OneProduct(inner, Variant.Kernels(inner), product) };
+            variant = variant with { Kernels = inner => inner with { Products = new OneProduct(inner, Variant.Kernels(inner), product) } };
         return this with { Name = $"{Name} {place}", Mistake = $"{Mistake} Only {place}.", Variant = variant };
     }
 

@@ -3,6 +3,7 @@ using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Products;
 
 namespace GptOss.Reference.Oracle.Defects;
 
@@ -27,50 +28,50 @@ internal static class ExpertDefects
         new("swiglu-gate-clamped-below", "The gate was clamped on both sides; it has no lower clamp.",
             $"{SwiGlu}; llama.cpp, ggml-cpu/ops.cpp, swiglu_oai", "a token that drives a gate below the negative clamp")
         {
-            Variant = new() { Kernels = inner => new GateClampedBelow(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new GateClampedBelow(inner) } },
         },
         new("swiglu-without-plus-one", "The linear part was multiplied in without adding 1.",
             SwiGlu, "any prompt")
         {
-            Variant = new() { Kernels = inner => new WithoutPlusOne(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new WithoutPlusOne(inner) } },
         },
         new("swiglu-halves-not-interleaved", "The first half of the rows was taken as gate, the second as linear part; even rows " +
             "are gate, odd ones linear.",
             SwiGlu, "any prompt")
         {
-            Variant = new() { Kernels = inner => new Halves(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new Halves(inner) } },
         },
         new("swiglu-gate-and-linear-swapped", "Even rows were taken as linear part and odd ones as gate.",
             SwiGlu, "any prompt")
         {
-            Variant = new() { Kernels = inner => new Swapped(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new Swapped(inner) } },
         },
         new("router-softmax-before-top-k", "Weights came from a softmax over all experts and were not normalised over the chosen ones.",
             Block, "any prompt, on a model with more experts than a token uses")
         {
-            Variant = new() { Kernels = inner => new SoftmaxOverAll(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new SoftmaxOverAll(inner) } },
         },
         new("router-sigmoid", "Weights were normalised sigmoids; they are a softmax over the chosen experts.",
             Block, "any prompt, on a model whose tokens use several experts")
         {
-            Variant = new() { Kernels = inner => new SigmoidWeights(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new SigmoidWeights(inner) } },
         },
         new("router-one-expert-fewer", "One expert fewer was taken for each token.",
             Block, "any prompt")
         {
-            Variant = new() { Kernels = inner => new OneExpertFewer(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new OneExpertFewer(inner) } },
         },
         new("expert-output-bias-unweighted", "The output bias of every chosen expert was added whole; it is weighted like the expert.",
             Block, "any prompt, on a model whose tokens use several experts")
         {
-            Variant = new() { Kernels = inner => new UnweightedBias(inner) },
+            Variant = new() { Kernels = UnweightedBias.In },
         },
     ];
 
     /// <summary>
     /// The gate half of [gate | linear] is clamped from below first. The rows are the block's scratch, which nothing reads afterwards.
     /// </summary>
-    private sealed class GateClampedBelow(Kernels inner) : KernelDecorator(inner)
+    private sealed class GateClampedBelow(Kernels inner) : RowWiseDecorator(inner)
     {
         internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
         {
@@ -85,7 +86,7 @@ internal static class ExpertDefects
     }
 
     /// <summary>h = g′·σ(α·g′) · u′, term by term.</summary>
-    private sealed class WithoutPlusOne(Kernels inner) : KernelDecorator(inner)
+    private sealed class WithoutPlusOne(Kernels inner) : RowWiseDecorator(inner)
     {
         internal override void SwiGlu(Rows gu, float alpha, float limit, Rows output)
         {
@@ -103,7 +104,7 @@ internal static class ExpertDefects
     }
 
     /// <summary>The rows back in the checkpoint's order, so that its first half is where the gate is expected.</summary>
-    private sealed class Halves(Kernels inner) : KernelDecorator(inner)
+    private sealed class Halves(Kernels inner) : RowWiseDecorator(inner)
     {
         private readonly Scratch _scratch = new();
 
@@ -120,7 +121,7 @@ internal static class ExpertDefects
         }
     }
 
-    private sealed class Swapped(Kernels inner) : KernelDecorator(inner)
+    private sealed class Swapped(Kernels inner) : RowWiseDecorator(inner)
     {
         private readonly Scratch _scratch = new();
 
@@ -135,7 +136,7 @@ internal static class ExpertDefects
     }
 
     /// <summary>The chosen experts are the sound ones; their weights are computed again.</summary>
-    private abstract class OtherWeights(Kernels inner) : KernelDecorator(inner)
+    private abstract class OtherWeights(Kernels inner) : RowWiseDecorator(inner)
     {
         internal sealed override void Route(Rows logits, int k, Span<int> experts, Span<float> weights)
         {
@@ -199,19 +200,17 @@ internal static class ExpertDefects
     }
 
     /// <summary>The second product without its bias, mixed as ever, and then the biases with weight 1.</summary>
-    private sealed class UnweightedBias(Kernels inner) : KernelDecorator(inner)
+    private sealed class UnweightedBias(Kernels inner) : RowWiseDecorator(inner)
     {
         private readonly Scratch _scratch = new();
         private float[] _ones = [];
         private StoredVector _zeros;
         private int _slots, _width;
 
-        internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
+        internal static Kernels In(Kernels inner)
         {
-            bool isSecond = !IsFirst(share, deinterleave);
-            if (isSecond)
-                bias = SetAside(bias, w.Rows, groups);
-            Inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
+            var mixed = new UnweightedBias(inner);
+            return inner with { Products = new WithoutBias(inner, mixed), RowWise = mixed };
         }
 
         internal override void MixExperts(Rows y, ReadOnlySpan<float> weights, int k, Rows x)
@@ -244,6 +243,17 @@ internal static class ExpertDefects
         {
             _scratch.Reset(_slots * Scratch.Stride(_width));
             return _scratch.Rows(_slots, _width);
+        }
+
+        private sealed class WithoutBias(Kernels inner, UnweightedBias mixed) : ProductDecorator(inner)
+        {
+            internal override void ExpertLinear(
+                Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
+            {
+                if (!IsFirst(share, deinterleave))
+                    bias = mixed.SetAside(bias, w.Rows, groups);
+                Inner.ExpertLinear(x, share, w, bias, groups, deinterleave, output);
+            }
         }
     }
 }

@@ -66,7 +66,7 @@ internal static class RotaryDefects
         new("rope-pairs-interleaved", "Channels 2i and 2i + 1 of a head turned together; the pairs are i and i + d/2.",
             "gpt_oss/torch/model.py, _apply_rotary_emb", "at least two tokens")
         {
-            Variant = new() { Kernels = inner => new InterleavedPairs(inner) },
+            Variant = new() { Kernels = inner => inner with { RowWise = new InterleavedPairs(inner) } },
         },
     ];
 
@@ -93,7 +93,7 @@ internal static class RotaryDefects
         [.. Powers(config).Select((f, i) => 1 / (config.RopeScalingFactor * f) * (1 - keep(i)) + 1 / f * keep(i))];
 
     /// <summary>Channels 2i and 2i + 1 go to where the sound rotation takes its pair from, and back.</summary>
-    private sealed class InterleavedPairs(Kernels inner) : KernelDecorator(inner)
+    private sealed class InterleavedPairs(Kernels inner) : RowWiseDecorator(inner)
     {
         private readonly Scratch _scratch = new();
 

@@ -2,6 +2,7 @@ using GptOss.Reference.Model;
 using GptOss.Reference.Numerics;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Products;
 
 namespace GptOss.Reference.Oracle.Defects;
 
@@ -37,20 +38,20 @@ internal static class WeightDefects
             Blocks, "any prompt")
         {
             Scope = DefectScope.Product,
-            Variant = new() { Kernels = inner => new SwappedNibbles(inner) },
+            Variant = new() { Kernels = inner => inner with { Products = new SwappedNibbles(inner) } },
         },
         new("mxfp4-nibbles-in-ggml-order", "Low nibbles were taken for weights 0 to 15 of a block and high ones for 16 to 31, which is " +
             "the order of GGUF files.",
             $"{Blocks}; ggml, block_mxfp4", "any prompt")
         {
             Scope = DefectScope.Product,
-            Variant = new() { Kernels = inner => new GgmlNibbles(inner) },
+            Variant = new() { Kernels = inner => inner with { Products = new GgmlNibbles(inner) } },
         },
         new("mxfp4-scale-off-by-one", "The exponent of every block was one too large, so all expert weights were doubled.",
             "OCP Microscaling Formats v1.0, E8M0: the bias is 127", "any prompt")
         {
             Scope = DefectScope.Product,
-            Variant = new() { Kernels = inner => new DoubledWeights(inner) },
+            Variant = new() { Kernels = inner => inner with { Products = new DoubledWeights(inner) } },
         },
         new("rmsnorm-epsilon-1e-6", "The norms added 1e-6 to the mean square; gpt-oss adds 1e-5.",
             "gpt_oss/torch/model.py, RMSNorm", "any prompt")
@@ -72,7 +73,7 @@ internal static class WeightDefects
     private static float[] PlusOne(float[] gain) => Array.ConvertAll(gain, g => g + 1);
 
     /// <summary>Weights in another order give the same products as activations in the inverse order, and activations are few.</summary>
-    private abstract class OtherActivations(Kernels inner) : KernelDecorator(inner)
+    private abstract class OtherActivations(Kernels inner) : ProductDecorator(inner)
     {
         private readonly Scratch _scratch = new();
 

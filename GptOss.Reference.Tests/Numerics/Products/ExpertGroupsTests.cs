@@ -1,9 +1,9 @@
 using FsCheck;
 using FsCheck.Fluent;
-using GptOss.Reference.Numerics;
+using GptOss.Reference.Numerics.Products;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Numerics;
+namespace GptOss.Reference.Tests.Numerics.Products;
 
 public class ExpertGroupsTests
 {

@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Numerics;
+namespace GptOss.Reference.Numerics.Products;
 
 /// <summary>Which activation rows meet which expert: a list of slots sorted by expert.</summary>
 /// <remarks>A slot is a (token, rank) pair, numbered token · k + rank: the place of one expert's output for one token.</remarks>

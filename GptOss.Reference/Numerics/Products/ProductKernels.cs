@@ -1,0 +1,27 @@
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Formats;
+
+namespace GptOss.Reference.Numerics.Products;
+
+/// <summary>Matrix products: one matrix for all rows, or for each row the matrices of the experts that it chose.</summary>
+/// <remarks>Not thread-safe.</remarks>
+internal abstract class ProductKernels
+{
+    /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) with an empty bias. x [n, columns], output [n, rows].</summary>
+    /// <remarks>Where columns are not a multiple of 16, every row of x has room up to the next one, and that room becomes zero.</remarks>
+    internal abstract void Linear(Rows x, Weights w, StoredVector bias, Rows output);
+
+    /// <summary>For every slot s of expert e: output[s] = B(B(x[s / share]·W_eᵀ) + bias_e).</summary>
+    /// <param name="x">Activation rows.</param>
+    /// <param name="share">Slots that read the same row: k for the first product of a token, 1 for the second.</param>
+    /// <param name="w">The layer's experts.</param>
+    /// <param name="bias">[experts, rows].</param>
+    /// <param name="groups">The routing.</param>
+    /// <param name="deinterleave">Even rows to the first half of the output, odd ones to the second.</param>
+    /// <param name="output">[slots, rows].</param>
+    /// <remarks>Looks through an expert's weights for what is not a number when it is first chosen.</remarks>
+    internal abstract void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output);
+
+    /// <summary>One dot product of a float32 row with a bfloat16 row, for tests of the definition.</summary>
+    internal abstract float Dot(ReadOnlySpan<float> x, ReadOnlySpan<ushort> w);
+}
