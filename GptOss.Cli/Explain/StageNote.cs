@@ -11,7 +11,7 @@ namespace GptOss.Cli.Explain;
 /// <param name="Code">Where this program computed it: the call, then the arithmetic.</param>
 internal sealed record StageNote(string Title, string Formula, string Why, string Published, params SourcePlace[] Code)
 {
-    private const string Attention = "Model/AttentionBlock.cs", Experts = "Model/ExpertBlock.cs", Whole = "Model/Transformer.cs";
+    private const string Attention = "Model/AttentionBlock.cs", Experts = "Model/ExpertBlock.cs", Whole = "Model/ForwardPass.cs";
 
     private static SourcePlace Norm => SourcePlace.In("Numerics/RowKernels/RmsNorm.cs", "struct RmsNormJob");
 
@@ -39,7 +39,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "The token's row of the embedding. It begins the residual stream: from here on every block reads the stream and adds to it. Where the " +
                 "token stands plays no part yet.",
             "Transformer",
-            SourcePlace.In(Whole, "Embed(x);"), SourcePlace.In(Whole, "private void Embed(Rows x)")),
+            SourcePlace.In(Whole, "_weights.Embedding.Decode("), SourcePlace.In("Numerics/Formats/Weights.cs", "void Decode(int row")),
         Stage.AttentionNorm => new(
             "Norm before attention", "t = x / √(mean(x²) + ε) · g",
             "Brings the stream to one scale, so that what the block reads does not depend on how much has been added before it; the gain g then " +
@@ -126,13 +126,13 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "Final norm", "t = x / √(mean(x²) + ε) · g",
             "The stream after the last layer on one scale, for the last product.",
             "Transformer",
-            SourcePlace.In(Whole, "_kernels.RowWise.RmsNorm(wanted, _norm"), Norm),
+            SourcePlace.In(Whole, "Norm(last, t);"), Norm),
         Stage.Logits => new(
             "Logits", "logits = U·t",
             "One number for each token of the vocabulary; their softmax is the forecast of the next token. U has no bias and is not the " +
                 "embedding turned round.",
             "Transformer",
-            SourcePlace.In(Whole, "_kernels.Products.Linear(t, _weights.Unembedding"), Product),
+            SourcePlace.In(Whole, "Unembed(t, logits);"), Product),
         _ => throw new ArgumentOutOfRangeException(nameof(stage)),
     };
 

@@ -37,7 +37,7 @@ internal static partial class Directions
 
         ["Tokens"] = ["Ground"],
 
-        ["Model/Stages"] = ["Numerics/Buffers"],
+        ["Model/Stages"] = [],
         ["Model"] = ["Ground", "Numerics", "Checkpoints", "Model/Stages"],
         ["Model/Hooks"] = ["Ground", "Numerics", "Checkpoints", "Model"],
 
@@ -80,12 +80,6 @@ internal static partial class Directions
         ],
     };
 
-    /// <summary>Names against the flow that are left to cut. Only ever shorter: one that is not needed any more is a finding.</summary>
-    internal static readonly (string Folder, string Names)[] LeftToCut =
-    [
-        ("Model/Stages", "Model"),
-    ];
-
     /// <summary>
     /// No folder names another against <see cref="MayName"/>: in a using, by full name, relative to a namespace that both share, or by the bare name
     /// of a type of an outer folder. Numerics names no type of a model either.
@@ -94,10 +88,7 @@ internal static partial class Directions
     {
         List<SourceFile> library = [.. files.Where(HouseRules.InLibrary)];
         foreach ((SourceFile file, int index, string folder) in AgainstTheFlow(library))
-        {
-            if (!LeftToCut.Contains((file.Folder, folder)))
-                yield return $"{file.At(index)}: {file.Folder} may not name {folder}.";
-        }
+            yield return $"{file.At(index)}: {file.Folder} may not name {folder}.";
         foreach (SourceFile file in library)
         {
             foreach (Match name in GlobalUsingPattern().Matches(file.Code))
@@ -109,12 +100,6 @@ internal static partial class Directions
             }
         }
     }
-
-    /// <summary>What is left to cut is named somewhere.</summary>
-    internal static IEnumerable<string> CutAlready(IEnumerable<SourceFile> files) =>
-        from left in LeftToCut
-        where !AgainstTheFlow([.. files.Where(HouseRules.InLibrary)]).Any(name => (name.File.Folder, name.Folder) == left)
-        select $"{left.Folder} names {left.Names} no longer: take it from the list of what is left to cut.";
 
     /// <summary>The table itself has no circle.</summary>
     internal static IEnumerable<string> Circles(IReadOnlyDictionary<string, string[]> table)

@@ -26,7 +26,6 @@ public class HouseRulesTests
         [nameof(HouseRules.Lengths)] = HouseRules.Lengths,
         [nameof(HouseRules.LineLengths)] = HouseRules.LineLengths,
         [nameof(HouseRules.Arithmetic)] = HouseRules.Arithmetic,
-        [nameof(Directions.CutAlready)] = Directions.CutAlready,
         [nameof(Directions.FolderPages)] = Directions.FolderPages,
         [nameof(HouseRules.MachinePaths)] = HouseRules.MachinePaths,
         [nameof(HouseRules.ToolFolders)] = HouseRules.ToolFolders,
@@ -80,10 +79,6 @@ public class HouseRulesTests
 
     [Fact]
     public void The_directions_have_no_circle() => Assert.Empty(Directions.Circles(Directions.MayName));
-
-    [Fact]
-    public void A_name_that_is_cut_and_still_listed_is_found() =>
-        Assert.Equal(Directions.LeftToCut.Length, Directions.CutAlready([InLibrary("Model/A.cs", "")]).Count());
 
     [Theory]
     [InlineData("B", 1)]

@@ -1,6 +1,5 @@
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Hooks;
-using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Tests.Model;

@@ -65,7 +65,7 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
         Refused("22 tokens after 3 exceed the model's context of 24 positions.", new BatchItem(sequence, new int[22], LogitRows.Last));
         Refused("Item 1 of the batch has no sequence of this model.", new BatchItem(other.NewSequence(), new[] { 1 }, LogitRows.Last));
         Refused("Item 1 of the batch has no sequence of this model.", new BatchItem(null!, new[] { 1 }, LogitRows.Last));
-        Refused("Items 0 and 1 of the batch are the same sequence; its tokens belong into one item.",
+        Refused("Items 0 and 1 of the batch are the same sequence; its tokens belong in one item.",
             new BatchItem(innocent, new[] { 1 }, LogitRows.Last));
         foreach (int[] offsets in (int[][])[[2], [1, 1], [1, 0], [-1]])
         {

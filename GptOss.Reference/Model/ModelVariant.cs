@@ -17,10 +17,10 @@ internal sealed record ModelVariant
     internal Func<GptOssConfig, GptOssConfig> Config { get; init; } = config => config;
 
     /// <summary>Other small weights of an attention block.</summary>
-    internal Func<AttentionWeights, GptOssConfig, AttentionWeights> Attention { get; init; } = (weights, _) => weights;
+    internal Func<AttentionBlockWeights, GptOssConfig, AttentionBlockWeights> Attention { get; init; } = (weights, _) => weights;
 
     /// <summary>Other small weights of an expert block.</summary>
-    internal Func<ExpertWeights, GptOssConfig, ExpertWeights> Experts { get; init; } = (weights, _) => weights;
+    internal Func<ExpertBlockWeights, GptOssConfig, ExpertBlockWeights> Experts { get; init; } = (weights, _) => weights;
 
     /// <summary>Another gain of the final norm.</summary>
     internal Func<float[], float[]> FinalNorm { get; init; } = gain => gain;

@@ -14,7 +14,7 @@ namespace GptOss.Reference.Model;
 /// <param name="Sinks">[heads].</param>
 /// <param name="Out">[hidden, heads·headDim].</param>
 /// <param name="OutBias">[hidden].</param>
-internal sealed record AttentionWeights(
+internal sealed record AttentionBlockWeights(
     float[] Norm, IReadOnlyList<Weights> Qkv, IReadOnlyList<StoredVector> QkvBias, float[] Sinks, Weights Out, StoredVector OutBias);
 
 /// <summary>Weights of one expert block, read in place from the checkpoint; only the norm gain is widened.</summary>
@@ -26,7 +26,7 @@ internal sealed record AttentionWeights(
 /// <param name="Mlp1Bias">One for each part.</param>
 /// <param name="Mlp2">[experts, hidden, intermediate].</param>
 /// <param name="Mlp2Bias">[experts, hidden].</param>
-internal sealed record ExpertWeights(
+internal sealed record ExpertBlockWeights(
     float[] Norm, Weights Gate, StoredVector GateBias, IReadOnlyList<Weights> Mlp1, IReadOnlyList<StoredVector> Mlp1Bias, Weights Mlp2,
     StoredVector Mlp2Bias);
 
@@ -78,9 +78,9 @@ internal sealed class ModelWeights
     /// <summary>[vocabulary, hidden].</summary>
     internal Weights Embedding { get; }
 
-    internal List<AttentionWeights> Attention { get; } = [];
+    internal List<AttentionBlockWeights> Attention { get; } = [];
 
-    internal List<ExpertWeights> Experts { get; } = [];
+    internal List<ExpertBlockWeights> Experts { get; } = [];
 
     /// <summary>[hidden].</summary>
     internal float[] Norm { get; }

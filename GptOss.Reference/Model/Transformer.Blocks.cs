@@ -1,4 +1,3 @@
-using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.RowKernels;
 
@@ -8,7 +7,7 @@ namespace GptOss.Reference.Model;
 public sealed partial class Transformer
 {
     /// <summary>The angles by which heads turn.</summary>
-    internal RotaryTable Rotary => _rotary;
+    internal RotaryTable Rotary => _pass.Rotary;
 
     /// <summary>The attention block of one layer on its own, for tokens at positions 0, 1, 2, …</summary>
     /// <param name="layer">0-based.</param>
@@ -30,13 +29,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            using Sequence sequence = NewSequence();
-            for (int row = 0; row < qkv.Count; row++)
-            {
-                _chunk.Clear();
-                _chunk.Add(sequence, positions[row], [0], _rotary);
-                _kernels.RowWise.Rotate(qkv.Slice(row, 1).Columns(0, Config.QuerySize + Config.KeyValueSize), _chunk.Cosines, _chunk.Sines);
-            }
+            _pass.Rotate(qkv.Columns(0, Config.QuerySize + Config.KeyValueSize), positions);
         }
     }
 
@@ -48,7 +41,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            _kernels.RowWise.RmsNorm(x, _norm, Config.RmsNormEps, norm);
+            _pass.Norm(x, norm);
         }
     }
 
@@ -60,7 +53,7 @@ public sealed partial class Transformer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            _kernels.Products.Linear(norm, _weights.Unembedding, bias: default, logits);
+            _pass.Unembed(norm, logits);
         }
     }
 
@@ -70,30 +63,15 @@ public sealed partial class Transformer
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
             using Sequence sequence = NewSequence();
-            for (int first = 0; first < x.Count; first += _chunkTokens)
+            Chunk chunk = _pass.NewChunk();
+            for (int first = 0; first < x.Count; first += chunk.Count)
             {
-                Rows part = x.Slice(first, Math.Min(_chunkTokens, x.Count - first));
-                Rows inside = EnterRows(part, sequence);
-                _scratch.Reset(part.Count * (isAttention ? AttentionBlock.ScratchFloats(Config) : ExpertBlock.ScratchFloats(Config)));
-                if (isAttention)
-                    _attention[layer].Forward(inside, _chunk, _scratch, ref observer);
-                else
-                    _experts[layer].Forward(inside, _chunk, _scratch, ref observer);
-                inside.CopyTo(part);
-                sequence.Commit(part.Count);
+                chunk.Clear();
+                Rows part = x.Slice(first, Math.Min(chunk.Room, x.Count - first));
+                chunk.Add(new(sequence, new int[part.Count], LogitRows.None), 0, part.Count);
+                _pass.RunBlock(layer, isAttention, part, chunk, ref observer);
+                chunk.Commit();
             }
         }
-    }
-
-    /// <summary>Fills the chunk with the next positions of a sequence and copies their rows to where kernels may read past the end.</summary>
-    private Rows EnterRows(Rows x, Sequence sequence)
-    {
-        sequence.Reserve(x.Count);
-        _chunk.Clear();
-        _chunk.Add(sequence, sequence.Length, new int[x.Count], _rotary);
-        _residual.Reset(x.Count * Scratch.Stride(Config.HiddenSize));
-        Rows inside = _residual.Rows(x.Count, Config.HiddenSize);
-        x.CopyTo(inside);
-        return inside;
     }
 }

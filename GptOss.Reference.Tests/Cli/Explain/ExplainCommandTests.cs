@@ -118,7 +118,7 @@ public sealed class ExplainCommandTests : IDisposable
             return;
         SourcePlace call = note.Code[0];
         string after = string.Join('\n', File.ReadAllLines(Path.Combine(Repository.Root!, call.File)).Skip(call.Find().Line - 1).Take(14));
-        Assert.Contains(stage == Stage.Experts ? "observer.ObserveExperts(" : stage == Stage.Qkv
+        Assert.Contains(stage == Stage.Experts ? "chunk.ShowExperts(" : stage == Stage.Qkv
             ? "kernels.Products.Linear(t, weights.Qkv"
             : $"Stage.{stage},", after);
     }
@@ -126,9 +126,9 @@ public sealed class ExplainCommandTests : IDisposable
     [Fact]
     public void A_line_that_is_gone_is_no_silent_zero()
     {
-        Assert.Equal("GptOss.Reference/Model/Transformer.cs has not exactly one line with 'no such line'.",
-            Assert.Throws<InvalidOperationException>(() => SourcePlace.In("Model/Transformer.cs", "no such line").Find()).Message);
-        Assert.Throws<InvalidOperationException>(() => SourcePlace.In("Model/Transformer.cs", "return").Find());
+        Assert.Equal("GptOss.Reference/Model/ForwardPass.cs has not exactly one line with 'no such line'.",
+            Assert.Throws<InvalidOperationException>(() => SourcePlace.In("Model/ForwardPass.cs", "no such line").Find()).Message);
+        Assert.Throws<InvalidOperationException>(() => SourcePlace.In("Model/ForwardPass.cs", "return").Find());
         Assert.Throws<InvalidOperationException>(() => SourcePlace.In("Model/Nothing.cs", "return").Find());
     }
 

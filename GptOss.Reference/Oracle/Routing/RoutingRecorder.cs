@@ -1,5 +1,5 @@
 using GptOss.Reference.Checkpoints.Configuration;
-using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Oracle.Routing;

@@ -1,6 +1,6 @@
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Ground;
-using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.RowKernels;
 

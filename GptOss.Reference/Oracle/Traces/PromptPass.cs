@@ -1,5 +1,4 @@
 using GptOss.Reference.Model;
-using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Oracle.Traces;

@@ -1,4 +1,4 @@
-using GptOss.Reference.Model.Stages;
+using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Oracle.Stages;
 

@@ -1,3 +1,4 @@
+using GptOss.Reference.Model;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Oracle.Routing;

@@ -1,22 +1,23 @@
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
 
-namespace GptOss.Reference.Model.Stages;
+namespace GptOss.Reference.Model;
 
 /// <summary>
-/// Is shown every stage of a forward pass before it is used. A struct type argument: when <see cref="IsActive"/> is false its calls are compiled
-/// away.
+/// Receives each stage of a forward pass before the pass uses it. A struct type argument: while <see cref="IsActive"/> is false its calls are
+/// compiled away.
 /// </summary>
 /// <remarks>
-/// What is shown is what the pass goes on with: an observer may write to it. One that writes nothing changes no bit. What it writes is used as
-/// it stands; in the bfloat16 profile nobody rounds it before the next operation that rounds, only the cache stores it as bfloat16. An exception
-/// that it throws ends the pass, whose tokens are not counted.
+/// The pass continues with the rows that an observer receives, so it may write to them. One that writes nothing changes no bit. What it writes is
+/// used as written: in the bfloat16 profile it is rounded only by the next operation that rounds, and by the cache. An exception ends the pass, and
+/// the tokens of its chunk do not count.
 /// </remarks>
 public interface IStageObserver
 {
-    /// <summary>Whether anything is observed at all.</summary>
+    /// <summary>Whether the observer observes anything.</summary>
     static abstract bool IsActive { get; }
 
-    /// <summary>Whether <see cref="ObserveAttention"/> is to be called: probabilities are computed once more for it, and only then.</summary>
+    /// <summary>Whether the pass calls <see cref="ObserveAttention"/>, for which it computes the probabilities a second time.</summary>
     static virtual bool SeesAttention => false;
 
     /// <summary>A stage of one layer (−1 outside the layers), before it is used.</summary>
@@ -27,13 +28,13 @@ public interface IStageObserver
     void Observe(Stage stage, int layer, ReadOnlySpan<RowOrigin> origins, Rows values);
 
     /// <summary>
-    /// The experts of one layer, which may be exchanged for others: the weights are then the softmax over the router logits of those that
-    /// are left here, <see cref="Stage.ExpertWeights"/>. Their outputs are summed in the order in which they stand.
+    /// The experts of one layer, which the observer may exchange for others. <see cref="Stage.ExpertWeights"/> is then the softmax over the router
+    /// logits of the experts that it leaves, and their outputs are summed in the order that it leaves.
     /// </summary>
     /// <param name="layer">0-based layer.</param>
     /// <param name="origins">The token of each row.</param>
-    /// <param name="router">Router logits, [tokens, experts]; changes come too late for the choice and count for the weights.</param>
-    /// <param name="experts">[tokens · perToken]: those of each row, best first. A row must hold different ones.</param>
+    /// <param name="router">Router logits, [tokens, experts]; changes no longer affect the choice, but they do affect the weights.</param>
+    /// <param name="experts">[tokens · perToken]: those of each row, best first. The experts of a row must differ.</param>
     /// <param name="perToken">Experts of a row.</param>
     void ObserveExperts(int layer, ReadOnlySpan<RowOrigin> origins, Rows router, Span<int> experts, int perToken);
 
@@ -43,7 +44,7 @@ public interface IStageObserver
     bool WantsAttention(int layer, RowOrigin origin) => true;
 
     /// <summary>
-    /// What one head of one token gives to each key that it sees and to the sink, before <see cref="Stage.Heads"/>. All sum to one, up to rounding.
+    /// What one head of one token gives to each visible key and to the sink, before <see cref="Stage.Heads"/>. The shares sum to one, up to rounding.
     /// </summary>
     /// <param name="layer">0-based layer.</param>
     /// <param name="origin">The token.</param>

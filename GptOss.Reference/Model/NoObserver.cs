@@ -1,6 +1,7 @@
+using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
 
-namespace GptOss.Reference.Model.Stages;
+namespace GptOss.Reference.Model;
 
 /// <summary>Observes nothing.</summary>
 public readonly struct NoObserver : IStageObserver

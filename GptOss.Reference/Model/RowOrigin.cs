@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Model.Stages;
+namespace GptOss.Reference.Model;
 
 /// <summary>Which token a row belongs to.</summary>
 /// <param name="Sequence">The sequence.</param>

@@ -6,7 +6,7 @@ using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
 
-namespace GptOss.Reference.Tests.Model.Stages;
+namespace GptOss.Reference.Tests.Model;
 
 [Trait("Category", "Numeric")]
 public class StageObserverTests(SmallModels models) : IClassFixture<SmallModels>
