@@ -13,9 +13,9 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
 {
     private const string Attention = "Model/AttentionBlock.cs", Experts = "Model/ExpertBlock.cs", Whole = "Model/ForwardPass.cs";
 
-    private static SourcePlace Norm => SourcePlace.In("Numerics/RowKernels/RmsNorm.cs", "struct RmsNormJob");
+    private static SourcePlace Norm => SourcePlace.In("Numerics/RowKernels/RmsNormJob.cs", "struct RmsNormJob");
 
-    private static SourcePlace Product => SourcePlace.In("Numerics/Products/Product.cs", "struct ProductJob");
+    private static SourcePlace Product => SourcePlace.In("Numerics/Products/ProductJob.cs", "struct ProductJob");
 
     /// <summary>The shape of one token's row in symbols, and in numbers.</summary>
     internal static (string Symbols, int[] Sizes) ShapeOf(Stage stage, GptOssConfig c) => stage switch
@@ -60,7 +60,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
                 "how far they are apart." + Yarn(c),
             "RotaryEmbedding, _apply_rotary_emb; rotary positions: arXiv 2104.09864, YaRN: arXiv 2309.00071",
             SourcePlace.In(Attention, "kernels.RowWise.Rotate(q,"), SourcePlace.In("Numerics/RowKernels/RotaryTable.cs", "class RotaryTable"),
-            SourcePlace.In("Numerics/RowKernels/RotaryTable.cs", "struct RotationJob")),
+            SourcePlace.In("Numerics/RowKernels/RotationJob.cs", "struct RotationJob")),
         Stage.Key => new(
             "Rotated keys", "the same turn for k",
             "Key and value now go into the cache, where every later token finds them: nothing of this token is computed again.",
@@ -73,7 +73,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
                 + "takes a share and brings no value, "
                 + $"so a head can keep silent. {Windows(c)}",
             "sdpa; sinks: model card, arXiv 2508.10925, and arXiv 2309.17453",
-            SourcePlace.In(Attention, "kernels.Attention.Attend("), SourcePlace.In("Numerics/Attention/SinkAttention.cs", "struct SinkAttentionJob")),
+            SourcePlace.In(Attention, "kernels.Attention.Attend("), SourcePlace.In("Numerics/Attention/SinkAttentionJob.cs", "struct SinkAttentionJob")),
         Stage.AttentionResidual => new(
             "Stream after attention", "x ← x + (W_out·o + b)",
             "What the heads found is brought to the width of the stream and added. Nothing is overwritten, so what earlier layers " +
@@ -110,7 +110,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
                 + "all; each is widened exactly where it is used.",
             "swiglu; arXiv 2002.05202; MXFP4: OCP Microscaling Formats 1.0",
             SourcePlace.In(Experts, "Expand(t, k, gu);"), SourcePlace.In(Experts, "kernels.RowWise.SwiGlu(gu"),
-            SourcePlace.In("Numerics/RowKernels/SwiGlu.cs", "struct SwiGluJob"),
+            SourcePlace.In("Numerics/RowKernels/SwiGluJob.cs", "struct SwiGluJob"),
             SourcePlace.In("Numerics/Formats/Mxfp4.cs", "class Mxfp4")),
         Stage.ExpertOutputs => new(
             "What each expert says", "y_e = W2_e·h + b",
@@ -121,7 +121,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "Stream after the experts", "x ← x + Σ_e w_e·y_e",
             "The weighted sum joins the stream, and the next layer reads it.",
             "MLPBlock",
-            SourcePlace.In(Experts, "kernels.RowWise.MixExperts(y"), SourcePlace.In("Numerics/RowKernels/ExpertMix.cs", "struct ExpertMixJob")),
+            SourcePlace.In(Experts, "kernels.RowWise.MixExperts(y"), SourcePlace.In("Numerics/RowKernels/ExpertMixJob.cs", "struct ExpertMixJob")),
         Stage.Norm => new(
             "Final norm", "t = x / √(mean(x²) + ε) · g",
             "The stream after the last layer on one scale, for the last product.",

@@ -14,6 +14,7 @@ internal static partial class Directions
         ["Numerics/Workers"] = [],
         ["Numerics/Lanes"] = [],
         ["Numerics/Formats"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
+        ["Numerics/Formats/Blocks"] = ["Numerics/Lanes", "Numerics/Formats"],
         ["Numerics/Products"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats"],
         ["Numerics/Caches"] = ["Numerics/Buffers", "Numerics/Lanes"],
         ["Numerics/Attention"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Caches"],

@@ -33,6 +33,18 @@ internal static partial class HouseRules
         }
     }
 
+    /// <summary>In the folders that are read as a textbook a file holds one type and has its name; a part of one adds its own, as in A.Part.cs.</summary>
+    internal static IEnumerable<string> TypeFiles(IEnumerable<SourceFile> files)
+    {
+        foreach (SourceFile file in files.Where(file => InLibrary(file) && file.Area is "Numerics" or "Checkpoints" or "Model"))
+        {
+            string expected = file.Path.Split('/')[^1].Split('.')[0];
+            string[] types = [.. OuterTypePattern().Matches(file.Code).Select(type => type.Groups["name"].Value)];
+            if (types is not [var only] || only != expected)
+                yield return $"{file.Path}: holds {string.Join(", ", types)}; expected {expected} alone.";
+        }
+    }
+
     /// <summary>The tests mirror what they test: each of their folders is one of the library, or of the project that its first part names.</summary>
     internal static IEnumerable<string> TestFolders(IEnumerable<SourceFile> files)
     {
@@ -142,6 +154,9 @@ internal static partial class HouseRules
     private static partial Regex PlatformLuckPattern();
 
     // Not after a letter or a dot, so that a link that ends in such a folder is no hit.
+    [GeneratedRegex(@"^(?:\w+ )*(?:class|struct|record|interface|enum|delegate\s+[\w<>\[\],.?\s]+?)\s+(?<name>[A-Z]\w*)", RegexOptions.Multiline)]
+    private static partial Regex OuterTypePattern();
+
     [GeneratedRegex(@"(?<![\w./])(?:/(?:work|root)/|/tmp/[w]/|[A-Z]:\\Users\\)")]
     private static partial Regex MachinePathPattern();
 }

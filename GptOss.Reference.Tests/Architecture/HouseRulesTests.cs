@@ -19,6 +19,7 @@ public class HouseRulesTests
     private static Dictionary<string, Func<IEnumerable<SourceFile>, IEnumerable<string>>> RuleByName { get; } = new()
     {
         [nameof(HouseRules.Namespaces)] = HouseRules.Namespaces,
+        [nameof(HouseRules.TypeFiles)] = HouseRules.TypeFiles,
         [nameof(HouseRules.TestFolders)] = HouseRules.TestFolders,
         [nameof(Directions.Direction)] = Directions.Direction,
         [nameof(HouseRules.EscapeHatches)] = HouseRules.EscapeHatches,
@@ -102,6 +103,16 @@ public class HouseRulesTests
         new SourceFile("GptOss.Cli/Chat/A.cs", ""),
         InLibrary("Numerics/Lanes/A.cs", ""),
     ]).Count());
+
+    [Theory]
+    [InlineData("Numerics/A.cs", "internal readonly unsafe struct A;", 0)]
+    [InlineData("Model/A.Part.cs", "public sealed partial class A\n{\n    private enum B;\n}", 0)]
+    [InlineData("Model/Hooks/A.cs", "public delegate void A(int b);", 0)]
+    [InlineData("Numerics/A.cs", "internal struct A;\ninternal struct B;", 1)]
+    [InlineData("Checkpoints/A.cs", "internal sealed record class B;", 1)]
+    [InlineData("Generation/A.cs", "internal struct B;", 0)]
+    public void A_file_that_is_not_named_as_its_only_type_is_found(string path, string text, int findings) =>
+        Assert.Equal(findings, HouseRules.TypeFiles([InLibrary(path, text)]).Count());
 
     [Theory]
     [InlineData("Model/A.cs", "static unsafe void F() { }", 1)]

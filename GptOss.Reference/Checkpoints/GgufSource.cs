@@ -3,6 +3,7 @@ using GptOss.Reference.Checkpoints.Gguf;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Formats.Blocks;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Checkpoints;

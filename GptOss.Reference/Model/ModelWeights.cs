@@ -5,31 +5,6 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>
-/// Weights of one attention block, read in place from the checkpoint; only the norm gain and the sinks are widened, and matrices may be packed.
-/// </summary>
-/// <param name="Norm">[hidden].</param>
-/// <param name="Qkv">[(heads + 2·kvHeads)·headDim, hidden], in one part or in three (q, k, v), as the checkpoint stores it.</param>
-/// <param name="QkvBias">One for each part.</param>
-/// <param name="Sinks">[heads].</param>
-/// <param name="Out">[hidden, heads·headDim].</param>
-/// <param name="OutBias">[hidden].</param>
-internal sealed record AttentionBlockWeights(
-    float[] Norm, IReadOnlyList<Weights> Qkv, IReadOnlyList<StoredVector> QkvBias, float[] Sinks, Weights Out, StoredVector OutBias);
-
-/// <summary>Weights of one expert block, read in place from the checkpoint; only the norm gain is widened.</summary>
-/// <param name="Norm">[hidden].</param>
-/// <param name="Gate">Router, [experts, hidden].</param>
-/// <param name="GateBias">[experts].</param>
-/// <param name="Mlp1">[experts, 2·intermediate, hidden], whose rows alternate between gate and linear; or two of [experts, intermediate, hidden],
-/// gate and linear.</param>
-/// <param name="Mlp1Bias">One for each part.</param>
-/// <param name="Mlp2">[experts, hidden, intermediate].</param>
-/// <param name="Mlp2Bias">[experts, hidden].</param>
-internal sealed record ExpertBlockWeights(
-    float[] Norm, Weights Gate, StoredVector GateBias, IReadOnlyList<Weights> Mlp1, IReadOnlyList<StoredVector> Mlp1Bias, Weights Mlp2,
-    StoredVector Mlp2Bias);
-
 /// <summary>All weights of a model by the names of the original layout.</summary>
 internal sealed class ModelWeights
 {

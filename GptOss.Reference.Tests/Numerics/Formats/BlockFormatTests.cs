@@ -1,6 +1,7 @@
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Formats.Blocks;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Products;
 using Xunit;

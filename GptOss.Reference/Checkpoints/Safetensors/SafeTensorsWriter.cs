@@ -6,13 +6,6 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints.Safetensors;
 
-/// <summary>A tensor to be written, and what writes its bytes.</summary>
-/// <param name="Name">Its key in the header.</param>
-/// <param name="DType">Element type.</param>
-/// <param name="Shape">Sizes, outermost first.</param>
-/// <param name="Write">Writes exactly the tensor's bytes, little-endian and row-major.</param>
-public sealed record TensorEntry(string Name, DType DType, IReadOnlyList<long> Shape, Action<Stream> Write);
-
 /// <summary>Writes safetensors files: entries in the order given, the header padded with spaces so that the data start at a multiple of 8.</summary>
 /// <remarks>Source: huggingface/safetensors, <c>README.md</c>; spelling of the header as Python's <c>json.dumps(separators=(",", ":"))</c>.</remarks>
 public static class SafeTensorsWriter

@@ -4,42 +4,6 @@ using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model.Hooks;
 
-/// <summary>Sees the residual stream of one token, and may write to it.</summary>
-/// <param name="stage"><see cref="Stage.Embedding"/>, <see cref="Stage.AttentionResidual"/> or <see cref="Stage.MlpResidual"/>.</param>
-/// <param name="layer">0-based layer; −1 for the embedding.</param>
-/// <param name="token">The token.</param>
-/// <param name="x">[hidden]: what the pass goes on with.</param>
-public delegate void ResidualHook(Stage stage, int layer, RowOrigin token, Span<float> x);
-
-/// <summary>Sees what one head gives to each key and to its sink; <see cref="IStageObserver.ObserveAttention"/> says more.</summary>
-/// <param name="layer">0-based layer.</param>
-/// <param name="head">0-based query head.</param>
-/// <param name="token">The token that asks.</param>
-/// <param name="probabilities">The shares of the visible positions, of which the last is the token's own.</param>
-/// <param name="sink">The sink's share.</param>
-public delegate void AttentionHook(int layer, int head, RowOrigin token, ReadOnlySpan<float> probabilities, float sink);
-
-/// <summary>Sees what one head says, before the out projection, and may write to it.</summary>
-/// <param name="layer">0-based layer.</param>
-/// <param name="head">0-based query head.</param>
-/// <param name="token">The token.</param>
-/// <param name="output">[headDim].</param>
-public delegate void HeadHook(int layer, int head, RowOrigin token, Span<float> output);
-
-/// <summary>Sees the router logits of one token, and may write to them: choice and weights follow from what is left.</summary>
-/// <param name="layer">0-based layer.</param>
-/// <param name="token">The token.</param>
-/// <param name="logits">[experts].</param>
-public delegate void RouterHook(int layer, RowOrigin token, Span<float> logits);
-
-/// <summary>Sees what one chosen expert says, before it is weighted, and may write to it.</summary>
-/// <param name="layer">0-based layer.</param>
-/// <param name="expert">0-based expert.</param>
-/// <param name="token">The token.</param>
-/// <param name="weight">The expert's share of the sum.</param>
-/// <param name="output">[hidden].</param>
-public delegate void ExpertHook(int layer, int expert, RowOrigin token, float weight, Span<float> output);
-
 /// <summary>
 /// Looks into forward passes token by token and changes them, for research. <see cref="IStageObserver"/> shows whole chunks and every stage.
 /// </summary>

@@ -49,13 +49,3 @@ internal readonly struct StoredVector
     /// <summary>bfloat16 bits as they are.</summary>
     public static implicit operator StoredVector(ushort[] bits) => new((ReadOnlyMemory<ushort>)bits);
 }
-
-/// <summary>A pinned <see cref="StoredVector"/>, of which at most one pointer is not null.</summary>
-internal readonly unsafe struct VectorPointer(ushort* halves, float* wide)
-{
-    /// <summary>Whether there are no values.</summary>
-    internal bool IsNull => halves == null && wide == null;
-
-    /// <summary>One value, widened exactly.</summary>
-    internal float this[nint index] => wide != null ? wide[index] : Bfloat16.ToSingle(halves[index]);
-}

@@ -65,16 +65,3 @@ internal abstract class Weights
         _areNumbers[matrix] = true;                // two threads may both look; both find the same
     }
 }
-
-/// <summary>Where a matrix has something that is not a finite number.</summary>
-/// <param name="Offset">Bytes from the start of the tensor that holds it.</param>
-/// <param name="Found">What is there: "the scale 255".</param>
-/// <param name="Expected">What may be there, as a clause.</param>
-internal readonly record struct NotANumber(long Offset, string Found, string Expected);
-
-/// <summary>Work on the rows of weights, whatever their format.</summary>
-internal interface IWeightsJob
-{
-    /// <summary>Does it; the rows are valid until it returns.</summary>
-    void Run<TRows>(TRows rows) where TRows : unmanaged, IWeightRows;
-}

@@ -4,15 +4,6 @@ using System.Runtime.InteropServices;
 namespace GptOss.Reference.Numerics.Workers;
 
 /// <summary>
-/// Work that is cut into equal parts, one a worker. Implementations are structs that hold pointers; nothing is allocated to run one.
-/// </summary>
-internal interface IJob
-{
-    /// <summary>Does part <paramref name="part"/> of <paramref name="parts"/>; every part runs exactly once.</summary>
-    void Execute(int part, int parts);
-}
-
-/// <summary>
 /// A few threads that share every kernel, each with a fixed part of it. Between kernels they spin for a moment, so that the next one starts
 /// within a microsecond; then they park.
 /// </summary>

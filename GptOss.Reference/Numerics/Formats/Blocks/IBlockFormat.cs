@@ -1,4 +1,4 @@
-namespace GptOss.Reference.Numerics.Formats;
+namespace GptOss.Reference.Numerics.Formats.Blocks;
 
 /// <summary>A format that stores weights in blocks of consecutive elements of a row, each block with its own scale.</summary>
 /// <remarks>

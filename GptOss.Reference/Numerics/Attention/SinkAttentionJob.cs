@@ -1,19 +1,8 @@
 using GptOss.Reference.Numerics.Buffers;
-using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Attention;
-
-/// <summary>One query token: where its keys are and how far it sees.</summary>
-internal readonly struct QueryRow(HostCache cache, int position)
-{
-    internal readonly HostCache Cache = cache;
-    internal readonly int Position = position;
-
-    /// <summary>How many keys it sees, its own among them.</summary>
-    internal int Keys(int? window) => Math.Min(Position + 1, window ?? int.MaxValue);
-}
 
 /// <summary>
 /// Attention with a learned sink: o = Σ w_k·v_k, w_k = e^(s_k − M) / (Σ e^(s_j − M) + e^(sink − M)), M = max(s, sink), s_k = ⟨q, k⟩/√d over

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace GptOss.Reference.Numerics.Formats;
+namespace GptOss.Reference.Numerics.Formats.Blocks;
 
 /// <summary>Sixteen small integers times a scale: what every block format comes down to. Each branch is exact, so they have the same bits.</summary>
 internal static unsafe class CodeLanes

@@ -1,0 +1,9 @@
+namespace GptOss.Reference.Model.Hooks;
+
+/// <summary>Sees what one chosen expert says, before it is weighted, and may write to it.</summary>
+/// <param name="layer">0-based layer.</param>
+/// <param name="expert">0-based expert.</param>
+/// <param name="token">The token.</param>
+/// <param name="weight">The expert's share of the sum.</param>
+/// <param name="output">[hidden].</param>
+public delegate void ExpertHook(int layer, int expert, RowOrigin token, float weight, Span<float> output);

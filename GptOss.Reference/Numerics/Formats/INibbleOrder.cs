@@ -1,0 +1,10 @@
+using GptOss.Reference.Numerics.Lanes;
+
+namespace GptOss.Reference.Numerics.Formats;
+
+/// <summary>Which elements the nibbles of a block are.</summary>
+internal unsafe interface INibbleOrder
+{
+    /// <summary>The block's even and odd elements as lanes.</summary>
+    static abstract void Decode<TBlock>(byte* codes, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>;
+}
