@@ -1,7 +1,6 @@
 using GptOss.Reference.Ground;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Dumps;
-using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Reference.Oracle.Diagnosis;
 
@@ -58,11 +57,8 @@ public sealed class DumpedLogProbabilities : DumpedRows
 
     internal override void Compare(int row, ReadOnlySpan<float> logits, Span<double> dumped, Span<double> ours)
     {
-        double largest = logits[StageComparison.ArgMax(logits)], sum = 0;
-        foreach (float logit in logits)
-            sum += Math.Exp(logit - largest);
-        double lnSum = Math.Log(sum);
+        double lnSum = LogitsKinds.LogSumExp(logits);
         for (int i = 0; i < ours.Length; i++)
-            ours[i] = logits[_rows[row][i].Key] - largest - lnSum;
+            ours[i] = logits[_rows[row][i].Key] - lnSum;
     }
 }

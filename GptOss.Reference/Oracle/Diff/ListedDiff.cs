@@ -30,7 +30,7 @@ public static class ListedDiff
             if (listed.Rows[entry] is not { Count: > 0 } tokens)
                 continue;
             double[] logits = rows.Read(row);
-            double sum = LogitsKinds.LogSumExp(logits);
+            double sum = LogitsKinds.LogSumExp<double>(logits);
             compared++;
             foreach ((int id, double logprob) in tokens.OrderBy(pair => pair.Key))
             {

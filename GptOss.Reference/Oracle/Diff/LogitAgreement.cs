@@ -49,7 +49,7 @@ internal sealed class LogitAgreementSum
 
     private static double Divergence(ReadOnlySpan<double> p, ReadOnlySpan<double> q)
     {
-        double lnP = LogitsKinds.LogSumExp(p), lnQ = LogitsKinds.LogSumExp(q), kl = 0;
+        double lnP = LogitsKinds.LogSumExp<double>(p), lnQ = LogitsKinds.LogSumExp<double>(q), kl = 0;
         for (int i = 0; i < p.Length; i++)
         {
             double log = p[i] - lnP, probability = Math.Exp(log);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using GptOss.Reference.Checkpoints.Storage;
 
 namespace GptOss.Reference.Oracle.Dumps;
@@ -44,7 +45,7 @@ internal static class LogitsKinds
         {
             read(row, values);
             probabilities = probabilities && Array.TrueForAll(values, value => value >= 0) && Math.Abs(values.Sum() - 1) <= most;
-            logarithms = logarithms && Array.TrueForAll(values, value => value <= most) && Math.Abs(LogSumExp(values)) <= most;
+            logarithms = logarithms && Array.TrueForAll(values, value => value <= most) && Math.Abs(LogSumExp<double>(values)) <= most;
         }
         return probabilities ? LogitsKind.Probabilities : logarithms ? LogitsKind.LogProbabilities : LogitsKind.Logits;
     }
@@ -54,19 +55,19 @@ internal static class LogitsKinds
     {
         foreach (ref double value in row)
             value = (kind == LogitsKind.Probabilities ? Math.Log(value) : value) / scale;
-        double sum = LogSumExp(row);
+        double sum = LogSumExp<double>(row);
         foreach (ref double value in row)
             value -= sum;
     }
 
     /// <summary>ln Σ exp(x), safe from overflow.</summary>
-    internal static double LogSumExp(ReadOnlySpan<double> logits)
+    internal static double LogSumExp<T>(ReadOnlySpan<T> logits) where T : struct, IFloatingPoint<T>
     {
         double largest = double.NegativeInfinity, sum = 0;
-        foreach (double logit in logits)
-            largest = Math.Max(largest, logit);
-        foreach (double logit in logits)
-            sum += Math.Exp(logit - largest);
+        foreach (T logit in logits)
+            largest = Math.Max(largest, double.CreateTruncating(logit));
+        foreach (T logit in logits)
+            sum += Math.Exp(double.CreateTruncating(logit) - largest);
         return largest + Math.Log(sum);
     }
 

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Ground;
+using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Oracle.Synthetic;
 
@@ -13,7 +15,6 @@ namespace GptOss.Reference.Oracle.Synthetic;
 /// </remarks>
 internal sealed class SyntheticTensor
 {
-    private const ulong Step = 0x9E3779B97F4A7C15;
     private const int PieceBytes = 32 << 10;                                   // generated and mapped while in the first-level cache
 
     private readonly ulong _key;
@@ -29,7 +30,7 @@ internal sealed class SyntheticTensor
 
         internal SyntheticTensor Tensor(string name)
         {
-            ulong key = Mix64(seed) ^ Fnv1a64(name);
+            ulong key = SplitMix64.Mix(seed) ^ Fnv1a64(name);
             string kind = name.StartsWith("block.", StringComparison.Ordinal) ? name[(name.IndexOf('.', 6) + 1)..] : name;
             if (kind.EndsWith(".blocks", StringComparison.Ordinal))
                 return new SyntheticTensor(key, null, null);
@@ -82,42 +83,21 @@ internal sealed class SyntheticTensor
 
     private void Words(ulong first, Span<byte> bytes)
     {
-        ulong z = unchecked(_key + (first + 1) * Step);
+        ulong z = unchecked(_key + (first + 1) * SplitMix64.Step);
         foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(bytes))
         {
-            word = Mix64(z);
-            z = unchecked(z + Step);
+            word = SplitMix64.Mix(z);
+            z = unchecked(z + SplitMix64.Step);
         }
         Span<byte> tail = bytes[(bytes.Length & ~7)..];
-        ulong last = Mix64(z);
+        ulong last = SplitMix64.Mix(z);
         for (int i = 0; i < tail.Length; i++)
             tail[i] = (byte)(last >> (8 * i));
     }
 
-    internal static ulong Mix64(ulong z)
-    {
-        unchecked
-        {
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-            return z ^ (z >> 31);
-        }
-    }
-
-    /// <summary>Mix64 backwards: each of its steps is a bijection of 64 bits.</summary>
-    internal static ulong Unmix64(ulong z)
-    {
-        unchecked
-        {
-            z = (z ^ (z >> 31) ^ (z >> 62)) * 0x319642B2D24D8EC3;
-            z = (z ^ (z >> 27) ^ (z >> 54)) * 0x96DE1B173F119089;
-            return z ^ (z >> 30) ^ (z >> 60);
-        }
-    }
-
     /// <summary>The only seed that can have made a tensor of words, such as blocks, from its first eight bytes.</summary>
     internal static ulong SeedOf(string name, ReadOnlySpan<byte> start) =>
-        unchecked(Unmix64((Unmix64(MemoryMarshal.Read<ulong>(start)) - Step) ^ Fnv1a64(name)));
+        unchecked(SplitMix64.Unmix((SplitMix64.Unmix(MemoryMarshal.Read<ulong>(start)) - SplitMix64.Step) ^ Fnv1a64(name)));
 
     private static ulong Fnv1a64(string name)
     {
@@ -149,10 +129,7 @@ internal sealed class SyntheticTensor
     {
         ushort[] table = new ushort[1 << 16];
         for (int u = 0; u < table.Length; u++)
-        {
-            uint bits = BitConverter.SingleToUInt32Bits(offset + (2 * u - 65535) * (amplitude / 65536));
-            table[u] = (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-        }
+            table[u] = Bfloat16.FromSingle(offset + (2 * u - 65535) * (amplitude / 65536));
         return table;
     }
 }

@@ -1,3 +1,4 @@
+using GptOss.Reference.Numerics.RowKernels;
 using GptOss.Reference.Oracle.Traces;
 
 namespace GptOss.Reference.Oracle.Verification;
@@ -71,7 +72,7 @@ internal static class StageComparison
         int best = 0;
         for (int i = 1; i < values.Length; i++)
         {
-            if (values[i] > values[best] || (float.IsNaN(values[best]) && !float.IsNaN(values[i])))
+            if (Router.IsAbove(values[i], values[best]))
                 best = i;
         }
         return best;
