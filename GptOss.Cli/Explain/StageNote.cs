@@ -73,7 +73,8 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
                 + "takes a share and brings no value, "
                 + $"so a head can keep silent. {Windows(c)}",
             "sdpa; sinks: model card, arXiv 2508.10925, and arXiv 2309.17453",
-            SourcePlace.In(Attention, "kernels.Attention.Attend("), SourcePlace.In("Numerics/Attention/SinkAttentionJob.cs", "struct SinkAttentionJob")),
+            SourcePlace.In(Attention, "kernels.Attention.Attend("),
+            SourcePlace.In("Numerics/Attention/SinkAttentionJob.cs", "struct SinkAttentionJob")),
         Stage.AttentionResidual => new(
             "Stream after attention", "x ← x + (W_out·o + b)",
             "What the heads found is brought to the width of the stream and added. Nothing is overwritten, so what earlier layers " +

@@ -33,7 +33,9 @@ internal static partial class HouseRules
         }
     }
 
-    /// <summary>In the folders that are read as a textbook a file holds one type and has its name; a part of one adds its own, as in A.Part.cs.</summary>
+    /// <summary>
+    /// In the folders that are read as a textbook a file holds one type and has its name; a part of one adds its own, as in A.Part.cs.
+    /// </summary>
     internal static IEnumerable<string> TypeFiles(IEnumerable<SourceFile> files)
     {
         foreach (SourceFile file in files.Where(file => InLibrary(file) && file.Area is "Numerics" or "Checkpoints" or "Model"))

@@ -28,7 +28,7 @@ public readonly struct LogitRows : IEquatable<LogitRows>
     /// <summary>Those of the new tokens at <paramref name="offsets"/>, 0-based and ascending.</summary>
     public static LogitRows At(ReadOnlyMemory<int> offsets) => new(Kind.Some, offsets);
 
-    /// <summary>How many rows that makes for <paramref name="tokens"/> new tokens.</summary>
+    /// <summary>How many rows are wanted of <paramref name="tokens"/> new tokens.</summary>
     /// <exception cref="ArgumentException">An offset is outside the new tokens or not ascending.</exception>
     internal int Count(int tokens)
     {

@@ -3,8 +3,7 @@ using GptOss.Reference.Numerics.Buffers;
 namespace GptOss.Reference.Model;
 
 /// <summary>
-/// Rows of logits that belong to the caller: <see cref="Transformer.Forward(BatchItem, LogitsBuffer, CancellationToken)"/> fills them, no one else
-/// writes to them.
+/// Rows of logits that belong to the caller: only <see cref="Transformer.Forward(BatchItem, LogitsBuffer, CancellationToken)"/> fills them.
 /// </summary>
 /// <remarks>
 /// The memory grows with the largest call and is kept, so a buffer that is used again costs no allocation. Any number of threads may read it; only
@@ -15,8 +14,8 @@ public sealed class LogitsBuffer
     private Memory<float> _memory;
 
     /// <summary>
-    /// Rows that the last pass gave: those that its batch wanted, in the order of the batch and of its tokens. 0 before the first pass and after one
-    /// that failed.
+    /// Rows of the last pass: those that its batch wanted, in the order of the batch and of its tokens. 0 before the first pass and after one that
+    /// failed.
     /// </summary>
     public int Count { get; private set; }
 
@@ -30,7 +29,7 @@ public sealed class LogitsBuffer
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     public Span<float> this[int row] => Rows[row];
 
-    /// <summary>Takes the rows of the last pass back and makes room for others, which are not visible until <see cref="Show"/>.</summary>
+    /// <summary>Withdraws the rows of the last pass and makes room for new ones, which <see cref="Show"/> makes visible.</summary>
     internal Rows Reserve(int rows, int width)
     {
         Count = 0;
@@ -39,7 +38,7 @@ public sealed class LogitsBuffer
         return new(_memory.Span, rows, width, width);
     }
 
-    /// <summary>The reserved rows are filled.</summary>
+    /// <summary>Makes the reserved rows visible.</summary>
     internal Rows Show(int rows, int width)
     {
         (Count, Width) = (rows, width);

@@ -5,7 +5,7 @@ using GptOss.Reference.Numerics.Lanes;
 namespace GptOss.Reference.Model;
 
 /// <summary>Memory that running a model takes, in bytes.</summary>
-/// <param name="Weights">Tensors, mapped from their files: shared with other programs, and given back by the system when it needs room.</param>
+/// <param name="Weights">Tensors, mapped from their files: shared with other programs, and reclaimed by the system when it needs memory.</param>
 /// <param name="SlidingCache">Keys and values of the sliding layers: rings that do not grow with the context.</param>
 /// <param name="FullCache">Keys and values of the layers that see the whole context.</param>
 /// <param name="Scratch">Intermediate rows of one chunk, one row of logits, and the norm gains as float32.</param>

@@ -3,24 +3,24 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>What a model's numbers may ask of one buffer.</summary>
+/// <summary>What the sizes of a model may ask of one buffer.</summary>
 internal static class ModelLimits
 {
-    /// <summary>The most floats of a buffer, 4 GiB: what is counted in 32 bits stays far from its end.</summary>
+    /// <summary>The most floats of a buffer, 4 GiB: counts of 32 bits stay far from overflow.</summary>
     private const long MostFloats = 1L << 30;
 
     /// <summary>
-    /// Tokens that pass through the layers together: <see cref="Sequence.ChunkTokens"/>, and fewer where the model is so wide that their intermediate
+    /// Tokens that pass through the layers together: <see cref="Sequence.ChunkTokens"/>, and fewer if the model is so wide that their intermediate
     /// values would not fit into one buffer. Changes no bit.
     /// </summary>
     internal static int ChunkTokens(GptOssConfig config)
     {
-        long residual = 3L * Scratch.Stride(config.HiddenSize);         // the stream, and what is wanted of it before and after the final norm
+        long residual = 3L * Scratch.Stride(config.HiddenSize);         // the stream, and its wanted rows before and after the final norm
         long floats = Math.Max(residual, Math.Max(AttentionBlock.ScratchFloats(config), ExpertBlock.ScratchFloats(config)));
         return (int)Math.Clamp(MostFloats / floats, 1, Sequence.ChunkTokens);
     }
 
-    /// <summary>Refuses a model of which the scores of one token at the end of the context do not fit into one buffer.</summary>
+    /// <summary>Refuses a model if the scores of one token at the end of the context do not fit into one buffer.</summary>
     /// <exception cref="CheckpointFormatException">They do not.</exception>
     internal static void Require(GptOssConfig config, string folder)
     {

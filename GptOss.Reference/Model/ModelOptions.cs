@@ -32,8 +32,8 @@ public sealed record ModelOptions
     public bool Pack { get; init; }
 
     /// <summary>
-    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused
-    /// for a while. Changes no bit.
+    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages after a while
+    /// without use. Changes no bit.
     /// </summary>
     public bool Preload { get; init; }
 
@@ -49,6 +49,6 @@ public sealed record ModelOptions
             : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "The cache has at least 1 byte, or null for no limit.");
     }
 
-    /// <summary>Stops loading while weights are copied or packed.</summary>
+    /// <summary>Cancels loading while weights are copied or packed.</summary>
     public CancellationToken Cancellation { get; init; }
 }

@@ -5,12 +5,12 @@ using GptOss.Reference.Numerics.RowKernels;
 namespace GptOss.Reference.Model;
 
 /// <summary>
-/// What a model exchanges when it is built over an opened checkpoint: numbers, small weights, angles, operations. The blocks are the same and
-/// know nothing of it, so the sound model has no switch and pays nothing.
+/// What a model replaces when it is built over an opened checkpoint: numbers, small weights, angles, kernels. The blocks are the same and know
+/// nothing of it, so the sound model has no switch and pays nothing.
 /// </summary>
 internal sealed record ModelVariant
 {
-    /// <summary>Exchanges nothing.</summary>
+    /// <summary>Replaces nothing.</summary>
     internal static ModelVariant Sound { get; } = new();
 
     /// <summary>Other numbers: epsilon, window, sliding layers, clamp.</summary>
@@ -28,15 +28,15 @@ internal sealed record ModelVariant
     /// <summary>Other angles by which heads turn.</summary>
     internal Func<RotaryTable, GptOssConfig, RotaryTable> Rotary { get; init; } = (table, _) => table;
 
-    /// <summary>Other operations, composed of the sound ones.</summary>
+    /// <summary>Other kernels, composed of the sound ones.</summary>
     internal Func<Kernels, Kernels> Kernels { get; init; } = kernels => kernels;
 
     /// <summary>
-    /// The one layer that deviates; null for the whole model. Of one layer only its weights and operations do, and its epsilon, clamp and α.
+    /// The one layer that deviates; null for the whole model. A single layer deviates in its weights and kernels, and in epsilon, clamp and α.
     /// </summary>
     internal int? Layer { get; init; }
 
-    /// <summary>What a layer makes of this; <paramref name="layer"/> null for what belongs to no layer.</summary>
+    /// <summary>The variant of a layer; <paramref name="layer"/> is null for what is outside the layers.</summary>
     internal ModelVariant At(int? layer) => Layer is null || Layer == layer ? this : Sound;
 
     /// <summary>This variant, and another on top of it.</summary>

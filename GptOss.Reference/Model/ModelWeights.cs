@@ -47,7 +47,7 @@ internal sealed class ModelWeights
         }
     }
 
-    /// <summary>What packing took off the bytes that a decoded token reads.</summary>
+    /// <summary>By how much packing reduces the bytes that a decoded token reads.</summary>
     internal long BytesSaved { get; private set; }
 
     /// <summary>[vocabulary, hidden].</summary>

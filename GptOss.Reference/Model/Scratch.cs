@@ -2,7 +2,7 @@ using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>Memory for a block's intermediate rows: handed out front to back, taken back all at once, kept between calls.</summary>
+/// <summary>Memory for a block's intermediate rows: given out front to back, taken back all at once, kept between calls.</summary>
 internal sealed class Scratch
 {
     private Memory<float> _memory;

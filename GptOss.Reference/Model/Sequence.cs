@@ -9,15 +9,15 @@ namespace GptOss.Reference.Model;
 /// <para>Sliding layers keep a ring of window + <see cref="ChunkTokens"/> positions, so that the first query of a chunk still finds its keys;
 /// full layers keep everything. Both keep them in pages, which sequences and marks share until one of them writes: <see cref="Fork"/> and
 /// <see cref="Mark"/> copy nothing.</para>
-/// <para>A sequence that no one holds any more gives its pages back when it is collected; <see cref="Dispose"/> does so at once. Not safe for use by
-/// two threads at once; forks are sequences of their own.</para>
+/// <para>A sequence returns its pages when it is collected; <see cref="Dispose"/> returns them at once. Not thread-safe; forks are separate
+/// sequences.</para>
 /// </remarks>
 public sealed class Sequence : IDisposable
 {
     /// <summary>Tokens that pass through the layers together; longer prompts are fed in chunks of this size.</summary>
     public const int ChunkTokens = 512;
 
-    /// <summary>Marks that are kept; a further one forgets the oldest.</summary>
+    /// <summary>Marks that are kept; one more drops the oldest.</summary>
     public const int MostMarks = 16;
 
     private readonly GptOssConfig _config;
@@ -45,13 +45,13 @@ public sealed class Sequence : IDisposable
             new MarkedWindows(mark.Length, [.. mark.Windows.Select(window => window?.Fork(window.FirstHeld, mark.Length))])));
     }
 
-    /// <summary>Gives the pages of a sequence back that no one disposed.</summary>
+    /// <summary>Returns the pages of a sequence that was not disposed.</summary>
     ~Sequence() => Release();
 
-    /// <summary>Tokens so far, which is the position of the next one.</summary>
+    /// <summary>Tokens so far, and so the position of the next one.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Bytes of the pages that the cache holds, with those that it shares and without those that only marks hold.</summary>
+    /// <summary>Bytes of the pages that the cache holds, including shared ones, excluding those that only marks hold.</summary>
     public long CacheBytes => _caches.Sum(cache => (long)cache.Pages.Count()) * Owner.CacheMemory.PageBytes;
 
     /// <summary>
@@ -88,10 +88,10 @@ public sealed class Sequence : IDisposable
     }
 
     /// <summary>
-    /// A second sequence of the same tokens, with the same marks; the two go on independently, and each has the bits of one that was fed alone.
+    /// A second sequence of the same tokens, with the same marks; the two continue independently, and each has the bits of one that was fed alone.
     /// </summary>
     /// <remarks>
-    /// Pages are shared until one of the two writes to them: at first the last page of every layer is copied, later those of the rings as they go
+    /// Pages are shared until one of the two writes to them: the last page of every layer is copied first, those of the rings later, as they go
     /// round.
     /// </remarks>
     /// <exception cref="ObjectDisposedException">This one is disposed.</exception>
@@ -121,10 +121,10 @@ public sealed class Sequence : IDisposable
 
     /// <summary>
     /// Goes back to the first <paramref name="length"/> tokens where every sliding layer still holds the window before them or that length is
-    /// marked, else to the longest marked length below, without one to the empty sequence. Marks beyond the new length are forgotten. What
+    /// marked, else to the longest marked length below, or to the empty sequence if there is none. Marks beyond the new length are dropped. What
     /// follows has the bits of a sequence that was never longer.
     /// </summary>
-    /// <returns>The length now: what has to be fed again begins there.</returns>
+    /// <returns>The new length: feed the tokens from there on again.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative or beyond <see cref="Length"/>.</exception>
     /// <exception cref="ObjectDisposedException">The sequence is disposed.</exception>
     public int Truncate(int length)
@@ -134,7 +134,7 @@ public sealed class Sequence : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         while (_marks is [.., var mark] && mark.Length > length)
             Drop(_marks.Count - 1);
-        // A window that begins before what a ring holds does so at every shorter length too, so below only marks help.
+        // If a window begins before what a ring holds, so it does at every shorter length, where only marks help.
         if (!IsHeld(length))
             length = Restore();
         foreach (LayerCache cache in _caches)
@@ -142,7 +142,7 @@ public sealed class Sequence : IDisposable
         return Length = length;
     }
 
-    /// <summary>Gives its pages back; those that others share stay with them.</summary>
+    /// <summary>Returns its pages; shared ones stay with their other holders.</summary>
     public void Dispose()
     {
         Release();
@@ -166,7 +166,7 @@ public sealed class Sequence : IDisposable
     /// <summary>Counts tokens whose keys and values all layers now hold.</summary>
     internal void Commit(int tokens) => Length += tokens;
 
-    /// <summary>Whether its pages are given back.</summary>
+    /// <summary>Whether it has returned its pages.</summary>
     internal bool IsDisposed => _disposed;
 
     // The first position that a layer's next query looks back to.

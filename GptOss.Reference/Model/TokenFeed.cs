@@ -1,9 +1,9 @@
 namespace GptOss.Reference.Model;
 
-/// <summary>Token ids on their way into a sequence, in pieces that suit whoever runs the model.</summary>
+/// <summary>Token ids on their way into a sequence, in pieces that suit the caller.</summary>
 /// <remarks>
-/// The length of the sequence says how far they are: a pass that was cancelled or failed changes it only by the chunks that were finished, and the
-/// feed goes on from there. How they are cut changes no bit.
+/// The length of the sequence says how far they are: a pass that is cancelled or fails changes it only by the chunks that it finished, and the feed
+/// continues from there. Where they are cut changes no bit.
 /// </remarks>
 public readonly struct TokenFeed
 {

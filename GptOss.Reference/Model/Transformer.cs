@@ -107,7 +107,7 @@ public sealed partial class Transformer : IDisposable
         Forward(new ReadOnlySpan<BatchItem>(in item), into, cancellation);
 
     /// <summary>Feeds new tokens of any number of sequences and gives the logits that were asked for.</summary>
-    /// <param name="batch">Each sequence at most once. Same bits alone or in company, whole or in parts.</param>
+    /// <param name="batch">Each sequence at most once. The bits are the same alone or with others, whole or in parts.</param>
     /// <param name="into">Receives the logits; the caller's own.</param>
     /// <param name="cancellation">
     /// Checked while another caller's pass is running and before every block: a chunk of 512 tokens takes the 20b many seconds. The sequences keep

@@ -22,7 +22,7 @@ public static class WorkPerToken
         return config.NumHiddenLayers * layer + 2 * (embeddingAndNorm + (long)config.VocabSize * config.HiddenSize);
     }
 
-    /// <summary>The same of a checkpoint, whatever the formats of its weights.</summary>
+    /// <summary>The same for a checkpoint, whatever the formats of its weights.</summary>
     public static long Bytes(Checkpoint checkpoint)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -44,7 +44,7 @@ public static class WorkPerToken
         }
         return bytes;
 
-        // What experts take that a token does not use.
+        // Bytes of the experts that a token does not use.
         long Idle(long all) => all / checkpoint.Config.NumExperts * (checkpoint.Config.NumExperts - checkpoint.Config.ExpertsPerToken);
 
         static long Row(Checkpoint checkpoint) => checkpoint.Matrix(TensorNames.Embedding).Bytes / checkpoint.Config.VocabSize;

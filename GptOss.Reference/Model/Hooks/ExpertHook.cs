@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Model.Hooks;
 
-/// <summary>Sees what one chosen expert says, before it is weighted, and may write to it.</summary>
+/// <summary>Receives the output of one chosen expert, before it is weighted, and may write to it.</summary>
 /// <param name="layer">0-based layer.</param>
 /// <param name="expert">0-based expert.</param>
 /// <param name="token">The token.</param>

@@ -5,12 +5,12 @@ using GptOss.Reference.Numerics.Buffers;
 namespace GptOss.Reference.Model.Hooks;
 
 /// <summary>
-/// Looks into forward passes token by token and changes them, for research. <see cref="IStageObserver"/> shows whole chunks and every stage.
+/// Shows forward passes token by token and lets them be changed, for research. <see cref="IStageObserver"/> receives whole chunks and every stage.
 /// </summary>
 /// <remarks>
-/// Experts can be taken away in two ways. A silenced one is chosen as before and keeps its weight, but says nothing: what does its output
-/// contribute? A removed one is never chosen: the next best takes its place and the weights are shared anew: can the model do without it?
-/// Hooks run on the thread that called, in forward order, and see values before anything is silenced or removed.
+/// There are two ways to take an expert away. A silenced expert is chosen as before and keeps its weight, but its output is zero: what does it
+/// contribute? A removed expert is never chosen, so the next best takes its place and the weights are those of the new choice: can the model do
+/// without it? Hooks run on the calling thread, in forward order, and see values before anything is silenced or removed.
 /// </remarks>
 public sealed class ForwardHooks
 {
@@ -46,7 +46,7 @@ public sealed class ForwardHooks
     /// <summary>
     /// One forward pass with these hooks; otherwise <see cref="Transformer.Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>.
     /// </summary>
-    /// <exception cref="ArgumentException">A silenced or removed head or expert is not there, a layer has too few experts left, or the batch cannot
+    /// <exception cref="ArgumentException">A silenced or removed head or expert does not exist, a layer has too few experts left, or the batch cannot
     /// be fed.</exception>
     public Rows Forward(Transformer model, scoped ReadOnlySpan<BatchItem> batch, LogitsBuffer into, CancellationToken cancellation = default)
     {
@@ -80,7 +80,7 @@ public sealed class ForwardHooks
         }
     }
 
-    /// <summary>One pass: takes the stages apart into tokens, heads and experts.</summary>
+    /// <summary>One pass: divides the stages into tokens, heads and experts.</summary>
     private readonly struct Pass(ForwardHooks hooks, int[] experts, float[] weights) : IStageObserver
     {
         public static bool IsActive => true;

@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Model.Hooks;
 
-/// <summary>Sees what one head says, before the out projection, and may write to it.</summary>
+/// <summary>Receives the output of one head, before the out projection, and may write to it.</summary>
 /// <param name="layer">0-based layer.</param>
 /// <param name="head">0-based query head.</param>
 /// <param name="token">The token.</param>

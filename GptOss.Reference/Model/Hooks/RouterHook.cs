@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Model.Hooks;
 
-/// <summary>Sees the router logits of one token, and may write to them: choice and weights follow from what is left.</summary>
+/// <summary>Receives the router logits of one token, and may write to them: choice and weights follow from what it leaves.</summary>
 /// <param name="layer">0-based layer.</param>
 /// <param name="token">The token.</param>
 /// <param name="logits">[experts].</param>

@@ -40,8 +40,8 @@ public enum Stage
     SwiGlu,
 
     /// <summary>
-    /// Outputs of the chosen experts before they are weighted, [k · hidden]. Can be watched and is in no pack or trace, where it would be the largest
-    /// stage of all.
+    /// Outputs of the chosen experts before they are weighted, [k · hidden]. Observers receive it; packs and traces, of which it would be the largest
+    /// stage, leave it out.
     /// </summary>
     ExpertOutputs,
 

@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Model.Stages;
 
-/// <summary>How stages are called in golden packs and traces.</summary>
+/// <summary>The names of stages in golden packs and traces.</summary>
 public static class StageNames
 {
     /// <summary>The name, such as <c>block.3.attn.qkv</c>; stages outside the layers ignore <paramref name="layer"/>.</summary>

@@ -10,13 +10,13 @@ internal abstract class AttentionKernels
     internal abstract void Attend(QueryRow[] rows, Rows q, ReadOnlySpan<float> sinks, int keyValueHeads, int headDim, int? window, Rows output);
 
     /// <summary>
-    /// The shares of the keys that one query head gives, softmax over its scores and the sink: a plain second computation for those who look at it.
+    /// What one query head gives to each key, the softmax over its scores and the sink: a second computation, for observers.
     /// </summary>
     /// <param name="row">The token.</param>
     /// <param name="q">The rotated query of the head, [headDim].</param>
     /// <param name="keyValueHead">The key/value head that it reads.</param>
     /// <param name="sink">The head's sink.</param>
-    /// <param name="probabilities">[visible keys], receives the shares; the last key is the token's own.</param>
-    /// <returns>The sink's share.</returns>
+    /// <param name="probabilities">[visible keys], receives the probabilities; the last key is the token's own.</param>
+    /// <returns>The sink's probability.</returns>
     internal abstract float Probabilities(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float sink, Span<float> probabilities);
 }

@@ -4,13 +4,13 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Attention;
 
-/// <summary>Attention of one width and profile: chooses how each token's work is shared out among the workers.</summary>
+/// <summary>Attention of one width and profile: chooses how each token's work is divided among the workers.</summary>
 internal sealed unsafe class AttentionKernelsOfWidth<TBlock, TVector, TProfile>(WorkerPool pool) : AttentionKernels
     where TBlock : struct, IF32x16<TBlock>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
 {
-    /// <summary>Keys from which a token's attention is worth two more barriers.</summary>
+    /// <summary>Keys from which splitting a token's attention is worth two more barriers.</summary>
     private const int SplitKeys = 1024;
 
     private Memory<float> _scores;
@@ -44,11 +44,11 @@ internal sealed unsafe class AttentionKernelsOfWidth<TBlock, TVector, TProfile>(
     }
 
     /// <summary>
-    /// The number of keys from which a token of a batch is shared out among all workers: the others' tokens go to one worker whole.
+    /// The number of keys from which all workers share the attention of a token. With fewer, each of its key/value heads goes to one worker whole.
     /// </summary>
     /// <remarks>
-    /// Worth it where some workers would have a unit more than others and units are so few that it matters, or where a token has so many more keys
-    /// than the rest that whoever gets it would be waited for.
+    /// Splitting pays if the units are few and do not divide evenly among the workers, or if a token has so many more keys than the rest that all
+    /// others would wait for its worker.
     /// </remarks>
     private int SplitFrom(ReadOnlySpan<QueryRow> rows, int keyValueHeads, int? window)
     {

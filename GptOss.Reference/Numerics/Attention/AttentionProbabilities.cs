@@ -4,8 +4,8 @@ using GptOss.Reference.Numerics.Lanes;
 namespace GptOss.Reference.Numerics.Attention;
 
 /// <summary>
-/// The shares that attention gives, which it does not keep itself: p_k = e^(s_k − M) / (Σ e^(s_j − M) + e^(sink − M)), and the sink's by the
-/// same denominator. Scores, maximum and sums are those of <see cref="AttentionSteps{TBlock, TVector, TProfile}"/>, so nothing is approximated.
+/// The probabilities of attention, which a pass does not keep: p_k = e^(s_k − M) / (Σ e^(s_j − M) + e^(sink − M)), and the sink's over the same
+/// denominator. Scores, maximum and sums are those of <see cref="AttentionSteps{TBlock, TVector, TProfile}"/>, so nothing is approximated.
 /// </summary>
 internal static unsafe class AttentionProbabilities<TBlock, TVector, TProfile>
     where TBlock : struct, IF32x16<TBlock>
@@ -14,7 +14,7 @@ internal static unsafe class AttentionProbabilities<TBlock, TVector, TProfile>
 {
     private const int Tile = AttentionSteps<TBlock, TVector, TProfile>.TileKeys;
 
-    /// <summary>Fills <paramref name="probabilities"/> for the last that many keys up to the row's own, and returns the sink's share.</summary>
+    /// <summary>Fills <paramref name="probabilities"/>, one for each of the last keys up to the row's own, and returns the sink's.</summary>
     internal static float Compute(QueryRow row, ReadOnlySpan<float> q, int keyValueHead, float scale, float sink, Span<float> probabilities)
     {
         int keys = probabilities.Length, first = row.Position - keys + 1, dim = row.Cache.PaddedHeadDim;

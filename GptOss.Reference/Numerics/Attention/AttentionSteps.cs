@@ -9,12 +9,14 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
 {
-    /// <summary>Keys (or values) taken at once: 16 KiB of a head of 64, which stay in the L1 cache while all heads of the group use them.</summary>
+    /// <summary>
+    /// Keys (or values) processed at once: 16 KiB of a head of 64, which stay in the L1 cache while all heads of the group use them.
+    /// </summary>
     internal const int TileKeys = 64;
 
     /// <summary>
-    /// Elements between two query heads' scores: whole blocks, and one more, since the mix reads eight heads side by side and contexts are often
-    /// powers of two, which would put all eight into the same set of the L1 cache.
+    /// Elements between two query heads' scores: whole blocks plus one. The mix reads eight heads side by side, and at a context of a power of two
+    /// all eight would otherwise fall into the same set of the L1 cache.
     /// </summary>
     internal static int ScoreStride(int keys) => ((keys + 15) & ~15) + 16;
 
@@ -26,8 +28,8 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
     /// <param name="scale">1/√(headDim).</param>
     /// <param name="scores">One for each key.</param>
     /// <param name="ahead">
-    /// Where the next tile's keys are, at this head's share of them: two cache lines for every four keys, eight heads ask for all of the tile. Asked
-    /// for at once they would wait for each other; without being asked for they come when the first head needs them, and nobody computes meanwhile.
+    /// The next tile's keys, at this head's share of them: each head prefetches two cache lines for every four keys, so eight heads prefetch the
+    /// whole tile. Prefetched all at once the lines would queue behind each other; without prefetching the first head would wait for memory.
     /// </param>
     internal static void Score(float* query, float* keyRows, int keys, int dim, float scale, float* scores, float* ahead)
     {
@@ -59,7 +61,7 @@ internal static unsafe class AttentionSteps<TBlock, TVector, TProfile>
             scores[k] = TBlock.Reduce(sum);
         }
 
-        // Scaled apart, sixteen at a time: one at a time cost a tenth of the whole kernel.
+        // Scaled in a loop of its own, sixteen at a time: scaling them one by one cost a tenth of the whole kernel.
         TBlock wide = TBlock.Broadcast(scale);
         for (k = 0; k + 16 <= keys; k += 16)
             TBlock.Store(TProfile.Round(TProfile.Round(TBlock.Load(scores + k)) * wide), scores + k);

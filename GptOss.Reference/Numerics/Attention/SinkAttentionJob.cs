@@ -10,14 +10,14 @@ namespace GptOss.Reference.Numerics.Attention;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A softmax gives all of its weight away, even where no key is worth looking at. The sink is one learned number for each head that stands in the
-/// softmax like the score of one more key and brings no value: the weight that it takes is given to nothing. With two keys of score 0 and a sink of 0
-/// every key weighs 1/3 and the sink 1/3, so the output is two thirds of the values' mean; with a sink of ln 8 it is two tenths, and the head all but
-/// keeps silent; with a sink of −∞ it is plain attention. A head without a sink would have to park that weight on some token, usually the first.
+/// A softmax gives away all of its weight, even if no key is worth attending to. The sink is one learned number for each head. It enters the softmax
+/// like the score of one more key, but has no value: the weight that it takes goes nowhere. With two keys of score 0 and a sink of 0, each key weighs
+/// 1/3 and so does the sink, so the output is two thirds of the mean of the values. With a sink of ln 8 it is two tenths, and the head is almost
+/// silent; with a sink of −∞ this is plain attention. A head without a sink has to park that weight on some token, usually the first.
 /// </para>
 /// <para>
-/// Two passes, no online rescaling, which would change bits. Visible are positions max(0, p − window + 1) … p. A worker takes a (token,
-/// key/value head) pair whole, so the query heads that share the head share its reads, and keeps scores for those heads only. Sums run in
+/// Two passes and no online rescaling, which would change bits. A token at position p sees the positions max(0, p − window + 1) … p. One worker
+/// computes a (token, key/value head) pair whole: the query heads of the group share its reads, and only their scores are in memory. Sums run in
 /// ascending k; the denominator's lane is (k − first visible) mod 16. Source: <c>gpt_oss/torch/model.py</c>, <c>sdpa</c>; arXiv 2309.17453 (why heads
 /// park weight).
 /// </para>
@@ -38,7 +38,7 @@ internal readonly unsafe struct SinkAttentionJob<TBlock, TVector, TProfile>(
         {
             int token = unit / keyValueHeads, head = unit % keyValueHeads;
             if (rows[token].Keys(window > 0 ? window : null) >= tooManyKeys)
-                continue;                                                   // shared out among all workers, see SplitAttention
+                continue;                                                   // split among all workers: SplitAttentionJob
             Attend(rows[token], head, q + (nint)token * qStride + head * queriesPerHead * headDim,
                 output + (nint)token * outputStride + head * queriesPerHead * headDim);
         }

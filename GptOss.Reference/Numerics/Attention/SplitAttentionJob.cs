@@ -6,8 +6,8 @@ using GptOss.Reference.Numerics.Workers;
 namespace GptOss.Reference.Numerics.Attention;
 
 /// <summary>
-/// The attention of one token shared out further than by key/value head, for long contexts and more workers than heads: scores by (head, key
-/// range), softmax by query head, the mix by (head, channel block). No sum is ever split, so the bits are those of
+/// The attention of one token, split more finely than by key/value head, for long contexts and more workers than heads: scores by (head, key range),
+/// softmax by query head, the mix by (head, channel block). No sum is split, so the bits are those of
 /// <see cref="SinkAttentionJob{TBlock, TVector, TProfile}"/>.
 /// </summary>
 internal unsafe struct SplitAttentionJob<TBlock, TVector, TProfile> : IJob

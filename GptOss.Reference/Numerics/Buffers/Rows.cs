@@ -62,7 +62,7 @@ public readonly ref struct Rows
         return new(count == 0 ? default : _data[(first * Stride)..], count, Width, Stride);
     }
 
-    /// <summary>The same memory with every <paramref name="n"/> consecutive rows as one. Rows must lie without gaps.</summary>
+    /// <summary>The same memory with every <paramref name="n"/> consecutive rows as one. The rows must be contiguous.</summary>
     /// <exception cref="InvalidOperationException">There are gaps between rows, or the rows do not make whole groups.</exception>
     public Rows Joined(int n)
     {
@@ -81,7 +81,7 @@ public readonly ref struct Rows
             this[row].CopyTo(destination[row]);
     }
 
-    /// <summary>Elements from the start of the last row to the end of its memory: what padding may be written to.</summary>
+    /// <summary>Elements from the start of the last row to the end of its memory: the room for padding.</summary>
     internal int LastRowReach => _data.Length - (Count - 1) * Stride;
 
     /// <summary>The first element, for <c>fixed</c>.</summary>

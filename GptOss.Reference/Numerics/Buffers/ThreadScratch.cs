@@ -1,12 +1,12 @@
 namespace GptOss.Reference.Numerics.Buffers;
 
-/// <summary>Aligned memory that each worker keeps for itself, so that a kernel allocates nothing once it has run.</summary>
+/// <summary>Aligned memory of each worker's own, kept between kernels, so that a kernel allocates only in its first run.</summary>
 internal static class ThreadScratch
 {
     [ThreadStatic]
     private static Memory<float> t_floats;
 
-    /// <summary><paramref name="length"/> floats of this thread, uninitialised; the next call on the same thread hands out the same memory.</summary>
+    /// <summary><paramref name="length"/> floats of this thread, uninitialised; the next call on the same thread returns the same memory.</summary>
     internal static Span<float> Floats(int length)
     {
         if (t_floats.Length < length)

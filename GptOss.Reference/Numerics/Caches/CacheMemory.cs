@@ -4,8 +4,8 @@ namespace GptOss.Reference.Numerics.Caches;
 
 /// <summary>The memory of a model's key/value caches: pages of one size, each counted once however many sequences share it.</summary>
 /// <remarks>
-/// Under a limit, pages that a sequence gives back serve the next one, so that what the process holds stays below it; without a limit they are left
-/// to the garbage collector. Thread-safe.
+/// With a limit, pages that a sequence returns are reused, so that the process stays below it; without one they are left to the garbage collector.
+/// Thread-safe.
 /// </remarks>
 public sealed class CacheMemory
 {
@@ -13,7 +13,7 @@ public sealed class CacheMemory
     private readonly int _pageFloats;
     private long _held;
 
-    /// <summary>No page yet.</summary>
+    /// <summary>Memory without pages, so far.</summary>
     /// <param name="pageFloats">Floats of a page.</param>
     /// <param name="limit">The most bytes of pages; null for no limit.</param>
     internal CacheMemory(int pageFloats, long? limit) => (_pageFloats, Limit) = (pageFloats, limit ?? long.MaxValue);
@@ -30,7 +30,7 @@ public sealed class CacheMemory
     /// <summary>Whether there is no limit.</summary>
     internal bool IsUnlimited => Limit == long.MaxValue;
 
-    /// <summary>A page for one holder; what it contains is unspecified, except that padding is zero.</summary>
+    /// <summary>A page for one holder; its content is unspecified, except that padding is zero.</summary>
     /// <exception cref="CacheFullException">The limit is reached.</exception>
     internal CachePage Rent()
     {
@@ -42,7 +42,7 @@ public sealed class CacheMemory
         return _free.TryPop(out CachePage? page) ? page.Reused() : new CachePage(this, _pageFloats);
     }
 
-    /// <summary>Takes a page that no one holds any more.</summary>
+    /// <summary>Takes back a page that has no holder.</summary>
     internal void Return(CachePage page)
     {
         Interlocked.Add(ref _held, -PageBytes);

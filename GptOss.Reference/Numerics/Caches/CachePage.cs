@@ -4,7 +4,7 @@ using GptOss.Reference.Numerics.Buffers;
 namespace GptOss.Reference.Numerics.Caches;
 
 /// <summary>
-/// Keys and values of one layer at some consecutive positions. Any number of caches may hold it to read; a cache writes to it only as its one holder.
+/// Keys and values of one layer at some consecutive positions. Any number of caches may hold it for reading; only a sole holder writes to it.
 /// </summary>
 internal sealed unsafe class CachePage
 {
@@ -26,7 +26,7 @@ internal sealed unsafe class CachePage
     /// <summary>The first element; valid as long as the page is referenced.</summary>
     internal float* Start { get; }
 
-    /// <summary>Whether more than one cache holds it. Only a holder can add another, so for a single holder the answer stays.</summary>
+    /// <summary>Whether more than one cache holds it. Only a holder can add another, so a sole holder can rely on the answer.</summary>
     internal bool IsShared => Volatile.Read(ref _holders) > 1;
 
     /// <summary>Adds a holder.</summary>
@@ -36,7 +36,7 @@ internal sealed unsafe class CachePage
         return this;
     }
 
-    /// <summary>One holder less; the last one gives the memory back.</summary>
+    /// <summary>Removes a holder; the last one returns the memory.</summary>
     internal void Release()
     {
         if (Interlocked.Decrement(ref _holders) == 0)

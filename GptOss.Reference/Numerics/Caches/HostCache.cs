@@ -5,7 +5,7 @@ namespace GptOss.Reference.Numerics.Caches;
 
 /// <summary>
 /// The rotated keys and raw values of one layer of one sequence in this process's memory: float32, or bfloat16 in the bfloat16 profile.
-/// A layer that sees everything adds pages as the sequence grows; a sliding layer goes round in a ring of pages.
+/// A full layer adds pages as the sequence grows; a sliding layer goes round in a ring of pages.
 /// </summary>
 /// <remarks>
 /// A page holds [keys | values], each [key/value head][position][channel]: one head's positions are consecutive, so attention streams them.
@@ -51,7 +51,7 @@ internal sealed unsafe class HostCache : LayerCache
     internal int PaddedHeadDim => _paddedDim;
 
     /// <summary>
-    /// What <see cref="Bytes"/> is once <paramref name="end"/> positions were reserved from 0 on; the other parameters are the constructor's.
+    /// <see cref="Bytes"/> after the positions 0 … <paramref name="end"/> − 1 were reserved; the other parameters are the constructor's.
     /// </summary>
     internal static long BytesFor(int heads, int headDim, int? ringPositions, bool bfloat16, int end)
     {
@@ -126,7 +126,7 @@ internal sealed unsafe class HostCache : LayerCache
         _pages = [];
     }
 
-    /// <summary>Writes the key and value rows of one reserved position; a ring forgets the position that lay there before.</summary>
+    /// <summary>Writes the key and value rows of one reserved position; in a ring they replace those of an older position.</summary>
     internal void Write(int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(key.Length, _heads * _headDim);
@@ -141,8 +141,8 @@ internal sealed unsafe class HostCache : LayerCache
     }
 
     /// <summary>
-    /// The keys (or values) of one head at consecutive positions from <paramref name="position"/>, at most <paramref name="most"/> and as many as lie
-    /// together: in place, or widened into <paramref name="scratch"/> (most × padded channels).
+    /// The keys (or values) of one head at consecutive positions from <paramref name="position"/>: at most <paramref name="most"/>, and as many as
+    /// are contiguous in memory; in place, or widened into <paramref name="scratch"/> (most × padded channels).
     /// </summary>
     /// <param name="head">Key/value head.</param>
     /// <param name="position">First position; must be held.</param>
@@ -165,7 +165,7 @@ internal sealed unsafe class HostCache : LayerCache
     }
 
     /// <summary>
-    /// Where the next tile begins, to be asked for before it is needed; <paramref name="here"/> where there is none or it must be widened.
+    /// Where the next tile begins, for prefetching; <paramref name="here"/> if there is none or it has to be widened.
     /// </summary>
     internal float* Ahead(int head, int position, int left, bool values, float* here)
     {
@@ -185,11 +185,11 @@ internal sealed unsafe class HostCache : LayerCache
 
     private int Offset(int head, int slot, bool values) => (((values ? _heads : 0) + head) * PagePositions + slot) * _paddedDim;
 
-    /// <summary>Steps through the pages that positions are in; one may come twice where a ring closes.</summary>
-    /// <param name="position">The next position; moved behind those in the page.</param>
+    /// <summary>Steps through the pages of a range of positions; a page may occur twice where a ring closes.</summary>
+    /// <param name="position">The next position; moved past those in the page.</param>
     /// <param name="end">Where the positions end.</param>
     /// <param name="index">The page.</param>
-    /// <param name="isWhole">Whether nothing that is held from before is in the page.</param>
+    /// <param name="isWhole">Whether the range covers the page, so that nothing in it has to be kept.</param>
     private bool Step(ref int position, int end, out int index, out bool isWhole)
     {
         int place = Place(position), slot = place % PagePositions, count = Math.Min(end - position, Math.Min(PagePositions - slot, _places - place));

@@ -1,9 +1,11 @@
 namespace GptOss.Reference.Numerics.Caches;
 
-/// <summary>The keys and values of one layer of one sequence, by absolute position, wherever they are kept. What a sequence needs of them.</summary>
+/// <summary>
+/// The keys and values of one layer of one sequence, by absolute position, wherever they are stored: what a sequence needs of them.
+/// </summary>
 internal abstract class LayerCache
 {
-    /// <summary>Whether positions are forgotten once it is full.</summary>
+    /// <summary>Whether new positions replace old ones once it is full.</summary>
     internal abstract bool IsRing { get; }
 
     /// <summary>The first position that is still held: 0 without a ring.</summary>
@@ -13,7 +15,7 @@ internal abstract class LayerCache
     internal abstract IEnumerable<CachePage> Pages { get; }
 
     /// <summary>
-    /// Makes room for the positions <paramref name="first"/> … <paramref name="end"/> − 1, which only this cache can then see change.
+    /// Makes room for the positions <paramref name="first"/> … <paramref name="end"/> − 1, in pages that only this cache holds.
     /// </summary>
     /// <exception cref="CacheFullException">The memory's limit is reached.</exception>
     internal abstract void Reserve(int first, int end);
@@ -30,6 +32,6 @@ internal abstract class LayerCache
     /// </summary>
     internal abstract LayerCache Fork(int first, int end);
 
-    /// <summary>Gives every page back; the cache is not used again.</summary>
+    /// <summary>Returns every page; the cache is not used again.</summary>
     internal abstract void Release();
 }

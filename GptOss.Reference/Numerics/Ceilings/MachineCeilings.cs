@@ -7,7 +7,7 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Ceilings;
 
-/// <summary>What this machine can do at most: the figures that a kernel's speed is a fraction of.</summary>
+/// <summary>The limits of this machine, to compare the speed of a kernel with.</summary>
 /// <param name="ReadBytesPerSecond">Reading memory once, in bytes a second.</param>
 /// <param name="ReadBytes">Size of the memory that was read.</param>
 /// <param name="FmaOperationsPerSecond">float32 fused multiply-adds out of registers, two operations each.</param>
@@ -16,10 +16,10 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
     private const int Passes = 5;
 
     /// <summary>Measures both on <paramref name="threads"/> threads: the median of five passes each.</summary>
-    /// <param name="threads">As many as the run that is to be compared.</param>
+    /// <param name="threads">As many as the run to compare.</param>
     /// <param name="width">The run's register width.</param>
     /// <param name="readBytes">Private memory on ordinary pages to read; far more than the caches hold, 4 GiB by default.</param>
-    /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public static MachineCeilings Measure(int threads, RegisterWidth width, long readBytes = 4L << 30)
     {
         using WorkerPool pool = new(threads);
@@ -83,7 +83,7 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
     /// <summary>Adds everything up in eight registers; nothing is kept but the sum.</summary>
     private readonly unsafe struct ReadJob<TVector>(float* memory, long count, bool prefetch) : IJob where TVector : struct, IVector<TVector>
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]      // it runs a few times only: there is no time to be found hot
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]      // it runs too few times to be tiered up
         public void Execute(int part, int parts)
         {
             // Steps of a KiB; what is left over at the end of a part is below a millionth.
@@ -145,7 +145,7 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
         }
     }
 
-    /// <summary>Adds registers up, so that computing them cannot be left out.</summary>
+    /// <summary>Adds registers up, so that their computation cannot be removed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Sum<TVector>(TVector a, TVector b, TVector c, TVector d) where TVector : struct, IVector<TVector>
     {
@@ -154,7 +154,7 @@ public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, 
     }
 
     /// <summary>
-    /// Only a single register comes here: one that is live across a call would be written to the stack in every turn of the loop before it.
+    /// A call of its own, on memory: registers that are live across a call would be spilled to the stack in every iteration of the loop before it.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static unsafe void RequireNumber(float* sum)

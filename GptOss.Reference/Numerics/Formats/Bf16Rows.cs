@@ -36,7 +36,7 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
     {
         if ((columns & 15) != 0)
         {
-            // Apart: sums that are live across a call, here that for the tail, would be written to the stack in every turn of the loop.
+            // Separate: sums that are live across a call, here the one for the tail, would be spilled to the stack in every iteration.
             for (int r = 0; r < 4; r++)
                 dots[r] = Dot<TBlock>(row + r, x);
             return;

@@ -2,7 +2,7 @@ using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Numerics.Formats;
 
-/// <summary>Which elements the nibbles of a block are.</summary>
+/// <summary>Which elements of a block its nibbles hold.</summary>
 internal unsafe interface INibbleOrder
 {
     /// <summary>The block's even and odd elements as lanes.</summary>

@@ -2,10 +2,10 @@ using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Numerics.Formats;
 
-/// <summary>Stored weight rows as the products read them. Lengths have been checked by whoever made one.</summary>
+/// <summary>Stored weight rows as the products read them. Lengths were checked when it was made.</summary>
 /// <remarks>
 /// The matrices of a <see cref="Weights"/> follow each other: row r of matrix m is row m · rows + r. Columns are padded to whole blocks of sixteen
-/// lanes, and the activations lie in the format's lane order: lane j of step i of the dot product is element 16·i + j of the activation row. That is
+/// lanes, and the activations are in the format's lane order: lane j of step i of the dot product is element 16·i + j of the activation row. That is
 /// the natural order, except where <see cref="Weights.ReadsPairs"/> says otherwise.
 /// </remarks>
 internal unsafe interface IWeightRows
@@ -15,9 +15,9 @@ internal unsafe interface IWeightRows
 
     /// <summary>
     /// Writes columns <paramref name="begin"/> … <paramref name="end"/> − 1 (multiples of 32, or the padded end) of <paramref name="rows"/> ≤ 4 rows
-    /// as float32, in lane order, one row every <paramref name="stride"/> elements. Where there are fewer than four, the others receive anything.
+    /// as float32, in lane order, one row every <paramref name="stride"/> elements. Of fewer than four, the content of the others is unspecified.
     /// </summary>
-    /// <remarks>Asks for the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
+    /// <remarks>Prefetches the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
     void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>;
 
     /// <summary>The dot products of four consecutive rows with one activation row.</summary>

@@ -3,6 +3,6 @@ namespace GptOss.Reference.Numerics.Formats;
 /// <summary>Work on the rows of weights, whatever their format.</summary>
 internal interface IWeightsJob
 {
-    /// <summary>Does it; the rows are valid until it returns.</summary>
+    /// <summary>Does the work; the rows are valid until it returns.</summary>
     void Run<TRows>(TRows rows) where TRows : unmanaged, IWeightRows;
 }

@@ -5,7 +5,7 @@ namespace GptOss.Reference.Numerics.Formats;
 /// <summary>
 /// Reorders activation rows for weights that are stored by pairs (MXFP4): of every 32 elements the sixteen even ones, then the sixteen odd ones.
 /// </summary>
-/// <remarks>So that the activations meet the low nibbles of a block's sixteen bytes, then the high ones, as they lie in the file.</remarks>
+/// <remarks>The activations then meet the low nibbles of a block's sixteen bytes, then the high ones, in the order of the file.</remarks>
 internal readonly unsafe struct LaneOrderJob(float* x, int xStride, float* y, int yStride, int rows, int width) : IJob
 {
     public void Execute(int part, int parts)

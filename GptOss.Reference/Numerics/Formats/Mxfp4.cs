@@ -16,11 +16,11 @@ public static unsafe class Mxfp4
     /// <summary>Bytes of one block, without its scale.</summary>
     public const int BlockBytes = 16;
 
-    /// <summary>The scale byte that means NaN; no weight may carry it.</summary>
+    /// <summary>The scale byte that means NaN; no block may have it.</summary>
     public const byte NaNScale = 255;
 
     // For each scale byte its sixteen weights, at a fixed, 64-byte aligned address: a decode is one load and one look-up.
-    // 16 KiB in all, of which a trained model's dozen of different scales keeps some hundred bytes in the L1 cache.
+    // 16 KiB in all; a trained model has about a dozen different scales, so some hundred bytes of it stay in the L1 cache.
     private static readonly float* Tables = AllocateTables();
 
     /// <summary>The sixteen E2M1 values by code, each times 2^(s − 127): 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives (code 8 is −0).</summary>

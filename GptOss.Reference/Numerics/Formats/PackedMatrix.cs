@@ -11,7 +11,7 @@ namespace GptOss.Reference.Numerics.Formats;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Sixteen high bytes are two signs × eight pairs of exponents. Of normally distributed weights some 3 in 100,000 have another one: the block of
+/// Sixteen high bytes are two signs × eight pairs of exponents. Of normally distributed weights about 3 in 100,000 have another one: the block of
 /// 4 rows × 32 columns around such a weight is an <i>escape</i> and is kept beside the packed ones as plain bfloat16.
 /// </para>
 /// <para>
@@ -36,7 +36,7 @@ internal sealed unsafe class PackedMatrix : Weights
     /// <summary>High bytes of a quad's list.</summary>
     internal const int Highs = 16;
 
-    /// <summary>A packed matrix that takes more of the plain one's bytes is not worth having: too many escapes, or too few rows.</summary>
+    /// <summary>A packed matrix that takes a larger share of the plain one's bytes is not worth having: too many escapes, or too few rows.</summary>
     private const double MostOfPlain = 0.85;
 
     private const long EscapeBytes = sizeof(int) + sizeof(ushort) * BlockWeights;
@@ -70,8 +70,8 @@ internal sealed unsafe class PackedMatrix : Weights
 
     /// <summary>Packs a matrix and compares what unpacking gives with it, bit for bit.</summary>
     /// <param name="matrix">The matrix.</param>
-    /// <param name="pool">Shares the rows out.</param>
-    /// <returns>Null where packing does not apply (columns in no whole blocks, 2 GiB or more) or saves too little.</returns>
+    /// <param name="pool">The workers.</param>
+    /// <returns>Null if packing does not apply (columns that are not whole blocks, 2 GiB or more) or saves too little.</returns>
     /// <exception cref="InsufficientMemoryException">The matrix is larger than the memory that this process may use.</exception>
     /// <exception cref="InvalidOperationException">Unpacking gave other bits: the memory or the processor is at fault, or this code.</exception>
     internal static PackedMatrix? Pack(Bf16Matrix matrix, WorkerPool pool)
@@ -120,7 +120,7 @@ internal sealed unsafe class PackedMatrix : Weights
             target[column] = Bfloat16.ToSingle(this[row, column]);
     }
 
-    internal override NotANumber? FindNotANumber(int matrix) => null;      // asked of the plain matrix that it was made from
+    internal override NotANumber? FindNotANumber(int matrix) => null;      // checked on the plain matrix that it was made from
 
     /// <summary>The weight of a row and a column: the definition of the format.</summary>
     internal ushort this[int row, int column]
@@ -261,7 +261,7 @@ internal sealed unsafe class PackedMatrix : Weights
             return different == 0;
         }
 
-        /// <summary>Rows that a ragged last quad lacks repeat its first one.</summary>
+        /// <summary>Copies a block; the missing rows of a partial last quad repeat its first one.</summary>
         private readonly void Copy(int quad, int b, ushort* block)
         {
             for (int r = 0; r < QuadRows; r++)

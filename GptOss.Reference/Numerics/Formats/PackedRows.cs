@@ -56,7 +56,7 @@ internal readonly unsafe struct PackedRows(byte* blocks, byte* highs, int* first
         TBlock s0 = TBlock.Zero, s1 = TBlock.Zero, s2 = TBlock.Zero, s3 = TBlock.Zero;
         for (nint b = 0; ; b++, block += BlockBytes, x += BlockColumns)
         {
-            // Packed blocks up to the next escape, without a question in between …
+            // Packed blocks up to the next escape, without a check in between …
             nint stop = escape < escapes ? escapeBlocks[escape] : perQuad;
             for (; b < stop; b++, block += BlockBytes, x += BlockColumns)
             {

@@ -17,7 +17,7 @@ internal readonly struct StoredVector
     /// <summary>float32 values; empty where they are bfloat16.</summary>
     internal ReadOnlyMemory<float> Wide { get; }
 
-    /// <summary>How many values; none where a product has no bias.</summary>
+    /// <summary>How many values; none if a product has no bias.</summary>
     internal int Length => Halves.Length + Wide.Length;
 
     /// <summary>One value, widened exactly.</summary>

@@ -44,7 +44,7 @@ internal static class BlockExp
     /// <summary>The same function of one number, with the same bits.</summary>
     internal static float Scalar(float x) => Exp(F32x16Scalar.Broadcast(x))[0];
 
-    /// <summary>output[i] = e^input[i] over whole blocks.</summary>
+    /// <summary>output[i] = e^input[i] for rows of any length.</summary>
     internal static unsafe void Apply<TBlock>(ReadOnlySpan<float> input, Span<float> output) where TBlock : struct, IF32x16<TBlock>
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(output.Length, input.Length);

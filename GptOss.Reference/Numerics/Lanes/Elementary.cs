@@ -7,7 +7,7 @@ namespace GptOss.Reference.Numerics.Lanes;
 /// </summary>
 public static class Elementary
 {
-    // ln 2 and π/2 in two parts each: the second is what the first leaves over.
+    // ln 2 and π/2 in two parts each: the second is the remainder of the first.
     private const double Ln2High = 0.69314718055994528623, Ln2Low = 2.319046813846299558e-17;
     private const double HalfPiHigh = 1.5707963267948965580, HalfPiLow = 6.123233995736766036e-17;
 

@@ -24,7 +24,7 @@ internal readonly unsafe struct F32x16V128(Vector128<float> a, Vector128<float> 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F32x16V128 Load(float* lanes) =>
-    new(Vector128.Load(lanes), Vector128.Load(lanes + 4), Vector128.Load(lanes + 8), Vector128.Load(lanes + 12));
+        new(Vector128.Load(lanes), Vector128.Load(lanes + 4), Vector128.Load(lanes + 8), Vector128.Load(lanes + 12));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F32x16V128 Load(ushort* bfloat16Lanes)

@@ -16,7 +16,7 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
     /// <summary>One value in every lane.</summary>
     static abstract TSelf Broadcast(float value);
 
-    /// <summary>Lanes 0…15 from sixteen consecutive floats; no alignment is asked for.</summary>
+    /// <summary>Lanes 0…15 from sixteen consecutive floats; they need not be aligned.</summary>
     static abstract TSelf Load(float* lanes);
 
     /// <summary>Lanes 0…15 from sixteen consecutive bfloat16 values, widened exactly.</summary>
@@ -53,7 +53,7 @@ internal unsafe interface IF32x16<TSelf> where TSelf : struct, IF32x16<TSelf>
     static abstract TSelf IfNaN(TSelf value, TSelf other);
 
     /// <summary>
-    /// Per lane, on the bits: value + (shift &lt;&lt; 23), which multiplies by a power of two where nothing leaves the normal range.
+    /// Per lane, on the bits: value + (shift &lt;&lt; 23), which multiplies by a power of two if nothing leaves the normal range.
     /// </summary>
     static abstract TSelf AddToExponent(TSelf value, TSelf shift);
 

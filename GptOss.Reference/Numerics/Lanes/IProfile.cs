@@ -5,9 +5,9 @@ internal interface IProfile
 {
     static abstract Precision Precision { get; }
 
-    /// <summary>B(value), or the value as it is.</summary>
+    /// <summary>B(value), or the value unchanged.</summary>
     static abstract float Round(float value);
 
-    /// <summary>B(value) of every lane, or the value as it is.</summary>
+    /// <summary>B(value) of every lane, or the value unchanged.</summary>
     static abstract TBlock Round<TBlock>(TBlock value) where TBlock : struct, IF32x16<TBlock>;
 }

@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Numerics.Lanes;
 
-/// <summary>The profiles by name: a row of the table each, and one spelling for everybody who writes or reads one.</summary>
+/// <summary>The profiles by name: one row of the table each, so that all readers and writers spell them alike.</summary>
 public static class Profiles
 {
     private static readonly (Precision Precision, string Name, string ShortName)[] Table =

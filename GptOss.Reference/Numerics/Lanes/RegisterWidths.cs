@@ -5,7 +5,7 @@ namespace GptOss.Reference.Numerics.Lanes;
 /// <summary>What this machine offers.</summary>
 public static class RegisterWidths
 {
-    /// <summary>The widest supported width, which is the one used unless another is asked for. Results do not depend on it.</summary>
+    /// <summary>The widest supported width, the default. Results do not depend on it.</summary>
     /// <remarks>Asks <c>VectorN.IsHardwareAccelerated</c>, which respects the runtime's switches; the ISA flags do not all do so.</remarks>
     public static RegisterWidth Widest =>
         Vector512.IsHardwareAccelerated ? RegisterWidth.V512

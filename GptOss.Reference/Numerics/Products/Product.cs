@@ -2,7 +2,7 @@ using GptOss.Reference.Numerics.Formats;
 
 namespace GptOss.Reference.Numerics.Products;
 
-/// <summary>What a product does, whatever the format of its weights.</summary>
+/// <summary>One product, whatever the format of its weights.</summary>
 internal unsafe struct Product
 {
     internal ProductGroup* Groups;

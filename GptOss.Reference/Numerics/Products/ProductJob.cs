@@ -7,12 +7,12 @@ namespace GptOss.Reference.Numerics.Products;
 
 /// <summary>
 /// outputs[i][c(r)] = finish(dot(row r, inputs[i]), bias[r]) for every row of every group's matrix and every activation row i of that group.
-/// One thread computes a dot product whole, so the result does not depend on how rows are shared out.
+/// One thread computes a dot product whole, so the result does not depend on how rows are divided.
 /// </summary>
 /// <remarks>
-/// The work, all groups end to end, is cut into equal parts by cost in quads of rows: with experts that is scheduling by (expert, row
-/// range), and an uneven routing idles nobody. One activation row is a matrix–vector product straight from the stored weights; more are a
-/// matrix–matrix product over panels that are widened once into the L2 cache.
+/// The work, all groups end to end, is cut by cost into equal parts of whole quads of rows: with experts this schedules by (expert, row range), and
+/// uneven routing leaves no worker idle. One activation row is a matrix–vector product straight from the stored weights; more are a matrix–matrix
+/// product over panels that are widened once into the L2 cache.
 /// </remarks>
 internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(Product product, TWeights weights) : IJob
     where TBlock : struct, IF32x16<TBlock>
@@ -20,18 +20,18 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
     where TWeights : unmanaged, IWeightRows
     where TProfile : struct, IProfile
 {
-    /// <summary>Columns of a panel: 736 floats are no power of two, so the rows of a panel do not compete for the same cache sets.</summary>
+    /// <summary>Columns of a panel: 736 is not a power of two, so the rows of a panel do not compete for the same cache sets.</summary>
     private const int PanelColumns = 736;
 
-    /// <summary>Activation rows met at once, and those whose columns stay in the L1 cache while a panel's rows pass by.</summary>
+    /// <summary>Activation rows of a panel, and how many of them stay in the L1 cache while the panel's weight rows stream past.</summary>
     private const int PanelTokens = 96, TileTokens = 12;
 
     /// <summary>
-    /// Weight rows of a panel: 92 KiB that stay in the L2 cache for many tokens; one tile's, 11 KiB in L1, where a single pass of tokens uses it.
+    /// Weight rows of a panel: for many tokens 92 KiB, which stay in the L2 cache; for few, which use it once, the 11 KiB of one tile, in L1.
     /// </summary>
     private const int ManyRows = 32, FewRows = RegisterTile.Rows;
 
-    /// <summary>What reading a quad of rows costs, in units of what one activation row costs: only the balance depends on it.</summary>
+    /// <summary>The cost of reading a quad of rows, in units of the cost of one activation row. Only the balance depends on it.</summary>
     private const int ReadingCost = 3;
 
     public void Execute(int part, int parts)
@@ -101,7 +101,7 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
                     panel + r * PanelColumns, PanelColumns);
             }
             for (int r = rows; r < tiledRows; r++)
-                new Span<float>(panel + r * PanelColumns, width).Clear();      // a ragged last tile computes rows that nobody reads
+                new Span<float>(panel + r * PanelColumns, width).Clear();      // a partial last tile computes rows that are not read
             for (int t = 0; t < tokens; t++)
                 x[t] = product.Inputs[firstToken + t] + begin;
             for (int t = 0; t < tokens; t += TileTokens)

@@ -8,7 +8,7 @@ namespace GptOss.Reference.Numerics.Products;
 internal abstract class ProductKernels
 {
     /// <summary>output = B(x·Wᵀ + bias), or B(x·Wᵀ) with an empty bias. x [n, columns], output [n, rows].</summary>
-    /// <remarks>Where columns are not a multiple of 16, every row of x has room up to the next one, and that room becomes zero.</remarks>
+    /// <remarks>If columns is not a multiple of 16, every row of x needs room up to the next multiple; it is set to zero.</remarks>
     internal abstract void Linear(Rows x, Weights w, StoredVector bias, Rows output);
 
     /// <summary>For every slot s of expert e: output[s] = B(B(x[s / share]·W_eᵀ) + bias_e).</summary>
@@ -17,9 +17,9 @@ internal abstract class ProductKernels
     /// <param name="w">The layer's experts.</param>
     /// <param name="bias">[experts, rows].</param>
     /// <param name="groups">The routing.</param>
-    /// <param name="deinterleave">Even rows to the first half of the output, odd ones to the second.</param>
+    /// <param name="deinterleave">Whether even rows go to the first half of the output and odd ones to the second.</param>
     /// <param name="output">[slots, rows].</param>
-    /// <remarks>Looks through an expert's weights for what is not a number when it is first chosen.</remarks>
+    /// <remarks>Checks an expert's weights for infinities and NaN when the expert is first chosen.</remarks>
     internal abstract void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output);
 
     /// <summary>One dot product of a float32 row with a bfloat16 row, for tests of the definition.</summary>

@@ -79,7 +79,7 @@ internal sealed unsafe class ProductKernelsOfWidth<TBlock, TVector, TProfile>(Wo
         }
     }
 
-    /// <summary>Activation rows in the order in which the weights' lanes take them.</summary>
+    /// <summary>Activation rows in the order of the weights' lanes.</summary>
     private Rows InOrderOf(Weights w, Rows x)
     {
         if (!w.ReadsPairs)
@@ -116,14 +116,14 @@ internal sealed unsafe class ProductKernelsOfWidth<TBlock, TVector, TProfile>(Wo
         return ((nint)first, (nint)(first + count));
     }
 
-    /// <summary>The row itself: its storage reaches to the next whole block, and what lies past its width is zero.</summary>
+    /// <summary>The row itself, padded in place with zeros to whole blocks.</summary>
     private static float* PaddedInput(Rows x, float* first, int row)
     {
         int padded = (x.Width + 15) & ~15;
         if (padded != x.Width)
         {
             if (padded > (row == x.Count - 1 ? x.LastRowReach : x.Stride))
-                throw new ArgumentException($"Rows of {x.Width} need room for {padded} elements each; a stride of {x.Stride} has not got it.");
+                throw new ArgumentException($"Rows of {x.Width} need room for {padded} elements each; a stride of {x.Stride} is too small.");
             new Span<float>(first + (nint)row * x.Stride + x.Width, padded - x.Width).Clear();
         }
         return first + (nint)row * x.Stride;

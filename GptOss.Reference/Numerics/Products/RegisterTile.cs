@@ -4,8 +4,8 @@ using GptOss.Reference.Numerics.Lanes;
 namespace GptOss.Reference.Numerics.Products;
 
 /// <summary>
-/// The inner loops of matrix–matrix products: four weight rows × a few tokens of accumulators held in registers while one loop runs over
-/// the inner dimension. Each (row, token) pair accumulates in the order of its dot product alone; the tile only saves loads.
+/// The inner loops of matrix–matrix products: accumulators for four weight rows × a few tokens stay in registers while one loop runs over the inner
+/// dimension. Each (row, token) pair accumulates in the order of its own dot product; the tile only saves loads.
 /// </summary>
 /// <remarks>
 /// The sixteen lanes of a dot product never meet before the final reduction, so a register narrower than the block takes the lanes in

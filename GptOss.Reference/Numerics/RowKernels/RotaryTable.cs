@@ -8,19 +8,19 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Why: turned by p·ω_i and p'·ω_i, a query and a key meet at an angle of (p − p')·ω_i, so a score depends on how far apart two tokens are and not on
-/// where. Fast pairs tell neighbours apart, slow ones distances: in the 20b pair 0 turns once in 6.3 positions, pair 31 once in 650,000.
+/// Why: a query turned by p·ω_i and a key turned by p'·ω_i meet at an angle of (p − p')·ω_i, so a score depends on how far apart two tokens are, not
+/// on where they are. Fast pairs tell neighbours apart, slow pairs distances: in the 20b pair 0 turns once in 6.3 positions, pair 31 once in 650,000.
 /// </para>
 /// <para>
-/// A model trained on ctx positions has seen every angle of a pair that turned often within them, and only a part of the circle of one that did not.
-/// So to reach s times as far, YaRN leaves fast pairs alone, slows the slow ones s times, which keeps them within the angles they know, and ramps
-/// from one to the other between <see cref="YarnBounds"/>: in the 20b (ctx 4096, s 32) pairs 0 to 8 keep their speed, 9 to 17 are on the ramp, 18 to
-/// 31 turn at 1/32 of it. Scores over so many more keys are sharpened by c² = 1.3466² = 1.813.
+/// A model trained on ctx positions has seen every angle of a pair that turns often within them, and only part of the circle of one that does not. To
+/// reach s times as far, YaRN leaves the fast pairs alone, slows the slow ones by s, which keeps them within the angles seen in training, and ramps
+/// between the two (<see cref="YarnBounds"/>): in the 20b (ctx 4096, s 32) pairs 0 to 8 keep their speed, 9 to 17 are on the ramp, 18 to 31 turn at
+/// 1/32 of theirs. The scores, over so many more keys, are sharpened by c² = 1.3466² = 1.813.
 /// </para>
 /// f_i = base^(2i/d). Without scaling ω_i = 1/f_i, c = 1. With a factor s above 1 the slow half is interpolated:
 /// ω_i = (1/(s·f_i))·(1 − m_i) + (1/f_i)·m_i, m_i = 1 − clamp((i − low)/(high − low), 0, 1), low = d/2 · ln(ctx/(β·2π)) / ln base, high the
-/// same with α; the bounds are never rounded to integers; c = 0.1·ln s + 1. Every step in float32 but the bounds, the powers and the
-/// trigonometry, which are double rounded once. Source: <c>gpt_oss/torch/model.py</c>, <c>RotaryEmbedding</c>.
+/// same with α; the bounds are never rounded to integers; c = 0.1·ln s + 1. Every step is in float32 except the bounds, the powers and the
+/// trigonometry, which are in double and rounded once. Source: <c>gpt_oss/torch/model.py</c>, <c>RotaryEmbedding</c>.
 /// </remarks>
 public sealed class RotaryTable
 {
@@ -65,7 +65,7 @@ public sealed class RotaryTable
         }
     }
 
-    /// <summary>A table of given angles, for models that turn by others than the published ones.</summary>
+    /// <summary>A table of given frequencies, for models that deviate from the published ones.</summary>
     internal RotaryTable(float[] frequencies, float concentration) => (_frequencies, _concentration) = (frequencies, concentration);
 
     /// <summary>ω_i for i = 0 … d/2 − 1, in radians a position.</summary>

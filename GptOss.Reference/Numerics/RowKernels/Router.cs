@@ -5,7 +5,7 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// <summary>The k largest router logits and the softmax over those k alone, so that the weights sum to one.</summary>
 /// <remarks>
 /// Order: logit descending, then index ascending; NaN is below every number. w_i = B(e_i / Σe), e_i = e^(l_i − max l), summed in rank order.
-/// Source: <c>gpt_oss/torch/model.py</c>, <c>MLPBlock</c>; torch leaves the order of ties open, the lowest index is what Metal and transformers take.
+/// Source: <c>gpt_oss/torch/model.py</c>, <c>MLPBlock</c>; torch leaves the order of ties open; Metal and transformers take the lowest index.
 /// </remarks>
 internal static class Router
 {
@@ -27,7 +27,7 @@ internal static class Router
         Weigh<TProfile>(logits, experts, weights);
     }
 
-    /// <summary>The weights of chosen experts, in whatever order they stand.</summary>
+    /// <summary>The weights of chosen experts, in the order given.</summary>
     internal static void Weigh<TProfile>(ReadOnlySpan<float> logits, ReadOnlySpan<int> experts, Span<float> weights) where TProfile : struct, IProfile
     {
         float best = logits[experts[0]], sum = 0;
@@ -42,6 +42,6 @@ internal static class Router
             weights[i] = TProfile.Round(weights[i] / sum);
     }
 
-    /// <summary>Whether a logit ranks above another; of equal ones neither does.</summary>
+    /// <summary>Whether a logit ranks above another; neither of two equal ones does. NaN is below every number.</summary>
     internal static bool IsAbove(float a, float b) => a > b || (float.IsNaN(b) && !float.IsNaN(a));
 }

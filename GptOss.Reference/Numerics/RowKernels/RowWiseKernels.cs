@@ -15,7 +15,7 @@ internal abstract class RowWiseKernels
     /// <summary>The k best experts of every row, best first, and their weights.</summary>
     internal abstract void Route(Rows logits, int k, Span<int> experts, Span<float> weights);
 
-    /// <summary>The weights that the given experts of every row get, k a row.</summary>
+    /// <summary>The weights of the given experts of every row, k per row.</summary>
     internal abstract void Weigh(Rows logits, int k, ReadOnlySpan<int> experts, Span<float> weights);
 
     /// <summary>output = clamped SwiGLU of [g | u]; gu [n, 2·width], output [n, width].</summary>

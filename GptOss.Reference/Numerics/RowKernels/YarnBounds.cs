@@ -8,7 +8,7 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// </summary>
 /// <remarks>
 /// Pairs below <see cref="Low"/> (more than β turns) keep their speed, those above <see cref="High"/> (fewer than α) slow down by the whole factor.
-/// Both released models: 8.0926 and 17.3980. Never rounded to whole pairs, as llama.cpp does.
+/// Both released models: 8.0926 and 17.3980. They are not rounded to whole pairs; llama.cpp rounds them.
 /// </remarks>
 /// <param name="Low">bound(β), β the fast bound.</param>
 /// <param name="High">bound(α), α the slow bound.</param>

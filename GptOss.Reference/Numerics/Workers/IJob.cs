@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Numerics.Workers;
 
 /// <summary>
-/// Work that is cut into equal parts, one a worker. Implementations are structs that hold pointers; nothing is allocated to run one.
+/// Work that is cut into equal parts, one per worker. Implementations are structs that hold pointers; nothing is allocated to run one.
 /// </summary>
 internal interface IJob
 {

@@ -44,8 +44,8 @@ public sealed class WorkerPool : IDisposable
     }
 
     /// <summary>Runs all parts of <paramref name="job"/> and returns when the last is done; an exception of any part is thrown here.</summary>
-    /// <exception cref="InvalidOperationException">A part of a job asks for it: its thread's scratch memory is in use, and its pool waits for
-    /// it.</exception>
+    /// <exception cref="InvalidOperationException">A part of a job called it: the thread's scratch memory is in use, and the pool waits for that
+    /// part.</exception>
     internal void Run<TJob>(ref TJob job) where TJob : struct, IJob
     {
         if (t_working)
@@ -81,15 +81,15 @@ public sealed class WorkerPool : IDisposable
         return ((int)Math.Min(granules * part / parts * granule, total), (int)Math.Min(granules * (part + 1) / parts * granule, total));
     }
 
-    /// <summary>A number of threads that an option may ask for; null for the default.</summary>
+    /// <summary>A valid number of threads, or null for the default.</summary>
     internal static int? Checked(int? threads, string name) => threads is null or >= 1 and <= MostThreads ? threads
         : throw new ArgumentOutOfRangeException(name, threads, $"The number of threads is 1 to {MostThreads}.");
 
-    /// <summary>What the threads of a pool share: the job, its number, and who is done with it.</summary>
+    /// <summary>What the threads of a pool share: the job, its number, and which workers have finished it.</summary>
     private sealed unsafe class Team
     {
         /// <summary>
-        /// Turns of the wait loop before a worker parks: some 50 µs, longer than any serial step between two kernels of a forward pass.
+        /// Iterations of the wait loop before a worker parks: about 50 µs, longer than any serial step between two kernels of a forward pass.
         /// </summary>
         private const int SpinsBeforeParking = 2000;
 

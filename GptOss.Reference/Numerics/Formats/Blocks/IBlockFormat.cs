@@ -20,7 +20,7 @@ internal unsafe interface IBlockFormat
     /// <summary>Bytes of a block.</summary>
     static abstract int Bytes { get; }
 
-    /// <summary>Where in a block its float16 scales and minima are.</summary>
+    /// <summary>Offsets of the float16 scales and minima in a block.</summary>
     static abstract ReadOnlySpan<int> Scales { get; }
 
     /// <summary>Writes the weights of a block as float32, in the order of the row.</summary>
