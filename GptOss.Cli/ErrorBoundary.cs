@@ -1,17 +1,5 @@
-using System.Text.Json;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Generation.Constraints;
-using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
-using GptOss.Reference.Harmony;
-using GptOss.Reference.Numerics.Caches;
-using GptOss.Reference.Oracle.Scoring;
-using GptOss.Reference.Serving;
-using GptOss.Reference.Tokens;
-using GptOss.Server;
-using GptOss.Tools.ApplyPatch;
-using GptOss.Tools.Browser;
-using GptOss.Tools.Functions;
 
 namespace GptOss.Cli;
 
@@ -46,14 +34,10 @@ internal static class ErrorBoundary
         AggregateException { InnerExceptions: [var inner, ..] } => Explain(inner),
         OutputClosedException => (ExitCodes.Ok, null),
         OperationCanceledException => (ExitCodes.Cancelled, "Cancelled."),
-        UsageException => (ExitCodes.WrongUsage, Sentence(e)),
-        InputException or HarmonyFormatException or CheckpointFormatException or TokenizerFormatException or PatchException or ToolFormatException
-            or BrowserException or PromptException or LogitsException or ScoringException or JsonException or JsonSchemaException
-            or TurnSchemaException or TokenDecodingException or CacheFullException or ServerOptionsException
-            or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
         OutOfMemoryException => (ExitCodes.BadInput, NotEnoughMemory),
-        ArgumentException => (ExitCodes.BadInput, Sentence(e)),
-        _ => (ExitCodes.BadInput, $"This should not have happened ({e.GetType().Name}): {Sentence(e)}"),
+        UsageException => (ExitCodes.WrongUsage, Sentence(e)),
+        GptOssException or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
+        _ => (ExitCodes.Fault, $"This should not have happened ({e.GetType().Name}): {Sentence(e)}"),
     };
 
     /// <summary>The message on one line, without what the runtime adds about parameters.</summary>

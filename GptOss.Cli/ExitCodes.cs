@@ -1,3 +1,5 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Cli;
 
 /// <summary>What the program answers to the shell.</summary>
@@ -13,6 +15,9 @@ internal static class ExitCodes
     /// <summary>A file or a prompt that cannot be used.</summary>
     internal const int BadInput = 3;
 
+    /// <summary>A fault of this program, as <c>sysexits.h</c> has it (EX_SOFTWARE).</summary>
+    internal const int Fault = 70;
+
     /// <summary>Ended by Ctrl+C: 128 + SIGINT, as shells have it.</summary>
     internal const int Cancelled = 130;
 }
@@ -21,7 +26,7 @@ internal static class ExitCodes
 internal sealed class UsageException(string message) : Exception(message);
 
 /// <summary>A file or text that was handed in cannot be used. The message is one sentence.</summary>
-internal sealed class InputException(string message) : Exception(message);
+internal sealed class InputException(string message) : GptOssException(message);
 
 /// <summary>Whoever read the standard output has gone: nothing is left to do.</summary>
 internal sealed class OutputClosedException(Exception inner) : IOException(inner.Message, inner);

@@ -167,6 +167,8 @@ internal sealed class ModelService : IDisposable
     /// <summary>Submits a prompt of any kind.</summary>
     internal ServedGeneration Submit(HttpContext context, ServingRequest request, string promptParam)
     {
+        if (request.Choices > Loaded.Served.Scheduler.MostChoices)
+            throw ApiException.Invalid("n", $"n is {request.Choices}; this server generates {Loaded.Served.Scheduler.MostChoices} answers at once.");
         try
         {
             return Loaded.Served.Scheduler.Submit(request, context.RequestAborted);

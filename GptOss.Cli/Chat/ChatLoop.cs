@@ -35,7 +35,7 @@ internal sealed class ChatLoop(
 
     private const string Force = "--force ";
 
-    private bool _hasFailed;
+    private int _code;
     private TurnEnd? _lastEnd;
 
     /// <summary>Until the input ends or <c>/exit</c>. Through pipes, anything that failed shows in the exit code.</summary>
@@ -61,14 +61,15 @@ internal sealed class ChatLoop(
             catch (Exception e) when (e is not OutputClosedException)
             {
                 view.EndTurn();
-                if (ErrorBoundary.Explain(e) is { Sentence: { } sentence })
+                (int code, string? sentence) = ErrorBoundary.Explain(e);
+                if (sentence is not null)
                     view.Say(sentence);
-                _hasFailed = true;
+                _code = Math.Max(_code, code == ExitCodes.Fault ? code : ExitCodes.BadInput);
             }
             if (terminal.Cancellation.IsCancellationRequested)
                 return ExitCodes.Cancelled;
         }
-        return _hasFailed && terminal.IsInputRedirected ? ExitCodes.BadInput : ExitCodes.Ok;
+        return terminal.IsInputRedirected ? _code : ExitCodes.Ok;
     }
 
     private void Turn(Func<CancellationToken, IAsyncEnumerable<ConversationEvent>> ask)
@@ -246,7 +247,8 @@ internal sealed class ChatLoop(
         throw new UsageException($"/{command} is '{word}'; expected {Arguments.List(words.Select(known => known.Word))}.");
     }
 
-    private static string File(string command, string path) => path.Length > 0 ? path : throw new UsageException($"Expected /{command} FILE.");
+    private static string File(string command, string path) =>
+        path.Length > 0 && !path.Contains('\0') ? path : throw new UsageException($"Expected /{command} FILE.");
 
     private static string Clip(string text)
     {

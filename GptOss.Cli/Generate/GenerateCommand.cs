@@ -158,7 +158,7 @@ internal sealed class GenerateCommand
         {
             return new(tokenizer);
         }
-        catch (ArgumentException)
+        catch (TokenizerFormatException)
         {
             return null;                               // a tokenizer without messages, which only --ids can meet
         }

@@ -11,6 +11,9 @@ internal static class Mistyped
 {
     private const string EndOfOptions = "--";
 
+    // Arguments that are text and not names.
+    private static readonly string[] Texts = ["prompt", "text", "arguments"];
+
     /// <summary>Looks at what was typed, up to <c>--</c>, after which everything is text.</summary>
     /// <exception cref="UsageException">A command or an option is not there.</exception>
     internal static void Refuse(IReadOnlyList<string> args, ParseResult parsed)
@@ -36,6 +39,11 @@ internal static class Mistyped
             // A text may be empty, the name of a file may not: a variable of the shell was not set.
             if (option.HelpName != "TEXT" && parsed.GetResult(option) is { } result && result.Tokens.Any(token => token.Value.Length == 0))
                 throw new UsageException($"{option.Name} is empty; give it a value, or leave it out.");
+        }
+        foreach (Argument argument in command.Arguments.Where(argument => !Texts.Contains(argument.Name)))
+        {
+            if (parsed.GetResult(argument) is { } result && result.Tokens.Any(token => token.Value.Length == 0))
+                throw new UsageException($"The argument {argument.Name} is empty; give it a value, or leave it out.");
         }
     }
 

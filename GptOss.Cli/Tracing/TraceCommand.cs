@@ -152,7 +152,7 @@ internal sealed class TraceCommand(bool isPack)
         {
             return TraceFile.SizeOf(model.Config, options.Positions?.Count ?? tokens, options.Stages, model.Precision);
         }
-        catch (ArgumentException e)
+        catch (StageNameException e)
         {
             throw new UsageException(e.Message);       // no stage of that name
         }
@@ -164,7 +164,7 @@ internal sealed class TraceCommand(bool isPack)
         {
             return list is null ? StageFilter.All : StageFilter.Parse(list);
         }
-        catch (ArgumentException e)
+        catch (StageNameException e)
         {
             throw new UsageException(e.Message);
         }

@@ -16,13 +16,13 @@ internal static partial class Directions
         ["Numerics/Formats"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
         ["Numerics/Formats/Blocks"] = ["Numerics/Lanes", "Numerics/Formats"],
         ["Numerics/Products"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats"],
-        ["Numerics/Caches"] = ["Numerics/Buffers", "Numerics/Lanes"],
+        ["Numerics/Caches"] = ["Ground", "Numerics/Buffers", "Numerics/Lanes"],
         ["Numerics/Attention"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Caches"],
         ["Numerics/RowKernels"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
         ["Numerics/Ceilings"] = ["Numerics/Workers", "Numerics/Lanes"],
         ["Numerics"] =
         [
-            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Caches",
+            "Ground", "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Formats", "Numerics/Products", "Numerics/Caches",
             "Numerics/Attention",
             "Numerics/RowKernels",
         ],
@@ -51,7 +51,7 @@ internal static partial class Directions
         ["Generation/Constraints/Masks"] = ["Tokens", "Generation/Constraints/Languages", "Generation/Constraints/Grammar"],
         ["Generation/Constraints"] =
         [
-            "Tokens", "Generation", "Generation/Constraints/Languages", "Generation/Constraints/Grammar", "Generation/Constraints/Schemas",
+            "Ground", "Tokens", "Generation", "Generation/Constraints/Languages", "Generation/Constraints/Grammar", "Generation/Constraints/Schemas",
             "Generation/Constraints/Masks",
         ],
 
@@ -207,6 +207,6 @@ internal static partial class Directions
     [GeneratedRegex(@"\bglobal\s+using\s+(?:static\s+|\w+\s*=\s*)?GptOss\b")]
     private static partial Regex GlobalUsingPattern();
 
-    [GeneratedRegex(@"\bGptOss\w+")]
+    [GeneratedRegex(@"\bGptOss(?!Exception\b)\w+")]
     private static partial Regex ModelTypePattern();
 }

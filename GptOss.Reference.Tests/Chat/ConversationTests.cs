@@ -256,7 +256,7 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         var python = ScriptedTool.Python(_ => "");
         Assert.Equal("There are 2 tools named python; the model could not tell them apart.",
-            Assert.Throws<ArgumentException>(() => tiny.Conversation(options => options with { Tools = [python, python] })).Message);
+            Assert.Throws<HarmonyFormatException>(() => tiny.Conversation(options => options with { Tools = [python, python] })).Message);
         Conversation conversation = tiny.Conversation();
         Assert.Equal("The context is 131073; the model's holds 1 to 131072 tokens.",
             Assert.Throws<ArgumentException>(() => conversation.Options = conversation.Options with { Context = 131073 }).Message);

@@ -3,6 +3,8 @@ using GptOss.Cli.Terminals;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
+using GptOss.Server;
+using GptOss.Tools.Functions;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Cli;
@@ -20,9 +22,10 @@ public class ErrorBoundaryTests
         { new IOException("No space left on device"), 3, "No space left on device" },
         { new UnauthorizedAccessException("Access denied."), 3, "Access denied." },
         { new AggregateException(new IOException("Bad.")), 3, "Bad." },
-        { new ArgumentException("Two\nlines.", "name"), 3, "Two lines." },
+        { new PlatformNotSupportedException("Two\nlines."), 3, "Two lines." },
         { new OperationCanceledException(), 130, "Cancelled." },
-        { new InvalidOperationException("Bad."), 3, "This should not have happened (InvalidOperationException): Bad." },
+        { new InvalidOperationException("Bad."), 70, "This should not have happened (InvalidOperationException): Bad." },
+        { new ArgumentException("Bad.", "name"), 70, "This should not have happened (ArgumentException): Bad." },
         { new InsufficientMemoryException(), 3, "There is not enough memory for this; 'gptoss inspect' says how much a model " +
             "needs at a given --context." },
     };
@@ -34,6 +37,17 @@ public class ErrorBoundaryTests
         using var terminal = new Terminal(TextWriter.Null, error);
         Assert.Equal(code, ErrorBoundary.Run(terminal, () => throw thrown));
         Assert.Equal(sentence + "\n", error.ToString());
+    }
+
+    [Theory]
+    [InlineData(typeof(GptOssException))]
+    [InlineData(typeof(ToolFormatException))]
+    [InlineData(typeof(ServerOptionsException))]
+    public void Every_exception_of_ours_that_a_caller_can_catch_is_a_GptOssException(Type assembly)
+    {
+        Type[] exceptions = [.. assembly.Assembly.GetExportedTypes().Where(type => type.IsSubclassOf(typeof(Exception)))];
+        Assert.NotEmpty(exceptions);
+        Assert.All(exceptions, type => Assert.True(type == typeof(GptOssException) || type.IsSubclassOf(typeof(GptOssException)), type.Name));
     }
 
     [Fact]

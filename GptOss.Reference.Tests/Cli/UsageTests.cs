@@ -73,6 +73,14 @@ public sealed partial class UsageTests : IDisposable
         }
     }
 
+    [Fact]
+    public void An_empty_argument_is_wrong_usage_where_a_name_belongs()
+    {
+        Assert.Equal(new(2, "", "The argument A is empty; give it a value, or leave it out.\n"), Run("diff", "", "b"));
+        Assert.Equal(new(2, "", "The argument parts is empty; give it a value, or leave it out.\n"), Run("score", "merge", "--out", "o", "a", ""));
+        Assert.Equal("0 tokens\n", Run("tokens", "").Out);
+    }
+
     [Theory, MemberData(nameof(BadInputs))]
     public void An_input_that_is_not_there_is_exit_code_3(string line)
     {

@@ -67,6 +67,15 @@ public sealed class HttpLimitsTests
     }
 
     [Fact]
+    public async Task More_answers_than_run_at_once_are_400()
+    {
+        await using RunningServer server = await StartAsync(Dated, new SchedulerOptions { MaxSequences = 2 });
+        Answer refused = await server.PostAsync(Chat, Question.Replace("{", "{\"n\": 3, ", StringComparison.Ordinal), Cancellation);
+        Assert.Equal((400, "invalid_value"), (refused.Code, refused.ErrorCode));
+        Assert.Contains("n is 3; this server generates 2 answers at once.", refused.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_full_queue_is_429_with_the_time_to_wait_and_the_rest_is_answered()
     {
         await using RunningServer server = await StartAsync(Dated, new SchedulerOptions { MaxSequences = 1, MaxQueue = 0 });

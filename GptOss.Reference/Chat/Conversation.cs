@@ -30,9 +30,9 @@ public sealed class Conversation
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">The checkpoint's tokenizer.</param>
     /// <param name="options">Its settings.</param>
-    /// <exception cref="ArgumentException">
-    /// Two tools have the same name, the context exceeds the model's, or the tokenizer lacks the tokens that frame messages.
-    /// </exception>
+    /// <exception cref="ArgumentException">The context exceeds the model's.</exception>
+    /// <exception cref="HarmonyFormatException">Two tools have the same name.</exception>
+    /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
     public Conversation(Transformer model, Tokenizer tokenizer, ConversationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -47,7 +47,8 @@ public sealed class Conversation
     }
 
     /// <summary>Settings, from the next turn on.</summary>
-    /// <exception cref="ArgumentException">Two tools have the same name, or the context exceeds the model's.</exception>
+    /// <exception cref="ArgumentException">The context exceeds the model's.</exception>
+    /// <exception cref="HarmonyFormatException">Two tools have the same name.</exception>
     /// <exception cref="InvalidOperationException">Set during a turn.</exception>
     public ConversationOptions Options
     {

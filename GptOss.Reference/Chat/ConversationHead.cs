@@ -6,7 +6,7 @@ namespace GptOss.Reference.Chat;
 internal static class ConversationHead
 {
     /// <summary>The messages that say what the options hold.</summary>
-    /// <exception cref="ArgumentException">Two tools have the same name.</exception>
+    /// <exception cref="HarmonyFormatException">Two tools have the same name.</exception>
     internal static IReadOnlyList<Message> Of(ConversationOptions options)
     {
         var builtIn = new List<ToolNamespace>();
@@ -41,6 +41,6 @@ internal static class ConversationHead
     private static void RequireUnique(IEnumerable<string> names)
     {
         foreach (IGrouping<string, string> same in names.GroupBy(name => name).Where(same => same.Count() > 1))
-            throw new ArgumentException($"There are {same.Count()} tools named {same.Key}; the model could not tell them apart.");
+            throw new HarmonyFormatException($"There are {same.Count()} tools named {same.Key}; the model could not tell them apart.");
     }
 }

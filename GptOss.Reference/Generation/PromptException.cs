@@ -1,14 +1,8 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Generation;
 
-/// <summary>A prompt that the model cannot read: empty, too long, or with unknown ids. The message is one sentence.</summary>
-public sealed class PromptException : Exception
-{
-    /// <summary>An exception with the sentence <paramref name="message"/>.</summary>
-    public PromptException(string message) : base(message) { }
-
-    /// <summary>An exception with the sentence <paramref name="message"/> and what caused it.</summary>
-    public PromptException(string message, Exception inner) : base(message, inner) { }
-
-    /// <summary>An exception with no sentence; for serialisers only.</summary>
-    public PromptException() { }
-}
+/// <summary>A prompt that the model cannot read: empty, too long, or with unknown ids.</summary>
+/// <param name="message">One sentence.</param>
+/// <param name="inner">What caused it; null where no other exception was caught.</param>
+public sealed class PromptException(string message, Exception? inner = null) : GptOssException(message, inner);

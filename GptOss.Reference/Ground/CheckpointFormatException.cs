@@ -2,7 +2,7 @@ namespace GptOss.Reference.Ground;
 
 /// <summary>A file or folder is not what a checkpoint must be. The message is one sentence: where, which tensor or key, expected, found.</summary>
 /// <remarks>Example: <c>model.safetensors: tensor 'norm.scale' is BF16 [32] = 64 bytes, but its offsets hold 60.</c></remarks>
-public sealed class CheckpointFormatException : Exception
+public sealed class CheckpointFormatException : GptOssException
 {
     /// <summary>Builds the exception whose message is "name of the file: sentence".</summary>
     /// <param name="file">Path of the offending file or folder; the message shows its last part.</param>

@@ -15,7 +15,7 @@ public sealed class FinalChannel
     private readonly HarmonyParser _parser;
 
     /// <summary>A reader for one answer.</summary>
-    /// <exception cref="ArgumentException">The tokenizer lacks one of the special tokens that frame messages.</exception>
+    /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
     public FinalChannel(Tokenizer tokenizer) => (_tokenizer, _parser) = (tokenizer, new HarmonyParser(tokenizer, Role.Assistant));
 
     /// <summary>Whether a message on the final channel has begun.</summary>

@@ -26,8 +26,9 @@ public sealed class HarmonyConstraint : TokenConstraint
 
     /// <summary>Begins a turn.</summary>
     /// <exception cref="ArgumentException">
-    /// A recipient is malformed or occurs twice, the turn can be neither an answer nor a call, or the tokenizer lacks a token of the format.
+    /// A recipient is malformed or occurs twice, or the turn can be neither an answer nor a call.
     /// </exception>
+    /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
     public HarmonyConstraint(HarmonyRules rules, Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(rules);

@@ -12,7 +12,7 @@ namespace GptOss.Reference.Harmony;
 /// conversation or a stream is in the line as <c>error</c>.
 /// </remarks>
 /// <param name="tokenizer">What the ids mean.</param>
-/// <exception cref="ArgumentException">The tokenizer lacks one of the special tokens that frame messages.</exception>
+/// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
 public sealed class HarmonyLines(Tokenizer tokenizer)
 {
     private readonly HarmonyRenderer _renderer = new(tokenizer);

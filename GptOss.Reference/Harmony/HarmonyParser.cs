@@ -20,7 +20,7 @@ public sealed class HarmonyParser
     /// with <c>&lt;|start|&gt;</c>.
     /// </param>
     /// <param name="mode">What happens on malformed input.</param>
-    /// <exception cref="ArgumentException">The tokenizer lacks one of the special tokens that frame messages.</exception>
+    /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
     public HarmonyParser(Tokenizer tokenizer, Role? role = null, ParsingMode mode = ParsingMode.Recovering) =>
         _framing = mode == ParsingMode.Recovering
             ? new RecoveringFraming(tokenizer, role)

@@ -8,7 +8,7 @@ namespace GptOss.Reference.Harmony;
 /// Source: <c>openai/harmony</c> 0.0.8, <c>src/encoding.rs</c>.
 /// </remarks>
 /// <param name="tokenizer">The checkpoint's tokenizer.</param>
-/// <exception cref="ArgumentException">The tokenizer lacks one of the special tokens that frame messages.</exception>
+/// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
 public sealed class HarmonyRenderer(Tokenizer tokenizer)
 {
     private readonly HarmonyTokens _tokens = new(tokenizer);

@@ -30,6 +30,6 @@ internal sealed class HarmonyTokens(Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         return tokenizer.SpecialId(name)
-            ?? throw new ArgumentException($"The tokenizer has no token {name}, which the Harmony format needs.", nameof(tokenizer));
+            ?? throw new TokenizerFormatException($"The tokenizer has no token {name}, which the Harmony format needs.");
     }
 }

@@ -11,7 +11,7 @@ public static class PublishedPrompt
     /// <param name="question">What the user says.</param>
     /// <param name="effort">The reasoning effort that the system message asks for.</param>
     /// <param name="date">The current date that the system message states; null states none.</param>
-    /// <exception cref="ArgumentException">The tokenizer lacks one of the special tokens that frame messages.</exception>
+    /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
     public static int[] Build(Tokenizer tokenizer, string question, ReasoningEffort effort = ReasoningEffort.Medium, DateOnly? date = null)
     {
         ArgumentNullException.ThrowIfNull(question);

@@ -33,6 +33,9 @@ public sealed class Scheduler : IAsyncDisposable
     /// <summary>The model.</summary>
     public Transformer Model { get; }
 
+    /// <summary>The most answers that a request may have.</summary>
+    internal int MostChoices => _options.MaxSequences;
+
     /// <summary>What is going on.</summary>
     public SchedulerState State
     {
@@ -56,8 +59,8 @@ public sealed class Scheduler : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         PromptLimits.Require(Model.Config, request.Prompt.Span);
-        if (request.Choices > _options.MaxSequences)
-            throw new ArgumentException($"{request.Choices} answers are more than the {_options.MaxSequences} that run at once.", nameof(request));
+        if (request.Choices > MostChoices)
+            throw new ArgumentException($"{request.Choices} answers are more than the {MostChoices} that run at once.", nameof(request));
         var generation = new ServedGeneration(request, cancellation);
         lock (_gate)
         {

@@ -1,14 +1,8 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Tokens;
 
 /// <summary>Ids have no strict decoding: one is unknown, or their bytes are not UTF-8.</summary>
-public sealed class TokenDecodingException : Exception
-{
-    /// <summary>An exception with the sentence <paramref name="message"/>.</summary>
-    public TokenDecodingException(string message) : base(message) { }
-
-    /// <summary>An exception with the sentence <paramref name="message"/> and what caused it.</summary>
-    public TokenDecodingException(string message, Exception inner) : base(message, inner) { }
-
-    /// <summary>An exception with no sentence; for serialisers only.</summary>
-    public TokenDecodingException() { }
-}
+/// <param name="message">One sentence.</param>
+/// <param name="inner">What caused it; null where no other exception was caught.</param>
+public sealed class TokenDecodingException(string message, Exception? inner = null) : GptOssException(message, inner);

@@ -1,14 +1,8 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Tokens;
 
-/// <summary>A tokenizer file breaks its format. The message is one sentence: file, rule, expected, found.</summary>
-public sealed class TokenizerFormatException : Exception
-{
-    /// <summary>An exception with the sentence <paramref name="message"/>.</summary>
-    public TokenizerFormatException(string message) : base(message) { }
-
-    /// <summary>An exception with the sentence <paramref name="message"/> and what caused it.</summary>
-    public TokenizerFormatException(string message, Exception inner) : base(message, inner) { }
-
-    /// <summary>An exception with no sentence; for serialisers only.</summary>
-    public TokenizerFormatException() { }
-}
+/// <summary>A tokenizer file breaks its format, or lacks a token that is needed.</summary>
+/// <param name="message">One sentence.</param>
+/// <param name="inner">What caused it; null where no other exception was caught.</param>
+public sealed class TokenizerFormatException(string message, Exception? inner = null) : GptOssException(message, inner);

@@ -1,15 +1,8 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Tools.ApplyPatch;
 
 /// <summary>A patch that cannot be applied; nothing was changed. The message is the answer to the model.</summary>
-public sealed class PatchException : Exception
-{
-    /// <summary>A patch error with its message.</summary>
-    public PatchException(string message) : base(message)
-    {
-    }
-
-    /// <summary>A patch error with its cause.</summary>
-    public PatchException(string message, Exception cause) : base(message, cause)
-    {
-    }
-}
+/// <param name="message">One sentence.</param>
+/// <param name="inner">What caused it; null where no other exception was caught.</param>
+public sealed class PatchException(string message, Exception? inner = null) : GptOssException(message, inner);

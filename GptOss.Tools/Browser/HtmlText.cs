@@ -7,20 +7,6 @@ using GptOss.Tools.Strings;
 
 namespace GptOss.Tools.Browser;
 
-/// <summary>A page that cannot be shown. The model receives the message.</summary>
-public sealed class BrowserException : Exception
-{
-    /// <summary>A browser error with its message.</summary>
-    public BrowserException(string message) : base(message)
-    {
-    }
-
-    /// <summary>A browser error with its cause.</summary>
-    public BrowserException(string message, Exception cause) : base(message, cause)
-    {
-    }
-}
-
 /// <summary>HTML → the text that the model reads: links, images and formulas as marks, everything else as Markdown.</summary>
 /// <remarks>
 /// The markup is parsed by AngleSharp, by the rules of HTML 5. The published tool's parser is libxml2; where they differ on malformed markup

@@ -148,6 +148,38 @@ public class ChatCommandTests
             + "← The user did not allow the call to python. Do without it.\n", answer.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Two_tools_of_the_same_name_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        string functions = folder.Write("functions.json",
+            """{"tools":[{"type":"function","function":{"name":"apply_patch","description":"Mine."},"command":["true"]}]}""");
+        Answer answer = RunWith("", [.. Asked, "--tools", $"functions={functions},apply_patch={folder.Path}"]);
+        Assert.Equal((3, "There are 2 tools named functions.apply_patch; the model could not tell them apart."), (answer.Code, answer.Sentence));
+    }
+
+    [Fact]
+    public void A_tokenizer_without_the_tokens_of_messages_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string file in Directory.EnumerateFiles(TestData.Tiny))
+            File.Copy(file, folder.File(Path.GetFileName(file)));
+        string tokenizer = folder.File("tokenizer.json");
+        File.WriteAllText(tokenizer, File.ReadAllText(tokenizer).Replace("<|start|>", "<|begin|>", StringComparison.Ordinal));
+        Answer answer = RunWith("Hi\n", "chat", "--model", folder.Path);
+        Assert.Equal((3, "The tokenizer has no token <|start|>, which the Harmony format needs."), (answer.Code, answer.Sentence));
+    }
+
+    [Theory]
+    [InlineData("save", "")]
+    [InlineData("save", "a\0b")]
+    [InlineData("load", "a\0b")]
+    public void A_name_that_no_file_can_have_is_refused(string command, string name)
+    {
+        Answer answer = RunWith($"/{command} {name}\n", Asked);
+        Assert.Equal((3, $"Expected /{command} FILE."), (answer.Code, answer.Sentence));
+    }
+
     [Theory]
     [InlineData("shell", "--tools has 'shell'; expected python, functions=FILE, apply_patch=FOLDER or browser=FOLDER.")]
     [InlineData("functions", "--tools has 'functions'; expected functions=FILE.")]

@@ -39,6 +39,15 @@ public class ScorerTests(SmallModels models) : IClassFixture<SmallModels>
         }
     }
 
+    [Fact]
+    public void A_model_whose_context_is_one_token_cannot_score()
+    {
+        string shape = SmallShapes.SixteenPositions.Replace("context_length\": 16", "context_length\": 1", StringComparison.Ordinal);
+        using Transformer model = SmallModels.Load(models.Write(shape, 1));
+        Assert.Equal("The model's context holds 1 token; a token is scored by those before it, so 2 are needed.", Assert.Throws<ScoringException>(
+            () => new Scorer(model, Tokenizer.O200kHarmony, new()).Score([], Cancellation)).Message);
+    }
+
     [Theory]
     [InlineData(2)]
     [InlineData(3)]

@@ -170,7 +170,7 @@ public class TracerTests
     public void Stages_that_do_not_exist_are_refused()
     {
         using Transformer model = Tiny();
-        var e = Assert.Throws<ArgumentException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
+        var e = Assert.Throws<StageNameException>(() => Tracer.Record(model, Ids, new() { Stages = StageFilter.Parse("block.6.*") }, Cancellation));
         Assert.StartsWith("No stage of a model of 6 layers matches 'block.6.*'", e.Message);
     }
 

@@ -211,5 +211,5 @@ public class GoldenPackTests
         Assert.Equal(matches, StageFilter.Parse(patterns).Matches(name));
 
     [Fact]
-    public void An_empty_stage_name_is_refused() => Assert.Throws<ArgumentException>(() => StageFilter.Parse("logits,"));
+    public void An_empty_stage_name_is_refused() => Assert.Throws<StageNameException>(() => StageFilter.Parse("logits,"));
 }

@@ -1,7 +1,9 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Generation.Constraints;
 
 /// <summary>A schema that cannot be kept token by token. The message is one sentence: where, which keyword, why.</summary>
-public sealed class JsonSchemaException : Exception
+public sealed class JsonSchemaException : GptOssException
 {
     internal JsonSchemaException(string path, string? keyword, string reason, bool isUnsatisfiable = false)
         : base(keyword is null ? $"{path}: {reason}." : $"{path}: '{keyword}' {reason}.") =>

@@ -1,17 +1,12 @@
+using GptOss.Reference.Ground;
+
 namespace GptOss.Reference.Numerics.Caches;
 
-/// <summary>Sequences would take more memory for keys and values than was allowed; nothing was fed. The message is one sentence.</summary>
-public sealed class CacheFullException : Exception
+/// <summary>Sequences would need more memory for keys and values than they may use; nothing was fed.</summary>
+/// <param name="message">One sentence.</param>
+/// <param name="inner">What caused it; null where no other exception was caught.</param>
+public sealed class CacheFullException(string message, Exception? inner = null) : GptOssException(message, inner)
 {
-    /// <summary>An exception with the sentence <paramref name="message"/>.</summary>
-    public CacheFullException(string message) : base(message) { }
-
-    /// <summary>An exception with the sentence <paramref name="message"/> and what caused it.</summary>
-    public CacheFullException(string message, Exception inner) : base(message, inner) { }
-
-    /// <summary>An exception with no sentence; for serialisers only.</summary>
-    public CacheFullException() { }
-
     internal static CacheFullException Of(CacheMemory memory, long needed) =>
         new($"{needed} more bytes of keys and values are needed; {memory.Held} of at most {memory.Limit} are held.");
 }

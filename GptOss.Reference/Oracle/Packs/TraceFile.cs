@@ -48,7 +48,8 @@ public static class TraceFile
     /// <param name="options">Positions, stages, progress, what makes it a pack, and whether a trace that is there is replaced.</param>
     /// <param name="cancellation">Stops between chunks; nothing is left behind.</param>
     /// <returns>The hash of the logits rows of the positions, whether or not logits are among the stages.</returns>
-    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
+    /// <exception cref="ArgumentException">No ids, or positions that do not ascend within them.</exception>
+    /// <exception cref="StageNameException">No stage has such a name.</exception>
     /// <exception cref="IOException">A trace is there and is not to be replaced, the disk is full, or a file cannot be written. Nothing half-written
     /// is left.</exception>
     public static string Write(Transformer model, ReadOnlyMemory<int> ids, string folder, TraceFileOptions? options = null,

@@ -13,22 +13,14 @@ namespace GptOss.Reference.Oracle.Routing;
 /// </remarks>
 public sealed class RoutingStatistics
 {
-    private const int MostExperts = 4096;
-
     private readonly Transformer _model;
     private readonly LayerRouting[] _layers;
 
     /// <summary>Statistics without a token.</summary>
     /// <param name="model">The model that will run.</param>
-    /// <exception cref="ArgumentException">It has more than 4096 experts, and a count for every pair of them would be too much.</exception>
     public RoutingStatistics(Transformer model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        if (model.Config.NumExperts > MostExperts)
-        {
-            throw new ArgumentException($"Every pair of experts is counted; {model.Config.NumExperts} experts are too many, at most {MostExperts}.",
-                nameof(model));
-        }
         _model = model;
         _layers = [.. Enumerable.Range(0, model.Config.NumHiddenLayers).Select(layer => new LayerRouting(layer, model.Config, Budget))];
     }

@@ -67,13 +67,14 @@ public sealed class Scorer(Transformer model, Tokenizer tokenizer, ScoreOptions 
     /// <param name="documents">They are taken as they are needed.</param>
     /// <param name="cancellation">Looked at between passes of the model.</param>
     /// <exception cref="ArgumentOutOfRangeException">The context is larger than the model's.</exception>
-    /// <exception cref="ScoringException">What the scores are compared with does not fit.</exception>
+    /// <exception cref="ScoringException">What the scores are compared with does not fit, or the model's context holds a single token.</exception>
     /// <exception cref="LogitsException">The model gives a row that holds a NaN, or rules out a token that follows.</exception>
     public IEnumerable<DocumentScore> Score(IEnumerable<ScoreDocument> documents, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        ArgumentOutOfRangeException.ThrowIfLessThan(_context, 2, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(_context, model.Config.MaxPositions, nameof(options));
+        if (_context < 2)
+            throw new ScoringException("The model's context holds 1 token; a token is scored by those before it, so 2 are needed.");
         return Run(documents, cancellation);
     }
 

@@ -11,13 +11,13 @@ public sealed class StageFilter
     public static StageFilter All { get; } = new(["*"]);
 
     /// <summary>Reads patterns separated by commas; a stage is wanted if one of them matches its whole name.</summary>
-    /// <exception cref="ArgumentException">A pattern is empty.</exception>
+    /// <exception cref="StageNameException">A pattern is empty.</exception>
     public static StageFilter Parse(string patterns)
     {
         ArgumentNullException.ThrowIfNull(patterns);
         string[] split = patterns.Split(',', StringSplitOptions.TrimEntries);
         if (split.Contains(""))
-            throw new ArgumentException($"'{patterns}' holds an empty stage name; give names such as block.0.*,*.residual,logits.", nameof(patterns));
+            throw new StageNameException($"'{patterns}' holds an empty stage name; give names such as block.0.*,*.residual,logits.");
         return new(split);
     }
 

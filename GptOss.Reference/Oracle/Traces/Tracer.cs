@@ -49,7 +49,8 @@ public static class Tracer
     /// <param name="ids">Token ids; at least one.</param>
     /// <param name="options">Positions, stages and progress; what concerns files is not used.</param>
     /// <param name="cancellation">Stops between chunks.</param>
-    /// <exception cref="ArgumentException">No ids, positions that do not ascend within them, or stages that do not exist.</exception>
+    /// <exception cref="ArgumentException">No ids, or positions that do not ascend within them.</exception>
+    /// <exception cref="StageNameException">No stage has such a name.</exception>
     public static Trace Record(Transformer model, ReadOnlyMemory<int> ids, TraceOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -73,8 +74,8 @@ public static class Tracer
     {
         List<StageKey> wanted = [.. StageKey.All(config).Where(key => stages.Matches(key.Name))];
         return wanted.Count > 0 ? wanted
-            : throw new ArgumentException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as " +
-                $"block.0.*,*.residual,logits.", nameof(stages));
+            : throw new StageNameException($"No stage of a model of {config.NumHiddenLayers} layers matches '{stages}'; give names such as " +
+                "block.0.*,*.residual,logits.");
     }
 
     /// <summary>The positions that are kept, checked.</summary>

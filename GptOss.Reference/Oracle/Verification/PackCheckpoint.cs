@@ -55,7 +55,7 @@ internal sealed class PackCheckpoint : IDisposable
     /// <summary>A folder of that name beside the folder of packs, or the hub's model. A manifest leads to no other place.</summary>
     private static string Named(GoldenPack pack, string name)
     {
-        if (name.IndexOfAny(['/', '\\']) < 0 && name is not ("." or ".."))
+        if (name.IndexOfAny(['/', '\\', '\0']) < 0 && name is not ("." or ".."))
         {
             string beside = Path.GetFullPath(Path.Combine(pack.Folder, "..", "..", name));
             if (Directory.Exists(beside))
