@@ -19,7 +19,7 @@ public enum MessageKind
 }
 
 /// <summary>What a message of the assistant is for.</summary>
-public static class MessageKinds
+internal static class MessageKinds
 {
     /// <summary>By channel and recipient. A message to no one, <c>all</c>, <c>user</c> or <c>assistant</c> calls nothing.</summary>
     public static MessageKind Of(string? channel, string? recipient) =>

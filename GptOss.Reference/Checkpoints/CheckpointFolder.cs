@@ -12,7 +12,7 @@ namespace GptOss.Reference.Checkpoints;
 /// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken. A GGUF file is told by
 /// its first bytes; a folder with one, or with one split set, means that.
 /// </remarks>
-public sealed partial class CheckpointFolder
+internal sealed partial class CheckpointFolder
 {
     private const string ConfigName = "config.json";
     private const string OriginalName = "original";

@@ -7,7 +7,7 @@ namespace GptOss.Reference.Checkpoints;
 /// Layout: <c>models--openai--gpt-oss-20b/refs/main</c> holds a revision, <c>snapshots/REVISION/</c> the files (usually links).
 /// Source: huggingface_hub, <c>constants.py</c> (variables) and <c>file_download.py</c> (layout).
 /// </remarks>
-public static class HuggingFaceCache
+internal static class HuggingFaceCache
 {
     private const int MaxRevisionBytes = 256;
 

@@ -13,7 +13,7 @@ namespace GptOss.Reference.Generation;
 /// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The
 /// last token chosen is not fed. Not thread-safe.</para>
 /// </remarks>
-public sealed class Decoding
+internal sealed class Decoding
 {
     private readonly GenerationOptions _options;
     private readonly TokenChoice _choice;

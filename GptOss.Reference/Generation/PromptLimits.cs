@@ -3,7 +3,7 @@ using GptOss.Reference.Checkpoints.Configuration;
 namespace GptOss.Reference.Generation;
 
 /// <summary>What a model can read.</summary>
-public static class PromptLimits
+internal static class PromptLimits
 {
     /// <summary>Refuses a prompt that cannot follow <paramref name="before"/> tokens of a sequence.</summary>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>

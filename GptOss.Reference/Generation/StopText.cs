@@ -3,7 +3,7 @@ using System.Text;
 namespace GptOss.Reference.Generation;
 
 /// <summary>Lets text through until it contains a stop text, which is cut off; holds back what may be the beginning of one.</summary>
-public sealed class StopText
+internal sealed class StopText
 {
     private readonly IReadOnlyList<string> _stops;
     private readonly StringBuilder _held = new();

@@ -13,7 +13,7 @@ namespace GptOss.Reference.Harmony;
 /// </remarks>
 /// <param name="tokenizer">What the ids mean.</param>
 /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
-public sealed class HarmonyLines(Tokenizer tokenizer)
+internal sealed class HarmonyLines(Tokenizer tokenizer)
 {
     private readonly HarmonyRenderer _renderer = new(tokenizer);
 

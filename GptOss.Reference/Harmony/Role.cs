@@ -20,7 +20,7 @@ public enum Role
 }
 
 /// <summary>Roles as the format spells them.</summary>
-public static class RoleWords
+internal static class RoleWords
 {
     private static readonly string[] Words = ["user", "assistant", "system", "developer", "tool"];
 

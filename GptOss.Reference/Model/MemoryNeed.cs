@@ -9,7 +9,7 @@ namespace GptOss.Reference.Model;
 /// <param name="SlidingCache">Keys and values of the sliding layers: rings that do not grow with the context.</param>
 /// <param name="FullCache">Keys and values of the layers that see the whole context.</param>
 /// <param name="Scratch">Intermediate rows of one chunk, one row of logits, and the norm gains as float32.</param>
-public sealed record MemoryNeed(long Weights, long SlidingCache, long FullCache, long Scratch)
+internal sealed record MemoryNeed(long Weights, long SlidingCache, long FullCache, long Scratch)
 {
     /// <summary>Everything that is not mapped: what the process itself allocates for one sequence.</summary>
     public long Private => SlidingCache + FullCache + Scratch;

@@ -5,7 +5,7 @@ namespace GptOss.Reference.Model;
 /// The length of the sequence says how far they are: a pass that is cancelled or fails changes it only by the chunks that it finished, and the feed
 /// continues from there. Where they are cut changes no bit.
 /// </remarks>
-public readonly struct TokenFeed
+internal readonly struct TokenFeed
 {
     private readonly ReadOnlyMemory<int> _ids;
     private readonly LogitRows _wanted;

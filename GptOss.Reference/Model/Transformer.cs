@@ -53,7 +53,7 @@ public sealed partial class Transformer : IDisposable
     public RegisterWidth Width => _kernels.Width;
 
     /// <summary>What the keys and values of all its sequences take.</summary>
-    public CacheMemory CacheMemory { get; }
+    internal CacheMemory CacheMemory { get; }
 
     /// <summary>Workers in use.</summary>
     public int Threads => _pool.Count;

@@ -5,7 +5,7 @@ using GptOss.Reference.Numerics.Formats;
 namespace GptOss.Reference.Model;
 
 /// <summary>What one token costs, computed from the shapes: the bytes that decode has to read and the operations that prefill has to do.</summary>
-public static class WorkPerToken
+internal static class WorkPerToken
 {
     /// <summary>Stored bytes of every tensor row that one decoded token reads: 3,708,089,088 for the 20b. The cache is not counted.</summary>
     public static long Bytes(GptOssConfig config)

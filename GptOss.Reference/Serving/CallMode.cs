@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Serving;
 
 /// <summary>Whether a turn must, may or must not be a call.</summary>
-public enum CallMode
+internal enum CallMode
 {
     /// <summary>The model decides.</summary>
     Auto,

@@ -6,7 +6,7 @@ namespace GptOss.Reference.Serving;
 
 /// <summary>Compiled schemas by their text, the least recently used first to go. Thread-safe.</summary>
 /// <param name="compiled">Receives how long each compilation took; null for no one.</param>
-public sealed class SchemaCache(Action<TimeSpan>? compiled = null)
+internal sealed class SchemaCache(Action<TimeSpan>? compiled = null)
 {
     private const int MostCharacters = 4 << 20;
 

@@ -4,7 +4,7 @@ using GptOss.Reference.Harmony;
 namespace GptOss.Reference.Serving;
 
 /// <summary>A turn of the assistant's after a conversation: what the prompt is made from, and what binds the answer.</summary>
-public sealed record Turn
+internal sealed record Turn
 {
     /// <summary>What was said; system and developer messages are made from the other members.</summary>
     public required IReadOnlyList<Message> Messages { get; init; }

@@ -12,7 +12,7 @@ namespace GptOss.Reference.Serving;
 /// <param name="tokenizer">The checkpoint's tokenizer.</param>
 /// <param name="today">The date that the system message states.</param>
 /// <param name="schemas">Where compiled schemas are kept; null for the one that all callers share.</param>
-public sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today, SchemaCache? schemas = null)
+internal sealed class TurnComposer(Tokenizer tokenizer, Func<DateOnly> today, SchemaCache? schemas = null)
 {
     private readonly HarmonyRenderer _renderer = new(tokenizer);
 

@@ -7,7 +7,7 @@ namespace GptOss.Reference.Serving;
 /// <param name="Name">The schema's name, which the prompt shows.</param>
 /// <param name="Description">What it is for; null for nothing.</param>
 /// <param name="Schema">A JSON Schema; null for any JSON object.</param>
-public sealed record TurnFormat(string Name, string? Description, JsonElement? Schema)
+internal sealed record TurnFormat(string Name, string? Description, JsonElement? Schema)
 {
     /// <summary>Any JSON object.</summary>
     public static TurnFormat AnyObject { get; } = new("json_object", null, null);

@@ -4,7 +4,7 @@ namespace GptOss.Reference.Serving;
 
 /// <summary>A function that a turn may call.</summary>
 /// <param name="Description">Name, description and parameters, as the prompt shows them.</param>
-public sealed record TurnFunction(ToolDescription Description)
+internal sealed record TurnFunction(ToolDescription Description)
 {
     /// <summary>Its Harmony namespace.</summary>
     public string Namespace { get; init; } = ToolNamespace.FunctionsName;

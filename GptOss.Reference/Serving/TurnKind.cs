@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Serving;
 
 /// <summary>What a message of the assistant's is to the people and programs that receive it.</summary>
-public enum TurnKind
+internal enum TurnKind
 {
     /// <summary>On <c>analysis</c>, to no one: the chain of thought.</summary>
     Reasoning,

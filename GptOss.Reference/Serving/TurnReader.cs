@@ -12,7 +12,7 @@ namespace GptOss.Reference.Serving;
 /// <param name="tokenizer">What the ids mean.</param>
 /// <param name="stopTexts">Texts that end the turn where they appear in a preamble or an answer; reasoning and calls are not searched.</param>
 /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
-public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTexts)
+internal sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTexts)
 {
     private readonly HarmonyParser _parser = new(tokenizer, Role.Assistant);
     private readonly List<TurnEvent> _events = [];

@@ -10,5 +10,5 @@ public sealed class TurnSchemaException : GptOssException
         : base(reason.Message, reason) => Function = function;
 
     /// <summary>The function whose parameters it describes; null for the answer's form.</summary>
-    public TurnFunction? Function { get; }
+    internal TurnFunction? Function { get; }
 }

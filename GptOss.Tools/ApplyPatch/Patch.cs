@@ -9,7 +9,7 @@ namespace GptOss.Tools.ApplyPatch;
 /// (<see cref="PatchedFile"/>). In a folder, a patch replaces no file that it did not update, and nothing in <c>.git</c> is changed. Source:
 /// <c>gpt_oss/tools/apply_patch.py</c>.
 /// </remarks>
-public static class Patch
+internal static class Patch
 {
     /// <summary>What the tool answers when a patch was applied.</summary>
     public const string Done = "Done!";

@@ -52,7 +52,7 @@ public sealed class FunctionTools(IReadOnlyList<FunctionTool> functions) : ITool
     /// <param name="arguments">What its program reads.</param>
     /// <param name="cancellation">Stops the program and its children.</param>
     /// <exception cref="ArgumentException">There is no such function.</exception>
-    public Task<FunctionResult> CallAsync(string name, string arguments, CancellationToken cancellation)
+    internal Task<FunctionResult> CallAsync(string name, string arguments, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(arguments);
         FunctionTool function = Find($"{ToolNamespace.FunctionsName}.{name}")

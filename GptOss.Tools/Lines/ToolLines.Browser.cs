@@ -4,7 +4,7 @@ using GptOss.Tools.Browser;
 
 namespace GptOss.Tools.Lines;
 
-public static partial class ToolLines
+internal static partial class ToolLines
 {
     /// <summary>
     /// <c>{"name", "pages", "results", "calls": [{"function", "arguments" | "text"}]}</c> → <c>{"name", "results": [{"result" | "error"}]}</c>:

@@ -11,7 +11,7 @@ namespace GptOss.Tools.Lines;
 /// Lines have the form of the recordings in <c>testdata/tools</c>; what was recorded in them is ignored. A line that is not such a request
 /// is answered by <c>{"name", "error"}</c>, never by an exception.
 /// </remarks>
-public static partial class ToolLines
+internal static partial class ToolLines
 {
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

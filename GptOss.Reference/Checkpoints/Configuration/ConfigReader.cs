@@ -12,7 +12,7 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 /// Sources: <c>gpt_oss/torch/model.py</c> (<c>ModelConfig</c>, and the bounds its rotary table asserts); transformers,
 /// <c>configuration_gpt_oss.py</c> and the published files.
 /// </remarks>
-public static class ConfigReader
+internal static class ConfigReader
 {
     // Far above any published model, and low enough that no number of a file alone takes gigabytes or hours: what a forward pass keeps for a
     // chunk of tokens grows with experts_per_token times a width, a ring of keys with the window times the key/value channels.

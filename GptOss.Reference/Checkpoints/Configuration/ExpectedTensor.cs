@@ -7,4 +7,4 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 /// <param name="Original">Name in the original layout; where a layout splits a tensor, several names share one.</param>
 /// <param name="DType">BF16 or U8.</param>
 /// <param name="Shape">Sizes, outermost first.</param>
-public sealed record ExpectedTensor(string Name, string Original, DType DType, IReadOnlyList<long> Shape);
+internal sealed record ExpectedTensor(string Name, string Original, DType DType, IReadOnlyList<long> Shape);

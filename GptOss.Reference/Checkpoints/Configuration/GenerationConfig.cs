@@ -7,7 +7,7 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 /// <remarks>Source: the published files; <c>eos_token_id</c> is [200002, 199999, 200012] in the released models. 200007 must not be among
 /// them.</remarks>
 /// <param name="EosTokenIds">Ids that end a turn, as listed; empty where the file names none.</param>
-public sealed record GenerationConfig(IReadOnlyList<int> EosTokenIds)
+internal sealed record GenerationConfig(IReadOnlyList<int> EosTokenIds)
 {
     /// <summary>Reads the file in <paramref name="folder"/>; null where there is none.</summary>
     /// <exception cref="CheckpointFormatException">Unreadable, not JSON, or ids that are not non-negative integers.</exception>

@@ -9,7 +9,7 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 /// <param name="Active">What one token uses: attention, norms, router, its experts, unembedding; not the embedding.</param>
 /// <param name="Mxfp4">Parameters stored as MXFP4: the weights of the experts.</param>
 /// <remarks>Source: arXiv 2508.10925, Table 1 and its footnote. 20b: 20,914,757,184 in all, 3,608,307,264 active.</remarks>
-public sealed record ParameterCount(long Attention, long Mlp, long Embedding, long Unembedding, long FinalNorm, long Active, long Mxfp4)
+internal sealed record ParameterCount(long Attention, long Mlp, long Embedding, long Unembedding, long FinalNorm, long Active, long Mxfp4)
 {
     /// <summary>Sum of the parts.</summary>
     public long Total => Attention + Mlp + Embedding + Unembedding + FinalNorm;

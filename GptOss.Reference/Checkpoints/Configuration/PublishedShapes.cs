@@ -2,7 +2,7 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 
 /// <summary>The configurations of the two released models.</summary>
 /// <remarks>Source: <c>config.json</c> of openai/gpt-oss-20b and openai/gpt-oss-120b.</remarks>
-public static class PublishedShapes
+internal static class PublishedShapes
 {
     /// <summary>gpt-oss-20b: 24 layers of 32 experts; 20,914,757,184 parameters.</summary>
     public static GptOssConfig Gpt20b { get; } = new()

@@ -8,7 +8,7 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 /// query, key and value as three tensors. Sources: <c>gpt_oss/torch/weights.py</c> and <c>model.py</c>; transformers,
 /// <c>convert_gpt_oss_weights_to_hf.py</c>.
 /// </remarks>
-public static class TensorNames
+internal static class TensorNames
 {
     /// <summary>[vocab, hidden] BF16.</summary>
     public const string Embedding = "embedding.weight";

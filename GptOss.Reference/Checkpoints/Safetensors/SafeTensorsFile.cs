@@ -13,7 +13,7 @@ namespace GptOss.Reference.Checkpoints.Safetensors;
 /// same.</para>
 /// <para>Source: huggingface/safetensors, <c>README.md</c>, <c>safetensors/src/tensor.rs</c>.</para>
 /// </remarks>
-public sealed class SafeTensorsFile : IDisposable
+internal sealed class SafeTensorsFile : IDisposable
 {
     private readonly MappedFile _map;
     private readonly Dictionary<string, int> _index;

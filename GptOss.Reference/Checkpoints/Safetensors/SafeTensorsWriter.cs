@@ -8,7 +8,7 @@ namespace GptOss.Reference.Checkpoints.Safetensors;
 
 /// <summary>Writes safetensors files: entries in the order given, the header padded with spaces so that the data start at a multiple of 8.</summary>
 /// <remarks>Source: huggingface/safetensors, <c>README.md</c>; spelling of the header as Python's <c>json.dumps(separators=(",", ":"))</c>.</remarks>
-public static class SafeTensorsWriter
+internal static class SafeTensorsWriter
 {
     private const int BufferBytes = 1 << 20;
 

@@ -7,4 +7,4 @@ namespace GptOss.Reference.Checkpoints.Safetensors;
 /// <param name="DType">Element type.</param>
 /// <param name="Shape">Sizes, outermost first.</param>
 /// <param name="Write">Writes exactly the tensor's bytes, little-endian and row-major.</param>
-public sealed record TensorEntry(string Name, DType DType, IReadOnlyList<long> Shape, Action<Stream> Write);
+internal sealed record TensorEntry(string Name, DType DType, IReadOnlyList<long> Shape, Action<Stream> Write);

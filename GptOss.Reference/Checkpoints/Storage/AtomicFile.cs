@@ -6,7 +6,7 @@ namespace GptOss.Reference.Checkpoints.Storage;
 /// Writes files so that a name holds all of one or what was there before: a temporary name beside it, then a rename. A symbolic link stays, and the
 /// file that it leads to is written. A pipe or a device is written through, because a rename would put a file in its place.
 /// </summary>
-public static class AtomicFile
+internal static class AtomicFile
 {
     /// <summary>
     /// Writes <paramref name="path"/> from its first byte to its last; an exception from <paramref name="write"/> leaves nothing behind.

@@ -3,7 +3,7 @@ namespace GptOss.Reference.Checkpoints.Storage;
 #pragma warning restore CA1720, CA1707
 
 /// <summary>Sizes and spellings of <see cref="DType"/>.</summary>
-public static class DTypes
+internal static class DTypes
 {
     private static readonly string[] Names = Enum.GetNames<DType>();
 

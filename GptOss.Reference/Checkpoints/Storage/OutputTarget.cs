@@ -6,7 +6,7 @@ namespace GptOss.Reference.Checkpoints.Storage;
 /// <param name="Path">The name behind all links; there may be nothing there yet.</param>
 /// <param name="IsFile">Whether it is a regular file, or nothing yet. A pipe, a socket, a device and an open descriptor are not.</param>
 /// <param name="Exists">Whether something is there.</param>
-public readonly partial record struct OutputTarget(string Path, bool IsFile, bool Exists)
+internal readonly partial record struct OutputTarget(string Path, bool IsFile, bool Exists)
 {
     private const int MostLinks = 40;                  // as Linux follows
 

@@ -7,7 +7,7 @@ namespace GptOss.Reference.Numerics.Caches;
 /// With a limit, pages that a sequence returns are reused, so that the process stays below it; without one they are left to the garbage collector.
 /// Thread-safe.
 /// </remarks>
-public sealed class CacheMemory
+internal sealed class CacheMemory
 {
     private readonly ConcurrentStack<CachePage> _free = new();
     private readonly int _pageFloats;

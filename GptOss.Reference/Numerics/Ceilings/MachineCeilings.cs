@@ -11,7 +11,7 @@ namespace GptOss.Reference.Numerics.Ceilings;
 /// <param name="ReadBytesPerSecond">Reading memory once, in bytes a second.</param>
 /// <param name="ReadBytes">Size of the memory that was read.</param>
 /// <param name="FmaOperationsPerSecond">float32 fused multiply-adds out of registers, two operations each.</param>
-public sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, double FmaOperationsPerSecond)
+internal sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes, double FmaOperationsPerSecond)
 {
     private const int Passes = 5;
 

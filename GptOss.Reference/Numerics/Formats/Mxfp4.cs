@@ -8,7 +8,7 @@ namespace GptOss.Reference.Numerics.Formats;
 /// block holds element 2j in its low nibble and element 2j + 1 in its high one.
 /// </summary>
 /// <remarks>Source: OCP Microscaling Formats v1.0; <c>gpt_oss/torch/weights.py</c> (the order of the nibbles and values).</remarks>
-public static unsafe class Mxfp4
+internal static unsafe class Mxfp4
 {
     /// <summary>Weights of one block.</summary>
     public const int BlockWeights = 32;

@@ -4,7 +4,7 @@ namespace GptOss.Reference.Numerics.Lanes;
 
 /// <summary>bfloat16: the upper half of an IEEE float32.</summary>
 /// <remarks>Source: the rounding rule of PyTorch's CPU cast and of ggml's <c>ggml_compute_fp32_to_bf16</c>.</remarks>
-public static class Bfloat16
+internal static class Bfloat16
 {
     /// <summary>The float32 of the same value; exact.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

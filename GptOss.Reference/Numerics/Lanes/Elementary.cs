@@ -5,7 +5,7 @@ namespace GptOss.Reference.Numerics.Lanes;
 /// machine; the platform's own differ between operating systems. Within 2 ulp of the true value, for sine and cosine at every float32
 /// angle; <see cref="Pow"/>, whose exponent is a rounded product, within 16.
 /// </summary>
-public static class Elementary
+internal static class Elementary
 {
     // ln 2 and π/2 in two parts each: the second is the remainder of the first.
     private const double Ln2High = 0.69314718055994528623, Ln2Low = 2.319046813846299558e-17;

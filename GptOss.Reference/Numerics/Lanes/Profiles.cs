@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Numerics.Lanes;
 
 /// <summary>The profiles by name: one row of the table each, so that all readers and writers spell them alike.</summary>
-public static class Profiles
+internal static class Profiles
 {
     private static readonly (Precision Precision, string Name, string ShortName)[] Table =
     [

@@ -22,7 +22,7 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// same with α; the bounds are never rounded to integers; c = 0.1·ln s + 1. Every step is in float32 except the bounds, the powers and the
 /// trigonometry, which are in double and rounded once. Source: <c>gpt_oss/torch/model.py</c>, <c>RotaryEmbedding</c>.
 /// </remarks>
-public sealed class RotaryTable
+internal sealed class RotaryTable
 {
     private readonly float[] _frequencies;
     private readonly float _concentration;

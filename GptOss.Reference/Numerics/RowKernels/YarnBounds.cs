@@ -12,7 +12,7 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// </remarks>
 /// <param name="Low">bound(β), β the fast bound.</param>
 /// <param name="High">bound(α), α the slow bound.</param>
-public readonly record struct YarnBounds(double Low, double High)
+internal readonly record struct YarnBounds(double Low, double High)
 {
     /// <summary>The bounds of a rotation.</summary>
     /// <param name="headDim">d.</param>

@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Numerics.Workers;
 
 /// <summary>How many cores there are to compute on.</summary>
-public static class Topology
+internal static class Topology
 {
     private const int MostProcessors = 65536;
 

@@ -11,7 +11,7 @@ namespace GptOss.Reference.Numerics.Workers;
 /// One kernel runs at a time; the calling thread is worker 0. No counter is shared: every worker reports in a cache line of its own. The threads hold
 /// what they share and not the pool, so a pool that is dropped without <see cref="Dispose"/> is collected, and its threads end.
 /// </remarks>
-public sealed class WorkerPool : IDisposable
+internal sealed class WorkerPool : IDisposable
 {
     /// <summary>The most threads of a pool.</summary>
     public const int MostThreads = 1024;

@@ -53,7 +53,7 @@ public sealed class Dump : IDisposable
     public Precision? Precision { get; }
 
     /// <summary>The tensors, without <see cref="Positions"/> and <see cref="Ids"/>.</summary>
-    public IReadOnlyList<DumpTensor> Tensors { get; }
+    internal IReadOnlyList<DumpTensor> Tensors { get; }
 
     /// <summary>Members that cannot be read, and why; the rest can.</summary>
     public IReadOnlyList<UnreadMember> Unread { get; }
@@ -130,7 +130,7 @@ public sealed class Dump : IDisposable
     }
 
     /// <summary>The tensor of a name; false where there is none.</summary>
-    public bool TryGet(string name, [NotNullWhen(true)] out DumpTensor? tensor)
+    internal bool TryGet(string name, [NotNullWhen(true)] out DumpTensor? tensor)
     {
         tensor = Tensors.FirstOrDefault(tensor => tensor.Name == name);
         return tensor is not null;
@@ -142,7 +142,7 @@ public sealed class Dump : IDisposable
     /// </summary>
     /// <param name="vocabulary">What a row must have; null to take the last dimension.</param>
     /// <exception cref="CheckpointFormatException">There is no such tensor, or its rows have another length.</exception>
-    public DumpTensor Logits(int? vocabulary = null)
+    internal DumpTensor Logits(int? vocabulary = null)
     {
         DumpTensor tensor = TryGet(LogitsName, out DumpTensor? named) ? named
             : Unread.FirstOrDefault(member => member.Name == LogitsName) is { } unread

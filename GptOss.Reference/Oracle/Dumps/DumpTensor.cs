@@ -8,7 +8,7 @@ namespace GptOss.Reference.Oracle.Dumps;
 internal delegate ReadOnlySpan<byte> TensorBytes(long offset, int count);
 
 /// <summary>One tensor of a <see cref="Dump"/>, read row by row: by default the first dimension counts rows and the others make up a row.</summary>
-public sealed class DumpTensor
+internal sealed class DumpTensor
 {
     /// <summary>Elements that are converted at once where a whole tensor is searched.</summary>
     private const int PieceElements = 1 << 14;

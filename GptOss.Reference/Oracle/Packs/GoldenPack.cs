@@ -27,14 +27,14 @@ public enum PackKind
 /// <summary>A greedy continuation and, at every step, the distance of the two largest logits.</summary>
 /// <param name="Continuation">Token ids, a stop token included.</param>
 /// <param name="Margins">One for each.</param>
-public sealed record GreedyRecord(IReadOnlyList<int> Continuation, IReadOnlyList<double> Margins);
+internal sealed record GreedyRecord(IReadOnlyList<int> Continuation, IReadOnlyList<double> Margins);
 
 /// <summary>A prompt of a greedy pack.</summary>
 /// <param name="Text">The text; for people.</param>
 /// <param name="Ids">Its token ids.</param>
 /// <param name="Float32">What the reference continues it with in float32; null where not recorded.</param>
 /// <param name="Bfloat16">The same as published.</param>
-public sealed record GreedyPrompt(string Text, IReadOnlyList<int> Ids, GreedyRecord? Float32, GreedyRecord? Bfloat16)
+internal sealed record GreedyPrompt(string Text, IReadOnlyList<int> Ids, GreedyRecord? Float32, GreedyRecord? Bfloat16)
 {
     /// <summary>The record of one precision.</summary>
     public GreedyRecord? Of(Precision precision) => precision == Precision.Bfloat16 ? Bfloat16 : Float32;
@@ -74,7 +74,7 @@ public sealed class GoldenPack
     public IReadOnlyList<string> Defects => _manifest.Defects;
 
     /// <summary>Prompts of a greedy pack.</summary>
-    public IReadOnlyList<GreedyPrompt> Prompts => _manifest.Prompts;
+    internal IReadOnlyList<GreedyPrompt> Prompts => _manifest.Prompts;
 
     /// <summary>Ids that end a continuation of a greedy pack.</summary>
     public IReadOnlyList<int> Stop => _manifest.Stop;

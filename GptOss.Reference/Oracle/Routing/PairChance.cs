@@ -12,7 +12,7 @@ namespace GptOss.Reference.Oracle.Routing;
 /// entropy, Biometrika 81 (1994).
 /// </para>
 /// </remarks>
-public static class PairChance
+internal static class PairChance
 {
     private const int MostRounds = 1000;
     private const double Enough = 1e-9;

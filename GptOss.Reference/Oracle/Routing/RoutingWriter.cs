@@ -13,7 +13,7 @@ namespace GptOss.Reference.Oracle.Routing;
 /// <para><c>margins</c> and <c>next</c> are null where every expert is chosen, and so is what is not a number.</para>
 /// </remarks>
 /// <param name="stream">Receives the lines; the caller closes it.</param>
-public sealed class RoutingWriter(Stream stream)
+internal sealed class RoutingWriter(Stream stream)
 {
     private const int BufferBytes = 1 << 16;
     private readonly ArrayBufferWriter<byte> _buffer = new(2 * BufferBytes);

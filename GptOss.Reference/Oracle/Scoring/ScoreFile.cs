@@ -6,7 +6,7 @@ namespace GptOss.Reference.Oracle.Scoring;
 /// The file that scores are written to: complete lines in <c>OUT.partial</c>, which becomes OUT when all are there. A run that was interrupted goes
 /// on after the lines that it left.
 /// </summary>
-public sealed class ScoreFile : IDisposable
+internal sealed class ScoreFile : IDisposable
 {
     private readonly string _path;
     private FileStream? _partial;

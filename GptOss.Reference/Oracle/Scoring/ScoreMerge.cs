@@ -4,7 +4,7 @@ using GptOss.Reference.Ground;
 namespace GptOss.Reference.Oracle.Scoring;
 
 /// <summary>Joins the parts of a corpus into the file that one run would have written.</summary>
-public static class ScoreMerge
+internal static class ScoreMerge
 {
     /// <summary>Writes <paramref name="path"/> from its parts, in whatever order they are given.</summary>
     /// <param name="path">The file to write.</param>

@@ -9,7 +9,7 @@ namespace GptOss.Reference.Oracle.Scoring;
 /// <summary>
 /// What a file of scores was made from, kept beside it as <c>OUT.run</c>: a run is resumed, and parts are joined, only where it matches.
 /// </summary>
-public sealed record ScoreRun
+internal sealed record ScoreRun
 {
     private const string Rule = "score-run";
     private const int MostBytes = 1 << 16;

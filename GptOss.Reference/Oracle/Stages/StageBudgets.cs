@@ -40,7 +40,7 @@ public sealed record StageBudgets
     /// <param name="rotary">The model's angles.</param>
     /// <param name="config">The model's numbers.</param>
     /// <exception cref="KeyNotFoundException">The stage has none; see <see cref="Has"/>.</exception>
-    public double Of(StageKey key, int position, RotaryTable rotary, GptOssConfig config)
+    internal double Of(StageKey key, int position, RotaryTable rotary, GptOssConfig config)
     {
         ArgumentNullException.ThrowIfNull(rotary);
         ArgumentNullException.ThrowIfNull(config);

@@ -10,7 +10,7 @@ namespace GptOss.Reference.Oracle.Traces;
 /// <param name="Position">The token's position.</param>
 /// <param name="Element">Offset in its row.</param>
 /// <param name="Value">NaN, +∞ or −∞.</param>
-public sealed record NonFiniteValue(Stage Stage, int Layer, int Position, int Element, float Value)
+internal sealed record NonFiniteValue(Stage Stage, int Layer, int Position, int Element, float Value)
 {
     /// <summary>A sentence without its end.</summary>
     public override string ToString() =>
@@ -18,7 +18,7 @@ public sealed record NonFiniteValue(Stage Stage, int Layer, int Position, int El
 }
 
 /// <summary>Finds out where a pass whose logits are not numbers went wrong.</summary>
-public static class NonFiniteSearch
+internal static class NonFiniteSearch
 {
     /// <summary>Runs ids through a model and stops at the first stage, in forward order, that holds NaN or an infinity.</summary>
     /// <param name="model">The model.</param>

@@ -11,7 +11,7 @@ namespace GptOss.Reference.Oracle.Verification;
 /// <param name="Continuation">The beginning of the greedy continuation, as much of it as is the same on every published back end.</param>
 /// <param name="LogProbabilities">Of the first chosen tokens; empty where none are published.</param>
 /// <param name="Source">File and test that publish it.</param>
-public sealed record PublishedFigure(string Model, string Prompt, string Continuation, IReadOnlyList<double> LogProbabilities, string Source);
+internal sealed record PublishedFigure(string Model, string Prompt, string Continuation, IReadOnlyList<double> LogProbabilities, string Source);
 
 /// <summary>One chosen token against its published log-probability.</summary>
 /// <param name="Token">The chosen id.</param>
@@ -19,21 +19,21 @@ public sealed record PublishedFigure(string Model, string Prompt, string Continu
 /// <param name="Found">Ours.</param>
 /// <param name="Allowed">|Δ| that is allowed: 0.1 + 0.1 · |expected|.</param>
 /// <param name="Passed">Within it; NaN is not.</param>
-public sealed record FigureStep(int Token, double Expected, double Found, double Allowed, bool Passed);
+internal sealed record FigureStep(int Token, double Expected, double Found, double Allowed, bool Passed);
 
 /// <summary>The verdict on a published figure.</summary>
 /// <param name="Figure">The figure.</param>
 /// <param name="Steps">One for each published log-probability.</param>
 /// <param name="Text">Our greedy continuation.</param>
 /// <param name="TextMatches">Whether it begins with the published one.</param>
-public sealed record FigureReport(PublishedFigure Figure, IReadOnlyList<FigureStep> Steps, string Text, bool TextMatches)
+internal sealed record FigureReport(PublishedFigure Figure, IReadOnlyList<FigureStep> Steps, string Text, bool TextMatches)
 {
     /// <summary>Text and all log-probabilities agree.</summary>
     public bool Passed => TextMatches && Steps.All(step => step.Passed);
 }
 
 /// <summary>Figures that others published about the released weights, and their check.</summary>
-public static class PublishedFigures
+internal static class PublishedFigures
 {
     /// <summary>Tokens that are generated, as in the published tests.</summary>
     private const int NewTokens = 20;
