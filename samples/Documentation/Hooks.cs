@@ -1,24 +1,22 @@
-#pragma warning disable xUnit1051 // The samples are those of the page, to the letter.
-using System.Text.RegularExpressions;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Model.Hooks;
 using GptOss.Reference.Model.Stages;
 using GptOss.Reference.Numerics.Buffers;
-using GptOss.Reference.Tests.TestPlatform;
 using GptOss.Reference.Tokens;
-using Xunit;
 
-namespace GptOss.Reference.Tests;
+namespace Documentation;
 
-/// <summary>The samples of docs/hooks.md, run: they stand below line for line, and what they print is what the page shows.</summary>
-public partial class HooksPageTests
+/// <summary>docs/hooks.md.</summary>
+public static class Hooks
 {
-    [Fact]
-    public void The_samples_print_what_the_page_shows()
+    /// <param name="checkpoint">The toy.</param>
+    /// <param name="shown">Is called after each sample that prints, with its number.</param>
+    public static void Run(string checkpoint, Action<int> shown)
     {
-        using var model = Transformer.Load(TestData.Tiny);
+        ArgumentNullException.ThrowIfNull(shown);
+        using var model = Transformer.Load(checkpoint);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
 
         int[] Prompt(string country, string answer) =>
@@ -44,14 +42,14 @@ public partial class HooksPageTests
             },
         };
         watching.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.Last), logits);
-        Shown(0);
+        shown(0);
 
         double[,] sinks = new double[model.Config.NumHiddenLayers, model.Config.NumAttentionHeads];
         ForwardHooks weighing = new() { Attention = (layer, head, token, probabilities, sink) => sinks[layer, head] += sink / norway.Length };
         weighing.Forward(model, new BatchItem(model.NewSequence(), norway, LogitRows.None), logits);
         for (int layer = 0; layer < model.Config.NumHiddenLayers; layer++)
             Console.WriteLine($"layer {layer}: {sinks[layer, 0]:0.000} {sinks[layer, 1]:0.000} {sinks[layer, 2]:0.000} {sinks[layer, 3]:0.000}");
-        Shown(1);
+        shown(1);
 
         int[] answered =
             Prompt("Norway", "<|channel|>analysis<|message|>Norway: Oslo.<|end|><|start|>assistant<|channel|>final<|message|>The capital of " +
@@ -69,14 +67,14 @@ public partial class HooksPageTests
         Console.WriteLine($"sound: {Loss(new()):0.0000}");
         for (int head = 0; head < model.Config.NumAttentionHeads; head++)
             Console.WriteLine($"without head {head} of layer 2: {Loss(new() { SilencedHeads = { (2, head) } }):0.0000}");
-        Shown(2);
+        shown(2);
 
         foreach ((int Layer, int Expert) expert in new[] { (0, 2), (0, 7) })
         {
             double silenced = Loss(new() { SilencedExperts = { expert } }), removed = Loss(new() { RemovedExperts = { expert } });
             Console.WriteLine($"expert {expert.Expert} of layer {expert.Layer}: silenced {silenced:0.0000}, removed {removed:0.0000}");
         }
-        Shown(3);
+        shown(3);
 
         int[] japan = Prompt("Japan", "<|channel|>final<|message|>The capital of Japan is");
         int[] name = [.. Enumerable.Range(0, norway.Length).Where(position => norway[position] != japan[position])];
@@ -106,49 +104,6 @@ public partial class HooksPageTests
 
         for (int layer = 0; layer < model.Config.NumHiddenLayers; layer++)
             Console.WriteLine($"after layer {layer}: Tokyo {Tokyo(layer, name):0.000} by the name, {Tokyo(layer, last):0.000} by the last token");
-        Shown(4);
-    }
-
-    [Fact]
-    public void The_samples_are_the_ones_above()
-    {
-        string test = Squeezed(File.ReadAllText(Path.Combine(Repository.Root!, "GptOss.Reference.Tests", "HooksPageTests.cs")));
-        MatchCollection samples = CodePattern().Matches(Page);
-        Assert.Equal(6, samples.Count);
-        foreach (Match sample in samples)
-            Assert.Contains(Squeezed(sample.Groups[1].Value.Replace("\"testdata/tiny-gpt-oss\"", "TestData.Tiny", StringComparison.Ordinal)), test);
-    }
-
-    private static string Page
-    {
-        get
-        {
-            Assert.SkipWhen(Repository.Root is null, "The pages are not here.");
-            return File.ReadAllText(Path.Combine(Repository.Root!, "docs", "hooks.md"));
-        }
-    }
-
-    /// <summary>What was printed since the last time is the output that the page shows at this place.</summary>
-    private static void Shown(int sample)
-    {
-        string[] printed = [.. Console.Lines];
-        Console.Lines.Clear();
-        Assert.Equal(OutputPattern().Matches(Page)[sample].Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries), printed);
-    }
-
-    private static string Squeezed(string text) => string.Join('\n', text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0));
-
-    [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline)]
-    private static partial Regex CodePattern();
-
-    [GeneratedRegex("```text\n(.*?)```", RegexOptions.Singleline)]
-    private static partial Regex OutputPattern();
-
-    /// <summary>Keeps what the samples print.</summary>
-    private static class Console
-    {
-        internal static List<string> Lines { get; } = [];
-
-        internal static void WriteLine(string line) => Lines.Add(line);
+        shown(4);
     }
 }
