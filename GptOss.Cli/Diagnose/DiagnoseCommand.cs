@@ -1,7 +1,6 @@
 using System.CommandLine;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
-using GptOss.Cli.Tracing;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Generation;
@@ -98,7 +97,7 @@ internal sealed class DiagnoseCommand
 
         using Dump? dump = (logits ?? trace) is { } path ? Dump.Open(path, profile) : null;
         int[] ids = Ids(parsed.GetValue(_ids), dump, terminal);
-        int[]? positions = TraceCommand.Positions(parsed.GetValue(_positions), ids.Length);
+        int[]? positions = Selection.Positions(parsed.GetValue(_positions), ids.Length);
         using Checkpoint checkpoint = ModelChoice.Open(_model.Choose(parsed, terminal), terminal);
         PromptLimits.Require(checkpoint.Config, ids);
         int vocabulary = checkpoint.Config.VocabSize;

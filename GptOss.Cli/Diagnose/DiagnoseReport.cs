@@ -30,10 +30,11 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
         text.Append(Output.Text.Table(
         [
             ["model", "explained", "rms left", "× budget", "first at"],
-            ["sound", "", Number(Diagnosis.DifferenceRms), Budgets(Diagnosis.OverBudget), Position(Diagnosis.FirstPosition)],
+            ["sound", "", Output.Text.Error(Diagnosis.DifferenceRms), Budgets(Diagnosis.OverBudget), Position(Diagnosis.FirstPosition)],
             .. Diagnosis.Ranking.Take(Shown).Select(entry => new[]
             {
-                entry.Defect.Name, Percent(entry.Explained), Number(entry.RemainingRms), Budgets(entry.OverBudget), Position(entry.FirstPosition),
+                entry.Defect.Name, Percent(entry.Explained), Output.Text.Error(entry.RemainingRms), Budgets(entry.OverBudget),
+                Position(entry.FirstPosition),
                 entry.SameAs is { } other ? $"as {other}" : "",
             }),
         ], 1, 2, 3, 4));
@@ -137,9 +138,6 @@ internal sealed record DiagnoseReport(DiagnosisResult Diagnosis)
 
 
     private static string Percent(double share) => share > 0 ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:F2} %") : "nothing";
-
-    private static string Number(double value) =>
-        value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "no number";
 
     private static string Position(int? position) => position?.ToString(CultureInfo.InvariantCulture) ?? "";
 

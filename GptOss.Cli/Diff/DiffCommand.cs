@@ -1,7 +1,6 @@
 using System.CommandLine;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
-using GptOss.Cli.Tracing;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Numerics.Lanes;
@@ -100,7 +99,7 @@ internal sealed class DiffCommand
             Precision = profile,
             Budgets = parsed.GetValue(_budget) is { } budgets ? Budgets.Read(budgets) : null,
             Map = parsed.GetValue(_map) is { } map ? StageMap.Read(map) : StageMap.BuiltIn,
-            Stages = TraceCommand.Stages(parsed.GetValue(_stages)),
+            Stages = Selection.Stages(parsed.GetValue(_stages)),
             Positions = Positions(parsed.GetValue(_positions)),
             As = parsed.GetValue(_as),
         };
@@ -137,5 +136,5 @@ internal sealed class DiffCommand
 
     private static PositionChoice? Positions(string? list) => list is null ? null
         : string.Equals(list, "last", StringComparison.OrdinalIgnoreCase) ? PositionChoice.Last
-        : new PositionChoice(TraceCommand.Positions(list, int.MaxValue));
+        : new PositionChoice(Selection.Positions(list, int.MaxValue));
 }

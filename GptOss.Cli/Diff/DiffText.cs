@@ -26,7 +26,8 @@ internal static class DiffText
                 ["stage", "max", "rms", "relative", "budget", "cosine", "verdict"],
                 .. difference.Stages.Select(stage => new[]
                 {
-                    stage.Stage, Number(stage.Max), Number(stage.Rms), Number(stage.Relative), stage.Budget is { } budget ? Number(budget) : "none",
+                    stage.Stage, Text.Error(stage.Max), Text.Error(stage.Rms), Text.Error(stage.Relative),
+                    stage.Budget is { } budget ? Text.Error(budget) : "none",
                     stage.Cosine is { } cosine ? cosine.ToString("F6", CultureInfo.InvariantCulture) : "", Verdict(stage),
                 }),
             ], 1, 2, 3, 4, 5), terminal);
@@ -42,7 +43,7 @@ internal static class DiffText
             if (stage.Agreement is { } agreement)
             {
                 terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{stage.Stage}: KL {Number(agreement.MeanKl)} in the mean, {Number(agreement.LargestKl)} at most; " +
+                    $"{stage.Stage}: KL {Text.Error(agreement.MeanKl)} in the mean, {Text.Error(agreement.LargestKl)} at most; " +
                         $"top-1 {Percent(agreement.Top1)}, top-5 {Percent(agreement.Top5)}."));
             }
         }
@@ -116,9 +117,6 @@ internal static class DiffText
         : stage.IsOverBudget ? $"OVER, first at position {stage.FirstOverBudget!.Position}"
         : stage.NearTies.Count > 0 ? "near tie"
         : stage.Budget is null ? "" : "ok";
-
-    private static string Number(double value) =>
-        value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "infinite";
 
     private static string Value(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
 

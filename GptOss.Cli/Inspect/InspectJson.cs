@@ -19,23 +19,7 @@ internal static class InspectJson
                 "huggingface", _ => "gguf" });
         }
         json.WriteStartObject("config");
-        json.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
-        json.WriteNumber("num_experts", c.NumExperts);
-        json.WriteNumber("experts_per_token", c.ExpertsPerToken);
-        json.WriteNumber("vocab_size", c.VocabSize);
-        json.WriteNumber("hidden_size", c.HiddenSize);
-        json.WriteNumber("intermediate_size", c.IntermediateSize);
-        json.WriteNumber("swiglu_limit", c.SwigluLimit);
-        json.WriteNumber("head_dim", c.HeadDim);
-        json.WriteNumber("num_attention_heads", c.NumAttentionHeads);
-        json.WriteNumber("num_key_value_heads", c.NumKeyValueHeads);
-        json.WriteNumber("sliding_window", c.SlidingWindow);
-        json.WriteNumber("initial_context_length", c.InitialContextLength);
-        json.WriteNumber("rope_theta", c.RopeTheta);
-        json.WriteNumber("rope_scaling_factor", c.RopeScalingFactor);
-        json.WriteNumber("rope_ntk_alpha", c.RopeNtkAlpha);
-        json.WriteNumber("rope_ntk_beta", c.RopeNtkBeta);
-        json.WriteNumber("max_positions", c.MaxPositions);
+        ConfigWriter.WriteProperties(json, c);
         json.WriteEndObject();
 
         var count = ParameterCount.From(c);

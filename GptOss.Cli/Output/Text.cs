@@ -48,6 +48,11 @@ internal static class Text
         : count >= 100_000 ? string.Create(CultureInfo.InvariantCulture, $"{count / 1e6:F2}M")
         : count.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>A difference or a budget in two digits, 1.2e-5; 0, infinite.</summary>
+    internal static string Error(double value) => value == 0 ? "0"
+        : double.IsNaN(value) ? "not a number"
+        : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "infinite";
+
     /// <summary>Lines of cells in columns, two spaces apart.</summary>
     /// <param name="rows">Lines, each with its cells; headings are a line like any other.</param>
     /// <param name="right">Columns that are aligned to the right.</param>

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
@@ -100,8 +99,8 @@ internal sealed class TraceCommand(bool isPack)
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceFileOptions
         {
-            Positions = Positions(parsed.GetValue(_positions), ids.Length),
-            Stages = Stages(parsed.GetValue(_stages)),
+            Positions = Selection.Positions(parsed.GetValue(_positions), ids.Length),
+            Stages = Selection.Stages(parsed.GetValue(_stages)),
             Replay = replay,
             CheckpointName = Path.Exists(asked) ? null : asked,
             Pack = pack,
@@ -156,37 +155,5 @@ internal sealed class TraceCommand(bool isPack)
         {
             throw new UsageException(e.Message);       // no stage of that name
         }
-    }
-
-    internal static StageFilter Stages(string? list)
-    {
-        try
-        {
-            return list is null ? StageFilter.All : StageFilter.Parse(list);
-        }
-        catch (StageNameException e)
-        {
-            throw new UsageException(e.Message);
-        }
-    }
-
-    internal static int[]? Positions(string? list, int tokens)
-    {
-        if (list is null)
-            return null;
-        if (string.Equals(list, "last", StringComparison.OrdinalIgnoreCase))
-            return [tokens - 1];
-        var positions = new List<int>();
-        foreach (string item in list.Split(','))
-        {
-            if (!int.TryParse(item, NumberStyles.None, CultureInfo.InvariantCulture, out int position))
-                throw new UsageException($"--positions holds '{item}'; expected positions such as 0,5,9, or last.");
-            if (position >= tokens)
-                throw new UsageException($"--positions holds {position}; positions go from 0 to {tokens - 1}.");
-            if (positions.Count > 0 && position <= positions[^1])
-                throw new UsageException($"--positions holds {position} after {positions[^1]}; expected ascending positions.");
-            positions.Add(position);
-        }
-        return [.. positions];
     }
 }

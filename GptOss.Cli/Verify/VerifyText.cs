@@ -65,7 +65,7 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
         {
             StageReport[] failed = [.. section.Stages.Where(stage => !stage.Passed)];
             foreach (StageReport stage in failed.Take(FailuresShown))
-                WriteLine($"  {section.Title}, {stage.Name}: error {Number(stage.Error)}, budget {Number(stage.Allowed)}, {Verdict(stage)}");
+                WriteLine($"  {section.Title}, {stage.Name}: error {Text.Error(stage.Error)}, budget {Text.Error(stage.Allowed)}, {Verdict(stage)}");
             if (failed.Length > FailuresShown)
                 terminal.Out.WriteLine($"  {section.Title}: {failed.Length - FailuresShown} more stages failed; --verbose prints all.");
             if (section.HashDiffers)
@@ -95,7 +95,8 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
                 Write(Text.Table(
                 [
                     ["  stage", "error", "budget", "verdict"],
-                    .. section.Stages.Select(stage => new[] { "  " + stage.Name, Number(stage.Error), Number(stage.Allowed), Verdict(stage) }),
+                    .. section.Stages.Select(stage =>
+                        new[] { "  " + stage.Name, Text.Error(stage.Error), Text.Error(stage.Allowed), Verdict(stage) }),
                 ], 1, 2));
             }
             foreach (string note in section.Notes)
@@ -120,9 +121,6 @@ internal sealed class VerifyText(Terminal terminal, bool isVerbose)
         string bits = stage.EqualBits is { } equal ? string.Create(CultureInfo.InvariantCulture, $", {100 * equal:F2} % equal bits") : "";
         return (stage.Passed ? "ok" : "FAILED") + bits;
     }
-
-    private static string Number(double value) =>
-        value == 0 ? "0" : double.IsFinite(value) ? value.ToString("0.0e+0", CultureInfo.InvariantCulture) : "infinite";
 
     // What failed is red.
     private void Write(string text) => terminal.Write(text, "FAILED");

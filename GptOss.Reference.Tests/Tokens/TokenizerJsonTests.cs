@@ -118,10 +118,10 @@ public sealed class TokenizerJsonTests : IDisposable
     Refused(Good().ToJsonString() + "1", "expected JSON, found something else at line 1, byte " + Good().ToJsonString().Length + ".");
 
     [Fact]
-    public void Deeply_nested() => Refused(new string('[', 100), "the file: expected an object, found an array.");
+    public void Deeply_nested() => Refused(new string('[', 100), "the file: expected an object, found a list.");
 
     [Fact]
-    public void Not_an_object() => Refused("[]", "the file: expected an object, found an array.");
+    public void Not_an_object() => Refused("[]", "the file: expected an object, found a list.");
 
     [Fact]
     public void No_model() => Refused("{}", "expected model.vocab, found none.");
@@ -130,7 +130,7 @@ public sealed class TokenizerJsonTests : IDisposable
     public void No_vocabulary() => Refused("{\"model\":{}}", "expected model.vocab, found none.");
 
     [Fact]
-    public void A_model_that_is_a_list() => Refused("{\"model\":[]}", "model: expected an object, found an array.");
+    public void A_model_that_is_a_list() => Refused("{\"model\":[]}", "model: expected an object, found a list.");
 
     [Fact]
     public void A_property_twice() => Refused("{\"model\":{},\"model\":{}}", "expected one 'model', found two.");
@@ -140,7 +140,7 @@ public sealed class TokenizerJsonTests : IDisposable
 
     [Fact]
     public void A_vocabulary_that_is_a_list() =>
-    Refused(file => file["model"]!["vocab"] = new JsonArray(), "model.vocab: expected an object, found an array.");
+    Refused(file => file["model"]!["vocab"] = new JsonArray(), "model.vocab: expected an object, found a list.");
 
     [Fact]
     public void An_empty_vocabulary() =>

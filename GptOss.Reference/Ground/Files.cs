@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Ground;
 
-/// <summary>Reading of small files with a limit, and one way to say that a file cannot be read.</summary>
+/// <summary>Reads small files with a limit; one way to say that a file cannot be read.</summary>
 internal static class Files
 {
     /// <summary>Length in bytes of the file a path leads to, links followed; 0 for pipes and devices.</summary>
@@ -21,7 +21,7 @@ internal static class Files
     {
         try
         {
-            if (Length(path) is 0)                     // a pipe would wait for ever
+            if (Length(path) is 0)                     // a pipe would block
                 return [];
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
             if (stream.Length > maxBytes)

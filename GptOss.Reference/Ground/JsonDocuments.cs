@@ -5,7 +5,7 @@ using System.Text.Unicode;
 
 namespace GptOss.Reference.Ground;
 
-/// <summary>Opens the small JSON documents that stand beside the weights: bounded, without duplicate keys, an object at the root.</summary>
+/// <summary>Opens the small JSON documents beside the weights: bounded, without duplicate keys, an object at the root.</summary>
 internal static class JsonDocuments
 {
     internal const int MaxBytes = 16 << 20;
@@ -23,7 +23,7 @@ internal static class JsonDocuments
         JsonDocument document = ParseAny(utf8, file, rule, "a JSON object", start);
         if (document.RootElement.ValueKind == JsonValueKind.Object)
             return document;
-        string kind = Kind(document.RootElement);
+        string kind = JsonKind.Of(document.RootElement.ValueKind);
         document.Dispose();
         throw new CheckpointFormatException(file, rule, $"the document is {kind}; expected an object.");
     }
@@ -57,18 +57,18 @@ internal static class JsonDocuments
         }
     }
 
-    /// <summary>The string, or null where the value is none.</summary>
+    /// <summary>The string; null where the value is not one.</summary>
     internal static string? Text(JsonElement element) => element.ValueKind == JsonValueKind.String ? element.GetString() : null;
 
-    /// <summary>A value as it stands in messages: numbers and booleans as spelled, strings in quotes, others by kind.</summary>
+    /// <summary>A value as messages show it: numbers and booleans as spelled, strings in quotes, others by kind.</summary>
     internal static string Shown(JsonElement element) => element.ValueKind switch
     {
         JsonValueKind.String => $"'{Printable.Clip(element.GetString()!)}'",
-        JsonValueKind.Number => Printable.Clip(element.GetRawText()),
-        _ => Kind(element),
+        JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => Printable.Clip(element.GetRawText()),
+        _ => JsonKind.Of(element.ValueKind),
     };
 
-    /// <summary>Every key and string becomes text here, so that none can fail to later: a \u escape may be half of a surrogate pair.</summary>
+    /// <summary>Decodes every key and string here, so that none can fail later: a \u escape may be half of a surrogate pair.</summary>
     /// <exception cref="InvalidOperationException">One is not Unicode.</exception>
     private static void RequireUnicode(ReadOnlySpan<byte> utf8)
     {
@@ -87,15 +87,4 @@ internal static class JsonDocuments
             at += length;
         return at;
     }
-
-    private static string Kind(JsonElement element) => element.ValueKind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "a list",
-        JsonValueKind.String => "a string",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.True => "true",
-        JsonValueKind.False => "false",
-        _ => "null",
-    };
 }

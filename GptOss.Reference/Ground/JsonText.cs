@@ -28,7 +28,7 @@ internal static class JsonText
     /// <summary>A string in quotes.</summary>
     internal static string Quoted(string text) => Of(json => json.WriteStringValue(text));
 
-    /// <summary>Writes a number, or null where it is none, not a number or infinite.</summary>
+    /// <summary>Writes a number; null where it is absent, NaN or infinite.</summary>
     internal static void WriteFinite(this Utf8JsonWriter json, string name, double? value)
     {
         json.WritePropertyName(name);

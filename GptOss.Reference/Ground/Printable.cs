@@ -3,7 +3,7 @@ using System.Text;
 
 namespace GptOss.Reference.Ground;
 
-/// <summary>Makes text from a file safe and short enough to stand in a message: no control characters, no megabyte names.</summary>
+/// <summary>Makes text from a file safe and short enough for a message: no control characters, no megabyte names.</summary>
 internal static class Printable
 {
     private const int LongestChars = 120;
@@ -35,7 +35,7 @@ internal static class Printable
         return shown.ToString();
     }
 
-    /// <summary>A shape as it stands in messages: [4, 2880].</summary>
+    /// <summary>A shape as messages show it: [4, 2880].</summary>
     internal static string Shape(IReadOnlyList<long> shape)
     {
         const int longest = 16;

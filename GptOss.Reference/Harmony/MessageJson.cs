@@ -309,19 +309,9 @@ public static class MessageJson
         if (parent.ValueKind != JsonValueKind.Object)
             throw Wrong(path, "an object", parent);
         JsonElement value = CompactJson.Get(parent, key) ?? throw new HarmonyFormatException($"{path} has no {key}.");
-        return value.ValueKind == kind ? value : throw Wrong($"{path}.{key}", Kind(kind), value);
+        return value.ValueKind == kind ? value : throw Wrong($"{path}.{key}", JsonKind.Of(kind), value);
     }
 
     private static HarmonyFormatException Wrong(string path, string expected, JsonElement found) =>
-        new($"{path} is {Kind(found.ValueKind)}; expected {expected}.");
-
-    private static string Kind(JsonValueKind kind) => kind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "a list",
-        JsonValueKind.String => "a string",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.True or JsonValueKind.False => "a boolean",
-        _ => "null",
-    };
+        new($"{path} is {JsonKind.Of(found.ValueKind)}; expected {expected}.");
 }

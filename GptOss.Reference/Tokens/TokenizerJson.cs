@@ -127,7 +127,7 @@ internal sealed class TokenizerJson
     private void ReadAdded(long offset)
     {
         Utf8JsonReader reader = ReaderAt(offset);
-        Require(ref reader, JsonTokenType.StartArray, "added_tokens", "an array");
+        Require(ref reader, JsonTokenType.StartArray, "added_tokens", "a list");
         var names = new Dictionary<string, int>();
         for (int index = 0; Next(ref reader) != JsonTokenType.EndArray; index++)
         {
@@ -257,7 +257,7 @@ internal sealed class TokenizerJson
     private void RequireMergesInRankOrder(long offset, TokenTable table)
     {
         Utf8JsonReader reader = ReaderAt(offset);
-        Require(ref reader, JsonTokenType.StartArray, "model.merges", "an array");
+        Require(ref reader, JsonTokenType.StartArray, "model.merges", "a list");
         Span<byte> joined = stackalloc byte[2 * MostTokenBytes];
         int last = -1;
         for (int index = 0; Next(ref reader) != JsonTokenType.EndArray; index++)
@@ -324,7 +324,7 @@ internal sealed class TokenizerJson
 
     private TokenizerFormatException NoId(ref Utf8JsonReader reader, string where)
     {
-        string found = reader.TokenType == JsonTokenType.Number ? Quote(Encoding.UTF8.GetString(reader.ValueSpan)) : Found(reader.TokenType);
+        string found = reader.TokenType == JsonTokenType.Number ? Quote(Encoding.UTF8.GetString(reader.ValueSpan)) : JsonKind.Of(reader.TokenType);
         return Broken($"{where}: expected an id of 0 to {int.MaxValue}, found {found}");
     }
 
@@ -345,19 +345,8 @@ internal sealed class TokenizerJson
     private void RequireType(ref Utf8JsonReader reader, JsonTokenType type, string where, string expected)
     {
         if (reader.TokenType != type)
-            throw Broken($"{where}: expected {expected}, found {Found(reader.TokenType)}");
+            throw Broken($"{where}: expected {expected}, found {JsonKind.Of(reader.TokenType)}");
     }
-
-    private static string Found(JsonTokenType type) => type switch
-    {
-        JsonTokenType.StartObject => "an object",
-        JsonTokenType.StartArray => "an array",
-        JsonTokenType.String => "a string",
-        JsonTokenType.Number => "a number",
-        JsonTokenType.True or JsonTokenType.False => "a boolean",
-        JsonTokenType.Null => "null",
-        _ => "the end of an array or object",
-    };
 
     private string ShowBytes(TokenTable.Range32 range) => Quote(Encoding.UTF8.GetString(_bytes, range.Start, range.Length));
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Unicode;
-using GptOss.Server.Requests;
+using GptOss.Reference.Ground;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace GptOss.Server.Http;
@@ -61,7 +61,7 @@ internal static class RequestBody
             var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 return document;
-            string kind = Field.KindOf(document.RootElement);
+            string kind = JsonKind.Of(document.RootElement.ValueKind);
             document.Dispose();
             throw NotJson($"The request's body is {kind}; expected a JSON object.");
         }

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace GptOss.Server.Requests;
 
+using GptOss.Reference.Ground;
 using GptOss.Server.Http;
 
 /// <summary>A value of a request together with its path, so that a refusal can name it. Null never becomes a field: it means absent.</summary>
@@ -108,18 +109,7 @@ internal readonly record struct Field(JsonElement Value, string Path)
     }
 
     internal ApiException WrongType(string expected) =>
-        new(400, "invalid_type", $"{Path} is {KindOf(Value)}; expected {expected}.", Path);
-
-    /// <summary>What kind of value this is, with its article.</summary>
-    internal static string KindOf(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "a list",
-        JsonValueKind.String => "a string",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.True or JsonValueKind.False => "a boolean",
-        _ => "null",
-    };
+        new(400, "invalid_type", $"{Path} is {JsonKind.Of(Value.ValueKind)}; expected {expected}.", Path);
 
     /// <summary>A value of a request inside a message: never long.</summary>
     internal static string Shown(string value) => value.Length <= 64 ? value : string.Concat(value.AsSpan(0, 64), "…");

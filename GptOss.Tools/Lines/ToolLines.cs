@@ -1,6 +1,5 @@
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using GptOss.Reference.Ground;
 using GptOss.Tools.ApplyPatch;
 using GptOss.Tools.Browser;
 
@@ -13,8 +12,6 @@ namespace GptOss.Tools.Lines;
 /// </remarks>
 internal static partial class ToolLines
 {
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>The answer to one line.</summary>
     /// <param name="Json">The line to print, without its end.</param>
     /// <param name="IsRequest">False where the input line was malformed.</param>
@@ -89,23 +86,18 @@ internal static partial class ToolLines
         }
     }
 
-    private static string Write(string? name, Action<Utf8JsonWriter> members)
+    private static string Write(string? name, Action<Utf8JsonWriter> members) => JsonText.Of(writer =>
     {
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream, Readable))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("name", name);
-            members(writer);
-            writer.WriteEndObject();
-        }
-        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
-    }
+        writer.WriteStartObject();
+        writer.WriteString("name", name);
+        members(writer);
+        writer.WriteEndObject();
+    });
 
     private static JsonElement Member(JsonElement request, string key, JsonValueKind kind) =>
         request.TryGetProperty(key, out JsonElement value) && value.ValueKind == kind
             ? value
-            : throw new JsonException($"\"{key}\": expected {Kind(kind)}.");
+            : throw new JsonException($"\"{key}\": expected {JsonKind.Of(kind)}.");
 
     private static string Text(JsonElement request, string key, string? absent) =>
         absent is not null && !request.TryGetProperty(key, out _) ? absent : Member(request, key, JsonValueKind.String).GetString()!;
@@ -115,11 +107,4 @@ internal static partial class ToolLines
 
     private static string[] Texts(JsonElement request, string key) =>
         [.. Member(request, key, JsonValueKind.Array).EnumerateArray().Select(item => Text(item, key))];
-
-    private static string Kind(JsonValueKind kind) => kind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "an array",
-        _ => "a string",
-    };
 }

@@ -1,8 +1,9 @@
 using System.Text.Json;
+using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints.Configuration;
 
-/// <summary>Writes a configuration in the original dialect, every number of it: what <see cref="ConfigReader"/> reads to an equal one.</summary>
+/// <summary>Writes a configuration in the original dialect, every number of it; <see cref="ConfigReader"/> reads an equal one back.</summary>
 internal static class ConfigWriter
 {
     /// <summary>The properties of an object that the caller has begun.</summary>
@@ -37,15 +38,10 @@ internal static class ConfigWriter
     }
 
     /// <summary>The whole document.</summary>
-    internal static string Write(GptOssConfig config)
+    internal static string Write(GptOssConfig config) => JsonText.Of(json =>
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-        {
-            json.WriteStartObject();
-            WriteProperties(json, config);
-            json.WriteEndObject();
-        }
-        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
-    }
+        json.WriteStartObject();
+        WriteProperties(json, config);
+        json.WriteEndObject();
+    });
 }

@@ -71,13 +71,13 @@ internal static class SafeTensorsHeader
         {
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
-                throw Bad($"{MetadataKey} is {Kind(reader.TokenType)}; expected an object of strings.");
+                throw Bad($"{MetadataKey} is {JsonKind.Of(reader.TokenType)}; expected an object of strings.");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 string key = reader.GetString()!;
                 reader.Read();
                 if (reader.TokenType != JsonTokenType.String)
-                    throw Bad($"{MetadataKey} '{Printable.Clip(key)}' is {Kind(reader.TokenType)}; expected a string.");
+                    throw Bad($"{MetadataKey} '{Printable.Clip(key)}' is {JsonKind.Of(reader.TokenType)}; expected a string.");
                 if (!metadata.TryAdd(key, reader.GetString()!))
                     throw Bad($"{MetadataKey} '{Printable.Clip(key)}' occurs twice.");
             }
@@ -89,7 +89,7 @@ internal static class SafeTensorsHeader
             List<long>? shape = null, offsets = null;
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
-                throw Bad(name, $"is {Kind(reader.TokenType)}; expected an object");
+                throw Bad(name, $"is {JsonKind.Of(reader.TokenType)}; expected an object");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 if (reader.ValueTextEquals("dtype"u8))
@@ -123,7 +123,7 @@ internal static class SafeTensorsHeader
         {
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                throw Bad(name, $"has a dtype that is {Kind(reader.TokenType)}; expected a string");
+                throw Bad(name, $"has a dtype that is {JsonKind.Of(reader.TokenType)}; expected a string");
             string text = reader.GetString()!;
             return DTypes.TryParse(text, out DType dtype) ? dtype : throw Bad(name, $"has the unknown dtype '{Printable.Clip(text)}'");
         }
@@ -132,11 +132,11 @@ internal static class SafeTensorsHeader
         {
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartArray)
-                throw Bad(name, $"has a {field} that is {Kind(reader.TokenType)}; expected a list of integers");
+                throw Bad(name, $"has a {field} that is {JsonKind.Of(reader.TokenType)}; expected a list of integers");
             var values = new List<long>(4);
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
-                // A minus sign is refused by itself: -0 is no count.
+                // A minus sign is refused by itself: -0 is not a count.
                 if (reader.TokenType != JsonTokenType.Number || reader.ValueSpan[0] == (byte)'-' || !reader.TryGetInt64(out long value))
                     throw Bad(name, $"has a value in its {field} that is not an integer from 0 to {long.MaxValue}");
                 values.Add(value);
@@ -153,15 +153,5 @@ internal static class SafeTensorsHeader
         private CheckpointFormatException Bad(string name, string what) => Bad($"tensor '{Printable.Clip(name)}' {what}.");
 
         private CheckpointFormatException Bad(string sentence) => new(path, "header-json", sentence);
-
-        private static string Kind(JsonTokenType token) => token switch
-        {
-            JsonTokenType.StartObject => "an object",
-            JsonTokenType.StartArray => "a list",
-            JsonTokenType.String => "a string",
-            JsonTokenType.Number => "a number",
-            JsonTokenType.True or JsonTokenType.False => "a boolean",
-            _ => "null",
-        };
     }
 }

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Oracle.Stages;
@@ -15,13 +15,7 @@ namespace GptOss.Reference.Oracle.Packs;
 internal sealed class ManifestWriter(Transformer model, ReadOnlyMemory<int> ids, IReadOnlyList<int> positions, IReadOnlyList<TensorInfo> tensors,
     TraceFileOptions options)
 {
-    private static readonly JsonWriterOptions Json = new()
-    {
-        Indented = true,
-        IndentSize = 1,
-        NewLine = "\n",
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,             // budgets are raw and file names may be in any language
-    };
+    private static readonly JsonWriterOptions Json = JsonText.Readable with { Indented = true, IndentSize = 1, NewLine = "\n" };
 
     /// <summary>Hash of the logits rows of the positions.</summary>
     internal string LogitsHash { get; set; } = "";
