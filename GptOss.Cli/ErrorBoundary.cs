@@ -8,7 +8,7 @@ internal static class ErrorBoundary
 {
     private const string NotEnoughMemory = "There is not enough memory for this; 'gptoss inspect' says how much a model needs at a given --context.";
 
-    /// <summary>Runs a command and answers with its exit code, or with that of what it threw.</summary>
+    /// <summary>Runs a command; returns its exit code, or that of the exception it threw.</summary>
     internal static int Run(Terminal terminal, Func<int> command)
     {
         try
@@ -28,7 +28,7 @@ internal static class ErrorBoundary
         }
     }
 
-    /// <summary>The exit code of an exception, and its sentence where one is owed.</summary>
+    /// <summary>The exit code of an exception, and its sentence; null where nothing is to be said.</summary>
     internal static (int Code, string? Sentence) Explain(Exception e) => e switch
     {
         AggregateException { InnerExceptions: [var inner, ..] } => Explain(inner),
@@ -58,7 +58,7 @@ internal static class ErrorBoundary
         }
         catch (IOException)
         {
-            // The exception on its way says more than this one.
+            // The exception that is being handled says more than this one.
         }
     }
 }

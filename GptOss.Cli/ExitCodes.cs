@@ -2,12 +2,12 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Cli;
 
-/// <summary>What the program answers to the shell.</summary>
+/// <summary>The program's exit codes.</summary>
 internal static class ExitCodes
 {
     internal const int Ok = 0;
 
-    /// <summary>The thing that was tested differs or fails.</summary>
+    /// <summary>What was tested differs or fails.</summary>
     internal const int Differs = 1;
 
     internal const int WrongUsage = 2;
@@ -22,11 +22,11 @@ internal static class ExitCodes
     internal const int Cancelled = 130;
 }
 
-/// <summary>The command line asks for something that cannot be. The message is one sentence.</summary>
+/// <summary>The command line asks for something impossible. The message is one sentence.</summary>
 internal sealed class UsageException(string message) : Exception(message);
 
-/// <summary>A file or text that was handed in cannot be used. The message is one sentence.</summary>
+/// <summary>A file or text cannot be used. The message is one sentence.</summary>
 internal sealed class InputException(string message) : GptOssException(message);
 
-/// <summary>Whoever read the standard output has gone: nothing is left to do.</summary>
+/// <summary>The reader of standard output is gone: nothing is left to do.</summary>
 internal sealed class OutputClosedException(Exception inner) : IOException(inner.Message, inner);

@@ -30,7 +30,7 @@ internal static class Program
         return Run(args, terminal);
     }
 
-    /// <summary>The whole program on given streams.</summary>
+    /// <summary>Runs the program on the given streams.</summary>
     internal static int Run(string[] args, Terminal terminal) => ErrorBoundary.Run(terminal, () =>
     {
         // A prompt may begin with @, and -ab is not -a -b.
@@ -48,7 +48,7 @@ internal static class Program
         });
     });
 
-    /// <summary>Every command, those that a newcomer tries first at the top.</summary>
+    /// <summary>Every command; those a newcomer tries first come first.</summary>
     internal static RootCommand Root(Terminal terminal)
     {
         var root = new RootCommand("Runs OpenAI's gpt-oss models on the CPU, with the same bits on every machine.")

@@ -12,7 +12,7 @@ using GptOss.Reference.Oracle.Synthetic;
 
 namespace GptOss.Cli.Bench;
 
-/// <summary><c>gptoss bench</c>: how fast this machine runs a model, beside what this machine can do at most.</summary>
+/// <summary><c>gptoss bench</c>: how fast this machine runs a model, and what it could do at most.</summary>
 internal sealed class BenchCommand
 {
     private readonly Option<string?> _shape = new("--shape")
@@ -60,7 +60,7 @@ internal sealed class BenchCommand
             throw new UsageException("Without a prompt, --context says after how many tokens to decode.");
         string folder = Folder(parsed, terminal);
 
-        // The ceilings go first: their memory is given back before the weights want theirs.
+        // Ceilings first: their memory is freed before the weights need theirs.
         var ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
         using var model = Transformer.Load(ModelChoice.Open(folder, terminal), modelOptions);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)

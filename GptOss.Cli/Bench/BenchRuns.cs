@@ -48,7 +48,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         return ids;
     }
 
-    /// <summary>Feeds a prompt to an empty sequence, once to warm up and <paramref name="repeats"/> times for the clock.</summary>
+    /// <summary>Feeds a prompt to an empty sequence, once to warm up and <paramref name="repeats"/> times timed.</summary>
     internal void Prefill(int tokens, int repeats)
     {
         int[] ids = Ids(tokens, _config.VocabSize);
@@ -69,7 +69,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
     }
 
     /// <summary>
-    /// Continues greedily after <paramref name="context"/> tokens, once to warm up and <paramref name="repeats"/> times for the clock.
+    /// Continues greedily after <paramref name="context"/> tokens, once to warm up and <paramref name="repeats"/> times timed.
     /// </summary>
     internal void Decode(int context, int tokens, int repeats)
     {
@@ -82,7 +82,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         for (int repeat = -1; repeat < repeats; repeat++)
         {
             if (sequence.Truncate(context) < context)
-                Feed(sequence, ids);               // a ring has run over what lay before the context
+                Feed(sequence, ids);               // a ring has overwritten what came before the context
             var decoding = new Decoding(sequence, first, new() { MaxTokens = tokens });
             long start = Stopwatch.GetTimestamp();
             while (decoding.End is null)
@@ -128,7 +128,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
-            // Another system: it gives the number it has.
+            // Another system: fall back to what it reports.
         }
         using var process = Process.GetCurrentProcess();
         return process.PrivateMemorySize64;

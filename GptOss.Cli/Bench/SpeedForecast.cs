@@ -34,7 +34,7 @@ internal static class SpeedForecast
             $"and again: expect {speed}.";
     }
 
-    /// <summary>Memory that is free or can be freed without loss: what the system says, within what a container allows.</summary>
+    /// <summary>Memory that is free or can be freed without loss, as the system reports it, up to the container's limit.</summary>
     internal static long FreeBytes
     {
         get
@@ -51,7 +51,7 @@ internal static class SpeedForecast
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Another system: what is there is the best that is known.
+                // Another system: the total is the best that is known.
             }
             return allowed;
         }

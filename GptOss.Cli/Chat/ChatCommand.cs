@@ -120,7 +120,7 @@ internal sealed class ChatCommand
         return new ChatLoop(terminal, model, conversation, tools, view, input, tokenizer, isVerbose).Run();
     }
 
-    /// <summary>The context that was asked for. Says what to expect where memory is short, before the weights are read if they are to be.</summary>
+    /// <summary>The context that was asked for. Where memory is short, says what to expect before the weights are read.</summary>
     private int Prepare(Checkpoint checkpoint, ParseResult parsed, Precision precision, Terminal terminal)
     {
         try

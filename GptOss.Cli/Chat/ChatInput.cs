@@ -29,8 +29,8 @@ internal sealed class ChatInput(Terminal terminal)
     internal string? Question(string question) => Line(question, isQuestion: true);
 
     /// <summary>
-    /// A text that may have several lines: a line that ends with a backslash goes on in the next, and what begins with three quotation marks
-    /// goes on until three more.
+    /// A text that may have several lines: a line that ends with a backslash continues on the next, and text that begins with three
+    /// quotation marks continues until three more.
     /// </summary>
     /// <param name="first">Its first line.</param>
     /// <param name="next">Reads a further line; null at the end of the input.</param>

@@ -10,7 +10,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Chat;
 
-/// <summary>Turn after turn: reads, answers, obeys commands. What fails is said, and the conversation goes on.</summary>
+/// <summary>The loop of a chat: reads a line, answers it or obeys the command. An error is reported, and the conversation continues.</summary>
 internal sealed class ChatLoop(
     Terminal terminal, Transformer model, Conversation conversation, ChatTools tools, ChatView view, ChatInput input, Tokenizer tokenizer,
     bool isVerbose)
@@ -18,19 +18,19 @@ internal sealed class ChatLoop(
     private const string Help =
         """
         /effort low|medium|high    how long the model thinks, from the next turn on
-        /system TEXT               instructions for the model; /system - takes them away; alone, shows them
-        /tools [NAME on|off]       the tools there are; turns one on or off
+        /system TEXT               instructions for the model; /system - removes them; alone, shows them
+        /tools [NAME on|off]       lists the tools; turns one on or off
         /reasoning show|fold|hide  how the chain of thought is shown
         /retry                     the last question again, with another draw
-        /undo                      takes the last turn back
-        /new                       takes everything back
+        /undo                      undoes the last turn
+        /new                       starts a new conversation
         /save [--force] FILE       writes the conversation as JSON; --force replaces a file without asking
         /load FILE                 reads one
         /tokens                    what the context holds
         /raw                       the last turn as the model read and wrote it
         /help, /exit
-        A line that begins with // is said with one of them. A line that ends with \ goes on in the next; text between three quotation marks may
-        have several lines, and so may what is pasted. The arrow keys bring back what was said before.
+        A line that begins with // is sent with a single /. A line that ends with \ continues on the next; text between three quotation marks may
+        have several lines, and so may pasted text. The arrow keys bring back earlier lines.
         """;
 
     private const string Force = "--force ";
@@ -149,7 +149,7 @@ internal sealed class ChatLoop(
                 view.Say(tokenizer.Decode([.. conversation.LastTokens]));
                 break;
             default:
-                throw new UsageException($"There is no command /{command}; /help lists them, and // begins a line that is said with a /.");
+                throw new UsageException($"There is no command /{command}; /help lists them, and // begins a message that starts with a /.");
         }
     }
 
@@ -211,7 +211,7 @@ internal sealed class ChatLoop(
         view.Say(lines.Length > 0 ? string.Join('\n', lines) : "There are no tools; --tools offers them when the program starts.");
     }
 
-    // What a file says is believed as far as it can do no harm: words, never tools.
+    // A file is trusted only where it can do no harm: it brings words, never tools.
     private void Load(string path)
     {
         StoredConversation stored = ConversationFile.Load(path);

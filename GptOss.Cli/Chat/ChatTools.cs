@@ -45,7 +45,7 @@ internal sealed class ChatTools : IDisposable
     /// <summary>Names of those that are on.</summary>
     internal string Names => On.Count == 0 ? "none" : string.Join(", ", _all.Where(tool => !_off.Contains(tool.Name)).Select(tool => tool.Name));
 
-    /// <summary>Lines that say what there is.</summary>
+    /// <summary>A line for each tool.</summary>
     internal IEnumerable<string> Describe()
     {
         foreach ((string name, ITool tool) in _all)

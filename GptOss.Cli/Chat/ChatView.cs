@@ -34,7 +34,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
     private bool _isProgress;
     private int _thoughtTokens;
     private long _thoughtBegin;
-    private readonly List<Repair> _repairs = [];    // told after the turn, so that they do not cut its text in two
+    private readonly List<Repair> _repairs = [];    // shown after the turn, so that they do not interrupt its text
     private StreamedCitations? _citations;
 
     /// <summary>How the chain of thought is shown.</summary>
@@ -79,7 +79,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         }
     }
 
-    /// <summary>Ends a turn: the last line, and what there is to say about how it ended.</summary>
+    /// <summary>Ends a turn: the last line, and a remark on how it ended where that matters.</summary>
     internal void End(TurnResult turn)
     {
         EndTurn();
@@ -96,7 +96,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
             Say(remark);
     }
 
-    /// <summary>Ends whatever line is open, also after a failure.</summary>
+    /// <summary>Ends the open line, if any, also after a failure.</summary>
     internal void EndTurn()
     {
         EndProgress();
@@ -242,7 +242,7 @@ internal sealed class ChatView(Terminal terminal, ShownReasoning reasoning, Simp
         _openLine = null;
     }
 
-    // The end of a long text is said to be missing; the model has all of it.
+    // Marks a long text as cut; the model gets all of it.
     private static string Clip(string text)
     {
         string[] lines = text.TrimEnd('\n').Split('\n');

@@ -8,7 +8,7 @@ namespace GptOss.Cli.Chat;
 /// <param name="terminal">Where the question is asked.</param>
 /// <param name="view">Where the code was shown.</param>
 /// <param name="input">Reads the answer.</param>
-/// <param name="isGiven">Whether the command line allowed it; what the code can do is said all the same.</param>
+/// <param name="isGiven">Whether the command line allowed it; what the code can do is still shown.</param>
 internal sealed class PythonPermission(Terminal terminal, ChatView view, ChatInput input, bool isGiven)
 {
     private const string Choices = "Run it? [y]es, [a]ll its Python from now on, [N]o: ";

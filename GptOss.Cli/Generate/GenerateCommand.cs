@@ -148,7 +148,7 @@ internal sealed class GenerateCommand
         return (turn.Prompt, turn.Constraint);
     }
 
-    // A file or a pipe ends its last line; what somebody says does not.
+    // A file or a pipe ends its last line; a question does not.
     private static string WithoutLastLineEnd(string text) =>
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
 

@@ -108,7 +108,7 @@ internal static partial class InspectCommand
             ["  present", Text.Bytes(PresentBytes)],
         ]).TrimEnd());
         to.WriteLine(memory.Total <= PresentBytes ? "  It fits."
-            : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk again and again; less --context or more memory helps."
+            : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk repeatedly; a smaller --context or more memory helps."
             : "  It does not fit.");
         if (numbers is { } checkedNumbers)
         {
@@ -158,7 +158,7 @@ internal static partial class InspectCommand
     [GeneratedRegex(@"\.[0-9]+\.")]
     private static partial Regex LayerPattern();
 
-    /// <summary>One tensor of a checkpoint that is there or could be.</summary>
+    /// <summary>A tensor of a checkpoint or of a shape.</summary>
     internal readonly record struct Tensor(string Name, string Format, IReadOnlyList<long> Shape, long Bytes, string? File);
 
     /// <summary>What is inspected: a checkpoint, or a shape alone.</summary>

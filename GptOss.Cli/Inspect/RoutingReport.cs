@@ -55,7 +55,7 @@ internal sealed class RoutingReport
 
     internal string TokenText(int id) => _tokenizer.Decode([id]);
 
-    /// <summary>A share that may be of nothing.</summary>
+    /// <summary>A share; 0 of nothing.</summary>
     internal static double Share(long part, long whole) => whole == 0 ? 0 : (double)part / whole;
 
     private static int[] MarginCounts(LayerRouting layer)

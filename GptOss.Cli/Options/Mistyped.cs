@@ -14,8 +14,8 @@ internal static class Mistyped
     // Arguments that are text and not names.
     private static readonly string[] Texts = ["prompt", "text", "arguments"];
 
-    /// <summary>Looks at what was typed, up to <c>--</c>, after which everything is text.</summary>
-    /// <exception cref="UsageException">A command or an option is not there.</exception>
+    /// <summary>Checks what was typed, up to <c>--</c>; everything after it is text.</summary>
+    /// <exception cref="UsageException">A command or an option does not exist.</exception>
     internal static void Refuse(IReadOnlyList<string> args, ParseResult parsed)
     {
         Command command = parsed.CommandResult.Command;
@@ -47,7 +47,7 @@ internal static class Mistyped
         }
     }
 
-    /// <summary>The nearest of some names; null where none is near.</summary>
+    /// <summary>The name nearest to what was typed; null where none is near.</summary>
     internal static string? Nearest(string typed, IEnumerable<string> names)
     {
         const int Longest = 40;
@@ -76,14 +76,14 @@ internal static class Mistyped
     private static string CommandLineName(Command command) =>
         command is RootCommand ? "gptoss" : $"{CommandLineName((Command)command.Parents.First())} {command.Name}";
 
-    // With two dashes it is meant as an option; with one only if that is an option's whole name, because text may begin with a dash.
+    // Two dashes mean an option; one dash only if it is an option's whole name, because text may begin with a dash.
     private static bool LooksLikeOption(string arg, Option[] options) =>
         arg.StartsWith("--", StringComparison.Ordinal)
         || arg.StartsWith('-') && Array.Exists(options, option => option.Name == "-" + arg.Split('=', ':')[0]);
 
     private static bool IsNamed(Option option, string name) => option.Name == name || option.Aliases.Contains(name);
 
-    /// <summary>A command's own options, and those of the commands above it that are for all below.</summary>
+    /// <summary>A command's own options, and the recursive ones of the commands above it.</summary>
     private static IEnumerable<Option> Options(CommandResult result)
     {
         IEnumerable<Option> own = result.Command.Options;
@@ -92,7 +92,7 @@ internal static class Mistyped
         return own;
     }
 
-    /// <summary>Insertions, deletions, replacements and exchanges of neighbours that lead from one word to the other.</summary>
+    /// <summary>Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.</summary>
     private static int Distance(string from, string to)
     {
         int[,] best = new int[from.Length + 1, to.Length + 1];

@@ -35,7 +35,7 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     /// <summary>The profile that was named; null where none was.</summary>
     internal Precision? ProfileOf(ParseResult parsed) => _run.ProfileOf(parsed);
 
-    /// <summary>The options that mean nothing where no model runs.</summary>
+    /// <summary>The options that have no meaning where no model runs.</summary>
     internal IEnumerable<Option> ForRunning => this.Where(option => option != _model && option.Name != "--profile");
 
     /// <summary>How the model is to run.</summary>

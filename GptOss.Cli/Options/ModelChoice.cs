@@ -6,7 +6,7 @@ using GptOss.Reference.Ground;
 namespace GptOss.Cli.Options;
 
 /// <summary>
-/// Which model a command runs: the one that <c>--model</c> names, else the real one if it has been downloaded, else the toy that comes along.
+/// Which model a command runs: the one that <c>--model</c> names, else the real one if it has been downloaded, else the bundled toy.
 /// </summary>
 internal static class ModelChoice
 {
@@ -22,7 +22,7 @@ internal static class ModelChoice
         HelpName = "MODEL",
     };
 
-    /// <summary>The path or name to open; says on standard error what was chosen.</summary>
+    /// <summary>The path or name to open; standard error says which.</summary>
     internal static string Resolve(string? asked, Terminal terminal)
     {
         if (asked is not null)
@@ -39,7 +39,7 @@ internal static class ModelChoice
         return toy;
     }
 
-    /// <summary>Opens a checkpoint; says on standard error what was assumed.</summary>
+    /// <summary>Opens a checkpoint; standard error says what was assumed.</summary>
     internal static Checkpoint Open(string model, Terminal terminal)
     {
         var checkpoint = Checkpoint.Open(model);
@@ -48,7 +48,7 @@ internal static class ModelChoice
         return checkpoint;
     }
 
-    /// <summary>Whether the Hugging Face cache holds a model; standard error says what a download that was begun still lacks.</summary>
+    /// <summary>Whether the Hugging Face cache holds a model; standard error says what an unfinished download still lacks.</summary>
     internal static bool IsDownloaded(string hubName, Terminal terminal)
     {
         try
@@ -75,7 +75,7 @@ internal static class ModelChoice
         return Directory.Exists(beside) ? beside : TestData(name);
     }
 
-    /// <summary>A folder of <c>testdata/</c> above the program; null for a program that was published away from it.</summary>
+    /// <summary>A folder of <c>testdata/</c> above the program; null for a program outside a repository.</summary>
     internal static string? TestData(string name)
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -3,7 +3,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>What a model is to read: a text or ids, never both.</summary>
+/// <summary>What a model reads: text or ids, never both.</summary>
 /// <param name="Text">Text; null where there are ids.</param>
 /// <param name="Ids">Token ids; null where there is text.</param>
 /// <param name="IsTyped">Whether the text was an argument, not a file or a pipe, whose last line ends.</param>

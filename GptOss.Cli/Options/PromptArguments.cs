@@ -5,7 +5,7 @@ using GptOss.Cli.Terminals;
 namespace GptOss.Cli.Options;
 
 /// <summary>Where a prompt comes from: an argument, <c>--file</c>, standard input, or <c>--ids</c>.</summary>
-/// <param name="description">What becomes of the text.</param>
+/// <param name="description">What is done with the text.</param>
 internal sealed class PromptArguments(string description) : IEnumerable<Symbol>
 {
     private readonly Argument<string?> _text = new("prompt")
@@ -25,7 +25,7 @@ internal sealed class PromptArguments(string description) : IEnumerable<Symbol>
     /// <summary>Whether ids are given instead of text.</summary>
     internal bool HasIds(ParseResult parsed) => parsed.GetValue(_ids) is not null;
 
-    /// <summary>The first of this that was given; null where nothing was.</summary>
+    /// <summary>The first of these that was given; null where none was.</summary>
     internal string? Given(ParseResult parsed) => parsed.GetValue(_text) is not null ? "A prompt"
         : ((Option[])[_file, _lossy, _ids]).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false })?.Name;
 

@@ -8,7 +8,7 @@ namespace GptOss.Cli.Options;
 /// <summary>The ids of a prompt: read from a file, or made from text.</summary>
 internal static class PromptIds
 {
-    /// <summary>A JSON array of token ids. Whether a model knows them is for the model to say.</summary>
+    /// <summary>A JSON array of token ids. The model checks whether it knows them.</summary>
     /// <exception cref="InputException">Missing, not JSON, or not an array of whole numbers.</exception>
     internal static int[] Read(string path, Terminal terminal)
     {

@@ -3,7 +3,7 @@ using GptOss.Reference.Oracle.Dumps;
 
 namespace GptOss.Cli.Options;
 
-/// <summary><c>--as</c>: what the logits of a dump are, where their values do not tell.</summary>
+/// <summary><c>--as</c>: what the logits of a dump are, where their values do not show it.</summary>
 internal static class ReadAsOption
 {
     internal static Option<LogitsKind?> Create() => Arguments.Word("--as",

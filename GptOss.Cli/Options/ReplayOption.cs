@@ -3,7 +3,7 @@ using GptOss.Reference.Oracle.Routing;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>Forcing somebody's choices of experts on a run.</summary>
+/// <summary>Replaying recorded choices of experts.</summary>
 internal static class ReplayOption
 {
     /// <summary><c>--replay</c>.</summary>

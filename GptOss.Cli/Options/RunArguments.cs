@@ -33,7 +33,7 @@ internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEn
     /// <summary>The profile that was named; null where none was.</summary>
     internal Precision? ProfileOf(ParseResult parsed) => parsed.GetValue(_profile);
 
-    /// <summary>What was asked for: threads beyond the processors are left out, and standard error says so.</summary>
+    /// <summary>How the model is to run. Threads beyond the processors are dropped, and standard error says so.</summary>
     /// <exception cref="UsageException">The machine lacks the width.</exception>
     internal ModelOptions Options(ParseResult parsed, Terminal terminal)
     {

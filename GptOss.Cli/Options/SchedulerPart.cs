@@ -3,7 +3,7 @@ using GptOss.Reference.Oracle.Scoring;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>Which part of a corpus this process is to score, as the scheduler that started it says in the environment.</summary>
+/// <summary>Which part of a corpus this process scores, from the environment variables of the scheduler that started it.</summary>
 /// <remarks>
 /// Sources: Slurm, <c>sbatch(1)</c>, output environment variables, and <c>slurm.schedmd.com/job_array.html</c>; Kubernetes,
 /// <c>kubernetes.io/docs/tasks/job/indexed-parallel-processing-static</c>; GNU parallel, <c>parallel(1)</c>, environment variables.
@@ -14,9 +14,9 @@ internal static class SchedulerPart
 
     private const string Say = "say it with --part i/n, or --part 1/1 for the whole corpus";
 
-    /// <summary>The part and the variable that says so; null where no scheduler speaks.</summary>
+    /// <summary>The part and the variable that names it; null where no scheduler sets one.</summary>
     /// <param name="variable">The value of an environment variable; null where it is not set.</param>
-    /// <exception cref="UsageException">What the variables say is no part, or not one alone.</exception>
+    /// <exception cref="UsageException">The variables do not name a part, or name several.</exception>
     internal static (CorpusPart Part, string Source)? Of(Func<string, string?> variable)
     {
         string[] speaking = [.. ((string[])[Slurm, Kubernetes, Parallel]).Where(name => Text(variable, name) is not null)];

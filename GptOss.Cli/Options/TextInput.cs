@@ -7,7 +7,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>What the commands that need a tokenizer and no weights read.</summary>
+/// <summary>The input of commands that need a tokenizer but no weights.</summary>
 internal static class TextInput
 {
     /// <summary><c>--model</c>, of which only the tokenizer is used.</summary>
@@ -58,7 +58,7 @@ internal static class TextInput
     }
 
     /// <summary>Ids as people paste them: a JSON array, or numbers with white space or commas between them.</summary>
-    /// <exception cref="InputException">A word is no whole number of 32 bits.</exception>
+    /// <exception cref="InputException">A word is not a whole number of 32 bits.</exception>
     internal static int[] Ids(string text)
     {
         string list = text.Trim();

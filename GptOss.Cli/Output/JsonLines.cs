@@ -9,9 +9,9 @@ namespace GptOss.Cli.Output;
 internal static class JsonLines
 {
     /// <summary>
-    /// Answers every line; empty ones are passed over. A line that is no JSON object is answered with an error and does not end the run.
+    /// Answers every line; empty ones are passed over. A line that is not a JSON object is answered with an error and does not end the run.
     /// </summary>
-    /// <returns>The exit code: bad input if a line was no JSON object.</returns>
+    /// <returns>The exit code: bad input if a line was not a JSON object.</returns>
     internal static int Run(TextReader input, Terminal terminal, Func<string, string> answer)
     {
         int code = ExitCodes.Ok, number = 0;

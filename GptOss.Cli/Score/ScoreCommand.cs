@@ -203,7 +203,7 @@ internal sealed class ScoreCommand
 
     private static (string Name, Func<Stream> Open) Input(string? corpus, Terminal terminal)
     {
-        // What can be read only once is kept, because a corpus is checked before it is scored.
+        // Input that can be read only once is kept: a corpus is read twice, to be checked and to be scored.
         if (corpus is null or "-")
         {
             if (corpus is null && !terminal.IsInputRedirected)

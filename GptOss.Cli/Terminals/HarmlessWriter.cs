@@ -2,10 +2,10 @@ using System.Text;
 
 namespace GptOss.Cli.Terminals;
 
-/// <summary>Writes text to a terminal that shows it and obeys nothing in it.</summary>
+/// <summary>Writes text to a terminal without its control characters.</summary>
 /// <remarks>
 /// A model, a tool, a page, a file's name or its content may hold sequences that move the cursor, change the title or answer for the user. Every
-/// control character other than line end and tab becomes U+FFFD. What this program itself wants of the terminal goes past this writer:
+/// control character other than line end and tab becomes U+FFFD. The program's own control sequences bypass this writer:
 /// <see cref="Terminal.OutControl"/>, <see cref="Terminal.ErrorControl"/>.
 /// </remarks>
 /// <param name="inner">Where the terminal is.</param>

@@ -64,7 +64,7 @@ internal sealed class LineEditor(IKeys keys, TextWriter screen)
     }
 
     /// <summary>Reads a line; null for Ctrl+D on an empty one.</summary>
-    /// <param name="prompt">Stands in front of it.</param>
+    /// <param name="prompt">Shown in front of it.</param>
     /// <param name="isQuestion">Whether Ctrl+C refuses to answer, rather than clears the line.</param>
     /// <exception cref="OperationCanceledException">Ctrl+C at a question.</exception>
     internal string? Read(string prompt, bool isQuestion = false)

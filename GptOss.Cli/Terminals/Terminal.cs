@@ -11,7 +11,7 @@ internal sealed class Terminal : IDisposable
     private readonly HarmlessWriter _harmlessOut, _harmlessError;
     private volatile CancellationTokenSource? _interruptible;
 
-    /// <summary>Streams of a test's own; nothing is a terminal.</summary>
+    /// <summary>For tests: the given streams, none of them a terminal.</summary>
     internal Terminal(TextWriter output, TextWriter error, TextReader? input = null, CancellationToken cancellation = default)
     {
         (OutControl, ErrorControl, In, Cancellation) = (output, error, input ?? TextReader.Null, cancellation);
@@ -19,10 +19,10 @@ internal sealed class Terminal : IDisposable
         IsInputRedirected = input is not null;
     }
 
-    /// <summary>The result, and nothing else. A person's terminal obeys none of it.</summary>
+    /// <summary>The result, and nothing else. Control characters do not reach a terminal.</summary>
     internal TextWriter Out => IsOutputTerminal ? _harmlessOut : OutControl;
 
-    /// <summary>Progress, notices, errors. A person's terminal obeys none of it.</summary>
+    /// <summary>Progress, notices, errors. Control characters do not reach a terminal.</summary>
     internal TextWriter Error => IsErrorTerminal ? _harmlessError : ErrorControl;
 
     /// <summary>
@@ -38,10 +38,10 @@ internal sealed class Terminal : IDisposable
     /// <summary>Whether text is piped in.</summary>
     internal bool IsInputRedirected { get; init; }
 
-    /// <summary>Whether a person watches the result.</summary>
+    /// <summary>Whether the result goes to a terminal.</summary>
     internal bool IsOutputTerminal { get; init; }
 
-    /// <summary>Whether a person watches the progress.</summary>
+    /// <summary>Whether progress goes to a terminal.</summary>
     internal bool IsErrorTerminal { get; init; }
 
     /// <summary>Whether results may be coloured.</summary>
@@ -50,7 +50,7 @@ internal sealed class Terminal : IDisposable
     /// <summary>Whether a line of progress may be rewritten in place.</summary>
     internal bool HasAnimation => IsErrorTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
 
-    /// <summary>Whether a person types and reads.</summary>
+    /// <summary>Whether both input and output are a terminal.</summary>
     internal bool IsInteractive => !IsInputRedirected && IsOutputTerminal;
 
     /// <summary>The value of an environment variable; null where it is not set.</summary>
@@ -108,7 +108,7 @@ internal sealed class Terminal : IDisposable
                 }
                 catch (ObjectDisposedException)
                 {
-                    // It ended in this moment.
+                    // It has just ended.
                 }
                 return;
             }
@@ -143,8 +143,8 @@ internal sealed class Terminal : IDisposable
         return first;
     }
 
-    // The console's stream swallows a closed pipe, and a long answer would be computed for nobody; a stream of the handle reports it. Only pipes
-    // are opened so: on a file it would keep a position of its own and overwrite what standard error writes there.
+    // The console's stream swallows a closed pipe, and a long answer would be computed that no one reads; a stream of the handle reports
+    // it. Only pipes are opened so: on a file it would keep a position of its own and overwrite what standard error writes there.
     private static Stream StandardOutput()
     {
         if (!OperatingSystem.IsWindows() && Console.IsOutputRedirected)
@@ -157,13 +157,13 @@ internal sealed class Terminal : IDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
             {
-                // No such stream: the console's own copes.
+                // No such stream: fall back to the console's own.
             }
         }
         return Console.OpenStandardOutput();
     }
 
-    /// <summary>Tells a reader that has gone from a disk that is full.</summary>
+    /// <summary>Distinguishes a reader that is gone from a full disk.</summary>
     private sealed class OutputStream(Stream inner) : Stream
     {
         private const int BrokenPipe = 32;

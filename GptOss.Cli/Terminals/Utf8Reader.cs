@@ -5,7 +5,7 @@ using System.Text.Unicode;
 namespace GptOss.Cli.Terminals;
 
 /// <summary>
-/// Reads UTF-8 and names the first byte that is not, where another reader would put U+FFFD in its place without a word. A byte-order mark is skipped.
+/// Reads UTF-8 and names the first byte that is not, where another reader would silently put U+FFFD in its place. A byte-order mark is skipped.
 /// </summary>
 /// <param name="stream">What is read; closed with the reader.</param>
 /// <param name="name">What it is called in messages.</param>

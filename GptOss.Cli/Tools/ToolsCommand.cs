@@ -158,7 +158,7 @@ internal static class ToolsCommand
             Arity = ArgumentArity.ZeroOrMore,
         };
         Option<double> timeout = Arguments.Number("--timeout", "Seconds that a call may take.", 0.1, 86_400, 120);
-        var command = new Command("python", "Runs code in the stateful interpreter that the model is told of.") { files, timeout };
+        var command = new Command("python", "Runs code in the stateful interpreter that the model uses.") { files, timeout };
         command.SetAction(parsed =>
         {
             using var tool = new PythonTool(new PythonToolOptions { Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)) });

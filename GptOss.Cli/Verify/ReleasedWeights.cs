@@ -8,7 +8,7 @@ using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Cli.Verify;
 
-/// <summary>The weights that figures have been published about, where they are at hand, and those figures as a report.</summary>
+/// <summary>The released weights, if they are here, and a report on the figures published about them.</summary>
 internal static class ReleasedWeights
 {
     /// <summary>The weights that were named, or the 20b where it has been downloaded; null where neither is.</summary>

@@ -9,7 +9,7 @@ using GptOss.Reference.Oracle.Verification;
 
 namespace GptOss.Cli.Verify;
 
-/// <summary><c>gptoss verify</c>: runs what the published reference recorded and says, stage by stage, how far this program lies from it.</summary>
+/// <summary><c>gptoss verify</c>: runs what the published reference recorded and says, stage by stage, how far this program is from it.</summary>
 internal sealed class VerifyCommand
 {
     private readonly Option<string?> _pack = new("--pack")
@@ -117,7 +117,7 @@ internal sealed class VerifyCommand
             : throw new UsageException($"The pack {pack.Name} has no recording in {asked.Name()}.");
     }
 
-    // A trace of the bundled toy may lie anywhere, and the toy comes with the program.
+    // A trace of the bundled toy may be in any folder; the toy itself is beside the program.
     private static string? ToyOf(GoldenPack pack) => pack.CheckpointName == ModelChoice.ToyName ? ModelChoice.Bundled(ModelChoice.ToyName) : null;
 
     private sealed class Notices(TextWriter error) : IProgress<string>

@@ -81,5 +81,5 @@ internal static class VerifyJson
         json.WriteEndObject();
     }
 
-    // JSON has no infinity: a stage with a NaN has no error that could be written.
+    // JSON has no infinity: the error of a stage with a NaN cannot be written.
 }

@@ -6,7 +6,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Checkpoints;
 
-/// <summary>A gpt-oss checkpoint, mapped into memory: checked whole at the door, then read by names of the original layout.</summary>
+/// <summary>A gpt-oss checkpoint, mapped into memory: checked as a whole when opened, then read by the names of the original layout.</summary>
 /// <remarks>
 /// After <see cref="Open"/>, every tensor of the inventory is there exactly once with its shape and dtype, and nothing else is. Views are
 /// the files' own bytes. They throw <see cref="ObjectDisposedException"/> after <see cref="Dispose"/>; a span taken before must not be used after.
@@ -30,7 +30,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Path of the folder that holds <c>config.json</c> or the GGUF file; for a hub name, the snapshot in the cache.</summary>
     public string Folder { get; }
 
-    /// <summary>What people call it: the name of the folder, or of the GGUF file.</summary>
+    /// <summary>Its name for people: that of the folder, or of the GGUF file.</summary>
     public string Name =>
         Path.GetFileName(Layout == CheckpointLayout.Gguf ? FilePaths[0] : Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
 
@@ -49,7 +49,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Bytes of all tensors, without headers: 13,761,264,768 for gpt-oss-20b.</summary>
     public long TotalBytes { get; }
 
-    /// <summary>Text ↔ ids: what the checkpoint brings along, else o200k_harmony. Read on first use.</summary>
+    /// <summary>Text ↔ ids: the checkpoint's own vocabulary, else o200k_harmony. Read on first use.</summary>
     /// <exception cref="TokenizerFormatException">A <c>tokenizer.json</c> is there and breaks a rule.</exception>
     public Tokenizer Tokenizer => _tokenizer.Value;
 
@@ -109,7 +109,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>
     /// Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.
     /// </summary>
-    /// <remarks>For machines that drop mapped pages which nobody has touched for a while. Changes no bit.</remarks>
+    /// <remarks>For machines that drop mapped pages which have not been used for a while. Changes no bit.</remarks>
     /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
     /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
     /// <exception cref="InsufficientMemoryException">The weights are larger than the memory that this process may use.</exception>

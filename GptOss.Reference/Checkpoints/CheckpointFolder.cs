@@ -9,8 +9,8 @@ namespace GptOss.Reference.Checkpoints;
 /// <remarks>
 /// A folder with <c>model.safetensors.index.json</c>, or with a <c>config.json</c> that has <c>model_type</c>, is in transformers' layout; else
 /// <c>config.json</c> beside <c>*.safetensors</c> is the original layout; else <c>original/</c> inside the folder is looked at. Where the
-/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken. A GGUF file is told by
-/// its first bytes; a folder with one, or with one split set, means that.
+/// transformers files are incomplete and <c>original/</c> is there, as after a partial download, <c>original/</c> is taken. A GGUF file is
+/// recognised by its first bytes; a folder with one of them, or one split set, means that one.
 /// </remarks>
 internal sealed partial class CheckpointFolder
 {
@@ -74,7 +74,7 @@ internal sealed partial class CheckpointFolder
                 $"such as openai/gpt-oss-20b.");
     }
 
-    /// <summary>A snapshot that a download has not finished is told apart from a folder that never was a checkpoint.</summary>
+    /// <summary>Says of an unfinished download what it lacks, instead of that it is not a checkpoint.</summary>
     private static CheckpointFolder OfSnapshot(string snapshot, string hubName)
     {
         if (Missing(snapshot) is { } missing)
@@ -148,7 +148,7 @@ internal sealed partial class CheckpointFolder
             files.Length > 0 ? "the folder has safetensors files but no config.json, which says what shape they have." : NothingThere(folder));
     }
 
-    /// <summary>One file alone; but a shard stands for its set.</summary>
+    /// <summary>A single file; a shard means its whole set.</summary>
     private static CheckpointFolder OfFile(string file)
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;

@@ -27,7 +27,7 @@ internal sealed class GgufSource : ITensorSource
 
     internal Tokenizer Tokenizer { get; }
 
-    /// <summary>Ids that end a turn by the file's word.</summary>
+    /// <summary>The ids that the file says end a turn.</summary>
     internal IReadOnlyList<int> EndIds { get; }
 
     /// <summary>Whose names the file has, for people.</summary>

@@ -47,7 +47,7 @@ internal static class HuggingFaceCache
         string Home() => variable("HOME") is { Length: > 0 } home ? home : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
     }
 
-    /// <summary>owner/name of what was asked for: as it is, or with the owner that the cache knows; null where it knows none.</summary>
+    /// <summary>owner/name of what was asked for: unchanged, or with the owner that the cache knows; null where it knows none.</summary>
     /// <exception cref="CheckpointFormatException">ambiguous-name: several owners, none of them openai.</exception>
     internal static string? FullName(string asked, string cache)
     {

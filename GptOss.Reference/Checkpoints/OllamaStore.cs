@@ -11,7 +11,7 @@ namespace GptOss.Reference.Checkpoints;
 /// </remarks>
 internal static class OllamaStore
 {
-    /// <summary>What a name begins with to be looked up here.</summary>
+    /// <summary>The prefix of names that are looked up here.</summary>
     internal const string Scheme = "ollama:";
 
     private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");

@@ -1,8 +1,8 @@
 namespace GptOss.Reference.Tokens;
 
 /// <summary>
-/// Byte-pair merging of one piece: it begins as single bytes; then, again and again, the adjacent pair whose joined bytes have the lowest id
-/// becomes one symbol, the leftmost where several are equal, until no pair is a token.
+/// Byte-pair merging of one piece: it begins as single bytes; then the adjacent pair whose joined bytes have the lowest id becomes
+/// one symbol, the leftmost of equal ones, and so on until no pair is a token.
 /// </summary>
 /// <remarks>
 /// <para>Ids are ranks: the lower, the earlier a merge was learned from text, so merging in this order repeats the training.</para>

@@ -4,7 +4,7 @@ namespace GptOss.Reference.Tokens;
 
 /// <summary>A vocabulary that is listed token by token, as GGUF files have it: merge ranks first, then special tokens.</summary>
 /// <remarks>
-/// Names of special tokens are those of the form <c>&lt;|name|&gt;</c>. Others (<c>[PAD0]</c>, <c>[PAD200019]</c>) fill the vocabulary up, are no
+/// Names of special tokens are those of the form <c>&lt;|name|&gt;</c>. Others (<c>[PAD0]</c>, <c>[PAD200019]</c>) fill the vocabulary up, are not
 /// text, and print as reserved ids.
 /// </remarks>
 internal sealed class ListedVocabulary

@@ -27,7 +27,7 @@ internal static class PackagedVocabulary
     ];
 
     /// <summary>Reads the package's table.</summary>
-    /// <exception cref="TokenizerFormatException">The package holds another table than the published one.</exception>
+    /// <exception cref="TokenizerFormatException">The package's table is not the published one.</exception>
     internal static (TokenTable Table, SpecialTokens Specials) Load() => (ReadTable(), MakeSpecials());
 
     private static SpecialTokens MakeSpecials()

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace GptOss.Reference.Tokens;
 
-/// <summary>Turns ids into text one at a time and never gives out half a character. For one stream and one thread.</summary>
+/// <summary>Turns ids into text one at a time and never returns half a character. One stream per instance; not thread-safe.</summary>
 /// <remarks>
 /// The texts of <see cref="Append"/> and the last <see cref="Flush"/>, joined, are <see cref="Tokenizer.Decode"/> of the ids.
 /// Source: <c>openai/harmony</c>, <c>src/encoding.rs</c>, the content state of its streaming parser, which reports at most one
@@ -28,7 +28,7 @@ public sealed class StreamingDecoder(Tokenizer tokenizer)
         return Take(isEnd: false) is { Length: > 0 } text ? text : null;
     }
 
-    /// <summary>Ends the stream: an unfinished character becomes U+FFFD. The decoder is then as new.</summary>
+    /// <summary>Ends the stream: an unfinished character becomes U+FFFD. The decoder can then be used for another stream.</summary>
     /// <returns>What was left, usually empty.</returns>
     public string Flush() => Take(isEnd: true);
 

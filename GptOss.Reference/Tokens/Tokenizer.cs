@@ -95,7 +95,7 @@ public sealed class Tokenizer
         return [.. ids];
     }
 
-    /// <summary>The pieces of <paramref name="text"/> in ordinary mode, in order; joined they are the text. The same for every vocabulary.</summary>
+    /// <summary>The pieces of <paramref name="text"/> in ordinary mode, in order; joined they are the text. Equal for all vocabularies.</summary>
     public static IReadOnlyList<string> Split(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -164,7 +164,7 @@ public sealed class Tokenizer
         ? bytes
         : throw new TokenDecodingException($"Invalid token for decoding: {id}; this tokenizer has ids 0 to {Count - 1}.");
 
-    /// <summary>As <see cref="TokenBytes"/>, answering false for an id without a token.</summary>
+    /// <summary>As <see cref="TokenBytes"/>, but false for an id without a token.</summary>
     public bool TryGetBytes(int id, out ReadOnlyMemory<byte> bytes)
     {
         bool known = IsKnown(id);

@@ -7,7 +7,7 @@ namespace GptOss.Reference.Tokens;
 /// <summary>What a <c>tokenizer.json</c> says besides its tokens, and the one way of saying it that gives the published ids.</summary>
 /// <remarks>
 /// <para>These settings decide which ids a text gets, so whatever is not in the table is refused by name. <c>truncation</c> and <c>padding</c>
-/// are not looked at: they are about batches, and transformers sets them anew for each call.</para>
+/// are ignored: they are about batches, and transformers sets them for each call.</para>
 /// <para>Sources: the published <c>tokenizer.json</c> of gpt-oss; for what an absent setting means, <c>huggingface/tokenizers</c>.</para>
 /// </remarks>
 internal static class TokenizerShape
@@ -17,7 +17,7 @@ internal static class TokenizerShape
 
     private static readonly Rule[] Rules =
     [
-        // Text reaches the splitter as it is.
+        // Text reaches the splitter unchanged.
         new("normalizer", ["null"], IsOptional: true),
 
         // It is split by o200k's pattern, and nothing else is cut, dropped or replaced; then bytes are spelled as characters.
@@ -59,7 +59,7 @@ internal static class TokenizerShape
     /// <returns>The first difference as a sentence without its full stop; null for none.</returns>
     internal static string? Difference(IReadOnlyList<(string Path, string Value)> settings)
     {
-        // A foreign type explains the settings that come with it, so types are looked at first.
+        // An unknown type explains the settings that come with it, so types are checked first.
         foreach ((string path, string value) in settings.OrderBy(setting => setting.Path.EndsWith(".type", StringComparison.Ordinal) ? 0 : 1))
         {
             if (Array.Find(Rules, rule => rule.Path == path) is not { } rule)
@@ -114,8 +114,8 @@ internal static class TokenizerShape
         }
     }
 
-    /// <summary>What may stand at a place.</summary>
-    /// <param name="Path">The place.</param>
+    /// <summary>What a setting may be.</summary>
+    /// <param name="Path">Its path.</param>
     /// <param name="Allowed">Values that give the published ids.</param>
     /// <param name="IsOptional">Whether an absent value gives them too.</param>
     /// <param name="Name">How a message calls the allowed value; null for the value itself.</param>

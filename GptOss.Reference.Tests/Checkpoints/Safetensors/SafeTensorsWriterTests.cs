@@ -83,9 +83,9 @@ public sealed class SafeTensorsWriterTests : IDisposable
         var good = new TensorEntry("e", DType.U8, [0], _ => { });
         Assert.StartsWith("The name 'e' is given twice.", Refused(good, good), StringComparison.Ordinal);
         Assert.StartsWith("The name '__metadata__' is reserved.", Refused(good with { Name = "__metadata__" }), StringComparison.Ordinal);
-        Assert.StartsWith("Tensor 'e', F4 [3], is no whole number of bytes that fits a file.", Refused(good with { DType = DType.F4, Shape = [3] }),
-            StringComparison.Ordinal);
-        Assert.StartsWith("Tensor 'e', U8 [-1], is no whole", Refused(good with { Shape = [-1] }), StringComparison.Ordinal);
+        Assert.StartsWith("Tensor 'e', F4 [3], is not a whole number of bytes that fits a file.",
+            Refused(good with { DType = DType.F4, Shape = [3] }), StringComparison.Ordinal);
+        Assert.StartsWith("Tensor 'e', U8 [-1], is not a whole", Refused(good with { Shape = [-1] }), StringComparison.Ordinal);
         Assert.Empty(_folder.Names());
 
         string Refused(params TensorEntry[] entries) => Assert.Throws<ArgumentException>(() => SafeTensorsWriter.Write(path, entries)).Message;

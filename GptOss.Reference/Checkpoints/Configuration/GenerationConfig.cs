@@ -3,7 +3,7 @@ using GptOss.Reference.Ground;
 
 namespace GptOss.Reference.Checkpoints.Configuration;
 
-/// <summary>What <c>generation_config.json</c> says about ending.</summary>
+/// <summary>The end tokens of <c>generation_config.json</c>.</summary>
 /// <remarks>Source: the published files; <c>eos_token_id</c> is [200002, 199999, 200012] in the released models. 200007 must not be among
 /// them.</remarks>
 /// <param name="EosTokenIds">Ids that end a turn, as listed; empty where the file names none.</param>

@@ -9,7 +9,7 @@ namespace GptOss.Reference.Checkpoints.Configuration;
 /// </summary>
 /// <remarks>
 /// Where several of them are given they must agree. Null counts as absent. Without either object the transformers dialect has the published YaRN;
-/// an object without <c>rope_type</c> means no scaling. What gpt-oss does not have is refused by name; what nobody reads is said.
+/// an object without <c>rope_type</c> means no scaling. What gpt-oss does not have is refused by name; what is not read becomes a notice.
 /// Sources: <c>gpt_oss/torch/model.py</c>, <c>RotaryEmbedding</c>; transformers, <c>modeling_rope_utils.py</c>, <c>configuration_gpt_oss.py</c>.
 /// </remarks>
 internal static class RopeReader

@@ -17,7 +17,7 @@ internal sealed class GgufFiles : IDisposable
 
     private GgufFiles() { }
 
-    /// <summary>The files, the first first.</summary>
+    /// <summary>The files, in order.</summary>
     internal IReadOnlyList<GgufFile> Files => _files;
 
     /// <summary>Every tensor by its name.</summary>

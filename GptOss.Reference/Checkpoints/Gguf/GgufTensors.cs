@@ -8,8 +8,8 @@ namespace GptOss.Reference.Checkpoints.Gguf;
 /// original layout.
 /// </summary>
 /// <remarks>
-/// Forms are told by name, independently of each other, whatever the architecture. No form permutes or scales anything: a row of the original layout
-/// is a row of the file. Sources: llama.cpp, <c>conversion/gpt_oss.py</c>; the history of Ollama's <c>convert/convert_gptoss.go</c>.
+/// Each form is recognised by its names, independently of the others and of the architecture. No form permutes or scales anything: a row of the
+/// original layout is a row of the file. Sources: llama.cpp, <c>conversion/gpt_oss.py</c>; the history of Ollama's <c>convert/convert_gptoss.go</c>.
 /// </remarks>
 internal static class GgufTensors
 {
@@ -22,7 +22,7 @@ internal static class GgufTensors
     /// <param name="Dimensions">Innermost first.</param>
     private sealed record Piece(string Name, string Original, bool IsMatrix, Func<GptOssConfig, long[]> Dimensions);
 
-    /// <summary>One thing of a layer, in each of its forms; the first is the one to miss where there is none.</summary>
+    /// <summary>A tensor of a layer in each of its forms; messages name the first where it is missing.</summary>
     private sealed record Thing(params Piece[][] Forms);
 
     private static readonly Thing[] Global =

@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Checkpoints.Gguf;
 
 /// <summary>A tensor type of GGUF files.</summary>
-/// <param name="Id">The number that stands in files.</param>
+/// <param name="Id">The number in files.</param>
 /// <param name="Name">ggml's name.</param>
 /// <param name="BlockWeights">Elements of a block: 1, 32 or 256.</param>
 /// <param name="BlockBytes">Bytes of a block.</param>

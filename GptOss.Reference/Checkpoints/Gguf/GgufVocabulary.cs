@@ -56,7 +56,7 @@ internal static class GgufVocabulary
         CheckpointFormatException Bad(string what) => new(metadata.Path, "gguf-vocabulary", what + ".");
     }
 
-    /// <summary>The ids that end a turn by the file's word.</summary>
+    /// <summary>The ids that the file says end a turn.</summary>
     internal static IReadOnlyList<int> EndIds(GgufMetadata metadata, int rows)
     {
         var ids = new List<int>();

@@ -49,7 +49,7 @@ internal sealed class SafeTensorsFile : IDisposable
         MappedFile? map = null;
         try
         {
-            // The length comes from the name first: opening a pipe would wait for ever, and it has no length.
+            // The length comes from the name first: opening a pipe would block, and it has no length.
             long length = Files.Length(path);
             if (length < SafeTensorsRules.LengthBytes)
                 SafeTensorsRules.HeaderBytes([], length, path);

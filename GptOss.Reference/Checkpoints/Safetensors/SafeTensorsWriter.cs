@@ -65,7 +65,7 @@ internal static class SafeTensorsWriter
             }
             if (shape.Any(size => size < 0) || SafeTensorsRules.Bits(dtype, shape) is not { } bits || bits % 8 != 0 || bits / 8 > long.MaxValue - at)
             {
-                throw new ArgumentException($"Tensor '{name}', {dtype} {Printable.Shape(shape)}, is no whole number of bytes that fits a file.",
+                throw new ArgumentException($"Tensor '{name}', {dtype} {Printable.Shape(shape)}, is not a whole number of bytes that fits a file.",
                     nameof(entries));
             }
             placed.Add(new TensorInfo(name, dtype, shape, at, at + bits / 8));

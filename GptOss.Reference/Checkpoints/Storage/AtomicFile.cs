@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace GptOss.Reference.Checkpoints.Storage;
 
 /// <summary>
-/// Writes files so that a name holds all of one or what was there before: a temporary name beside it, then a rename. A symbolic link stays, and the
+/// Writes files whole or not at all: under a temporary name in the same folder, then renamed. A symbolic link stays, and the
 /// file that it leads to is written. A pipe or a device is written through, because a rename would put a file in its place.
 /// </summary>
 internal static class AtomicFile
@@ -112,7 +112,7 @@ internal static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The exception on its way says more than this one.
+            // The exception that is being handled says more than this one.
         }
     }
 

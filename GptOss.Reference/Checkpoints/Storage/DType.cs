@@ -1,6 +1,6 @@
 namespace GptOss.Reference.Checkpoints.Storage;
 
-/// <summary>Element types of the safetensors format; the names are those that stand in files.</summary>
+/// <summary>Element types of the safetensors format; the names are those in files.</summary>
 /// <remarks>Source: huggingface/safetensors, <c>safetensors/src/tensor.rs</c>, <c>Dtype</c>.</remarks>
 #pragma warning disable CA1720, CA1707 // The members are the format's own spellings.
 public enum DType

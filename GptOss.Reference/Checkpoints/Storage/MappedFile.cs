@@ -6,7 +6,7 @@ namespace GptOss.Reference.Checkpoints.Storage;
 
 /// <summary>A file's bytes, mapped read-only with 64-bit offsets. Nothing is copied, unless asked for; pages are read when touched.</summary>
 /// <remarks>
-/// <para>The mapped pages stay until <see cref="Dispose"/>, or until the process ends if nobody disposes: a span cannot keep a mapping alive,
+/// <para>The mapped pages stay until <see cref="Dispose"/>, or until the process ends if that is never called: a span cannot keep a mapping alive,
 /// so unmapping in a finalizer could pull the pages from under a reader.</para>
 /// <para>A file that another process truncates while it is mapped ends this process on the next touch, as with any mapping.</para>
 /// </remarks>

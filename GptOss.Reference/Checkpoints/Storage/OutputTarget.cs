@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace GptOss.Reference.Checkpoints.Storage;
 
-/// <summary>Where writing to a name leads: symbolic links are followed, and what is not a regular file is told from one.</summary>
+/// <summary>Where a write to a path ends up: symbolic links are followed, and regular files are told from the rest.</summary>
 /// <param name="Path">The name behind all links; there may be nothing there yet.</param>
 /// <param name="IsFile">Whether it is a regular file, or nothing yet. A pipe, a socket, a device and an open descriptor are not.</param>
 /// <param name="Exists">Whether something is there.</param>
@@ -10,10 +10,10 @@ internal readonly partial record struct OutputTarget(string Path, bool IsFile, b
 {
     private const int MostLinks = 40;                  // as Linux follows
 
-    /// <summary>Whether writing takes away what is there: a pipe or a device loses nothing.</summary>
+    /// <summary>Whether writing replaces what is there: a pipe or a device loses nothing.</summary>
     public bool Replaces => IsFile && Exists;
 
-    /// <summary>Follows a name.</summary>
+    /// <summary>Follows the links of a path.</summary>
     /// <exception cref="IOException">It is a folder, or its links lead in a circle.</exception>
     public static OutputTarget Of(string path)
     {

@@ -13,6 +13,6 @@ public readonly record struct TensorInfo(string Name, DType DType, IReadOnlyList
     /// <summary>Bytes in the file: product of the shape · bits / 8.</summary>
     public long ByteCount => End - Begin;
 
-    /// <summary>Dtype, shape and size as they stand in messages: <c>BF16 [32] = 64 bytes</c>.</summary>
+    /// <summary>Dtype, shape and size as messages show them: <c>BF16 [32] = 64 bytes</c>.</summary>
     public override string ToString() => $"{DType} {Printable.Shape(Shape)} = {ByteCount} bytes";
 }
