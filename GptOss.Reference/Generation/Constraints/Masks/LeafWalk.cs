@@ -14,13 +14,13 @@ internal sealed class LeafWalk
     private const int Far = 512;
 
     private readonly Vocabulary _vocabulary;
-    private readonly int[] _states, _counts, _endOf;
+    private readonly int[] _states, _counts, _plain, _endOf;
 
     internal LeafWalk(Vocabulary vocabulary)
     {
         _vocabulary = vocabulary;
         int depths = vocabulary.LongestToken + 2;
-        (_states, _counts, _endOf) = (new int[depths], new int[depths], new int[depths]);
+        (_states, _counts, _plain, _endOf) = (new int[depths], new int[depths], new int[depths], new int[depths]);
     }
 
     /// <summary>The mask of a reading that is inside a leaf.</summary>
@@ -134,13 +134,14 @@ internal sealed class LeafWalk
         int depth = 0, looping = -1;
         uint loop = 0;
         _states[0] = start;
-        _counts[0] = 0;
+        _counts[0] = _plain[0] = 0;
         _endOf[0] = tree.Count;
         for (int node = 0; node < bytes.Length;)
         {
             while (node >= _endOf[depth])
                 depth--;
             int state = _states[depth], next = automaton.Next(state, bytes[node]), count = _counts[depth], end = endOf[node];
+            int plain = _plain[depth] + (IsContinuation(bytes[node]) ? 0 : 1);
             if (next >= 0)
             {
                 if (automaton.IsBetweenCharacters(state))
@@ -154,9 +155,10 @@ internal sealed class LeafWalk
                         (looping, loop) = (next, automaton.Loop(next));
                     if ((groups[node] & ~loop) == 0)
                     {
+                        // What is plain in a token may here have ended an escape: its characters are those counted and those behind the node.
                         foreach (int below in tree.TokensOf(node + 1, end))
                         {
-                            int characters = _vocabulary.CharactersOf(below);
+                            int characters = count + _vocabulary.CharactersOf(below) - plain;
                             if (Dfa.HasLength(lengths, least - characters, most - characters))
                                 inside[below / 64] |= 1UL << below;
                         }
@@ -165,7 +167,7 @@ internal sealed class LeafWalk
                     {
                         depth++;
                         _states[depth] = next;
-                        _counts[depth] = count;
+                        (_counts[depth], _plain[depth]) = (count, plain);
                         _endOf[depth] = end;
                         end = node + 1;
                     }
@@ -179,6 +181,8 @@ internal sealed class LeafWalk
             node = end;
         }
     }
+
+    private static bool IsContinuation(byte value) => (value & 0xC0) == 0x80;
 
     private LeafMask Packed(Automaton automaton, ulong[] inside, List<LeafEnd> ends)
     {
