@@ -40,6 +40,9 @@ internal sealed class JsonBody
         }
     }
 
+    /// <inheritdoc cref="MaskBuilder.Steps"/>
+    internal long MaskSteps => _masks.Steps;
+
     /// <summary>The readings that are possible.</summary>
     internal ReadOnlySpan<Config> Configs => _now.Configs;
 

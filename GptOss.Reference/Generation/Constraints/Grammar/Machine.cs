@@ -35,7 +35,7 @@ internal static class Machine
     {
         if (config.Leaf!.Automaton is KeyAutomaton)
         {
-            if (hash is not null && config.Top.Seen?.Contains(hash) == true && tag >= ((ObjectNode)config.Top.Node!).Keys.Length)
+            if (hash is not null && config.Top.Seen?.Contains(hash.Value) == true && tag >= ((ObjectNode)config.Top.Node!).Keys.Length)
                 return;
             into.Add(new Config(((ObjectNode)config.Top.Node!).WithKey(config.Top, tag, hash), Phase.AfterKey));
             return;
@@ -51,13 +51,17 @@ internal static class Machine
         {
             if (hash is null || top.Node is not ArrayNode { IsUnique: true })
                 into.Add(After(top));
-            else if (top.Seen?.Contains(hash) != true)
+            else if (top.Seen?.Contains(hash.Value) != true)
                 into.Add(new Config(WithItem(top, hash), Phase.AfterValue));
         }
     }
 
+    /// <summary>Whether what ends a leaf is a key that the object declares.</summary>
+    internal static bool IsDeclaredKey(in Config config, int final) =>
+        config.Leaf!.Automaton is KeyAutomaton keys && Automaton.IsFinal(final) && Automaton.TagOf(final) < keys.FirstFreeTag;
+
     /// <summary>Whether a leaf in which texts must differ can still end in a new one.</summary>
-    internal static bool CanDiffer(in Config config, int state, TextHash hash)
+    internal static bool CanDiffer(in Config config, int state, ulong hash)
     {
         long ahead = config.Leaf!.Automaton.TextsAhead(state);
         return ahead == long.MaxValue || Array.Exists(config.Tops, top => top.Seen is null || ahead > top.Seen.CountOf(hash));
@@ -79,7 +83,7 @@ internal static class Machine
                     return;
             }
 
-            if (hash is not null && !CanDiffer(config, next, hash))
+            if (hash is not null && !CanDiffer(config, next, hash.Value))
                 return;
             into.Add(config with { State = next, Count = count, Hash = hash });
         }

@@ -1,107 +1,63 @@
+using System.Collections.Immutable;
+
 namespace GptOss.Reference.Generation.Constraints.Grammar;
 
 /// <summary>A text as it is read, byte by byte: a hash of it, and with it the hashes of its beginnings.</summary>
 /// <param name="Value">The hash of the bytes so far.</param>
-/// <param name="Length">How many there are.</param>
-/// <param name="Last">The last of them.</param>
-/// <param name="Before">The text without it, null for the empty one.</param>
-internal sealed record TextHash(ulong Value, int Length, byte Last, TextHash? Before)
+/// <param name="Before">The text without its last byte, null for the empty one.</param>
+internal sealed record TextHash(ulong Value, TextHash? Before)
 {
-    internal static TextHash Empty { get; } = new(0xCBF29CE484222325, 0, 0, null);
+    internal static TextHash Empty { get; } = new(0xCBF29CE484222325, null);
 
     /// <summary>Stands in for a text that is not known and that no other is compared with.</summary>
-    internal static TextHash Unknown { get; } = new(0, 0, 0, null);
+    internal static TextHash Unknown { get; } = new(0, null);
 
-    internal TextHash With(byte value)
+    internal TextHash With(byte value) => new(After(Value, value), this);
+
+    /// <summary>The hash of a text with one byte more.</summary>
+    internal static ulong After(ulong hash, byte value)
     {
-        ulong hash = unchecked((Value ^ value) * 0x9E3779B97F4A7C15);
-        return new TextHash(hash ^ hash >> 29, Length + 1, value, this);
+        hash = unchecked((hash ^ value) * 0x9E3779B97F4A7C15);
+        return hash ^ hash >> 29;
     }
 }
 
-/// <summary>Texts that have come already and may not come again: free keys of an object, items of an array without equal ones.</summary>
+/// <summary>Texts that have come already and may not come again: free keys of an object, items of an array without equal ones. Immutable.</summary>
 /// <remarks>
-/// Texts are compared by hashes of 64 bits. Were two to share one, the second could not be chosen; whatever is chosen is right in any case.
+/// <para>A tree of the texts, with the hash of the bytes that lead to it as the name of each node: whoever reads a text byte by byte is at its node
+/// without a search, and asks at the cost of a look-up, which grows with the logarithm of what has come.</para>
+/// <para>Hashes have 64 bits. Were two texts to share one, the second could not be chosen; whatever is chosen is right in any case.</para>
 /// </remarks>
 internal sealed class Seen
 {
-    private const int MostToScan = 16;
+    private static readonly Seen None = new(ImmutableDictionary<ulong, int>.Empty, [], 0);
 
-    private readonly Seen? _before;
-    private readonly TextHash _text;
-    private HashSet<ulong>? _all;
+    private readonly ImmutableDictionary<ulong, int> _beginnings;       // how many texts begin so
+    private readonly ImmutableHashSet<ulong> _texts;
+    private readonly ulong _sum;                                        // of the texts' hashes: whether two sets are equal
 
-    private Seen(Seen? before, TextHash text)
-    {
-        (_before, _text) = (before, text);
-        Count = 1 + (before?.Count ?? 0);
-    }
+    private Seen(ImmutableDictionary<ulong, int> beginnings, ImmutableHashSet<ulong> texts, ulong sum) =>
+        (_beginnings, _texts, _sum) = (beginnings, texts, sum);
 
     /// <summary>How many texts there are.</summary>
-    internal int Count { get; }
+    internal int Count => _texts.Count;
 
     /// <summary>One text more.</summary>
-    internal static Seen With(Seen? before, TextHash text) => new(before, text);
+    internal static Seen With(Seen? before, TextHash text)
+    {
+        before ??= None;
+        ImmutableDictionary<ulong, int>.Builder beginnings = before._beginnings.ToBuilder();
+        for (TextHash? beginning = text; beginning is not null; beginning = beginning.Before)
+            beginnings[beginning.Value] = beginnings.GetValueOrDefault(beginning.Value) + 1;
+        return new Seen(beginnings.ToImmutable(), before._texts.Add(text.Value), unchecked(before._sum + TextHash.After(text.Value, 0)));
+    }
 
     /// <summary>Whether a text has come.</summary>
-    internal bool Contains(TextHash text)
-    {
-        if (Count > MostToScan)
-            return (_all ??= All()).Contains(text.Value);
-        for (Seen? seen = this; seen is not null; seen = seen._before)
-        {
-            if (seen._text.Value == text.Value)
-                return true;
-        }
-        return false;
-    }
+    internal bool Contains(ulong text) => _texts.Contains(text);
 
     /// <summary>How many of the texts begin so.</summary>
-    internal int CountOf(TextHash beginning)
-    {
-        int count = 0;
-        for (Seen? seen = this; seen is not null; seen = seen._before)
-        {
-            TextHash? text = seen._text;
-            while (text is not null && text.Length > beginning.Length)
-                text = text.Before;
-            if (text is not null && text.Length == beginning.Length && text.Value == beginning.Value)
-                count++;
-        }
+    internal int CountOf(ulong beginning) => _beginnings.GetValueOrDefault(beginning);
 
-        return count;
-    }
-
-    /// <summary>What is left of the texts that begin so.</summary>
-    internal IEnumerable<byte[]> RestsOf(TextHash beginning)
-    {
-        for (Seen? seen = this; seen is not null; seen = seen._before)
-        {
-            byte[] rest = new byte[Math.Max(0, seen._text.Length - beginning.Length)];
-            TextHash? text = seen._text;
-            for (int i = rest.Length - 1; i >= 0; i--, text = text.Before!)
-                rest[i] = text!.Last;
-            if (rest.Length > 0 && text!.Value == beginning.Value)
-                yield return rest;
-        }
-    }
-
-    /// <summary>Whether both hold the same texts in the same order.</summary>
-    internal static bool AreSame(Seen? a, Seen? b)
-    {
-        for (; a != b; (a, b) = (a._before, b._before))
-        {
-            if (a is null || b is null || a.Count != b.Count || a._text.Value != b._text.Value)
-                return false;
-        }
-        return true;
-    }
-
-    private HashSet<ulong> All()
-    {
-        var all = new HashSet<ulong>(Count);
-        for (Seen? seen = this; seen is not null; seen = seen._before)
-            all.Add(seen._text.Value);
-        return all;
-    }
+    /// <summary>Whether both hold the same texts.</summary>
+    internal static bool AreSame(Seen? a, Seen? b) => a == b || (a is not null && b is not null && a.Count == b.Count && a._sum == b._sum);
 }

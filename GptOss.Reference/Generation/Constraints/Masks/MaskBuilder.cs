@@ -13,6 +13,9 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
     private readonly List<int> _found = [];
     private (LeafMask? Mask, Frame[]? Tops, int[] Tokens) _last = (null, null, []);
 
+    /// <summary>How many nodes of trees of tokens all masks so far have looked at, without those of masks that are kept.</summary>
+    internal long Steps { get; private set; }
+
     /// <summary>Sets the bits of the tokens that may follow some readings; leaves the others as they are.</summary>
     internal void Fill(ReadOnlySpan<Config> configs, Span<ulong> mask)
     {
@@ -119,17 +122,27 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         var except = new SortedSet<int>(known.Except);
         foreach (Frame top in config.Tops)
         {
-            foreach (byte[] rest in top.Seen?.RestsOf(hash) ?? [])
-            {
-                if (vocabulary.All.Find(rest) is >= 0
-                    and var node)
-                {
-                    except.UnionWith(vocabulary.All.TokensOf(node, vocabulary.All.Ends[node]).ToArray());
-                }
-            }
+            if (top.Seen is { } seen)
+                AddSeen(0, vocabulary.Quotes.Beginnings.Count, hash.Value, seen, except);
         }
 
         return [.. except];
+    }
+
+    // Between two nodes of one depth: the tokens with a quote that ends a text that has come. Looks only where such a text and a token go together.
+    private void AddSeen(int from, int to, ulong hash, Seen seen, SortedSet<int> tokens)
+    {
+        TokenTrie tree = vocabulary.Quotes.Beginnings, all = vocabulary.All;
+        for (int node = from; node < to; node = tree.Ends[node])
+        {
+            Steps++;
+            ulong longer = TextHash.After(hash, tree.Bytes[node]);
+            if (seen.CountOf(longer) == 0)
+                continue;
+            if (tree.TokenAt(node) is >= 0 and var end && seen.Contains(longer))
+                tokens.UnionWith(all.TokensOf(end, all.Ends[end]).ToArray());
+            AddSeen(node + 1, tree.Ends[node], longer, seen, tokens);
+        }
     }
 
     // Between two nodes of one depth, everything a reading can take.
@@ -140,6 +153,7 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         ConfigSet next = Rent();
         for (int node = from; node < to; node = ends[node])
         {
+            Steps++;
             if (config.Leaf is null && !IsBetween[bytes[node]])
                 continue;
             next.Clear();

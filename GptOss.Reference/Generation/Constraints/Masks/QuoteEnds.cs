@@ -68,6 +68,9 @@ internal sealed class QuoteEnds
 
         foreach (((TokenTrie, int) node, List<int> at) in byNode)
             _placesAt[node] = [.. at];
+        Beginnings = new TokenTrie([.. byNode.Where(at => at.Key.Item1 == trees[0])
+            .Select(at => (at.Key.Item2, bytesOf(_tokens[at.Value[0]])[..places[at.Value[0]].End]))
+            .OrderBy(text => text.Item2, Comparer<ReadOnlyMemory<byte>>.Create((x, y) => x.Span.SequenceCompareTo(y.Span)))]);
     }
 
     /// <summary>Places whose token ends with the quote.</summary>
@@ -75,6 +78,9 @@ internal sealed class QuoteEnds
 
     /// <summary>What stands behind quotes; its tokens are numbers for <see cref="PlacesOf"/>.</summary>
     internal TokenTrie Tree { get; }
+
+    /// <summary>Tokens up to a quote in them; its tokens are the nodes of these in the tree of all tokens.</summary>
+    internal TokenTrie Beginnings { get; }
 
     /// <summary>The words of 64 bits that a bit for each place takes.</summary>
     internal int Words => (_tokens.Length + 63) / 64;
