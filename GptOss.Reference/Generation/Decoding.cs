@@ -15,10 +15,13 @@ namespace GptOss.Reference.Generation;
 /// </remarks>
 internal sealed class Decoding
 {
+    private const int MostRefused = 16;
+
     private readonly GenerationOptions _options;
     private readonly TokenChoice _choice;
     private readonly TokenConstraint? _constraint;
     private readonly int _start, _promptLength;
+    private readonly ClosingBudget? _budget;
     private Queue<int>? _closing;                       // what closes an answer whose budget ends
     private int[] _known;                               // prompt and answer
     private int _knownCount;
@@ -46,6 +49,11 @@ internal sealed class Decoding
         MostTokens = Math.Min(options.MaxTokens, context - _start - prompt.Length + 1);
         if (_constraint is { IsComplete: true })
             End = FinishReason.Stop;
+        if (End is null && options.CloseOnBudget && _constraint is not null)
+            _budget = new(_constraint, MostTokens);
+        ClosesOnBudget = _budget?.Fits;
+        if (_budget is { Fits: false })
+            _budget = null;
     }
 
     /// <summary>
@@ -70,6 +78,12 @@ internal sealed class Decoding
 
     /// <summary>Why it ended; null as long as it goes on.</summary>
     public FinishReason? End { get; private set; }
+
+    /// <summary>
+    /// Whether an answer that its budget ends is closed before; null where that was not asked for, and false where not even the shortest answer fits:
+    /// then it is cut as if it had not been asked for.
+    /// </summary>
+    public bool? ClosesOnBudget { get; }
 
     /// <summary>Tokens that are known and not fed yet.</summary>
     public int Unfed => _knownCount - (Sequence.Length - _start);
@@ -117,12 +131,13 @@ internal sealed class Decoding
     {
         Require(AwaitsRow);
         int before = _knownCount;
-        if (_closing is null && _options.CloseOnBudget && _constraint?.ShortestEnd() is { Count: > 0 } end && end.Count >= MostTokens - Ids.Count)
-            _closing = new(end);
-        if (_closing is not null)
-            Decide(_closing.Dequeue());
-        else if (!DecideForced())
-            Decide(Choose(row));
+        if (!DecideForced() && !DecideClosing())
+        {
+            if (Choose(row) is { } chosen)
+                Decide(chosen);
+            else
+                DecideClosing();
+        }
         DecideForced();
         return _known.AsSpan(before, _knownCount - before);
     }
@@ -157,11 +172,11 @@ internal sealed class Decoding
     /// <summary>Ends it from outside: a stop text appeared, or the caller cancelled.</summary>
     public void Finish(FinishReason reason) => End ??= reason;
 
-    private int Choose(ReadOnlySpan<float> row)
+    private int? Choose(ReadOnlySpan<float> row, IReadOnlyList<int> refused)
     {
         try
         {
-            return _choice.Of(row, Sequence.Length);
+            return _choice.Of(row, Sequence.Length, refused);
         }
         catch (LogitsException e)
         {
@@ -175,15 +190,43 @@ internal sealed class Decoding
         int before = _knownCount;
         while (End is null && _closing is null && _options.TopLogProbabilities is null && _constraint?.Forced() is { Count: > 0 } forced)
         {
-            for (int i = 0; i < forced.Count && End is null; i++)
+            if (_budget?.Allows(forced) == false)
+                _closing = new(_budget.End);
+            for (int i = 0; i < forced.Count && End is null && _closing is null; i++)
                 Decide(forced[i]);
         }
         return _knownCount > before;
     }
 
+    // What closes the answer, one token a row as the rest is.
+    private bool DecideClosing()
+    {
+        if (_closing is null && _budget is { IsDue: true })
+            _closing = new(_budget.End);
+        if (_closing is null)
+            return false;
+        Decide(_closing.Dequeue());
+        return true;
+    }
+
+    // Null where what is likely would leave no room to close the answer.
+    private int? Choose(ReadOnlySpan<float> row)
+    {
+        var refused = new List<int>();
+        while (refused.Count < MostRefused && Choose(row, refused) is { } id)
+        {
+            if (_budget?.Allows([id]) != false)
+                return id;
+            refused.Add(id);
+        }
+        _closing = new(_budget!.End);
+        return null;
+    }
+
     private void Decide(int id)
     {
         _constraint?.Accept(id);
+        _budget?.Take();
         _choice.Count(id);
         if (_known.Length == _knownCount)
             Array.Resize(ref _known, _knownCount + Math.Max(16, _knownCount / 4));

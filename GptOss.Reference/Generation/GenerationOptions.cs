@@ -39,7 +39,10 @@ public sealed record GenerationOptions
     /// <summary>Changes to the logits before the choice; null for none.</summary>
     public TokenPenalties? Penalties { get; init; }
 
-    /// <summary>Whether the last tokens that are allowed close an answer that a constraint binds, so that it is well-formed though cut.</summary>
+    /// <summary>
+    /// Whether an answer that a constraint binds is closed before <see cref="MaxTokens"/> or the context ends it, so that it is well-formed though
+    /// cut. Near the end tokens are refused after which it could not be closed in time. See <see cref="Decoding.ClosesOnBudget"/>.
+    /// </summary>
     public bool CloseOnBudget { get; init; }
 
     /// <summary>

@@ -10,9 +10,12 @@ internal sealed class TokenChoice(GenerationOptions options, TokenConstraint? co
     private float[] _changed = [];
     private ulong[] _allowed = [];
 
-    /// <summary>The token at a position.</summary>
+    /// <summary>The token at a position; null if all that the constraint allows is refused.</summary>
+    /// <param name="row">The logits.</param>
+    /// <param name="position">Of the token, which numbers the draw.</param>
+    /// <param name="refused">Tokens that are not to be chosen, though the constraint allows them.</param>
     /// <exception cref="LogitsException">The row holds a NaN, or nothing above −∞ that is allowed.</exception>
-    internal int Of(ReadOnlySpan<float> row, long position)
+    internal int? Of(ReadOnlySpan<float> row, long position, IReadOnlyList<int> refused)
     {
         if (options.Penalties is { } penalties)
         {
@@ -26,9 +29,16 @@ internal sealed class TokenChoice(GenerationOptions options, TokenConstraint? co
             return _sampler.Choose(row, options.Sampling, position);
         if (_allowed.Length == 0)
             _allowed = new ulong[TokenConstraint.MaskWords(row.Length)];
-        return constraint.Fill(_allowed)
-            ? _sampler.Choose(row, options.Sampling, position, _allowed)
-            : _sampler.Choose(row, options.Sampling, position);
+        if (!constraint.Fill(_allowed))
+        {
+            if (refused.Count == 0)
+                return _sampler.Choose(row, options.Sampling, position);
+            _allowed.AsSpan().Fill(ulong.MaxValue);
+        }
+        foreach (int id in refused)
+            _allowed[id / 64] &= ~(1UL << id);
+        return refused.Count > 0 && !_allowed.AsSpan().ContainsAnyExcept(0UL) ? null
+            : _sampler.Choose(row, options.Sampling, position, _allowed);
     }
 
     /// <summary>Counts a token that was decided.</summary>

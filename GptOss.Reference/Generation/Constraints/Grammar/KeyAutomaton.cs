@@ -60,6 +60,29 @@ internal sealed class KeyAutomaton : Automaton<KeyAutomaton.State>
             yield return (_texts[i].AsMemory(value.Depth), _numbers[i]);
     }
 
+    /// <summary>The shortest rest of a declared key or of a free one; null where the only free one at hand is a key that may not come.</summary>
+    /// <param name="state">Where one is.</param>
+    /// <param name="shortestFree">The shortest rest of a free key at a state of <see cref="Free"/>.</param>
+    internal byte[]? ShortestFrom(int state, Func<StringAutomaton, int, byte[]> shortestFree)
+    {
+        byte[]? best = ListedAt(state).Where(key => key.Number >= 0).Select(key => key.Ending.ToArray()).MinBy(ending => ending.Length);
+        if (FreeAt(state) is not (>= 0 and var free))
+            return best;
+        byte[] text = shortestFree(_free!, free);
+        return (best is null || text.Length < best.Length) && Takes(state, text) ? text : best;
+    }
+
+    private bool Takes(int state, byte[] text)
+    {
+        foreach (byte value in text)
+        {
+            if (state < 0)
+                return false;
+            state = Next(state, value);
+        }
+        return IsFinal(state);
+    }
+
     internal override long TextsAhead(int state)
     {
         State value = ValueOf(state);

@@ -10,6 +10,7 @@ internal static class ShortestEnd
     {
         StringAutomaton text => 2 + Math.Max(leaf.Least, text.ShortestContent),
         LiteralAutomaton literals => literals.Shortest,
+        NumberAutomaton numbers => numbers.Shortest,
         _ => 1,
     };
 
@@ -77,25 +78,20 @@ internal static class ShortestEnd
 
     private static Config AfterLeaf(Config config, List<byte> text)
     {
-        foreach (byte[] rest in LeafTexts.From(config))
+        byte[] rest = LeafTexts.Shortest(config);
+        int state = config.State;
+        TextHash? hash = config.Hash;
+        var behind = new ConfigSet();
+        foreach (byte value in rest)
         {
-            int state = config.State;
-            TextHash? hash = config.Hash;
-            var behind = new ConfigSet();
-            foreach (byte value in rest)
-            {
-                state = config.Leaf!.Automaton.Next(state, value);
-                hash = hash?.With(value);
-            }
-            if (Automaton.IsFinal(state))
-                Machine.EndLeaf(config, Automaton.TagOf(state), hash, behind);
-            else
-                Machine.EndValue(config, hash, behind);
-            if (behind.Count == 0)
-                continue;
-            text.AddRange(rest);
-            return behind.Configs[0];
+            state = config.Leaf!.Automaton.Next(state, value);
+            hash = hash?.With(value);
         }
-        throw new InvalidOperationException("A leaf has no end, though every state leads to one.");
+        if (Automaton.IsFinal(state))
+            Machine.EndLeaf(config, Automaton.TagOf(state), hash, behind);
+        else
+            Machine.EndValue(config, hash, behind);
+        text.AddRange(rest);
+        return behind.Configs[0];
     }
 }

@@ -13,6 +13,7 @@ internal sealed class Dfa
     private readonly ushort[] _classes;                 // of each interval
     private readonly int[] _next;                       // state · classes + class
     private readonly Lazy<(ulong[] Of, bool Settle)> _lengths;
+    private readonly Lazy<int[]> _distances;
 
     internal Dfa(int[] starts, ushort[] classes, int classCount, int[] next, int[] tags, int start)
     {
@@ -20,6 +21,7 @@ internal sealed class Dfa
         IsTotal = FindTotal();
         IsInfinite = FindInfinite();
         _lengths = new(FindLengths);
+        _distances = new(FindDistances);
     }
 
     /// <summary>Every text, with tag 0.</summary>
@@ -47,31 +49,11 @@ internal sealed class Dfa
     /// <summary>Whether bit 63 of <see cref="Lengths"/> is right for every number from 63 on.</summary>
     internal bool LengthsSettle => _lengths.Value.Settle;
 
-    /// <summary>The fewest characters of a text; 0 if there is none.</summary>
-    internal int Shortest
-    {
-        get
-        {
-            int[] distance = new int[StateCount];
-            var reached = new Queue<int>();
-            if (Start != Dead)
-                reached.Enqueue(Start);
-            while (reached.TryDequeue(out int state))
-            {
-                if (Tags[state] >= 0)
-                    return distance[state];
-                foreach (int next in Row(state))
-                {
-                    if (next == Dead || next == Start || distance[next] > 0)
-                        continue;
-                    distance[next] = distance[state] + 1;
-                    reached.Enqueue(next);
-                }
-            }
+    /// <summary>For each state, the fewest characters that lead to acceptance.</summary>
+    internal int[] Distances => _distances.Value;
 
-            return 0;
-        }
-    }
+    /// <summary>The fewest characters of a text; 0 if there is none.</summary>
+    internal int Shortest => Start == Dead ? 0 : Distances[Start];
 
     /// <summary>The state after a character.</summary>
     internal int Next(int state, int codePoint) => _next[state * ClassCount + ClassOf(codePoint)];
@@ -150,6 +132,44 @@ internal sealed class Dfa
         }
 
         return infinite;
+    }
+
+    // Backwards from the states that accept.
+    private int[] FindDistances()
+    {
+        var before = new List<int>[StateCount];
+        for (int state = 0; state < StateCount; state++)
+            before[state] = [];
+        for (int state = 0; state < StateCount; state++)
+        {
+            foreach (int next in Row(state))
+            {
+                if (next != Dead && (before[next].Count == 0 || before[next][^1] != state))
+                    before[next].Add(state);
+            }
+        }
+
+        int[] distances = new int[StateCount];
+        Array.Fill(distances, int.MaxValue);
+        var reached = new Queue<int>();
+        void Reach(int state, int distance)
+        {
+            if (distances[state] < int.MaxValue)
+                return;
+            distances[state] = distance;
+            reached.Enqueue(state);
+        }
+        for (int state = 0; state < StateCount; state++)
+        {
+            if (Tags[state] >= 0)
+                Reach(state, 0);
+        }
+        while (reached.TryDequeue(out int state))
+        {
+            foreach (int earlier in before[state])
+                Reach(earlier, distances[state] + 1);
+        }
+        return distances;
     }
 
     private (ulong[] Of, bool Settle) FindLengths()

@@ -16,6 +16,7 @@ internal sealed class LiteralAutomaton : Automaton<LiteralAutomaton.State>
     {
         _texts = [.. texts];
         _tags = [.. Enumerable.Range(0, texts.Count)];
+        Shortest = _texts.Min(text => text.Length);
         Array.Sort(_texts, _tags, Comparer<byte[]>.Create((x, y) => x.AsSpan().SequenceCompareTo(y)));
         NumberOf(new State(0, _texts.Length, 0));
     }
@@ -27,7 +28,7 @@ internal sealed class LiteralAutomaton : Automaton<LiteralAutomaton.State>
     internal bool HasNumbers => Array.Exists(_texts, text => text[0] is (byte)'-' or (>= (byte)'0' and <= (byte)'9'));
 
     /// <summary>Bytes of the shortest text.</summary>
-    internal int Shortest => _texts.Min(text => text.Length);
+    internal int Shortest { get; }
 
     internal override bool EndsOpenly => true;
 

@@ -13,6 +13,9 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     /// <summary>The most digits before the point, and after it.</summary>
     internal const int MostDigits = 64;
 
+    private const int MostReached = 1_000;
+    private const string Characters = "0123456789-.";
+
     private static readonly int[] PowersOfTen = [1, 10, 100, 1000, 10_000];
     private static readonly ByteClasses Bytes = ByteClasses.Of(value => value is >= '0' and <= '9' or '-' or '+' or '.' or 'e' or 'E' ? value : 0);
 
@@ -23,6 +26,7 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     private readonly bool _canBeNegative, _canBePositive;
     private readonly Dictionary<State, bool> _live = [];
     private readonly ConcurrentDictionary<int, long> _texts = [];
+    private int? _shortest;
 
     internal enum Place : byte
     {
@@ -74,6 +78,9 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     /// <summary>Every integer.</summary>
     internal static NumberAutomaton AnyInteger { get; } = new(new NumberRange { Step = ExactDecimal.Parse("1") });
 
+    /// <summary>About the fewest characters of a number: exact but for large steps.</summary>
+    internal int Shortest => _shortest ??= FindShortest();
+
     /// <summary>Whether there is no number in the range.</summary>
     internal bool IsEmpty { get; }
 
@@ -101,6 +108,15 @@ internal sealed class NumberAutomaton : Automaton<NumberAutomaton.State>
     }
 
     protected override int Find(int state, byte value) => After(ValueOf(state), value) is { } next && IsLive(next) ? NumberOf(next) : Dead;
+
+    // Length by length.
+    private int FindShortest()
+    {
+        int length = 0;
+        for (HashSet<int> reached = [Start]; reached.Count is > 0 and < MostReached && !reached.Any(MayEnd); length++)
+            reached = [.. reached.SelectMany(state => Characters.Select(value => Next(state, (byte)value))).Where(next => next >= 0)];
+        return length;
+    }
 
     private State? After(State before, byte value)
     {

@@ -73,6 +73,9 @@ internal sealed class StringAutomaton : Automaton<StringAutomaton.State>
     /// <summary>The fewest characters that the content can have.</summary>
     internal int ShortestContent => _content.Shortest;
 
+    /// <summary>The fewest characters of the content that bring a text to its end from between two characters, or from its beginning.</summary>
+    internal int CharactersToEnd(int state) => _content.Distances[ValueOf(state).Content];
+
     internal override bool IsBetweenCharacters(int state) => ValueOf(state).Place == Place.Between;
 
     internal override bool TakesAnyCharacters(int state) => ValueOf(state) is { Place: Place.Between } value && _content.IsTotal[value.Content];
