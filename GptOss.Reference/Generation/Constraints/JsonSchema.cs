@@ -15,8 +15,12 @@ public sealed class JsonSchema
     /// <summary>The longest schema, in bytes of UTF-8.</summary>
     public const int MaxBytes = 1 << 20;
 
-    private const int MaxDepth = 1_000;
-    private const long MostWork = 20_000_000;
+    /// <summary>The most that compiling a schema may cost, in the steps of <see cref="Work"/>.</summary>
+    internal const long MostWork = 20_000_000;
+
+    /// <summary>The deepest JSON that is read; of a schema less is kept.</summary>
+    internal const int MaxDepth = 1_000;
+
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(2);
 
     internal JsonSchema(ValueNode root) => Root = root;
