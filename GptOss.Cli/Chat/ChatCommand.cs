@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using GptOss.Cli.Bench;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
@@ -54,6 +55,7 @@ internal sealed class ChatCommand
 
     private readonly Option<int?> _maxTokens = Arguments.Number("--max-tokens",
         "The most tokens of an answer; to the end of the context if not given.", 1, int.MaxValue);
+    private readonly SchemaArguments _schema = new();
     private readonly SamplingArguments _sampling = new(temperature: 1, seed: null);
     private readonly Option<DroppedAnalysis?> _drop = Arguments.Word("--drop",
         "Past analysis that the model is not shown again: as the published library does it, of all finished turns, or none; finished if not given.",
@@ -72,7 +74,7 @@ internal sealed class ChatCommand
         var command = new Command("chat", "Talks with a model; through pipes one line is one turn, and answers are all that standard output gets.")
         {
             options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context, options._maxTokens,
-            options._sampling, options._drop, options._verbose, options._model,
+            options._schema, options._sampling, options._drop, options._verbose, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -81,6 +83,7 @@ internal sealed class ChatCommand
     private int Run(ParseResult parsed, Terminal terminal)
     {
         ModelOptions modelOptions = _model.Options(parsed, terminal);
+        JsonElement? schema = _schema.Read(parsed);
         using var tools = new ChatTools(parsed.GetValue(_tools)!, terminal);
         string name = _model.Choose(parsed, terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
@@ -106,6 +109,8 @@ internal sealed class ChatCommand
             Sampling = sampling,
             Context = context,
             MaxTokens = parsed.GetValue(_maxTokens),
+            AnswerSchema = schema,
+            CloseOnBudget = _schema.Closes(parsed),
             Drop = parsed.GetValue(_drop) ?? DroppedAnalysis.Finished,
         });
 

@@ -38,12 +38,7 @@ internal sealed class GenerateCommand
         DefaultValueFactory = _ => [],
     };
 
-    private readonly Option<string?> _schema = new("--schema")
-    {
-        Description = "Holds the final answer to this JSON Schema, token by token; a schema that cannot be kept is refused.",
-        HelpName = "FILE",
-    };
-
+    private readonly SchemaArguments _schema = new();
     private readonly Option<int?> _logProbabilities = Arguments.Number("--logprobs",
         "Reports the log-probability of each token and of the N most probable ones: in the object with --json, else on standard error.", 0, 1000);
 
@@ -74,7 +69,7 @@ internal sealed class GenerateCommand
             throw new UsageException("--stop is empty; every text contains nothing.");
         string? asItIs = parsed.GetValue(_raw) ? "--raw" : _prompt.HasIds(parsed) ? "--ids" : null;
         if (asItIs is not null
-            && Array.Find((Option[])[_effort, _date, _schema], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
+            && Array.Find((Option[])[_effort, _date, _schema.Schema], option => parsed.GetResult(option) is { Implicit: false }) is { } unused)
         {
             throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
         }
@@ -90,6 +85,7 @@ internal sealed class GenerateCommand
             StopTokens = StopTokens.For(model, tokenizer),
             StopTexts = stops,
             Constraint = constraint,
+            CloseOnBudget = _schema.Closes(parsed),
             TopLogProbabilities = parsed.GetValue(_logProbabilities),
         };
 
@@ -110,7 +106,7 @@ internal sealed class GenerateCommand
         }
         terminal.Out.Flush();
         if (result.FinishReason == FinishReason.Length)
-            terminal.Error.WriteLine(CutSentence(result.Ids.Count, most, model.Config.MaxPositions, answer));
+            terminal.Error.WriteLine(CutSentence(result, most, model.Config.MaxPositions, answer));
         ReportSpeed(result, terminal.Error);
         return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Cancelled : ExitCodes.Ok;
     }
@@ -137,12 +133,12 @@ internal sealed class GenerateCommand
         ReasoningEffort effort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium;
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
         string question = prompt.IsTyped ? text : WithoutLastLineEnd(text);
-        if (parsed.GetValue(_schema) is not { } schema)
+        if (_schema.Read(parsed) is not { } schema)
             return (PublishedPrompt.Build(tokenizer, question, effort, date), null);
         ComposedTurn turn = new TurnComposer(tokenizer, () => date).Compose(new Turn
         {
             Messages = [new Message(Role.User, question)],
-            Format = new TurnFormat("response", null, SchemaFile.Read(schema)),
+            Format = new TurnFormat("response", null, schema),
             Effort = effort,
         });
         return (turn.Prompt, turn.Constraint);
@@ -165,8 +161,14 @@ internal sealed class GenerateCommand
     }
 
     /// <summary>That the answer was cut, where, and how to get the rest.</summary>
-    private static string CutSentence(int tokens, int? most, int context, Answer? answer)
+    private static string CutSentence(GenerationResult result, int? most, int context, Answer? answer)
     {
+        int tokens = result.Ids.Count;
+        if (result.ClosesOnBudget is { } closes)
+        {
+            return closes ? $"Closed after {Text.Count(tokens, "token")}, because no more fit: the answer is whole JSON, but not all that was meant."
+                : $"Cut after {Text.Count(tokens, "token")} and not closed: not even the shortest answer that the schema allows fits.";
+        }
         string where = answer is not { IsFinal: { } isFinal } ? ""
             : isFinal ? ", in the final answer" : ", before the final answer began; --json shows everything that was written";
         string count = Text.Count(tokens, "token");

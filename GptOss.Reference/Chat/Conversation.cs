@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Generation.Constraints;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 using GptOss.Reference.Tokens;
@@ -22,7 +23,7 @@ public sealed class Conversation
     private readonly PromptCache _cache;
     private readonly TurnParts _parts;
     private ConversationOptions _options;
-    private IReadOnlyList<Message> _head;
+    private Settled _settled;
     private ulong _retries;
     private int _isBusy;
 
@@ -33,6 +34,7 @@ public sealed class Conversation
     /// <exception cref="ArgumentException">The context exceeds the model's.</exception>
     /// <exception cref="HarmonyFormatException">Two tools have the same name.</exception>
     /// <exception cref="TokenizerFormatException">The tokenizer lacks one of the special tokens that frame messages.</exception>
+    /// <exception cref="JsonSchemaException">The schema of answers cannot be kept.</exception>
     public Conversation(Transformer model, Tokenizer tokenizer, ConversationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -43,12 +45,13 @@ public sealed class Conversation
         _cache = new PromptCache(model);
         _parts = new TurnParts(tokenizer, renderer, _history, _cache, StopTokens.For(model, tokenizer));
         _options = options ?? new ConversationOptions();
-        _head = Checked(_options);
+        _settled = Settle(_options);
     }
 
     /// <summary>Settings, from the next turn on.</summary>
     /// <exception cref="ArgumentException">The context exceeds the model's.</exception>
     /// <exception cref="HarmonyFormatException">Two tools have the same name.</exception>
+    /// <exception cref="JsonSchemaException">The schema of answers cannot be kept.</exception>
     /// <exception cref="InvalidOperationException">Set during a turn.</exception>
     public ConversationOptions Options
     {
@@ -57,13 +60,13 @@ public sealed class Conversation
         {
             ArgumentNullException.ThrowIfNull(value);
             RequireNoTurn();
-            _head = Checked(value);
+            _settled = Settle(value);
             _options = value;
         }
     }
 
     /// <summary>Everything that was said, analysis and forgotten turns included, after the system and the developer message.</summary>
-    public IReadOnlyList<Message> Messages => [.. _head, .. _history.Messages];
+    public IReadOnlyList<Message> Messages => [.. _settled.Head, .. _history.Messages];
 
     /// <summary>Turns so far.</summary>
     public int Turns => _history.Count;
@@ -72,10 +75,10 @@ public sealed class Conversation
     public int ForgottenTurns => _history.Forgotten;
 
     /// <summary>The ids of the last turn as the model read and wrote them; before the first one, what it would read.</summary>
-    public IReadOnlyList<int> LastTokens => _history.LastTokens is { Length: > 0 } last ? last : _history.Prompt(_head, _options.Drop);
+    public IReadOnlyList<int> LastTokens => _history.LastTokens is { Length: > 0 } last ? last : _history.Prompt(_settled.Shown, _options.Drop);
 
     /// <summary>Tokens that the conversation so far takes at the beginning of the next turn.</summary>
-    public int PromptTokens => _history.Prompt(_head, _options.Drop).Length;
+    public int PromptTokens => _history.Prompt(_settled.Shown, _options.Drop).Length;
 
     /// <summary>Bytes of keys and values, with those of the marks.</summary>
     public long CacheBytes => _cache.Bytes;
@@ -146,7 +149,7 @@ public sealed class Conversation
         {
             begin();
             SamplingOptions sampling = _options.Sampling with { Seed = unchecked(_options.Sampling.Seed + _retries) };
-            turn = new OpenTurn(_parts, _head, _options with { Sampling = sampling });
+            turn = new OpenTurn(_parts, _settled.Shown, _options with { Sampling = sampling }, _settled.Constraint);
             await foreach (ConversationEvent happened in turn.RunAsync(cancellation).ConfigureAwait(false))
             {
                 isRead = true;
@@ -170,11 +173,15 @@ public sealed class Conversation
         }
     }
 
-    private IReadOnlyList<Message> Checked(ConversationOptions options)
+    private Settled Settle(ConversationOptions options)
     {
         if (options.Context > _model.Config.MaxPositions)
             throw new ArgumentException($"The context is {options.Context}; the model's holds 1 to {_model.Config.MaxPositions} tokens.");
-        return ConversationHead.Of(options);
+        IReadOnlyList<Message> head = ConversationHead.Of(options);
+        TokenConstraint? constraint = options.AnswerSchema is { } schema
+            ? new HarmonyConstraint(AnswerRules.Of(schema, options.Tools), _parts.Tokenizer)
+            : null;
+        return new Settled(head, ConversationHead.WithSchema(head, options.AnswerSchema), constraint);
     }
 
     private void RequireNoTurn()
@@ -182,6 +189,12 @@ public sealed class Conversation
         if (Volatile.Read(ref _isBusy) != 0)
             throw Busy();
     }
+
+    /// <summary>What follows from the options.</summary>
+    /// <param name="Head">The messages that are kept with the turns.</param>
+    /// <param name="Shown">Those that prompts begin with.</param>
+    /// <param name="Constraint">What binds turns; null for nothing.</param>
+    private sealed record Settled(IReadOnlyList<Message> Head, IReadOnlyList<Message> Shown, TokenConstraint? Constraint);
 
     private static InvalidOperationException Busy() =>
         new("A turn of this conversation is going on; it ends when its events have been read to the last one, or are disposed of.");

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using GptOss.Reference.Harmony;
 
 namespace GptOss.Reference.Chat;
@@ -36,6 +37,17 @@ internal static class ConversationHead
             head.Add(new(Role.Developer, [developer]));
         }
         return head;
+    }
+
+    /// <summary>The messages of a prompt, which also show the schema of answers.</summary>
+    internal static IReadOnlyList<Message> WithSchema(IReadOnlyList<Message> head, JsonElement? schema)
+    {
+        if (schema is null)
+            return head;
+        string section = AnswerForm.Section("response", null, schema);
+        return head is [var system, var developer]
+            ? [system, developer with { Content = [.. developer.Content, new TextContent($"\n\n{section}")] }]
+            : [.. head, new(Role.Developer, section)];
     }
 
     private static void RequireUnique(IEnumerable<string> names)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 
@@ -20,6 +21,17 @@ public sealed record ConversationOptions
     /// the turn. Null allows every call.
     /// </summary>
     public Func<ITool, Message, CancellationToken, Task<bool>>? Allow { get; init; }
+
+    /// <summary>
+    /// A JSON Schema that the answer on the final channel follows, token by token; null for any text. The model is shown it. Analysis stays free, and
+    /// so do calls of the tools that are on; what a call holds is JSON where its tool takes JSON.
+    /// </summary>
+    public JsonElement? AnswerSchema { get; init; }
+
+    /// <summary>
+    /// Whether an answer that <see cref="AnswerSchema"/> binds is closed before <see cref="MaxTokens"/> or the context ends it, if it fits at all.
+    /// </summary>
+    public bool CloseOnBudget { get; init; }
 
     /// <summary>How tokens are chosen; by default from the model's own distribution.</summary>
     public SamplingOptions Sampling { get; init; } = new() { Temperature = 1 };

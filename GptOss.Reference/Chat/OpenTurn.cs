@@ -18,7 +18,8 @@ internal sealed record TurnParts(
 /// <param name="parts">What turns work with; this turn is the last one of the history.</param>
 /// <param name="head">System and developer message.</param>
 /// <param name="options">The settings of this turn.</param>
-internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, ConversationOptions options)
+/// <param name="constraint">What binds what the model writes, from behind <c>&lt;|start|&gt;assistant</c> on; null for nothing.</param>
+internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, ConversationOptions options, TokenConstraint? constraint)
 {
     private readonly TurnHistory _history = parts.History;
     private readonly ConversationTurn _turn = parts.History.Last;
@@ -71,6 +72,8 @@ internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, Con
             Sampling = options.Sampling,
             MaxTokens = Math.Min(options.MaxTokens ?? int.MaxValue, options.Context - prompt.Length),
             StopTokens = [.. parts.StopTokens],
+            Constraint = constraint,
+            CloseOnBudget = options.CloseOnBudget,
         };
         _writing = new ModelWriting(parts.Cache, parts.Tokenizer, prompt, generation, mark: _writings.Count == 0);
         await foreach (ConversationEvent happened in _writing.RunAsync(cancellation).ConfigureAwait(false))

@@ -12,11 +12,6 @@ internal sealed record TurnFormat(string Name, string? Description, JsonElement?
     /// <summary>Any JSON object.</summary>
     public static TurnFormat AnyObject { get; } = new("json_object", null, null);
 
-    /// <summary>How the developer message shows it. A constrained model that does not know its schema writes valid nonsense.</summary>
-    internal string PromptSection()
-    {
-        string description = Description is { Length: > 0 } text ? $"// {text.ReplaceLineEndings(" ")}\n" : "";
-        string schema = Schema is { } given ? CompactJson.Spelled(given) : """{"type":"object"}""";
-        return $"# Response Formats\n\n## {Name.ReplaceLineEndings(" ")}\n\n{description}{schema}";
-    }
+    /// <summary>How the developer message shows it.</summary>
+    internal string PromptSection() => AnswerForm.Section(Name, Description, Schema);
 }

@@ -27,6 +27,19 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public void A_schema_holds_the_answer_of_every_turn()
+    {
+        using var folder = new TemporaryFolder();
+        string schema = folder.Write("schema.json", """{"enum": ["Oslo", "Paris"]}""");
+        Answer answer = RunWith("What is the capital of Norway?\nWhat is the capital of France?\n", [.. Asked, "--schema", schema]);
+        Assert.Equal(0, answer.Code);
+        string[] answers = answer.Out.TrimEnd('\n').Split('\n');
+        Assert.Equal(2, answers.Length);
+        Assert.All(answers, line => Assert.Contains(line, (string[])["\"Oslo\"", "\"Paris\""]));
+        Assert.Equal(3, RunWith("Hi.\n", [.. Asked, "--schema", folder.Write("bad.json", """{"$ref": "https://example.com"}""")]).Code);
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_answers()
     {
         string[] drawn = ["chat", "--model", TestData.Tiny, "--date", "2026-11-24", "--seed", "5"];

@@ -48,6 +48,32 @@ public class GenerateCommandTests
     }
 
     [Fact]
+    public void An_answer_that_the_budget_would_cut_is_closed_and_one_that_cannot_be_is_cut_and_both_are_said()
+    {
+        using var folder = new TemporaryFolder();
+        string[] held = [.. Asked, "--close-json", "--schema", folder.Write("schema.json",
+            """{"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}, "minItems": 3}""")];
+        Answer closed = Run([.. held, "--max-tokens", "40", Question]);
+        Assert.Equal(0, closed.Code);
+        Assert.InRange(JsonElement.Parse(closed.Out).GetArrayLength(), 3, 40);
+        Assert.Contains("Closed after ", closed.Error, StringComparison.Ordinal);
+        Answer cut = Run([.. held, "--max-tokens", "8", Question]);
+        Assert.Contains("Cut after 8 tokens and not closed: not even the shortest answer", cut.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_no_schema_binds_is_not_closed() => Assert.Equal(2, Run([.. Asked, "--close-json", Question]).Code);
+
+    [Fact]
+    public void A_schema_may_be_nested_as_deeply_as_is_kept()
+    {
+        using var folder = new TemporaryFolder();
+        string nested = string.Concat(Enumerable.Repeat("""{"type": "array", "maxItems": 1, "items": """, 100)) + "false" + new string('}', 100);
+        Answer answer = Run([.. Asked, "--schema", folder.Write("schema.json", nested), "--json", Question]);
+        Assert.Equal((0, "stop"), (answer.Code, answer.Json.GetProperty("finish_reason").GetString()));
+    }
+
+    [Fact]
     public void A_schema_and_a_text_taken_as_it_is_exclude_each_other()
     {
         using var folder = new TemporaryFolder();
