@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
@@ -73,11 +74,12 @@ internal sealed class GenerateCommand
         {
             throw new UsageException($"{asItIs} and {unused.Name} exclude each other; what is taken as it is gets no system message.");
         }
+        JsonElement? schema = _schema.Read(parsed);
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         using var model = Transformer.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
-        (int[] ids, TokenConstraint? constraint) = Ids(prompt, parsed, model, tokenizer);
+        (int[] ids, TokenConstraint? constraint) = Ids(prompt, schema, parsed, model, tokenizer);
         var options = new GenerationOptions
         {
             Sampling = _sampling.Options(parsed),
@@ -125,7 +127,8 @@ internal sealed class GenerateCommand
         }
     }
 
-    private (int[] Ids, TokenConstraint? Constraint) Ids(Prompt prompt, ParseResult parsed, Transformer model, Tokenizer tokenizer)
+    private (int[] Ids, TokenConstraint? Constraint) Ids(
+        Prompt prompt, JsonElement? schema, ParseResult parsed, Transformer model, Tokenizer tokenizer)
     {
         if (prompt.Text is not { } text || parsed.GetValue(_raw))
             return (prompt.AsItIs(model, tokenizer), null);
@@ -133,7 +136,7 @@ internal sealed class GenerateCommand
         ReasoningEffort effort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium;
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
         string question = prompt.IsTyped ? text : WithoutLastLineEnd(text);
-        if (_schema.Read(parsed) is not { } schema)
+        if (schema is null)
             return (PublishedPrompt.Build(tokenizer, question, effort, date), null);
         ComposedTurn turn = new TurnComposer(tokenizer, () => date).Compose(new Turn
         {
