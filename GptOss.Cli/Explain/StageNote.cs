@@ -141,7 +141,7 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
         : $" YaRN slows the slow pairs by the factor {c.RopeScalingFactor}, so that what was learned on {c.InitialContextLength:N0} positions "
             + $"reaches {c.MaxPositions:N0}, "
             + $"leaves the fast ones alone, takes those between in part, and sharpens attention by c = 0.1·ln {c.RopeScalingFactor} + 1 "
-            + $"on queries and on keys.";
+            + $"on queries and on keys." + (c.RoundsYarnBounds ? " The bounds of what is taken in part are rounded here, as llama.cpp does." : "");
 
     private static string Windows(GptOssConfig c)
     {

@@ -51,7 +51,8 @@ internal static partial class InspectCommand
                 throw new UsageException("--model and --shape exclude each other; a model has its own shape.");
             if (parsed.GetValue(check) && parsed.GetValue(shape) is not null)
                 throw new UsageException("--check reads weights, and --shape has none; name a checkpoint with --model.");
-            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named) : Subject.OfModel(model.Named(parsed), terminal);
+            using Subject subject = parsed.GetValue(shape) is { } named ? Subject.OfShape(named, model.RoundsYarnBounds(parsed))
+                : Subject.OfModel(model.Named(parsed), model.RoundsYarnBounds(parsed), terminal);
             int positions = parsed.GetValue(context) ?? Math.Min(4096, subject.Config.MaxPositions);
             if (positions > subject.Config.MaxPositions)
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
@@ -147,7 +148,8 @@ internal static partial class InspectCommand
         yield return ("context", S(c.MaxPositions));
         yield return ("rotary base", S(c.RopeTheta));
         yield return ("YaRN", c.RopeScalingFactor <= 1 ? "none"
-            : $"factor {S(c.RopeScalingFactor)} over {S(c.InitialContextLength)} positions, bounds {S(c.RopeNtkAlpha)} and {S(c.RopeNtkBeta)}");
+            : $"factor {S(c.RopeScalingFactor)} over {S(c.InitialContextLength)} positions, bounds {S(c.RopeNtkAlpha)} and {S(c.RopeNtkBeta)}"
+                + (c.RoundsYarnBounds ? ", rounded to whole channels" : ""));
         yield return ("RMSNorm epsilon", S(c.RmsNormEps));
     }
 
@@ -182,7 +184,7 @@ internal static partial class InspectCommand
 
         internal CheckpointLayout? Layout => _checkpoint?.Layout;
 
-        internal static Subject OfShape(string shape)
+        internal static Subject OfShape(string shape, bool roundsYarnBounds)
         {
             GptOssConfig config = shape switch
             {
@@ -193,14 +195,15 @@ internal static partial class InspectCommand
             };
             IEnumerable<ExpectedTensor> inventory = TensorNames.Inventory(config, CheckpointLayout.Original);
             Tensor[] tensors = [.. inventory.Select(t => new Tensor(t.Name, t.DType.ToString(), t.Shape, BytesOf(t), null))];
-            return new($"Shape {shape}, without weights", config, tensors, null);
+            return new($"Shape {shape}, without weights", Running(config, roundsYarnBounds), tensors, null);
         }
 
-        internal static Subject OfModel(string? model, Terminal terminal)
+        internal static Subject OfModel(string? model, bool roundsYarnBounds, Terminal terminal)
         {
             Checkpoint checkpoint = ModelChoice.Open(ModelChoice.Resolve(model, terminal), terminal);
             string files = checkpoint.FilePaths.Count == 1 ? "1 file" : $"{checkpoint.FilePaths.Count} files";
-            return new($"{checkpoint.Folder}, {checkpoint.Dialect}, {files}", checkpoint.Config,
+            return new($"{checkpoint.Folder}, {checkpoint.Dialect}, {files}",
+                Running(checkpoint.Config, roundsYarnBounds),
                 [.. checkpoint.Tensors.Select(t => new Tensor(t.Info.Name, t.Format, t.Info.Shape, t.Info.ByteCount, Path.GetFileName(t.File)))],
                 checkpoint);
         }
@@ -210,6 +213,10 @@ internal static partial class InspectCommand
         internal long CheckNumbers(CancellationToken cancellation) => _checkpoint!.RequireNumbers(cancellation);
 
         public void Dispose() => _checkpoint?.Dispose();
+
+        /// <summary>The numbers that a run would have.</summary>
+        private static GptOssConfig Running(GptOssConfig config, bool roundsYarnBounds) =>
+            roundsYarnBounds ? config with { RoundsYarnBounds = true } : config;
 
         private static long BytesOf(ExpectedTensor tensor) =>
             tensor.Shape.Aggregate(tensor.DType == DType.U8 ? 1L : 2L, (product, size) => product * size);

@@ -20,6 +20,8 @@ internal static class InspectJson
         }
         json.WriteStartObject("config");
         ConfigWriter.WriteProperties(json, c);
+        if (!c.RoundsYarnBounds)
+            json.WriteString("yarn_bounds", "published");
         json.WriteEndObject();
 
         var count = ParameterCount.From(c);

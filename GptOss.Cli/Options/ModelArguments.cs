@@ -26,6 +26,10 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
             + "Changes no bit of the result.",
     };
 
+    private readonly Option<YarnBounds?> _yarnBounds = Arguments.Word("--yarn-bounds",
+        "The bounds of YaRN's ramp: published, the default, not rounded; rounded, to whole channels as llama.cpp does, to compare with it.",
+        ("published", YarnBounds.Published), ("rounded", YarnBounds.Rounded));
+
     /// <summary>What <c>--model</c> names; null where it is not given.</summary>
     internal string? Named(ParseResult parsed) => parsed.GetValue(_model);
 
@@ -35,18 +39,33 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     /// <summary>The profile that was named; null where none was.</summary>
     internal Precision? ProfileOf(ParseResult parsed) => _run.ProfileOf(parsed);
 
+    /// <summary>Whether the bounds of YaRN are to be rounded.</summary>
+    internal bool RoundsYarnBounds(ParseResult parsed) => parsed.GetValue(_yarnBounds) == YarnBounds.Rounded;
+
     /// <summary>The options that have no meaning where no model runs.</summary>
-    internal IEnumerable<Option> ForRunning => this.Where(option => option != _model && option.Name != "--profile");
+    internal IEnumerable<Option> ForRunning => this.Where(option => option != _model && option != _yarnBounds && option.Name != "--profile");
 
     /// <summary>How the model is to run.</summary>
     /// <exception cref="UsageException">The machine lacks the width.</exception>
-    internal ModelOptions Options(ParseResult parsed, Terminal terminal) => _run.Options(parsed, terminal) with
+    internal ModelOptions Options(ParseResult parsed, Terminal terminal)
     {
-        Preload = parsed.GetValue(_preload),
-        Pack = parsed.GetValue(_pack),
-    };
+        if (RoundsYarnBounds(parsed))
+            terminal.Error.WriteLine("The bounds of YaRN are rounded, as llama.cpp does: the numbers are not the published model's.");
+        return _run.Options(parsed, terminal) with
+        {
+            Preload = parsed.GetValue(_preload),
+            Pack = parsed.GetValue(_pack),
+            RoundYarnBounds = RoundsYarnBounds(parsed),
+        };
+    }
 
-    public IEnumerator<Option> GetEnumerator() => new List<Option>([_model, .. _run, _preload, _pack]).GetEnumerator();
+    public IEnumerator<Option> GetEnumerator() => new List<Option>([_model, .. _run, _yarnBounds, _preload, _pack]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private enum YarnBounds
+    {
+        Published,
+        Rounded,
+    }
 }

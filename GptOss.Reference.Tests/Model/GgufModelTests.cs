@@ -5,6 +5,7 @@ using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Oracle.Scoring;
 using GptOss.Reference.Tokens;
 using Xunit;
 
@@ -25,7 +26,7 @@ public class GgufModelTests
         if (manifest.TryGetProperty("same_logits_as", out JsonElement twin))
             said = Manifest(twin.GetString()!);
         int[] ids = [.. said.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
-        using var model = Transformer.Load(Path.Combine(Folder, manifest.GetProperty("files").EnumerateObject().First().Name));
+        using Transformer model = Load(manifest);
         Assert.Equal(CheckpointLayout.Gguf, model.Checkpoint.Layout);
         Assert.Equal(said.GetProperty("vocabulary").GetInt32(), model.Config.VocabSize);
         float[][] logits = Logits(model, ids);
@@ -33,18 +34,44 @@ public class GgufModelTests
             Assert.Equal(hash.GetString(), Hash(logits));
         using var recorded =
             SafeTensorsFile.Open(Path.Combine(Folder, (twin.ValueKind == JsonValueKind.String ? twin.GetString() : name) + ".logits.safetensors"));
-        ReadOnlySpan<float> reference = recorded.Floats("reference").Span;
-        int row = 0;
-        foreach (JsonElement position in said.GetProperty("positions").EnumerateArray())
-        {
-            float[] ours = logits[position.GetInt32()];
-            for (int i = 0; i < ours.Length; i++)
-            {
-                Assert.True(Math.Abs(ours[i] - reference[row * ours.Length + i]) <= 1e-4,
-                    $"{name}, position {position}, id {i}: {ours[i]} for {reference[row * ours.Length + i]}");
-            }
-            row++;
-        }
+        AssertWithin(1e-4, name, said, logits, recorded.Floats("reference").Span);
+    }
+
+    [Theory]
+    [InlineData("small-q8_0")]
+    [InlineData("small-k")]
+    [InlineData("small-legacy")]
+    [InlineData("mini-plain")]
+    [InlineData("small-f16")]
+    public void Rounded_bounds_give_the_logits_recorded_with_them(string name)
+    {
+        JsonElement manifest = Manifest(name);
+        int[] ids = [.. manifest.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
+        using Transformer model = Load(manifest, new() { RoundYarnBounds = true });
+        Assert.True(model.Config.RoundsYarnBounds);
+        using var recorded = SafeTensorsFile.Open(Path.Combine(Folder, name + ".logits.safetensors"));
+        AssertWithin(1e-4, name, manifest, Logits(model, ids), recorded.Floats("rounded").Span);
+    }
+
+    [Fact]
+    public void With_rounded_bounds_and_float32_weights_llama_cpp_gives_the_same_logits()
+    {
+        JsonElement manifest = Manifest("small-f32");
+        int[] ids = [.. manifest.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
+        using var recorded = SafeTensorsFile.Open(Path.Combine(Folder, "small-f32.logits.safetensors"));
+        float[] theirs = recorded.Floats("llama.cpp").ToArray();
+        using Transformer rounded = Load(manifest, new() { RoundYarnBounds = true }), published = Load(manifest);
+        AssertWithin(1e-5, "small-f32", manifest, Logits(rounded, ids), theirs);
+        Assert.ThrowsAny<Exception>(() => AssertWithin(1e-3, "small-f32", manifest, Logits(published, ids), theirs));
+    }
+
+    [Fact]
+    public void A_run_with_rounded_bounds_has_another_fingerprint()
+    {
+        JsonElement manifest = Manifest("mini-plain");
+        using Transformer rounded = Load(manifest, new() { RoundYarnBounds = true }), published = Load(manifest);
+        Assert.Equal(ModelFingerprint.Of(published.Checkpoint), ModelFingerprint.Of(published));
+        Assert.NotEqual(ModelFingerprint.Of(published), ModelFingerprint.Of(rounded));
     }
 
     [Fact]
@@ -92,6 +119,24 @@ public class GgufModelTests
         Assert.True(WorkPerToken.Bytes(q8) < WorkPerToken.Bytes(bf16));
         Assert.Equal(WorkPerToken.Bytes(safetensors.Config), WorkPerToken.Bytes(safetensors));
         Assert.Equal("tiny-gpt-oss-bf16.gguf", bf16.Name);
+    }
+
+    private static Transformer Load(JsonElement manifest, ModelOptions? options = null) =>
+        Transformer.Load(Path.Combine(Folder, manifest.GetProperty("files").EnumerateObject().First().Name), options);
+
+    private static void AssertWithin(double most, string name, JsonElement manifest, float[][] logits, ReadOnlySpan<float> recorded)
+    {
+        int row = 0;
+        foreach (JsonElement position in manifest.GetProperty("positions").EnumerateArray())
+        {
+            float[] ours = logits[position.GetInt32()];
+            for (int i = 0; i < ours.Length; i++)
+            {
+                Assert.True(Math.Abs(ours[i] - recorded[row * ours.Length + i]) <= most,
+                    $"{name}, position {position}, id {i}: {ours[i]} for {recorded[row * ours.Length + i]}");
+            }
+            row++;
+        }
     }
 
     private static float[][] Logits(Transformer model, int[] ids)

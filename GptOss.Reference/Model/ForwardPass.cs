@@ -28,7 +28,8 @@ internal sealed class ForwardPass
         _weights = weights;
         _norm = whole.FinalNorm(weights.Norm);
         _kernels = whole.Kernels(kernels);
-        Rotary = whole.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta), c);
+        Rotary = whole.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta,
+            c.RoundsYarnBounds), c);
         _blocks = new Block[2 * c.NumHiddenLayers];
         for (int layer = 0; layer < c.NumHiddenLayers; layer++)
         {

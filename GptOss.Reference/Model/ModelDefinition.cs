@@ -19,7 +19,7 @@ internal sealed class ModelDefinition(Checkpoint checkpoint)
     private readonly GptOssConfig _c = checkpoint.Config;
 
     private readonly RotaryTable _rotary = new(checkpoint.Config.HeadDim, checkpoint.Config.RopeTheta, checkpoint.Config.RopeScalingFactor,
-        checkpoint.Config.InitialContextLength, checkpoint.Config.RopeNtkAlpha, checkpoint.Config.RopeNtkBeta);
+        checkpoint.Config.InitialContextLength, checkpoint.Config.RopeNtkAlpha, checkpoint.Config.RopeNtkBeta, checkpoint.Config.RoundsYarnBounds);
 
     /// <summary>One row for each token, one logit for each id of the vocabulary.</summary>
     internal double[][] Logits(int[] tokens)

@@ -3,7 +3,9 @@ using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Model;
 
-/// <summary>How a model is run. None of it changes a bit of the result, except <see cref="Precision"/>.</summary>
+/// <summary>
+/// How a model is run. None of it changes a bit of the result, except <see cref="Precision"/> and <see cref="RoundYarnBounds"/>.
+/// </summary>
 public sealed record ModelOptions
 {
     /// <summary>Where values are rounded.</summary>
@@ -13,6 +15,11 @@ public sealed record ModelOptions
         get;
         init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Precision), value, "There is no such profile.");
     } = Precision.Float32;
+
+    /// <summary>
+    /// Rounds the bounds of YaRN's ramp to whole pairs of channels, as llama.cpp does: for comparison with it. The published model does not.
+    /// </summary>
+    public bool RoundYarnBounds { get; init; }
 
     /// <summary>Register width. One that the machine lacks is refused when the model is loaded.</summary>
     public RegisterWidth Width { get; init; } = RegisterWidths.Widest;

@@ -26,18 +26,19 @@ public sealed partial class Transformer : IDisposable
     private bool _disposed;
 
     private Transformer(Checkpoint checkpoint, ModelWeights weights, WorkerPool pool, Kernels kernels, ModelVariant variant, Transformer? owner,
-        long? cacheBytes)
+        ModelOptions? options)
     {
         Checkpoint = checkpoint;
         _weights = weights;
         _pool = pool;
         _kernels = kernels;
-        _pass = new(weights, checkpoint.Config, kernels, variant);
+        bool rounds = checkpoint.Config.RoundsYarnBounds || (owner?.Config.RoundsYarnBounds ?? options?.RoundYarnBounds) == true;
+        _pass = new(weights, checkpoint.Config with { RoundsYarnBounds = rounds }, kernels, variant);
         _feed = new(_pass);
         _owner = owner;
         _gate = owner?._gate ?? new();
         CacheMemory = owner?.CacheMemory ?? HostCache.NewMemory(
-            checkpoint.Config.NumKeyValueHeads, checkpoint.Config.HeadDim, kernels.Precision == Precision.Bfloat16, cacheBytes);
+            checkpoint.Config.NumKeyValueHeads, checkpoint.Config.HeadDim, kernels.Precision == Precision.Bfloat16, options?.CacheBytes);
     }
 
     /// <summary>The model's numbers.</summary>
@@ -84,7 +85,7 @@ public sealed partial class Transformer : IDisposable
                 checkpoint.Preload(cancellation: options.Cancellation);         // first: views that are taken before are of the mapped file
             pool = new(options.Threads ?? Topology.PhysicalCores);
             return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool,
-                Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options.CacheBytes);
+                Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options);
         }
         catch
         {
@@ -96,7 +97,7 @@ public sealed partial class Transformer : IDisposable
 
     /// <summary>A model over the same files and workers that deviates as given; nothing is loaded. It ends with this one.</summary>
     internal Transformer With(ModelVariant variant) =>
-        new(Checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this, cacheBytes: null);
+        new(Checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this, options: null);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this, Config, Precision);

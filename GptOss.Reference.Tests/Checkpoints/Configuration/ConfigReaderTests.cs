@@ -207,6 +207,7 @@ public class ConfigReaderTests
         { "rope_theta", "1", "config.json: rope_theta is 1; expected a number above 1." },
         { "rope_ntk_beta", "0.5", "config.json: the bounds of YaRN are 19.2591 and 17.398 for head_dim 64; expected 0 < low < high < 31." },
         { "rope_ntk_beta", "1000", "config.json: the bounds of YaRN are -1.1488 and 17.398 for head_dim 64; expected 0 < low < high < 31." },
+        { "yarn_bounds", "\"floor\"", "config.json: yarn_bounds is 'floor'; expected 'published' or 'rounded'." },
         { "head_dim", "2", "config.json: the bounds of YaRN are 0.2529 and 0.5437 for head_dim 2; expected 0 < low < high < 0." },
         { "rope_scaling_factor", "1e9", "config.json: the context of 4096 positions times the factor 1E+09 is more than 16777216 positions." },
         { "layer_types", "[\"full_attention\"]", "config.json: layer_types has 1 entries and num_hidden_layers is 2; expected one for each layer." },

@@ -35,6 +35,33 @@ public sealed class PackCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_run_with_rounded_bounds_says_so_and_verifies()
+    {
+        string gguf = Path.Combine(TestData.Root, "gguf", "models", "mini-plain.gguf");
+        const string notice = "The bounds of YaRN are rounded, as llama.cpp does: the numbers are not the published model's.\n";
+        Answer published = Run("pack", "--model", gguf, "--ids", _ids, "--out", _folder.File("published")),
+            rounded = Run("pack", "--model", gguf, "--ids", _ids, "--out", Target, "--yarn-bounds", "rounded");
+        Assert.Equal((0, 0), (published.Code, rounded.Code));
+        Assert.NotEqual(published.Out, rounded.Out);
+        Assert.Contains(notice, rounded.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(notice, published.Error, StringComparison.Ordinal);
+        Assert.Equal("rounded", (string?)Manifest()["config"]!["yarn_bounds"]);
+        Assert.DoesNotContain("yarn_bounds", File.ReadAllText(Path.Combine(_folder.File("published"), "manifest.json")), StringComparison.Ordinal);
+        Assert.Equal(0, Run("verify", "--pack", Target, "--model", gguf).Code);
+        Assert.Equal(0, Run("verify", "--pack", _folder.File("published"), "--model", gguf).Code);
+    }
+
+    [Fact]
+    public void Inspect_shows_whether_the_bounds_are_rounded()
+    {
+        string published = Run("inspect", "--shape", "20b").Out, rounded = Run("inspect", "--shape", "20b", "--yarn-bounds", "rounded").Out;
+        Assert.Contains("bounds 1 and 32\n", published, StringComparison.Ordinal);
+        Assert.Contains("bounds 1 and 32, rounded to whole channels\n", rounded, StringComparison.Ordinal);
+        Assert.Equal("rounded", Run("inspect", "--model", TestData.Tiny, "--yarn-bounds", "rounded", "--json").Json.GetProperty("config")
+            .GetProperty("yarn_bounds").GetString());
+    }
+
+    [Fact]
     public void A_text_may_be_packed_like_it_may_be_traced()
     {
         Assert.Equal(0, Run("pack", "--model", TestData.Tiny, "--out", Target, "--stages", "logits", "--positions", "last",

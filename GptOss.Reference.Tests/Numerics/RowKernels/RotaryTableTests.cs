@@ -70,15 +70,20 @@ public class RotaryTableTests
     }
 
     [Theory]
-    [InlineData(64, 150000f, 32f, 4096, 1f, 32f)]
-    [InlineData(32, 150000f, 32f, 4096, 1f, 32f)]
-    [InlineData(128, 150000f, 32f, 4096, 1f, 32f)]
-    [InlineData(64, 10000f, 4f, 2048, 0.7f, 20f)]
-    public void Frequencies_are_their_definition_bit_for_bit(int headDim, float @base, float factor, int context, float slow, float fast)
+    [InlineData(64, 150000f, 32f, 4096, 1f, 32f, false)]
+    [InlineData(32, 150000f, 32f, 4096, 1f, 32f, false)]
+    [InlineData(128, 150000f, 32f, 4096, 1f, 32f, false)]
+    [InlineData(64, 10000f, 4f, 2048, 0.7f, 20f, false)]
+    [InlineData(64, 150000f, 32f, 4096, 1f, 32f, true)]
+    [InlineData(128, 150000f, 32f, 4096, 1f, 32f, true)]
+    [InlineData(64, 10000f, 4f, 2048, 0.7f, 20f, true)]
+    public void Frequencies_are_their_definition_bit_for_bit(int headDim, float @base, float factor, int context, float slow, float fast, bool rounds)
     {
-        ReadOnlySpan<float> frequencies = new RotaryTable(headDim, @base, factor, context, slow, fast).Frequencies;
+        ReadOnlySpan<float> frequencies = new RotaryTable(headDim, @base, factor, context, slow, fast, rounds).Frequencies;
         double low = headDim / 2 * Math.Log(context / (fast * 2 * Math.PI)) / Math.Log(@base);
         double high = headDim / 2 * Math.Log(context / (slow * 2 * Math.PI)) / Math.Log(@base);
+        if (rounds)
+            (low, high) = (Math.Floor(low), Math.Ceiling(high));
         for (int i = 0; i < headDim / 2; i++)
         {
             float f = (float)Math.Pow(@base, 2f * i / headDim), ramp = (i - (float)low) / (float)(high - low);
@@ -86,6 +91,14 @@ public class RotaryTableTests
             float first = interpolated * (1 - m), second = extrapolated * m;
             Bits.Equal(first + second, frequencies[i], $"ω_{i}");
         }
+    }
+
+    [Fact]
+    public void Rounded_bounds_are_the_next_whole_pairs_outside()
+    {
+        var published = YarnBounds.Of(64, 150000, 4096, 1, 32);
+        Assert.Equal((8.0928, 17.398), (Math.Round(published.Low, 4), Math.Round(published.High, 4)));
+        Assert.Equal(new YarnBounds(8, 18), published.Rounded());
     }
 
     [Theory]

@@ -34,6 +34,8 @@ internal static class ConfigWriter
         json.WriteNumber("rope_scaling_factor", c.RopeScalingFactor);
         json.WriteNumber("rope_ntk_alpha", c.RopeNtkAlpha);
         json.WriteNumber("rope_ntk_beta", c.RopeNtkBeta);
+        if (c.RoundsYarnBounds)
+            json.WriteString("yarn_bounds", "rounded");            // only then, so that the numbers of published models stay what they were
         json.WriteNumber("max_position_embeddings", c.MaxPositions);
     }
 

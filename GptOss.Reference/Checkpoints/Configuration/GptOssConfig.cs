@@ -64,6 +64,12 @@ public sealed record GptOssConfig
     /// <summary>YaRN fast bound β, in turns over the initial context: 32.</summary>
     public float RopeNtkBeta { get; init; } = 32f;
 
+    /// <summary>
+    /// Whether the bounds of YaRN's ramp are rounded to whole pairs, as llama.cpp does. False in both released models; true only where it was asked
+    /// for.
+    /// </summary>
+    public bool RoundsYarnBounds { get; init; }
+
     /// <summary>Positions the model can hold. 131,072 in both released models.</summary>
     public int MaxPositions { get; init; } = 131_072;
 

@@ -52,6 +52,12 @@ internal static class RopeReader
             RopeScalingFactor = (float?)all.Factor.Value ?? config.RopeScalingFactor,
             RopeNtkAlpha = (float?)all.Slow.Value ?? config.RopeNtkAlpha,
             RopeNtkBeta = (float?)all.Fast.Value ?? config.RopeNtkBeta,
+            RoundsYarnBounds = keys.Text("yarn_bounds") switch
+            {
+                null or "published" => false,
+                "rounded" => true,
+                { } other => throw keys.Bad($"yarn_bounds is '{Printable.Clip(other)}'; expected 'published' or 'rounded'."),
+            },
         };
         RequireOrderedBounds(config, keys.Bad);
         return config;

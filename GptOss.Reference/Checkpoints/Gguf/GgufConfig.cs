@@ -132,8 +132,8 @@ internal static class GgufConfig
         if (factor > 1)
         {
             RopeReader.RequireOrderedBounds(config, metadata.Bad);
-            notices.Add("A GGUF file does not say whether the bounds of YaRN are rounded; they are not, as published. llama.cpp rounds them, so " +
-                "its numbers differ after the first token.");
+            notices.Add("A GGUF file does not say whether the bounds of YaRN are rounded. The published model does not, and nor is it done here; " +
+                "llama.cpp does, so its numbers differ after the first token. --yarn-bounds rounded compares with it.");
         }
         return config;
     }

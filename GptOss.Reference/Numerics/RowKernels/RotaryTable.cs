@@ -19,7 +19,7 @@ namespace GptOss.Reference.Numerics.RowKernels;
 /// </para>
 /// f_i = base^(2i/d). Without scaling ω_i = 1/f_i, c = 1. With a factor s above 1 the slow half is interpolated:
 /// ω_i = (1/(s·f_i))·(1 − m_i) + (1/f_i)·m_i, m_i = 1 − clamp((i − low)/(high − low), 0, 1), low = d/2 · ln(ctx/(β·2π)) / ln base, high the
-/// same with α; the bounds are never rounded to integers; c = 0.1·ln s + 1. Every step is in float32 except the bounds, the powers and the
+/// same with α; c = 0.1·ln s + 1. Every step is in float32 except the bounds, the powers and the
 /// trigonometry, which are in double and rounded once. Source: <c>gpt_oss/torch/model.py</c>, <c>RotaryEmbedding</c>.
 /// </remarks>
 internal sealed class RotaryTable
@@ -30,7 +30,14 @@ internal sealed class RotaryTable
     /// <summary>Computes the frequencies for heads of <paramref name="headDim"/> channels.</summary>
     /// <exception cref="ArgumentException">The head is odd, or the bounds break 0 &lt; low &lt; high &lt; d/2 − 1 where the factor is above
     /// 1.</exception>
-    public RotaryTable(int headDim, float @base, float factor, int initialContext, float slowBound, float fastBound)
+    /// <param name="headDim">d.</param>
+    /// <param name="base">Base of the frequencies.</param>
+    /// <param name="factor">s; at most 1 means no scaling.</param>
+    /// <param name="initialContext">ctx: positions before scaling.</param>
+    /// <param name="slowBound">α, in turns over the initial context.</param>
+    /// <param name="fastBound">β, in turns over the initial context.</param>
+    /// <param name="roundsBounds">Whether the ramp lies between <see cref="YarnBounds.Rounded"/>, which is not the published model.</param>
+    public RotaryTable(int headDim, float @base, float factor, int initialContext, float slowBound, float fastBound, bool roundsBounds = false)
     {
         if (headDim < 2 || headDim % 2 != 0)
             throw new ArgumentException($"A head of {headDim} channels has no pairs to rotate.", nameof(headDim));
@@ -41,9 +48,9 @@ internal sealed class RotaryTable
         if (factor > 1)
         {
             var bounds = YarnBounds.Of(headDim, @base, initialContext, slowBound, fastBound);
-            (low, high) = bounds;
+            (low, high) = roundsBounds ? bounds.Rounded() : bounds;
             if (!bounds.AreOrderedFor(headDim))
-                throw new ArgumentException($"YaRN bounds {low} and {high} break 0 < low < high < {half - 1}.", nameof(factor));
+                throw new ArgumentException($"YaRN bounds {bounds.Low} and {bounds.High} break 0 < low < high < {half - 1}.", nameof(factor));
             _concentration = (float)(0.1 * Elementary.Ln(factor) + 1);
         }
         for (int i = 0; i < half; i++)

@@ -35,7 +35,7 @@ internal sealed class DiffBudgets
         }
         _config = config;
         _rotary = new(config.HeadDim, config.RopeTheta, config.RopeScalingFactor, config.InitialContextLength, config.RopeNtkAlpha,
-            config.RopeNtkBeta);
+            config.RopeNtkBeta, config.RoundsYarnBounds);
     }
 
     /// <summary>The budget of a stage by position, experts by their router's; null where it has none.</summary>

@@ -53,7 +53,7 @@ internal sealed record ScoreRun
         return new()
         {
             Corpus = corpus.Hash,
-            Model = ModelFingerprint.Of(model.Checkpoint),
+            Model = ModelFingerprint.Of(model),
             Profile = model.Precision.Name(),
             Context = options.Context ?? model.Config.MaxPositions,
             Top = options.Top,

@@ -67,8 +67,13 @@ public static class Verifier
                 ? new ArgumentException($"{pack.Name} has no recording in {asked.Name()}.", nameof(options))
                 : new CheckpointFormatException(pack.Folder, "pack-empty", "the pack has a manifest but no recording.");
         }
+        bool rounds = false;
         if (pack.ConfigJson is { } json)
-            pack.RequireFits(ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName)));         // before a checkpoint is made
+        {
+            GptOssConfig config = ConfigReader.Parse(json, Path.Combine(pack.Folder, PackManifest.FileName));
+            pack.RequireFits(config);                                                                              // before a checkpoint is made
+            rounds = config.RoundsYarnBounds;
+        }
         FileReport Compare(FileChecksum listed, string? path, bool content) => FileReport.Of(listed, path, content, options.Reading, cancellation);
         FileReport[] own = [.. pack.Files.Select(file => Compare(file, Path.Combine(pack.Folder, file.File), content: true))];
         FileReport[]? weights = null;
@@ -77,8 +82,8 @@ public static class Verifier
         foreach (Precision precision in profiles)
         {
             options.Progress?.Report($"{pack.Name}: {precision.Name()}");
-            using var model =
-                Transformer.Load(checkpoint.Model, new() { Precision = precision, Width = options.Width, Threads = options.Threads });
+            ModelOptions run = new() { Precision = precision, Width = options.Width, Threads = options.Threads, RoundYarnBounds = rounds };
+            using var model = Transformer.Load(checkpoint.Model, run);
             RequireShape(pack, model);
             weights ??= [.. pack.CheckpointFiles.Select(file => Compare(file, PathOf(model.Checkpoint, file.File), options.Checksums))];
             sections.AddRange(Sections(pack, model, cancellation));
