@@ -5,6 +5,13 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using GptOss.Benchmarks;
 
+// Recorded texts instead of a clock: what is guessed right depends on the text alone.
+if (args is ["speculation"])
+{
+    SpeculationTexts.Print(Console.Out);
+    return;
+}
+
 // One class a question; --filter '*ExpertMatVec*' asks one of them. See README.md for how to get a number worth quoting.
 IConfig config = DefaultConfig.Instance
     .AddJob(Job.ShortRun.WithWarmupCount(3).WithIterationCount(7))

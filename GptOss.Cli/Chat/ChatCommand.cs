@@ -66,6 +66,7 @@ internal sealed class ChatCommand
         Description = "Says after each answer how fast it was and how much of the cache was reused.",
     };
 
+    private readonly Option<int> _speculate = SpeculateOption.Create();
     private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
@@ -74,7 +75,7 @@ internal sealed class ChatCommand
         var command = new Command("chat", "Talks with a model; through pipes one line is one turn, and answers are all that standard output gets.")
         {
             options._effort, options._system, options._date, options._tools, options._yes, options._reasoning, options._context, options._maxTokens,
-            options._schema, options._sampling, options._drop, options._verbose, options._model,
+            options._schema, options._sampling, options._drop, options._verbose, options._speculate, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -111,6 +112,7 @@ internal sealed class ChatCommand
             MaxTokens = parsed.GetValue(_maxTokens),
             AnswerSchema = schema,
             CloseOnBudget = _schema.Closes(parsed),
+            Speculate = parsed.GetValue(_speculate),
             Drop = parsed.GetValue(_drop) ?? DroppedAnalysis.Finished,
         });
 

@@ -48,6 +48,7 @@ internal sealed class GenerateCommand
         Description = "Prints one JSON object: ids, text, finish_reason, usage, logprobs where asked for, logits_hash.",
     };
 
+    private readonly Option<int> _speculate = SpeculateOption.Create();
     private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
@@ -56,7 +57,7 @@ internal sealed class GenerateCommand
         var command = new Command("generate", "Continues a prompt: answers a question, or goes on with a text or with token ids.")
         {
             options._prompt, options._raw, options._date, options._effort, options._maxTokens, options._sampling, options._stop, options._schema,
-            options._logProbabilities, options._json, options._model,
+            options._logProbabilities, options._json, options._speculate, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -89,6 +90,7 @@ internal sealed class GenerateCommand
             Constraint = constraint,
             CloseOnBudget = _schema.Closes(parsed),
             TopLogProbabilities = parsed.GetValue(_logProbabilities),
+            Speculate = parsed.GetValue(_speculate),
         };
 
         int? most = parsed.GetValue(_maxTokens);
@@ -199,8 +201,9 @@ internal sealed class GenerateCommand
         }
         int steps = Math.Max(0, result.Ids.Count - 1);             // the first token comes out of the prompt
         string cancelled = result.FinishReason == FinishReason.Cancelled ? ", cancelled" : "";
+        string guessed = result.DraftedTokens == 0 ? "" : $", {result.AcceptedTokens} of {result.DraftedTokens} guesses right";
         error.WriteLine($"Prompt: {Speed(result.PromptTokens, result.PromptTokens, result.PrefillTime)}; "
-            + $"answer: {Speed(result.Ids.Count, steps, result.DecodeTime)}{cancelled}.");
+            + $"answer: {Speed(result.Ids.Count, steps, result.DecodeTime)}{guessed}{cancelled}.");
     }
 
     /// <summary>Shows text as it comes: everything, or the final channel.</summary>

@@ -61,6 +61,7 @@ internal sealed class ServeCommand
         1, 3600, 10);
     private readonly Option<int> _grace = Arguments.Number("--grace", "Seconds that running answers have after the server was asked to end.",
         0, 86400, 30);
+    private readonly Option<int> _speculate = SpeculateOption.Create();
     private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)
@@ -71,7 +72,7 @@ internal sealed class ServeCommand
             options._host, options._port, options._keys, options._keyFile, options._noAuth, options._origins, options._concurrent, options._queue,
             options._cache, options._store, options._storeCount, options._storeSize, options._tools, options._reasoning, options._anyModel,
             options._temperature, options._date,
-            options._keepAlive, options._grace, options._model,
+            options._keepAlive, options._grace, options._speculate, options._model,
         };
         command.SetAction(parsed => options.RunAsync(parsed, terminal).GetAwaiter().GetResult());
         return command;
@@ -147,6 +148,7 @@ internal sealed class ServeCommand
         {
             MaxSequences = parsed.GetValue(_concurrent) ?? 32,
             MaxQueue = parsed.GetValue(_queue),
+            Speculate = parsed.GetValue(_speculate),
             CacheBytes = free / 8,
             PrefixBytes = parsed.GetValue(_cache) is { } megabytes ? (long)megabytes << 20 : Math.Min(free / 16, 2L << 30),
         };

@@ -29,7 +29,7 @@ public partial class RecordedChatTests(TinyModel tiny) : IClassFixture<TinyModel
             prompt.AsSpan(0, prompt.Length - tiny.Tokenizer.EncodeWithSpecials("<|start|>assistant").Length), null, ParsingMode.Strict);
         Message[] turns = [.. parsed.Messages.Where(message => message.Role is not (Role.System or Role.Developer))];
         string answer = turns[^1].Role == Role.Tool ? turns[^1].Text : "";
-        Conversation conversation = tiny.Conversation(_ => Options(text, answer));
+        Conversation conversation = tiny.Conversation(_ => Options(text, answer) with { Speculate = index % 3 * 4 });
         if (answer.Length > 0)
         {
             // Where the call stands as a rendered one, the loop would not have shown it so, and only the prompt can be compared.

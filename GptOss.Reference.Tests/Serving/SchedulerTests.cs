@@ -50,7 +50,9 @@ public sealed class SchedulerTests : IDisposable
         }
 
         // Few places, little memory, prefixes that are found, evicted and gone back to; clients that leave in between.
-        await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 5, CacheBytes = 3 << 20, PrefixBytes = 2 << 20 });
+        // The guesses that half of them are given change nothing.
+        await using var scheduler = new Scheduler(_model,
+            new SchedulerOptions { MaxSequences = 5, CacheBytes = 3 << 20, PrefixBytes = 2 << 20, Speculate = seed == 1 ? 0 : 4 * seed });
         await Task.WhenAll(requests.Select(async (request, i) =>
         {
             await Task.Delay(new Random(seed * 100 + i).Next(0, 200), TestContext.Current.CancellationToken);
@@ -83,6 +85,25 @@ public sealed class SchedulerTests : IDisposable
         int[][] together = await ChoicesOf(scheduler, Request(1, seed: 40, temperature: 1.5, choices: 4));
         for (int i = 0; i < together.Length; i++)
             Assert.Equal(await IdsOf(scheduler, Request(1, seed: 40 + i, temperature: 1.5)), together[i]);
+    }
+
+    [Fact]
+    public async Task An_answer_that_repeats_itself_takes_fewer_steps_than_tokens_where_it_is_guessed_ahead()
+    {
+        (int[] expected, int plain) = await Run(speculate: 0);
+        Assert.Equal(200, plain);
+        (int[] guessed, int fewer) = await Run(speculate: 8);
+        Assert.Equal(expected, guessed);
+        Assert.InRange(fewer, 1, 199);
+
+        async Task<(int[] Ids, int Steps)> Run(int speculate)
+        {
+            int steps = 0;
+            var scheduler = new Scheduler(_model, new SchedulerOptions { StepTaken = (_, _) => steps++, Speculate = speculate });
+            int[] ids = await IdsOf(scheduler, Request(0, seed: 1, temperature: 0) with { StopTokens = new HashSet<int>(), MaxTokens = 200 });
+            await scheduler.DisposeAsync();                              // the last step is counted after its token is given
+            return (ids, steps);
+        }
     }
 
     [Fact]

@@ -74,6 +74,7 @@ internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, Con
             StopTokens = [.. parts.StopTokens],
             Constraint = constraint,
             CloseOnBudget = options.CloseOnBudget,
+            Speculate = options.Speculate,
         };
         _writing = new ModelWriting(parts.Cache, parts.Tokenizer, prompt, generation, mark: _writings.Count == 0);
         await foreach (ConversationEvent happened in _writing.RunAsync(cancellation).ConfigureAwait(false))

@@ -12,6 +12,7 @@ internal sealed class PromptCache(Transformer model)
 {
     private readonly Sequence _sequence = model.NewSequence();
     private readonly LogitsBuffer _logits = new();
+    private readonly PassCosts _costs = new();
     private int[] _prompt = [];
     private Decoding? _decoding;
 
@@ -34,12 +35,16 @@ internal sealed class PromptCache(Transformer model)
         PromptLimits.Require(model.Config, prompt);
         int common = Fed.Zip(prompt.SkipLast(1)).TakeWhile(pair => pair.First == pair.Second).Count(), held = _sequence.Truncate(common);
         (_prompt, _decoding) = (prompt, null);
-        return _decoding = new(_sequence, prompt, options, held) { MarksPrompt = mark };
+        return _decoding = new(_sequence, prompt, options, held)
+        {
+            MarksPrompt = mark,
+            Drafting = options.Speculate > 0 ? new(options.Speculate, PromptLookup.Guess, _costs) : null,
+        };
     }
 
     /// <summary>Feeds what is next on the thread pool, and chooses from the logits once they are there.</summary>
     /// <returns>The tokens that were chosen; none while the prompt is read.</returns>
     /// <exception cref="OperationCanceledException">The caller cancelled; what was fed stays.</exception>
     internal Task<int[]> StepAsync(Decoding decoding, CancellationToken cancellation) => Task.Run(
-        () => decoding.Feed(model, _logits, cancellation) ? decoding.Take(_logits[0]).ToArray() : [], CancellationToken.None);
+        () => decoding.Feed(model, _logits, cancellation) ? decoding.Take(_logits[decoding.NextRow]).ToArray() : [], CancellationToken.None);
 }

@@ -71,6 +71,8 @@ internal sealed class Continuation(Decoding decoding, Tokenizer tokenizer, Gener
             PromptTokens = decoding.PromptRead,
             LogProbabilities = _logProbabilities,
             LogitsHash = _hash.ToString(),
+            DraftedTokens = decoding.DraftedTokens,
+            AcceptedTokens = decoding.AcceptedTokens,
             PrefillTime = prefill,
             DecodeTime = total - prefill,
         };

@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Caches;
 
 namespace GptOss.Reference.Generation;
 
@@ -7,11 +10,14 @@ namespace GptOss.Reference.Generation;
 /// it ends.
 /// </summary>
 /// <remarks>
-/// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next"/> gives a piece of the prompt, then what was decided
-/// last; once a pass has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. The sequence's length says how
-/// far it is, so a pass that was cancelled is asked for again.</para>
+/// <para>Whoever owns the model runs any number of them, alone or in one batch: <see cref="Next(int)"/> gives a piece of the prompt, then what was
+/// decided last; once a pass has fed all of it, <see cref="AwaitsRow"/> is true and <see cref="Take"/> chooses from the row. The sequence's length
+/// says how far it is, so a pass that was cancelled is asked for again.</para>
 /// <para>The draw of a token is numbered by the token's position, so a seed gives the same text on every machine, however the prompt was fed. The
 /// last token chosen is not fed. Not thread-safe.</para>
+/// <para>With <see cref="GenerationOptions.Speculate"/> a pass also feeds guessed tokens behind the known ones, with a row for each. A row is taken
+/// only where the guess that led to it was decided on meanwhile; at the first other decision the sequence goes back to before it. So decisions, rows
+/// and the sequence are those of feeding token by token, and what guesses change is time alone.</para>
 /// </remarks>
 internal sealed class Decoding
 {
@@ -25,6 +31,10 @@ internal sealed class Decoding
     private Queue<int>? _closing;                       // what closes an answer whose budget ends
     private int[] _known;                               // prompt and answer
     private int _knownCount;
+    private Drafting? _drafting;
+    private int _guessEnd, _draftEnd;                   // tokens in _known with those that are guessed, and with those of them that were fed
+    private int _guessKind;
+    private int _rowBase, _takenAt;                     // known tokens when the last pass was made, and when the last row was taken
 
     /// <summary>Begins a continuation.</summary>
     /// <param name="sequence">What it continues; no one else may extend it until the end.</param>
@@ -45,6 +55,8 @@ internal sealed class Decoding
         (Sequence, _options, _known, _knownCount, _promptLength) = (sequence, options, prompt.ToArray(), prompt.Length, prompt.Length);
         _constraint = options.Constraint?.Fork();
         _choice = new(options, _constraint);
+        _drafting = options.Speculate > 0 ? new(options.Speculate, PromptLookup.Guess, new()) : null;
+        _rowBase = _takenAt = _guessEnd = _draftEnd = prompt.Length;
         // The last token is chosen and never fed, so it needs no place in the context.
         MostTokens = Math.Min(options.MaxTokens, context - _start - prompt.Length + 1);
         if (_constraint is { IsComplete: true })
@@ -60,6 +72,13 @@ internal sealed class Decoding
     /// Marks the sequence before the prompt's last token, so that a prompt that parts from this one there or later finds its way back.
     /// </summary>
     public bool MarksPrompt { get; init; }
+
+    /// <summary>How it is guessed ahead, where its owner decides; by default by <see cref="GenerationOptions.Speculate"/>.</summary>
+    internal Drafting? Drafting
+    {
+        get => _drafting;
+        init => _drafting = value;
+    }
 
     /// <summary>What is continued.</summary>
     public Sequence Sequence { get; private set; }
@@ -86,15 +105,29 @@ internal sealed class Decoding
     public bool? ClosesOnBudget { get; }
 
     /// <summary>Tokens that are known and not fed yet.</summary>
-    public int Unfed => _knownCount - (Sequence.Length - _start);
+    public int Unfed => Math.Max(0, _knownCount - (Sequence.Length - _start));
 
     /// <summary>Whether everything that is known is fed, so that the row of its last token is to be taken.</summary>
     public bool AwaitsRow => End is null && Unfed == 0;
 
+    /// <summary>Which row of the last pass <see cref="Take"/> chooses from: 0, and further ones where guesses proved right.</summary>
+    public int NextRow => _knownCount - _rowBase;
+
+    /// <summary>Tokens that were guessed and fed.</summary>
+    public int DraftedTokens { get; private set; }
+
+    /// <summary>Those of them that were then decided on.</summary>
+    public int AcceptedTokens { get; private set; }
+
     /// <summary>What is fed next, with the logits of the last token once nothing more is to follow.</summary>
     /// <param name="most">The most tokens; where several sequences share a pass, less than a chunk.</param>
     /// <exception cref="InvalidOperationException">It has ended, or a row is to be taken first.</exception>
-    public BatchItem Next(int most = Sequence.ChunkTokens)
+    public BatchItem Next(int most = Sequence.ChunkTokens) => Next(most, answers: 0);
+
+    /// <summary>The same, with guessed tokens behind what is known where that is likely to be faster.</summary>
+    /// <param name="most">The most known tokens.</param>
+    /// <param name="answers">Answers that share the pass and get a token by it; 0 guesses nothing.</param>
+    internal BatchItem Next(int most, int answers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         Require(Unfed > 0);
@@ -106,20 +139,72 @@ internal sealed class Decoding
             else
                 Sequence.Mark();
         }
-        return new(Sequence, _known.AsMemory(fed, end - fed), end == _knownCount ? LogitRows.Last : LogitRows.None);
+        (_rowBase, _guessEnd, _draftEnd) = (_knownCount, _knownCount, _knownCount);
+        if (end < _knownCount)
+            return new(Sequence, _known.AsMemory(fed, end - fed), LogitRows.None);
+        int drafts = answers > 0 && _knownCount > _promptLength ? Draft(end - fed, answers) : 0;
+        return new(Sequence, _known.AsMemory(fed, end - fed + drafts),
+            drafts == 0 ? LogitRows.Last : LogitRows.At(Enumerable.Range(end - fed - 1, drafts + 1).ToArray()));
     }
 
-    /// <summary>Feeds what is next, alone.</summary>
+    /// <summary>Guesses behind what is known.</summary>
+    /// <returns>How many tokens of the guess to feed.</returns>
+    private int Draft(int tokens, int answers)
+    {
+        // Of the tokens that are left the last is not fed, and all rows of a pass come out of one chunk.
+        int room = Math.Min(MostTokens - Ids.Count - 1, Sequence.ChunkTokens - tokens);
+        if (_drafting is null)
+            return 0;
+        room = Math.Min(room, Math.Min(_drafting.Most, PassCosts.MostTokens / answers - 1));
+        if (room <= 0)
+            return 0;
+        if (_known.Length < _knownCount + room)
+            Array.Resize(ref _known, _knownCount + Math.Max(room, _knownCount / 4));
+        Draft guess = _drafting.Guess(Known, _known.AsSpan(_knownCount, room));
+        int drafts = _drafting.Choose(guess, answers == 1 ? tokens : answers, answers);
+        (_guessKind, _guessEnd, _draftEnd) = (guess.Kind, _knownCount + guess.Count, _knownCount + drafts);
+        DraftedTokens += drafts;
+        return drafts;
+    }
+
+    /// <summary>Feeds what is next, alone, unless the last pass left a row to take.</summary>
     /// <param name="model">The model of the sequence.</param>
-    /// <param name="into">Receives the row, if there is one.</param>
+    /// <param name="into">Receives the rows, if there are any; the same for every call.</param>
     /// <param name="cancellation">Ends the pass; the same is fed again by the next call.</param>
-    /// <returns>Whether the row is there that <see cref="Take"/> chooses from.</returns>
+    /// <returns>Whether the row is there that <see cref="Take"/> chooses from: <see cref="NextRow"/>.</returns>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     public bool Feed(Transformer model, LogitsBuffer into, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        model.Forward(Next(), into, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        if (AwaitsRow)
+            return true;
+        BatchItem next = Next(Sequence.ChunkTokens, answers: 1);
+        int drafts = _draftEnd - _knownCount;
+        long begin = Stopwatch.GetTimestamp();
+        try
+        {
+            model.Forward(next, into, cancellation);
+        }
+        catch (Exception e) when (drafts > 0)
+        {
+            Rewind();
+            if (e is not (CacheFullException or CheckpointFormatException))
+                throw;
+            _drafting!.Stop();                          // only a wrong guess may have met it
+            model.Forward(Next(), into, cancellation);
+            return AwaitsRow;
+        }
+        if (AwaitsRow && _knownCount > _promptLength)
+            _drafting?.Observe(next.Tokens.Length - drafts, drafts, Stopwatch.GetElapsedTime(begin).TotalSeconds);
         return AwaitsRow;
+    }
+
+    /// <summary>Forgets a pass that failed or whose rows were lost: what it fed is fed again, without guesses that were behind it.</summary>
+    internal void Rewind()
+    {
+        GoBack(_knownCount - 1);
+        (_guessEnd, _draftEnd) = (_knownCount, _knownCount);
     }
 
     /// <summary>Decides what comes next, by the row of the last token.</summary>
@@ -130,7 +215,7 @@ internal sealed class Decoding
     public ReadOnlySpan<int> Take(ReadOnlySpan<float> row)
     {
         Require(AwaitsRow);
-        int before = _knownCount;
+        int before = _takenAt = _knownCount;
         if (!DecideForced() && !DecideClosing())
         {
             if (Choose(row) is { } chosen)
@@ -139,6 +224,7 @@ internal sealed class Decoding
                 DecideClosing();
         }
         DecideForced();
+        DropWrongGuesses();
         return _known.AsSpan(before, _knownCount - before);
     }
 
@@ -149,9 +235,10 @@ internal sealed class Decoding
     public ReadOnlySpan<int> Put(int id)
     {
         Require(AwaitsRow);
-        int before = _knownCount;
+        int before = _takenAt = _knownCount;
         Decide(id);
         DecideForced();
+        DropWrongGuesses();
         return _known.AsSpan(before, _knownCount - before);
     }
 
@@ -167,16 +254,21 @@ internal sealed class Decoding
                 $"after {_start} to {_start + _knownCount}.", nameof(sequence));
         }
         Sequence = sequence;
+        (_guessEnd, _draftEnd) = (_knownCount, _knownCount);
     }
 
     /// <summary>Ends it from outside: a stop text appeared, or the caller cancelled.</summary>
-    public void Finish(FinishReason reason) => End ??= reason;
+    public void Finish(FinishReason reason)
+    {
+        End ??= reason;
+        DropWrongGuesses();
+    }
 
     private int? Choose(ReadOnlySpan<float> row, IReadOnlyList<int> refused)
     {
         try
         {
-            return _choice.Of(row, Sequence.Length, refused);
+            return _choice.Of(row, _start + _knownCount, refused);
         }
         catch (LogitsException e)
         {
@@ -223,11 +315,22 @@ internal sealed class Decoding
         return null;
     }
 
+    // What was fed beyond the decisions goes; at the end also what was decided last, which is never fed.
+    private void DropWrongGuesses() => GoBack(End is null ? _draftEnd : _takenAt);
+
+    private void GoBack(int known)
+    {
+        if (Sequence.Length > _start + known)
+            Sequence.Truncate(_start + known);
+    }
+
     private void Decide(int id)
     {
         _constraint?.Accept(id);
         _budget?.Take();
         _choice.Count(id);
+        if (_knownCount < _guessEnd)
+            Compare(id);
         if (_known.Length == _knownCount)
             Array.Resize(ref _known, _knownCount + Math.Max(16, _knownCount / 4));
         _known[_knownCount++] = id;
@@ -235,6 +338,17 @@ internal sealed class Decoding
             End = _closing is null ? FinishReason.Stop : FinishReason.Length;
         else if (_knownCount - _promptLength >= MostTokens)
             End = FinishReason.Length;
+    }
+
+    // A wrong guess makes what was guessed behind it worthless.
+    private void Compare(int id)
+    {
+        bool isRight = _known[_knownCount] == id;
+        _drafting!.Judge(_guessKind, isRight);
+        if (!isRight)
+            (_guessEnd, _draftEnd) = (_knownCount, Math.Min(_draftEnd, _knownCount));
+        else if (_knownCount < _draftEnd)
+            AcceptedTokens++;
     }
 
     private void Require(bool isItsTurn)

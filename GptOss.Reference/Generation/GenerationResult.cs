@@ -40,6 +40,12 @@ public sealed record GenerationResult
     /// <summary>Fingerprint of every row a token was chosen from, in order; see <see cref="Model.LogitsHash"/>.</summary>
     public required string LogitsHash { get; init; }
 
+    /// <summary>Tokens that were guessed ahead and fed along; see <see cref="GenerationOptions.Speculate"/>.</summary>
+    public required int DraftedTokens { get; init; }
+
+    /// <summary>Those of them that were right, and so cost no pass of their own.</summary>
+    public required int AcceptedTokens { get; init; }
+
     /// <summary>Time to read the prompt, until its last row of logits.</summary>
     public required TimeSpan PrefillTime { get; init; }
 

@@ -34,24 +34,26 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
         var decoding = new Decoding(sequence, prompt, options);
         using var answer = new Continuation(decoding, tokenizer, options);
         var logits = new LogitsBuffer();
-        while (decoding.End is null)
+        try
         {
-            bool hasRow;
-            try
+            while (decoding.End is null)
             {
-                hasRow = decoding.Feed(model, logits, cancellation);
+                bool hasRow = decoding.Feed(model, logits, cancellation);
+                if (decoding.Ids.Count == 0)
+                    promptRead?.Invoke(decoding.PromptRead);
+                if (!hasRow)
+                    continue;
+                foreach (GeneratedToken token in answer.Take(logits[decoding.NextRow]))
+                    tokenChosen?.Invoke(token);
             }
-            catch (OperationCanceledException)
-            {
-                decoding.Finish(FinishReason.Cancelled);
-                break;
-            }
-            if (decoding.Ids.Count == 0)
-                promptRead?.Invoke(decoding.PromptRead);
-            if (!hasRow)
-                continue;
-            foreach (GeneratedToken token in answer.Take(logits[0]))
-                tokenChosen?.Invoke(token);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // what was produced until then is returned
+        }
+        finally
+        {
+            decoding.Finish(FinishReason.Cancelled);       // where it has not ended: the sequence keeps no guesses
         }
         return answer.Result();
     }
@@ -81,16 +83,23 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
         using Sequence? own = isOwn ? decoding.Sequence : null;
         using var answer = new Continuation(decoding, tokenizer, options);
         var logits = new LogitsBuffer();
-        while (decoding.End is null)
+        try
         {
-            if (!await Task.Run(() => decoding.Feed(model, logits, cancellation), cancellation).ConfigureAwait(false))
-                continue;
-            List<GeneratedToken> tokens = answer.Take(logits[0]);
-            for (int i = 0; i < tokens.Count; i++)
+            while (decoding.End is null)
             {
-                yield return decoding.End is not null && i == tokens.Count - 1
-                    ? tokens[i] with { Text = tokens[i].Text + answer.Flush(), End = decoding.End } : tokens[i];
+                if (!await Task.Run(() => decoding.Feed(model, logits, cancellation), cancellation).ConfigureAwait(false))
+                    continue;
+                List<GeneratedToken> tokens = answer.Take(logits[decoding.NextRow]);
+                for (int i = 0; i < tokens.Count; i++)
+                {
+                    yield return decoding.End is not null && i == tokens.Count - 1
+                        ? tokens[i] with { Text = tokens[i].Text + answer.Flush(), End = decoding.End } : tokens[i];
+                }
             }
+        }
+        finally
+        {
+            decoding.Finish(FinishReason.Cancelled);       // where no one reads on: the sequence keeps no guesses
         }
     }
 }

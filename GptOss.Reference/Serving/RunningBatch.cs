@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
 
 namespace GptOss.Reference.Serving;
@@ -19,6 +20,9 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     private readonly LogitsBuffer _logits = new();
     private readonly List<BatchItem> _items = [];
     private readonly List<ServedChoice> _fed = [];
+    private readonly PassCosts _costs = new();
+    private int _drafts;                                                 // tokens of the items that are only guessed
+    private bool _isReading, _draftsFailed;
     private int _turn;                                                   // whose prompt is read first in the next step
 
     /// <summary>Receives the duration of every step and the number of its sequences.</summary>
@@ -58,7 +62,10 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         generation.QueueTime = Stopwatch.GetElapsedTime(waiting.Since);
         _since[generation] = Stopwatch.GetTimestamp();
         for (int index = 0; index < generation.Request.Choices; index++)
-            _running.Add(new ServedChoice(generation, index));
+        {
+            _running.Add(new ServedChoice(generation, index,
+                options.Speculate > 0 ? new(options.Speculate, PromptLookup.Guess, _costs) : null));
+        }
         ServedChoice leader = _running[^generation.Request.Choices];
         leader.Sequence = _prefixes.Find(generation.Request.Prompt.Span) ?? model.NewSequence();
         generation.CachedTokens = leader.Sequence.Length;
@@ -83,27 +90,46 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         Collect();
         GiveWay();
         long begin = Stopwatch.GetTimestamp();
+        if (!Pass(closing))
+            return;
+        TimeSpan time = Stopwatch.GetElapsedTime(begin);
+        if (!_isReading)
+            _costs.Observe(_fed.Count, _drafts, time.TotalSeconds);
+        _turn++;
+        for (int i = 0, row = 0; i < _fed.Count; i++)
+        {
+            int rows = _items[i].Logits.Count(_items[i].Tokens.Length);
+            if (rows > 0)
+                Take(_fed[i], row);
+            row += rows;
+        }
+
+        StepTaken?.Invoke(Stopwatch.GetElapsedTime(begin), _fed.Count);
+    }
+
+    private bool Pass(CancellationToken closing)
+    {
         try
         {
             model.Forward(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items), _logits, closing);
+            return true;
+        }
+        catch (Exception) when (_drafts > 0 && !closing.IsCancellationRequested)
+        {
+            // Only a wrong guess may have met it: a damaged expert, the end of the memory. Everyone goes on without guesses.
+            foreach (ServedChoice choice in _fed)
+                choice.Rewind();
+            _draftsFailed = true;
+            Collect();
+            return Pass(closing);
         }
         catch (Exception exception)
         {
             // A pass that failed leaves its sequences at an unknown place: everyone in it receives the error.
             foreach (ServedChoice choice in _fed.ToArray())
                 Remove(choice, exception);
-            return;
+            return false;
         }
-
-        _turn++;
-        int row = 0;
-        for (int i = 0; i < _fed.Count; i++)
-        {
-            if (_items[i].Logits == LogitRows.Last)
-                Take(_fed[i], row++);
-        }
-
-        StepTaken?.Invoke(Stopwatch.GetElapsedTime(begin), _fed.Count);
     }
 
     /// <summary>Ends everything with an error.</summary>
@@ -119,21 +145,25 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     {
         _items.Clear();
         _fed.Clear();
+        _drafts = 0;
         ServedChoice[] ready = [.. _running.Where(choice => choice.Sequence is not null)];
-        foreach (ServedChoice choice in ready.Where(choice => choice.Unfed == 1))
-            Feed(choice, 1);
-        ServedChoice[] reading = [.. ready.Where(choice => choice.Unfed > 1)];
+        ServedChoice[] reading = [.. ready.Where(choice => choice.Unfed > 1)], writing = [.. ready.Where(choice => choice.Unfed == 1)];
+        _isReading = reading.Length > 0;
+        // Beside a prompt that is read, a guess would cost more than it can bring.
+        int answers = _isReading || _draftsFailed ? 0 : writing.Length;
+        foreach (ServedChoice choice in writing)
+            _drafts += Feed(choice, 1, answers) - 1;
         int left = StepTokens;
         for (int i = 0; i < reading.Length && left > 0; i++)
         {
             ServedChoice choice = reading[(_turn + i) % reading.Length];
-            left -= Feed(choice, left);
+            left -= Feed(choice, left, answers: 0);
         }
     }
 
-    private int Feed(ServedChoice choice, int most)
+    private int Feed(ServedChoice choice, int most, int answers)
     {
-        BatchItem item = choice.Next(most);
+        BatchItem item = choice.Next(most, answers);
         _items.Add(item);
         _fed.Add(choice);
         return item.Tokens.Length;
@@ -160,7 +190,9 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     {
         try
         {
-            choice.Take(_logits[row]);
+            do
+                choice.Take(_logits[row + choice.NextRow]);
+            while (choice.AwaitsRow);
         }
         catch (Exception exception)
         {

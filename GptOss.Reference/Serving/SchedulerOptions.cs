@@ -43,4 +43,12 @@ public sealed record SchedulerOptions
         init => _prefixBytes =
             value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(PrefixBytes), value, "A number of bytes is not negative.");
     }
+
+    /// <summary>The most tokens that answers are guessed ahead; see <see cref="Generation.GenerationOptions.Speculate"/>. Changes no token.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not 0 to 32.</exception>
+    public int Speculate
+    {
+        get;
+        init => field = Generation.GenerationOptions.Checked(value, nameof(Speculate));
+    }
 }

@@ -11,12 +11,13 @@ internal sealed class ServedChoice
     private readonly ServedGeneration _generation;
     private readonly GenerationOptions _options;
     private readonly int _index;
+    private readonly Drafting? _drafting;
     private Decoding? _decoding;
     private Sequence? _sequence;
 
-    internal ServedChoice(ServedGeneration generation, int index)
+    internal ServedChoice(ServedGeneration generation, int index, Drafting? drafting)
     {
-        (_generation, _index) = (generation, index);
+        (_generation, _index, _drafting) = (generation, index, drafting);
         ServingRequest request = generation.Request;
         _options = new GenerationOptions
         {
@@ -40,7 +41,7 @@ internal sealed class ServedChoice
             if (value is null)
                 return;
             if (_decoding is null)
-                _decoding = new Decoding(value, _generation.Request.Prompt, _options, held: value.Length);
+                _decoding = new Decoding(value, _generation.Request.Prompt, _options, held: value.Length) { Drafting = _drafting };
             else
                 _decoding.Resume(value);
         }
@@ -61,8 +62,17 @@ internal sealed class ServedChoice
     /// <summary>Tokens that are known and not yet fed.</summary>
     internal int Unfed => _decoding!.Unfed;
 
-    /// <summary>The next tokens to feed, at most so many.</summary>
-    internal BatchItem Next(int most) => _decoding!.Next(most);
+    /// <summary>The next tokens to feed, at most so many, with guesses behind them where the pass is shared by so many answers.</summary>
+    internal BatchItem Next(int most, int answers) => _decoding!.Next(most, answers);
+
+    /// <summary>Whether a row is to be taken.</summary>
+    internal bool AwaitsRow => _decoding!.AwaitsRow;
+
+    /// <summary>Which of the rows that its tokens gave.</summary>
+    internal int NextRow => _decoding!.NextRow;
+
+    /// <summary>Forgets a pass that failed.</summary>
+    internal void Rewind() => _decoding!.Rewind();
 
     /// <summary>Decides the next tokens, and hands them on.</summary>
     /// <param name="logits">The row after the last known token.</param>
