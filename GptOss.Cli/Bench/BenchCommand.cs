@@ -43,6 +43,12 @@ internal sealed class BenchCommand
         CustomParser = parsed => Users(parsed),
     };
 
+    private readonly Option<string?> _peer = new("--peer")
+    {
+        Description = "What 'llama-bench -o json' wrote on this machine: prints its figures beside these, with their ratios.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every run." };
     private readonly ModelArguments _model = new();
 
@@ -52,7 +58,7 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Times prefill and decode, and measures this machine's read bandwidth and FMA peak to compare with.")
         {
             options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._users,
-            options._json, options._model,
+            options._peer, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -67,6 +73,7 @@ internal sealed class BenchCommand
             throw new UsageException("--prompt and --tokens are both 0; there is nothing to time.");
         if (tokens > 0 && context == 0)
             throw new UsageException("Without a prompt, --context says after how many tokens to decode.");
+        PeerBench? peer = parsed.GetValue(_peer) is { } file ? PeerBench.Read(file) : null;
         string folder = Folder(parsed, terminal);
         if (parsed.GetValue(_users) is { Length: > 0 } users)
             return RunUsers(parsed, terminal, folder, users, Math.Max(prompt, 1), Math.Max(tokens, 1));
@@ -81,7 +88,8 @@ internal sealed class BenchCommand
             runs.Prefill(prompt, repeat);
         if (tokens > 0)
             runs.Decode(context, tokens, repeat);
-        terminal.Out.WriteLine(parsed.GetValue(_json) ? BenchReport.Json(model, ceilings, runs) : BenchReport.Table(model, ceilings, runs));
+        terminal.Out.WriteLine(parsed.GetValue(_json)
+            ? BenchReport.Json(model, ceilings, runs, peer) : BenchReport.Table(model, ceilings, runs, peer));
         return ExitCodes.Ok;
     }
 

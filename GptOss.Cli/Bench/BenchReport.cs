@@ -11,7 +11,7 @@ namespace GptOss.Cli.Bench;
 /// <summary>What <c>bench</c> prints: every repeat as JSON, or a table of medians.</summary>
 internal static class BenchReport
 {
-    internal static string Json(Transformer model, MachineCeilings ceilings, BenchRuns bench) => JsonText.Of(json =>
+    internal static string Json(Transformer model, MachineCeilings ceilings, BenchRuns bench, PeerBench? peer) => JsonText.Of(json =>
     {
         json.WriteStartObject();
         json.WriteNumber("read_gb_per_s", ceilings.ReadBytesPerSecond / 1e9);
@@ -37,10 +37,11 @@ internal static class BenchReport
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        peer?.Write(json, bench.Runs);
         json.WriteEndObject();
     });
 
-    internal static string Table(Transformer model, MachineCeilings ceilings, BenchRuns bench)
+    internal static string Table(Transformer model, MachineCeilings ceilings, BenchRuns bench, PeerBench? peer)
     {
         BenchRun[][] kinds = [.. bench.Runs.GroupBy(run => run.Kind).Select(kind => kind.OrderBy(run => run.Seconds).ToArray())];
         string table = Text.Table(
@@ -57,6 +58,7 @@ internal static class BenchReport
             table,
             $"peak private memory {Text.Short(bench.PeakPrivateBytes)}, without the mapped weights",
             $"logits_hash {bench.LogitsHash}",
+            .. peer is null ? (string[])[] : ["", peer.Table(bench.Runs, model.Threads)],
         ]);
     }
 
