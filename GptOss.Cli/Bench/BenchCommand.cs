@@ -80,7 +80,7 @@ internal sealed class BenchCommand
 
         // Ceilings first: their memory is freed before the weights need theirs.
         var ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
-        using var model = Transformer.Load(ModelChoice.Open(folder, terminal), modelOptions);
+        using var model = ModelLoading.Load(ModelChoice.Open(folder, terminal), modelOptions, terminal);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
             throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");
         var runs = new BenchRuns(model, terminal.Cancellation);
@@ -88,6 +88,7 @@ internal sealed class BenchCommand
             runs.Prefill(prompt, repeat);
         if (tokens > 0)
             runs.Decode(context, tokens, repeat);
+        DiskReads.Say(runs.DiskBytes, terminal);
         terminal.Out.WriteLine(parsed.GetValue(_json)
             ? BenchReport.Json(model, ceilings, runs, peer) : BenchReport.Table(model, ceilings, runs, peer));
         return ExitCodes.Ok;

@@ -3,6 +3,7 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Ceilings;
 using GptOss.Reference.Numerics.Lanes;
 
@@ -20,6 +21,10 @@ internal static class BenchReport
         json.WriteString("width", RunArguments.Name(model.Width));
         json.WriteString("profile", model.Precision.Name());
         json.WriteNumber("bytes_saved_by_packing", model.BytesSavedByPacking);
+        if (PrivateMemory.Pages() is { Bytes: > 0, Large: { } large } pages)
+            json.WriteNumber("large_page_share", (double)large / pages.Bytes);
+        if (bench.DiskBytes is { } disk)
+            json.WriteNumber("disk_bytes", disk);
         json.WriteNumber("peak_private_bytes", bench.PeakPrivateBytes);
         json.WriteString("logits_hash", bench.LogitsHash);
         json.WriteStartArray("runs");
@@ -57,6 +62,7 @@ internal static class BenchReport
             "",
             table,
             $"peak private memory {Text.Short(bench.PeakPrivateBytes)}, without the mapped weights",
+            .. LargePages(),
             $"logits_hash {bench.LogitsHash}",
             .. peer is null ? (string[])[] : ["", peer.Table(bench.Runs, model.Threads)],
         ]);
@@ -67,6 +73,14 @@ internal static class BenchReport
         string settings = $"{Text.Count(model.Threads, "thread")}, width {RunArguments.Name(model.Width)}, {model.Precision.Name()}";
         return model.BytesSavedByPacking == 0 ? settings : settings + $", packing saves {Text.Short(model.BytesSavedByPacking)} a token";
     }
+
+    // Weights that were preloaded or packed; the mapped ones lie on the system's own pages.
+    private static string[] LargePages() => PrivateMemory.Pages() switch
+    {
+        { Bytes: 0 } => [],
+        { Large: null } pages => [$"weights in private memory {Text.Short(pages.Bytes)}; the system does not say on which pages"],
+        var pages => [$"weights in private memory {Text.Short(pages.Bytes)}, {Of((double)pages.Large / pages.Bytes, "P1")} on large pages"],
+    };
 
     private static string[] Row(BenchRun run, MachineCeilings ceilings) =>
     [

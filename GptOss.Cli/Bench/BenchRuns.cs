@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using GptOss.Cli.Output;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Model;
@@ -38,6 +39,9 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
     /// <summary>The most private memory that was seen after a run, in bytes; the mapped weights are not private.</summary>
     internal long PeakPrivateBytes { get; private set; }
 
+    /// <summary>Bytes that the timed runs read from the disk; null where the system does not say.</summary>
+    internal long? DiskBytes { get; private set; } = DiskReads.Bytes() is null ? null : 0;
+
     /// <summary>Seeded ids.</summary>
     internal static int[] Ids(int count, int vocabulary)
     {
@@ -58,8 +62,11 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
         {
             using Sequence sequence = model.NewSequence();
             long start = Stopwatch.GetTimestamp();
+            long? disk = DiskReads.Bytes();
             ReadOnlySpan<float> logits = Feed(sequence, ids);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            if (repeat >= 0)
+                DiskBytes += DiskReads.Bytes() - disk;
             Sample();
             if (repeat < 0)
                 LogitsHash = Hash(logits);
@@ -85,12 +92,15 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
                 Feed(sequence, ids);               // a ring has overwritten what came before the context
             var decoding = new Decoding(sequence, first, new() { MaxTokens = tokens });
             long start = Stopwatch.GetTimestamp();
+            long? disk = DiskReads.Bytes();
             while (decoding.End is null)
             {
                 decoding.Feed(model, _logits, cancellation);
                 decoding.Take(_logits[0]);
             }
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            if (repeat >= 0)
+                DiskBytes += DiskReads.Bytes() - disk;
             Sample();
             if (repeat >= 0)
                 Runs.Add(new("decode", tokens, context, seconds, bytes, operations));

@@ -89,7 +89,7 @@ internal sealed class ChatCommand
         string name = _model.Choose(parsed, terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
         int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
-        using var model = Transformer.Load(checkpoint, modelOptions);
+        using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
         SamplingOptions sampling = _sampling.Options(parsed);

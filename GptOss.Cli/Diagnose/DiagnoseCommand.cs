@@ -109,7 +109,7 @@ internal sealed class DiagnoseCommand
             terminal.Error.WriteLine($"Not read: {TextInput.Quoted(member.Name)} {member.Reason}.");
         modelOptions = modelOptions with { Precision = profile ?? ProfileOf(rows, terminal) };
 
-        using var model = Transformer.Load(checkpoint, modelOptions);
+        using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         Func<TracePlace?>? firstWrong = trace is null ? null : () => WrongStage.Find(model, dump!, ids, rows.Positions, terminal.Cancellation);
         DiagnosisResult diagnosis = Diagnoser.Run(model, rows, defects, firstWrong, new DiagnoseProgress(terminal), terminal.Cancellation);
         var report = new DiagnoseReport(diagnosis);

@@ -50,7 +50,7 @@ internal sealed class ExplainCommand
             RequireWritable(page, parsed.GetValue(_force));
 
         string asked = _model.Choose(parsed, terminal);
-        using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
+        using var model = ModelLoading.Load(ModelChoice.Open(asked, terminal), modelOptions, terminal);
         Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
         int[] ids = prompt.AsItIs(model, tokenizer);
         if (model.Config.VocabSize < tokenizer.Count)

@@ -78,7 +78,7 @@ internal sealed class GenerateCommand
         JsonElement? schema = _schema.Read(parsed);
         Prompt prompt = _prompt.Read(parsed, terminal);
 
-        using var model = Transformer.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
+        using var model = ModelLoading.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions, terminal);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         (int[] ids, TokenConstraint? constraint) = Ids(prompt, schema, parsed, model, tokenizer);
         var options = new GenerationOptions
@@ -96,6 +96,7 @@ internal sealed class GenerateCommand
         int? most = parsed.GetValue(_maxTokens);
         Answer? answer = parsed.GetValue(_json) ? null : new(terminal, parsed.GetValue(_raw) ? null : FinalChannelOf(tokenizer), stops);
         var progress = new TokenProgress(terminal, ids.Length);
+        long? disk = DiskReads.Bytes();
         GenerationResult result = Generate(model, tokenizer, ids, options, progress.Report, answer is null ? null : answer.Show,
             terminal.Cancellation);
         progress.End();
@@ -112,6 +113,7 @@ internal sealed class GenerateCommand
         if (result.FinishReason == FinishReason.Length)
             terminal.Error.WriteLine(CutSentence(result, most, model.Config.MaxPositions, answer));
         ReportSpeed(result, terminal.Error);
+        DiskReads.Say(DiskReads.Bytes() - disk, terminal);
         return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Cancelled : ExitCodes.Ok;
     }
 

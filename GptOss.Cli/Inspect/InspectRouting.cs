@@ -56,7 +56,7 @@ internal sealed class InspectRouting(ModelArguments model)
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         string name = model.Choose(parsed, terminal);
-        using var transformer = Transformer.Load(ModelChoice.Open(name, terminal), modelOptions);
+        using var transformer = ModelLoading.Load(ModelChoice.Open(name, terminal), modelOptions, terminal);
         Tokenizer tokenizer = transformer.Checkpoint.Tokenizer;
         int[] ids = prompt.AsItIs(transformer, tokenizer);
         PromptLimits.Require(transformer.Config, ids);

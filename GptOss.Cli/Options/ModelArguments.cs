@@ -1,5 +1,6 @@
 using System.Collections;
 using System.CommandLine;
+using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
@@ -15,8 +16,14 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     private readonly Option<bool> _preload = new("--preload")
     {
         Description =
-            "Copies the weights into private memory first, on large pages where the system has them. For machines that drop mapped pages which have "
+            "Reads the weights into private memory first, on large pages where the system has them. For machines that drop mapped pages which have "
             + "not been used for a while. Changes no bit of the result.",
+    };
+
+    private readonly Option<bool> _lock = new("--mlock")
+    {
+        Description = "Reads the weights first and keeps them in memory, where the system lets this process lock so much. Changes no bit of the "
+            + "result.",
     };
 
     private readonly Option<bool> _pack = new("--pack")
@@ -54,12 +61,14 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
         return _run.Options(parsed, terminal) with
         {
             Preload = parsed.GetValue(_preload),
+            Lock = parsed.GetValue(_lock),
+            Loading = new LoadingProgress(terminal),
             Pack = parsed.GetValue(_pack),
             RoundYarnBounds = RoundsYarnBounds(parsed),
         };
     }
 
-    public IEnumerator<Option> GetEnumerator() => new List<Option>([_model, .. _run, _yarnBounds, _preload, _pack]).GetEnumerator();
+    public IEnumerator<Option> GetEnumerator() => new List<Option>([_model, .. _run, _yarnBounds, _preload, _lock, _pack]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 

@@ -77,8 +77,8 @@ internal sealed class ScoreCommand
         ModelOptions modelOptions = _model.Options(parsed, terminal);
         (CorpusPart part, string? source) = Part(parsed.GetValue(_part), terminal);
         (string name, Func<Stream> open) = Input(parsed.GetValue(_corpus), terminal);
-        using var model = Transformer.Load(
-            ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions);
+        using var model = ModelLoading.Load(
+            ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions, terminal);
         try
         {
             return Score(parsed, terminal, model, (name, open), (part, source));

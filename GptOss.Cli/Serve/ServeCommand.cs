@@ -110,6 +110,7 @@ internal sealed class ServeCommand
         if (!asked.IsCancellationRequested)
         {
             await ready;                                             // a model that cannot be loaded ends the command
+            ModelLoading.SayIfNotLocked((await model.Loaded).Model, run, terminal);
             terminal.Out.WriteLine(server.Url);
             terminal.Out.Flush();
             terminal.Error.WriteLine($"Ready. The chat page is there, the base URL for clients is {server.Url}/v1. Ctrl+C ends the server.");

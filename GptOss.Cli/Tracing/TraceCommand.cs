@@ -93,7 +93,7 @@ internal sealed class TraceCommand(bool isPack)
         Prompt prompt = _prompt.Read(parsed, terminal);
 
         string asked = _model.Choose(parsed, terminal);
-        using var model = Transformer.Load(ModelChoice.Open(asked, terminal), modelOptions);
+        using var model = ModelLoading.Load(ModelChoice.Open(asked, terminal), modelOptions, terminal);
         int[] ids = prompt.AsItIs(model, model.Checkpoint.Tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;

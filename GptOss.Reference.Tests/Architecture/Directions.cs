@@ -27,7 +27,7 @@ internal static partial class Directions
             "Numerics/RowKernels",
         ],
 
-        ["Checkpoints/Storage"] = ["Ground"],
+        ["Checkpoints/Storage"] = ["Ground", "Numerics/Buffers"],
         ["Checkpoints/Safetensors"] = ["Ground", "Checkpoints/Storage"],
         ["Checkpoints/Configuration"] = ["Ground", "Numerics", "Checkpoints/Storage", "Checkpoints/Safetensors"],
         ["Checkpoints/Gguf"] = ["Ground", "Numerics", "Tokens", "Checkpoints/Storage", "Checkpoints/Configuration"],

@@ -33,6 +33,35 @@ public class CheckpointTests
         Assert.Equal(128, checkpoint.Bf16("norm.scale").Span.Length);
     }
 
+    [Fact]
+    public void A_file_that_became_shorter_is_not_preloaded_and_says_so()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string file in Directory.EnumerateFiles(TestData.Tiny))
+            File.Copy(file, folder.File(Path.GetFileName(file)));
+        using var checkpoint = Checkpoint.Open(folder.Path);
+        using (var file = new FileStream(checkpoint.FilePaths[0], FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            file.SetLength(file.Length - 1);
+        Assert.EndsWith("has become shorter while it was read.",
+            Assert.Throws<EndOfStreamException>(() => checkpoint.Preload(cancellation: TestContext.Current.CancellationToken)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Locking_reads_all_weights_and_changes_none(bool preloads)
+    {
+        using Checkpoint mapped = Checkpoint.Open(TestData.Tiny), locked = Checkpoint.Open(TestData.Tiny);
+        if (preloads)
+            locked.Preload(cancellation: TestContext.Current.CancellationToken);
+        long reported = 0;
+        _ = locked.Lock(new Total(bytes => Interlocked.Add(ref reported, bytes)), TestContext.Current.CancellationToken);
+        Assert.Equal(locked.FileBytes, reported);
+        Assert.True(mapped.Bf16("unembedding.weight").Span.SequenceEqual(locked.Bf16("unembedding.weight").Span));
+        Assert.Throws<OperationCanceledException>(() => mapped.Lock(cancellation: new CancellationToken(canceled: true)));
+    }
+
     private sealed class Total(Action<long> add) : IProgress<long>
     {
         public void Report(long value) => add(value);

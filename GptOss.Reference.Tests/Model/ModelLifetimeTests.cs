@@ -90,6 +90,21 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
+    public void Loading_says_how_far_it_has_come_and_whether_the_weights_are_locked()
+    {
+        var said = new List<LoadProgress>();
+        using var model = Transformer.Load(Smallest, new() { Threads = 1, Preload = true, Lock = true, Loading = new Told(said) });
+        Assert.Equal([new(model.Checkpoint.FileBytes, model.Checkpoint.FileBytes)], said);         // once, though it is read and locked
+        using var other = Transformer.Load(Smallest, new() { Threads = 1 });
+        Assert.False(other.IsLocked);
+    }
+
+    private sealed class Told(List<LoadProgress> said) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value) => said.Add(value);
+    }
+
+    [Fact]
     public void A_wide_model_takes_fewer_tokens_at_a_time_and_no_buffer_outgrows_its_count()
     {
         Assert.Equal(Sequence.ChunkTokens, ModelLimits.ChunkTokens(PublishedShapes.Gpt120b));

@@ -107,12 +107,13 @@ public sealed class Checkpoint : IDisposable
     public long RequireNumbers(CancellationToken cancellation = default) => _source.RequireNumbers(cancellation);
 
     /// <summary>
-    /// Copies all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.
+    /// Reads all weights into private memory, on large pages where the system has them; views that are taken from here on are of the copy.
     /// </summary>
     /// <remarks>For machines that drop mapped pages which have not been used for a while. Changes no bit.</remarks>
-    /// <param name="progress">Receives the bytes of each piece that has been copied, from the copying threads.</param>
-    /// <param name="cancellation">Stops the copying; the mapped files serve on.</param>
+    /// <param name="progress">Receives the bytes of each piece that has been read, from the reading threads.</param>
+    /// <param name="cancellation">Stops the reading; the mapped files serve on.</param>
     /// <exception cref="InsufficientMemoryException">The weights are larger than the memory that this process may use.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
     internal void Preload(IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -120,6 +121,15 @@ public sealed class Checkpoint : IDisposable
             throw new InsufficientMemoryException($"Preloading takes {_source.FileBytes} bytes of memory; this process may use {available}.");
         _source.Preload(progress, cancellation);
     }
+
+    /// <summary>Bytes of all files.</summary>
+    internal long FileBytes => _source.FileBytes;
+
+    /// <summary>Reads all weights into memory, mapped or preloaded, and keeps them there until <see cref="Dispose"/>. Changes no bit.</summary>
+    /// <param name="progress">Receives the bytes of each piece that has been read, from the reading threads.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    /// <returns>Whether the system lets this process lock so much; the weights have been read in either case.</returns>
+    internal bool Lock(IProgress<long>? progress = null, CancellationToken cancellation = default) => _source.Lock(progress, cancellation);
 
     /// <summary>The bits of a BF16 tensor that a safetensors checkpoint stores in one piece, row-major.</summary>
     /// <exception cref="ArgumentException">The model has no such tensor, or it is not BF16.</exception>

@@ -93,6 +93,14 @@ internal sealed class GgufSource : ITensorSource
             file.Preload(progress, cancellation);
     }
 
+    public bool Lock(IProgress<long>? progress, CancellationToken cancellation)
+    {
+        bool all = true;
+        foreach (GgufFile file in _files.Files)
+            all &= file.Lock(progress, cancellation);
+        return all;
+    }
+
     public void Dispose() => _files.Dispose();
 
     private string[] Parts(string originalName) => _parts.TryGetValue(originalName, out string[]? parts) ? parts

@@ -31,6 +31,10 @@ internal interface ITensorSource : IDisposable
     /// <summary>Part of the bytes of one of <see cref="Tensors"/>.</summary>
     ReadOnlySpan<byte> Part(StoredTensor tensor, long offset, int count);
 
-    /// <summary>Copies all files into private memory.</summary>
+    /// <summary>Reads all files into private memory.</summary>
     void Preload(IProgress<long>? progress, CancellationToken cancellation);
+
+    /// <summary>Reads all pages into memory and keeps them there.</summary>
+    /// <returns>Whether the system lets this process lock so much.</returns>
+    bool Lock(IProgress<long>? progress, CancellationToken cancellation);
 }

@@ -53,6 +53,14 @@ internal sealed class SafeTensorsSource : ITensorSource
             file.Preload(progress, cancellation);
     }
 
+    public bool Lock(IProgress<long>? progress, CancellationToken cancellation)
+    {
+        bool all = true;
+        foreach (SafeTensorsFile file in Files)
+            all &= file.Lock(progress, cancellation);
+        return all;
+    }
+
     public ReadOnlySpan<byte> Part(StoredTensor tensor, long offset, int count) => _shards.FileOf(tensor.Info.Name).Part(tensor.Info, offset, count);
 
     public void Dispose() => _shards.Dispose();

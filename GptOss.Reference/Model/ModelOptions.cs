@@ -39,10 +39,19 @@ public sealed record ModelOptions
     public bool Pack { get; init; }
 
     /// <summary>
-    /// Copies the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages after a while
-    /// without use. Changes no bit.
+    /// Reads the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused
+    /// for a while. Changes no bit.
     /// </summary>
     public bool Preload { get; init; }
+
+    /// <summary>
+    /// Reads the weights first and keeps them in memory, where the system lets this process lock so much; <see cref="Transformer.IsLocked"/> says
+    /// whether it did. Changes no bit.
+    /// </summary>
+    public bool Lock { get; init; }
+
+    /// <summary>Receives how far weights have been read that are preloaded or locked; from any thread.</summary>
+    public IProgress<LoadProgress>? Loading { get; init; }
 
     /// <summary>
     /// The most bytes of keys and values that all sequences of the model may hold together, shared pages counted once; null for no limit.

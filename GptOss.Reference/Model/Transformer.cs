@@ -59,6 +59,9 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Workers in use.</summary>
     public int Threads => _pool.Count;
 
+    /// <summary>Whether the weights are locked in memory, as <see cref="ModelOptions.Lock"/> asks.</summary>
+    public bool IsLocked { get; private init; }
+
     /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
     public long BytesSavedByPacking => _weights.BytesSaved;
 
@@ -81,11 +84,13 @@ public sealed partial class Transformer : IDisposable
         try
         {
             ModelLimits.Require(checkpoint.Config, checkpoint.Folder);
+            LoadCount? reading = options.Loading is { } loading ? new(loading, checkpoint.FileBytes) : null;
             if (options.Preload)
-                checkpoint.Preload(cancellation: options.Cancellation);         // first: views that are taken before are of the mapped file
+                checkpoint.Preload(reading, options.Cancellation);              // first: views that are taken before are of the mapped file
+            bool isLocked = options.Lock && checkpoint.Lock(options.Preload ? null : reading, options.Cancellation);
             pool = new(options.Threads ?? Topology.PhysicalCores);
             return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool,
-                Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options);
+                Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options) { IsLocked = isLocked };
         }
         catch
         {

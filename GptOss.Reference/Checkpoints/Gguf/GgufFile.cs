@@ -72,6 +72,9 @@ internal sealed class GgufFile : IDisposable
     /// <summary>Copies the file into private memory; views that are taken from here on are of the copy.</summary>
     internal void Preload(IProgress<long>? progress, CancellationToken cancellation) => _map.Preload(progress, cancellation);
 
+    /// <inheritdoc cref="MappedFile.Lock"/>
+    internal bool Lock(IProgress<long>? progress, CancellationToken cancellation) => _map.Lock(progress, cancellation);
+
     public void Dispose() => _map.Dispose();
 
     private static GgufFile Read(MappedFile map, bool? isOllama)

@@ -72,6 +72,9 @@ internal sealed class SafeTensorsFile : IDisposable
     /// <summary>Copies the file into private memory; views that are taken from here on are of the copy.</summary>
     internal void Preload(IProgress<long>? progress, CancellationToken cancellation) => _map.Preload(progress, cancellation);
 
+    /// <inheritdoc cref="MappedFile.Lock"/>
+    internal bool Lock(IProgress<long>? progress, CancellationToken cancellation) => _map.Lock(progress, cancellation);
+
     /// <summary>What the header says about <paramref name="name"/>; false where the file has no such tensor.</summary>
     public bool TryGet(string name, out TensorInfo tensor)
     {

@@ -1,6 +1,9 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using GptOss.Reference.Numerics.Buffers;
+using Microsoft.Win32.SafeHandles;
 
 namespace GptOss.Reference.Checkpoints.Storage;
 
@@ -12,15 +15,18 @@ namespace GptOss.Reference.Checkpoints.Storage;
 /// </remarks>
 internal sealed unsafe class MappedFile : IDisposable
 {
+    private const int Piece = 16 << 20;
+
+    private readonly SafeFileHandle _file;                  // the map's
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
     private SafeBuffer _memory;
     private byte* _start;
     private int _disposed;
 
-    private MappedFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, long length)
+    private MappedFile(string path, SafeFileHandle file, MemoryMappedFile map, MemoryMappedViewAccessor view, long length)
     {
-        (Path, _map, _view, _memory, Length) = (path, map, view, view.SafeMemoryMappedViewHandle, length);
+        (Path, _file, _map, _view, _memory, Length) = (path, file, map, view, view.SafeMemoryMappedViewHandle, length);
         byte* page = null;
         _memory.AcquirePointer(ref page);
         _start = page + view.PointerOffset;
@@ -53,7 +59,7 @@ internal sealed unsafe class MappedFile : IDisposable
                 throw;
             }
             view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
-            return new MappedFile(path, map, view, length);
+            return new MappedFile(path, stream.SafeFileHandle, map, view, length);
         }
         catch
         {
@@ -63,13 +69,17 @@ internal sealed unsafe class MappedFile : IDisposable
         }
     }
 
-    /// <summary>Copies the file into private memory; views that are taken from here on are of the copy.</summary>
-    /// <param name="progress">Receives the bytes of each piece that has been copied.</param>
+    /// <summary>Reads the file into private memory; views that are taken from here on are of the copy.</summary>
+    /// <remarks>
+    /// Read, not copied from the mapping: pages that were never touched there take no memory beside the copy, and what the system cached on the way
+    /// it may forget at once.
+    /// </remarks>
+    /// <param name="progress">Receives the bytes of each piece that has been read.</param>
     /// <param name="cancellation">Stops between pieces; the mapping serves on.</param>
     /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
+    /// <exception cref="IOException">It cannot be read, or has become shorter.</exception>
     internal void Preload(IProgress<long>? progress, CancellationToken cancellation)
     {
-        const int Piece = 16 << 20;
         if (_memory is PrivateMemory)
             return;
         PrivateMemory copy = new(Length);
@@ -77,15 +87,18 @@ internal sealed unsafe class MappedFile : IDisposable
         copy.AcquirePointer(ref target);
         try
         {
-            byte* source = _start;
-            ParallelOptions options = new() { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount };
-            Parallel.For(0, (Length + Piece - 1) / Piece, options, piece =>
+            ForPieces((offset, count) =>
             {
-                long offset = piece * Piece;
-                int count = (int)Math.Min(Piece, Length - offset);
-                new ReadOnlySpan<byte>(source + offset, count).CopyTo(new Span<byte>(target + offset, count));
-                progress?.Report(count);
-            });
+                Span<byte> into = new(target + offset, count);
+                for (int done = 0; done < count;)
+                {
+                    int read = RandomAccess.Read(_file, into[done..], offset + done);
+                    if (read == 0)
+                        throw new EndOfStreamException($"{Path} has become shorter while it was read.");
+                    done += read;
+                }
+                Residency.Forget(_file, offset, count);
+            }, progress, cancellation);
         }
         catch
         {
@@ -96,6 +109,16 @@ internal sealed unsafe class MappedFile : IDisposable
         _memory.ReleasePointer();
         _memory = copy;
         _start = target;
+    }
+
+    /// <summary>Reads every page into memory and keeps it there as long as the file is open.</summary>
+    /// <param name="progress">Receives the bytes of each piece that has been read.</param>
+    /// <param name="cancellation">Stops between pieces.</param>
+    /// <returns>Whether the system lets this process lock so much; the pages have been read in either case.</returns>
+    internal bool Lock(IProgress<long>? progress, CancellationToken cancellation)
+    {
+        ForPieces((offset, count) => Residency.Populate(_start + offset, count), progress, cancellation);
+        return Residency.TryLock(_start, Length);
     }
 
     /// <summary>A view of <paramref name="length"/> bytes from <paramref name="offset"/>, valid until <see cref="Dispose"/>.</summary>
@@ -121,6 +144,24 @@ internal sealed unsafe class MappedFile : IDisposable
         _memory.Dispose();
         _view.Dispose();
         _map.Dispose();
+    }
+
+    private void ForPieces(Action<long, int> work, IProgress<long>? progress, CancellationToken cancellation)
+    {
+        ParallelOptions options = new() { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount };
+        try
+        {
+            Parallel.For(0, (Length + Piece - 1) / Piece, options, piece =>
+            {
+                int count = (int)Math.Min(Piece, Length - piece * Piece);
+                work(piece * Piece, count);
+                progress?.Report(count);
+            });
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);       // one piece's failure is the file's
+        }
     }
 
     private void RequireInside(long offset, long byteCount)

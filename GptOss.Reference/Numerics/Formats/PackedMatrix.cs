@@ -85,7 +85,7 @@ internal sealed unsafe class PackedMatrix : Weights
             throw new InsufficientMemoryException($"Packing takes {bytes} bytes of memory; this process may use {available}.");
         PackedMatrix packed = new(matrix.Rows, matrix.Columns)
         {
-            Blocks = AlignedBuffer.Allocate<byte>((int)bytes),
+            Blocks = PrivateMemory.Allocate((int)bytes),
             HighBytes = AlignedBuffer.Allocate<byte>(quads * Highs),
             FirstEscape = new int[quads + 1],
         };
@@ -112,12 +112,14 @@ internal sealed unsafe class PackedMatrix : Weights
         fixed (int* firstEscape = FirstEscape, escapeBlocks = EscapeBlocks)
         fixed (ushort* escapeWeights = EscapeWeights)
             job.Run(new PackedRows(blocks, highs, firstEscape, escapeBlocks, escapeWeights, Columns));
+        GC.KeepAlive(this);                                                // the blocks are no object of their own
     }
 
     internal override void Decode(int row, Span<float> target)
     {
         for (int column = 0; column < Columns; column++)
             target[column] = Bfloat16.ToSingle(this[row, column]);
+        GC.KeepAlive(this);
     }
 
     internal override NotANumber? FindNotANumber(int matrix) => null;      // checked on the plain matrix that it was made from
