@@ -1,5 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using GptOss.Reference.Generation;
 using GptOss.Reference.Generation.Constraints;
 using GptOss.Reference.Tokens;
 

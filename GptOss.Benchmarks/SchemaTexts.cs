@@ -10,9 +10,6 @@ internal static class SchemaTexts
     /// <summary>Schemas with a text that is valid for each.</summary>
     internal static (string Schema, int[] Text)[] All { get; } = [.. Read()];
 
-    /// <summary>Compiled, with caches that no mask has been made in yet.</summary>
-    internal static JsonSchema[] Compile() => [.. All.Select(pair => JsonSchema.Compile(pair.Schema))];
-
     private static IEnumerable<(string Schema, int[] Text)> Read()
     {
         foreach (string file in (string[])["schemas-public.jsonl", "schemas-own.jsonl"])

@@ -73,6 +73,30 @@ public sealed class ConstrainedTurnsTests
         Assert.Equal(200, (await server.PostAsync(Chat, Ask(Tools(schema, false), "\"max_tokens\": 2"), Cancellation)).Code);
     }
 
+    [Theory]
+    [InlineData("response_format")]
+    [InlineData("tools")]
+    public async Task A_schema_as_deep_as_a_body_may_be_binds_the_answer(string where)
+    {
+        await using RunningServer server = await StartAsync();
+        // Arrays in arrays until the body is 128 deep, with words that some clients add.
+        int depth = where == "tools" ? 123 : 124;
+        const string level = """{"~standard": {"vendor": "x"}, "type": "array", "minItems": 1, "maxItems": 1, "items": """;
+        string schema = string.Concat(Enumerable.Repeat(level, depth)) + """{"const": "deep"}""" + new string('}', depth);
+        Answer answer = await server.PostAsync(Chat, where == "tools"
+            ? Ask(Tools(schema, true), "\"tool_choice\": \"required\", \"temperature\": 0, \"max_tokens\": 300, \"close_on_budget\": true")
+            : Ask("[]", """ "max_tokens": 300, "close_on_budget": true, """
+                + """ "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": """ + schema + "}}"), Cancellation);
+        Assert.True(answer.Code == 200, answer.Text);
+        JsonElement message = answer.Json.GetProperty("choices")[0].GetProperty("message");
+        string text = where == "tools" ? message.GetProperty("tool_calls")[0].GetProperty("function").GetProperty("arguments").GetString()!
+            : message.GetProperty("content").GetString()!;
+        var value = JsonElement.Parse(text, new JsonDocumentOptions { MaxDepth = 300 });
+        for (int i = 0; i < depth; i++)
+            value = value[0];
+        Assert.Equal("deep", value.GetString());
+    }
+
     [Fact]
     public async Task A_schema_is_compiled_once()
     {

@@ -132,7 +132,7 @@ public class HostileSchemaTests
         "a step of a trillion digits" => """{"type": "number", "multipleOf": 1e-999999999999}""",
         "bounds of a billion digits" => """{"type": "number", "minimum": -1e999999999, "maximum": 1e999999999}""",
         "exclusions that exclude each other" =>
-            """{"not": {"anyOf": [""" + Listed(40, i => """{"not": {"properties": {"kN": {"not": {"minimum": N}}}}}""".Replace("N", $"{i}")) + "]}}",
+            """{"not": {"anyOf": [""" + Listed(40, i => """{"not": {"properties": {"kN": {"not": {"minimum": N}}}}}""".Replace("N", $"{i}", StringComparison.Ordinal)) + "]}}",
         "conditions in conditions" =>
             Nested("""{"if": {"properties": {"a": {"minimum": 3}}}, "then": """, "true", """, "else": {"required": ["a"]}}""", 60),
         "recursion at every key" =>

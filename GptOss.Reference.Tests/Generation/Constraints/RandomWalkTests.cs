@@ -145,7 +145,7 @@ public class RandomWalkTests
 
     private static void RequireValid(string schema, string text)
     {
-        Json.Schema.JsonSchema validator = Json.Schema.JsonSchema.FromText(schema);
+        var validator = Json.Schema.JsonSchema.FromText(schema);
         using var document = JsonDocument.Parse(text);
         var options = new Json.Schema.EvaluationOptions { RequireFormatValidation = true };
         Assert.True(validator.Evaluate(document.RootElement, options).IsValid, $"{text} is not valid for {schema}");
