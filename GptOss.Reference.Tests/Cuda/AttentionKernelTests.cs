@@ -1,0 +1,106 @@
+using GptOss.Reference.Cuda;
+using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
+using Xunit;
+
+namespace GptOss.Reference.Tests.Cuda;
+
+/// <summary>Rotation, caches and attention of the shipped PTX against the scalar kernels.</summary>
+public class AttentionKernelTests
+{
+    // Heads and key/value heads of every pack and of the published models, every head dimension, windows from one position up.
+    public static TheoryData<int, int, int, int> Shapes => new()
+    {
+        { 8, 2, 64, 16 }, { 8, 2, 64, 0 }, { 4, 2, 64, 16 }, { 4, 2, 128, 16 }, { 4, 2, 128, 0 }, { 4, 2, 32, 16 }, { 4, 2, 32, 0 },
+        { 16, 1, 64, 128 }, { 3, 3, 64, 1 }, { 2, 1, 32, 8 }, { 64, 8, 64, 128 }, { 6, 2, 64, 0 },
+    };
+
+    [Theory, MemberData(nameof(Shapes))]
+    public void Attention_has_the_bits_of_the_processor(int heads, int kvHeads, int dim, int window)
+    {
+        int chunk = heads == 64 ? 3 : 9, most = heads == 64 ? 66 : 150;
+        DeviceAttention shape = new(heads, kvHeads, dim, window, window == 0 ? int.MaxValue : window + chunk);
+        foreach (bool special in new[] { false, true })
+        {
+            Layer layer = new(new(heads + dim + window), shape);
+            Sequence one = layer.NewSequence(), two = layer.NewSequence();
+            // Prefill, then both together as in a batch: 64 keys a block and a tile, 128 a turn of the softmax, rings that go round.
+            foreach (int count in new[] { 1, chunk })
+                layer.Pass(special, (two, count));
+            while (one.Length < most)
+                layer.Pass(false, (one, Math.Min(chunk, most - one.Length)));
+            layer.Pass(special, (one, 1), (two, 2));
+            layer.Pass(special, (two, 1));
+        }
+    }
+
+    [Fact]
+    public void Scores_that_do_not_fit_at_once_are_made_in_turns()
+    {
+        DeviceAttention shape = new(2, 1, 32, 0, int.MaxValue);
+        long bytes = DeviceKernels.AttendBytes(tokens: 512, mostKeys: 1 << 20, shape);
+        Assert.InRange(bytes, 1, DeviceKernels.ScoreBytes);
+        Assert.Equal(sizeof(float) * 2L * ((1 << 20) + 1), DeviceKernels.AttendBytes(tokens: 1, mostKeys: 1 << 20, shape));
+    }
+
+    /// <summary>Keys and values of one sequence on both sides.</summary>
+    private sealed class Sequence(HostCache host)
+    {
+        internal HostCache Host => host;
+
+        internal int Length { get; set; }
+
+        internal List<ulong> Pages { get; } = [];
+    }
+
+    private sealed class Layer(DeviceRun run, DeviceAttention shape)
+    {
+        private readonly float[] _sinks = run.Floats(shape.Heads);
+
+        internal Sequence NewSequence() =>
+            new(new HostCache(shape.KeyValueHeads, shape.HeadDim, shape.Places == int.MaxValue ? null : shape.Places, false));
+
+        /// <summary>Feeds some new tokens of some sequences to both sides and compares.</summary>
+        internal void Pass(bool special, params ReadOnlySpan<(Sequence Sequence, int Count)> items)
+        {
+            int half = shape.HeadDim / 2, keyed = (shape.Heads + shape.KeyValueHeads) * shape.HeadDim, count = 0;
+            List<QueryRow> queries = [];
+            List<ulong> tables = [];
+            foreach ((Sequence sequence, int tokens) in items)
+            {
+                int end = sequence.Length + tokens;
+                sequence.Host.Reserve(sequence.Length, end);
+                int places = Math.Min(end, shape.Places);
+                while (sequence.Pages.Count * DeviceAttention.PagePositions < places)
+                    sequence.Pages.Add(run.Gpu.Allocate(shape.PageBytes));
+                ulong table = run.Put<ulong>(sequence.Pages.ToArray());
+                for (int i = 0; i < tokens; i++, count++)
+                {
+                    queries.Add(new(sequence.Host, sequence.Length++));
+                    tables.Add(table);
+                }
+            }
+            float[] qkv = run.Floats(count * shape.Width, special, 4000), turns = run.Floats(count * shape.HeadDim);
+            float[] before = [.. qkv], expected = new float[count * shape.Heads * shape.HeadDim];
+            Rows rows = DeviceRun.Rows(qkv, shape.Width), cosines = new(turns, count, half, shape.HeadDim),
+                sines = new(turns.AsSpan(half), count, half, shape.HeadDim), q = rows.Columns(0, shape.Heads * shape.HeadDim);
+            run.Scalar.RowWise.Rotate(rows.Columns(0, keyed), cosines, sines);
+            for (int i = 0; i < count; i++)
+            {
+                queries[i].Cache.Write(queries[i].Position, rows[i][(shape.Heads * shape.HeadDim)..keyed], rows[i][keyed..]);
+            }
+            run.Scalar.Attention.Attend([.. queries], q, _sinks, shape.KeyValueHeads, shape.HeadDim, shape.Window == 0 ? null : shape.Window,
+                DeviceRun.Rows(expected, shape.Heads * shape.HeadDim));
+
+            int mostKeys = queries.Max(query => query.Position) + 1;
+            DeviceTokens on = new(count, run.Put<int>(queries.Select(query => query.Position).ToArray()), run.Put<ulong>(tables.ToArray()), mostKeys);
+            ulong gotQkv = run.Put<float>(before), got = run.Empty(expected.Length);
+            ulong scratch = run.Gpu.Allocate(DeviceKernels.AttendBytes(count, mostKeys, shape));
+            run.Device.RotateAndKeep(gotQkv, run.Keep(turns), on, shape);
+            run.Device.Attend(gotQkv, run.Keep(_sinks), scratch, got, on, shape);
+            run.RequireSame(qkv, gotQkv, $"rotation at {mostKeys - 1}");
+            run.RequireSame(expected, got, $"attention over {mostKeys} keys");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+namespace GptOss.Reference.Cuda;
+
+/// <summary>
+/// The kernels with their grids: each the counterpart of a member of <c>Numerics.Kernels</c>, with its bits. All pointers are addresses on the card,
+/// all rows float32 without gaps.
+/// </summary>
+internal sealed class DeviceKernels(Gpu gpu)
+{
+    /// <summary>Up to this many tokens products read every weight once for all of them; beyond, they are made in tiles.</summary>
+    internal const int FewTokens = 8;
+
+    /// <summary>Most bytes of attention scores at a time.</summary>
+    internal const long ScoreBytes = 256L << 20;
+
+    private const int Threads = 128, TileThreads = 256, TileRows = 64, TileTokens = 32;
+
+    /// <summary>y = (x · r) · gain, r = 1/√(mean x² + eps).</summary>
+    internal void RmsNorm(ulong x, ulong gain, ulong y, int tokens, int width, float eps) =>
+        gpu.Launch("rms_norm", new(1, tokens), TileThreads, 0, x, gain, y, width, eps);
+
+    /// <summary>y = x·Wᵀ + bias, or y ← y + (x·Wᵀ + bias).</summary>
+    internal void Linear(ulong x, in DeviceMatrix w, ulong y, int tokens, bool add = false)
+    {
+        if (tokens > FewTokens)
+        {
+            gpu.Launch("gemm_linear", new(Parts(w.Rows, TileRows), Parts(tokens, TileTokens)), TileThreads, 0,
+                x, w.Data, w.Bias, y, tokens, w.Rows, w.Columns, add ? 1 : 0);
+            return;
+        }
+        string kernel = tokens switch { 1 => "linear_1", 2 => "linear_2", <= 4 => "linear_4", _ => "linear_8" };
+        gpu.Launch(kernel, new(Parts(w.Rows, Threads / 4)), Threads, 0, x, w.Data, w.Bias, y, tokens, w.Rows, w.Columns, add ? 1 : 0);
+    }
+
+    /// <summary>Rotates queries and keys of rows [queries | keys | values] and puts keys and values into the caches.</summary>
+    /// <param name="qkv">The rows.</param>
+    /// <param name="turns">For each token [cosines | sines], half a head each.</param>
+    /// <param name="tokens">Where they stand.</param>
+    /// <param name="shape">The layer.</param>
+    internal void RotateAndKeep(ulong qkv, ulong turns, in DeviceTokens tokens, in DeviceAttention shape) =>
+        gpu.Launch("rotate_and_keep", new(1, tokens.Count), TileThreads, 0,
+            qkv, turns, tokens.Positions, tokens.Tables, shape.Places, shape.Heads, shape.KeyValueHeads, shape.HeadDim);
+
+    /// <summary>Bytes that <see cref="Attend"/> needs for scores and denominators.</summary>
+    internal static long AttendBytes(int tokens, int mostKeys, in DeviceAttention shape)
+    {
+        long token = sizeof(float) * (long)shape.Heads * (Keys(mostKeys, shape) + 1);
+        return token * Math.Clamp(ScoreBytes / token, 1, tokens);
+    }
+
+    /// <summary>Attention with sinks of every token over its cache, its own position included.</summary>
+    /// <param name="qkv">Rows [queries | keys | values], rotated.</param>
+    /// <param name="sinks">[heads].</param>
+    /// <param name="scratch"><see cref="AttendBytes"/>.</param>
+    /// <param name="output">[tokens, heads · headDim].</param>
+    /// <param name="tokens">Where they stand.</param>
+    /// <param name="shape">The layer.</param>
+    internal void Attend(ulong qkv, ulong sinks, ulong scratch, ulong output, in DeviceTokens tokens, in DeviceAttention shape)
+    {
+        int keys = Keys(tokens.MostKeys, shape), heads = shape.Heads, group = heads / shape.KeyValueHeads, dim = shape.HeadDim;
+        int together = (int)(AttendBytes(tokens.Count, tokens.MostKeys, shape) / (sizeof(float) * (long)heads * (keys + 1)));
+        ulong denominators = scratch + sizeof(float) * (ulong)together * (ulong)heads * (ulong)keys;
+        float scale = (float)(1 / Math.Sqrt(dim));
+        for (int first = 0; first < tokens.Count; first += together)
+        {
+            DeviceTokens some = tokens.Slice(first, Math.Min(together, tokens.Count - first));
+            gpu.Launch($"attend_scores_{dim}", new(Parts(keys, TileThreads / 4), some.Count, shape.KeyValueHeads), TileThreads, 0,
+                qkv + sizeof(float) * (ulong)first * (ulong)shape.Width, some.Positions, some.Tables, scratch,
+                shape.Places, heads, shape.KeyValueHeads, shape.Window, keys, scale);
+            gpu.Launch("attend_softmax", new(heads, some.Count), Threads, 0,
+                some.Positions, sinks, scratch, denominators, heads, shape.Window, keys);
+            gpu.Launch("attend_mix", new(shape.KeyValueHeads * (dim / 16), some.Count), 16 * group, (16 + group) * TileRows * sizeof(float),
+                some.Positions, some.Tables, scratch, denominators, output + sizeof(float) * (ulong)first * (ulong)(heads * dim),
+                shape.Places, heads, shape.KeyValueHeads, dim, shape.Window, keys);
+        }
+    }
+
+    /// <summary>The k best experts of every token, best first, and their weights.</summary>
+    internal void Route(ulong logits, ulong choices, ulong weights, int tokens, int experts, int k) =>
+        gpu.Launch("route", new(1, tokens), 32, 0, logits, choices, weights, experts, k);
+
+    /// <summary>Bytes that <see cref="Experts"/> needs for the lists of slots and tiles.</summary>
+    internal static long GroupBytes(int tokens, int experts, int k) => sizeof(int) * ((long)tokens * k + 3L * Tiles(tokens * k, experts));
+
+    /// <summary>h = SwiGLU of the first product of every slot's expert; y = the second product.</summary>
+    /// <param name="x">[tokens, hidden], normed.</param>
+    /// <param name="choices">[tokens, k].</param>
+    /// <param name="up">[experts, 2·intermediate, hidden], rows alternating between gate and linear.</param>
+    /// <param name="down">[experts, hidden, intermediate].</param>
+    /// <param name="h">[tokens·k, intermediate].</param>
+    /// <param name="y">[tokens·k, hidden].</param>
+    /// <param name="groups"><see cref="GroupBytes"/>.</param>
+    /// <param name="tokens">How many.</param>
+    /// <param name="experts">Of the layer, at most 1024.</param>
+    /// <param name="k">Experts of a token.</param>
+    /// <param name="alpha">Of SwiGLU.</param>
+    /// <param name="limit">Of SwiGLU.</param>
+    internal void Experts(ulong x, ulong choices, in DeviceExperts up, in DeviceExperts down, ulong h, ulong y, ulong groups, int tokens, int experts,
+        int k, float alpha, float limit)
+    {
+        int slots = tokens * k, intermediate = down.Columns, hidden = up.Columns;
+        if (tokens <= FewTokens)
+        {
+            gpu.Launch(up.IsWide ? "expert_up_wide" : "expert_up", new(Parts(intermediate, Threads / 4), slots), Threads, hidden * sizeof(float),
+                x, up.Blocks, up.Scales, up.Bias, choices, h, intermediate, hidden, k, alpha, limit);
+            gpu.Launch(down.IsWide ? "expert_down_wide" : "expert_down", new(Parts(hidden, Threads / 4), slots), Threads,
+                intermediate * sizeof(float), h, down.Blocks, down.Scales, down.Bias, choices, y, hidden, intermediate);
+            return;
+        }
+        int tiles = Tiles(slots, experts);
+        ulong tileList = groups + sizeof(int) * (ulong)slots;
+        gpu.Launch("group_slots", new(1), (experts + 31) & ~31, 0, choices, groups, tileList, slots, experts, tiles);
+        gpu.Launch("gemm_expert_up", new(Parts(up.Rows, TileRows), tiles), TileThreads, 0,
+            x, up.Blocks, up.Scales, up.Bias, groups, tileList, h, k, up.Rows, hidden, alpha, limit);
+        gpu.Launch("gemm_expert_down", new(Parts(hidden, TileRows), tiles), TileThreads, 0,
+            h, down.Blocks, down.Scales, down.Bias, groups, tileList, y, 1, hidden, intermediate);
+    }
+
+    /// <summary>x ← x + Σ_rank weights · y; y has k rows for every row of x.</summary>
+    internal void MixExperts(ulong y, ulong weights, ulong x, int tokens, int hidden, int k) =>
+        gpu.Launch("mix_experts", new(Parts(hidden, Threads), tokens), Threads, 0, y, weights, x, hidden, k);
+
+    private static int Keys(int mostKeys, in DeviceAttention shape) => shape.Window > 0 ? Math.Min(mostKeys, shape.Window) : mostKeys;
+
+    // Every expert may leave one tile that is not full.
+    private static int Tiles(int slots, int experts) => slots / TileTokens + experts;
+
+    private static int Parts(int whole, int part) => (whole + part - 1) / part;
+}
