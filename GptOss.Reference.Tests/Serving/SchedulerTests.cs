@@ -99,7 +99,8 @@ public sealed class SchedulerTests : IDisposable
         async Task<(int[] Ids, int Steps)> Run(int speculate)
         {
             int steps = 0;
-            var scheduler = new Scheduler(_model, new SchedulerOptions { StepTaken = (_, _) => steps++, Speculate = speculate });
+            var scheduler = new Scheduler(_model, new SchedulerOptions { Speculate = speculate });
+            scheduler.StepTaken += (_, _) => steps++;
             int[] ids = await IdsOf(scheduler, Request(0, seed: 1, temperature: 0) with { StopTokens = new HashSet<int>(), MaxTokens = 200 });
             await scheduler.DisposeAsync();                              // the last step is counted after its token is given
             return (ids, steps);

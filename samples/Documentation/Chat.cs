@@ -1,4 +1,5 @@
 using GptOss.Reference.Chat;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
 
 namespace Documentation;

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using GptOss.Reference.Chat;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Generation.Constraints;
 using GptOss.Reference.Harmony;
@@ -9,16 +11,28 @@ namespace Documentation;
 /// <summary>docs/structured-outputs.md.</summary>
 public static class StructuredOutputs
 {
-    public static string Run(string checkpoint, string schemaFile)
+    public static async Task<JsonElement[]> ConverseAsync(string checkpoint)
     {
         using var model = Transformer.Load(checkpoint);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
-        int[] prompt = PublishedPrompt.Build(tokenizer, "What is the capital of Norway?", date: new DateOnly(2026, 11, 24));
-        GenerationOptions options = new() { StopTokens = StopTokens.For(model, tokenizer), MaxTokens = 200 };
 
-        var schema = JsonSchema.Compile(File.ReadAllText(schemaFile));        // JsonSchemaException: refused
-        var constraint = new HarmonyConstraint(new HarmonyRules { Answer = schema }, tokenizer);
-        GenerationResult answer = new Generator(model, tokenizer).Generate(prompt, options with { Constraint = constraint });
-        return FinalChannel.Extract(tokenizer, [.. answer.Ids]);
+        var schema = JsonElement.Parse("""{"type": "array", "items": {"enum": ["Oslo", "Paris", "Rome"]}, "minItems": 1, "uniqueItems": true}""");
+        Conversation conversation = new(model, tokenizer, new ConversationOptions { AnswerSchema = schema });
+        TurnResult turn = await conversation.AskAsync("Which of these are capitals?").ToResultAsync();
+        JsonElement[] cities = [.. JsonElement.Parse(turn.Answer).EnumerateArray()];
+        return cities;
+    }
+
+    public static GenerationResult Call(string checkpoint)
+    {
+        using var model = Transformer.Load(checkpoint);
+        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
+        int[] prompt = PublishedPrompt.Build(tokenizer, "What is the weather in Paris?", date: new DateOnly(2026, 11, 24));
+
+        var weather = JsonSchema.Compile("""{"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}""");
+        HarmonyRules rules = new() { Calls = [new HarmonyCall("functions.get_weather", weather)], MayAnswer = false };
+        GenerationOptions options = new() { Constraint = new HarmonyConstraint(rules, tokenizer), CloseOnBudget = true, MaxTokens = 100 };
+        GenerationResult call = new Generator(model, tokenizer).Generate(prompt, options);
+        return call;
     }
 }

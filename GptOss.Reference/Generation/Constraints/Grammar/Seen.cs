@@ -46,7 +46,7 @@ internal sealed class Seen
     internal static Seen With(Seen? before, TextHash text)
     {
         before ??= None;
-        ImmutableDictionary<ulong, int>.Builder beginnings = before._beginnings.ToBuilder();
+        var beginnings = before._beginnings.ToBuilder();
         for (TextHash? beginning = text; beginning is not null; beginning = beginning.Before)
             beginnings[beginning.Value] = beginnings.GetValueOrDefault(beginning.Value) + 1;
         return new Seen(beginnings.ToImmutable(), before._texts.Add(text.Value), unchecked(before._sum + TextHash.After(text.Value, 0)));
