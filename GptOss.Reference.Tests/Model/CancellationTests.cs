@@ -53,7 +53,7 @@ public class CancellationTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void Nothing_is_fed_once_cancellation_has_been_asked_for()
+    public void Nothing_is_fed_once_cancellation_is_requested()
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
         Sequence sequence = model.NewSequence();

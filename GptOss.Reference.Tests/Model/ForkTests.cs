@@ -30,7 +30,7 @@ public class ForkTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void A_fork_takes_no_memory_until_one_of_the_two_goes_on()
+    public void A_fork_takes_no_memory_until_one_of_the_two_is_fed()
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
         using Sequence sequence = model.NewSequence();
@@ -100,7 +100,7 @@ public class ForkTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void A_sequence_that_no_one_holds_gives_its_pages_back_when_it_is_collected()
+    public void A_sequence_returns_its_pages_when_it_is_collected()
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
         using Sequence kept = model.NewSequence();

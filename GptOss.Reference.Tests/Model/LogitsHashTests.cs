@@ -22,7 +22,7 @@ public class LogitsHashTests
     }
 
     [Fact]
-    public void Every_not_a_number_is_one_and_zeros_keep_their_sign()
+    public void All_NaNs_are_one_value_and_zeros_keep_their_sign()
     {
         float[] nans = [float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0xFFC12345)];
         Assert.Single(nans.Select(nan => SmallModels.Hash([nan])).Distinct());

@@ -14,7 +14,7 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     private string Smallest => models.Write(SmallModels.Smallest, 1);
 
     [Fact]
-    public void A_model_that_no_one_disposed_is_collected_and_its_threads_end()
+    public void A_model_that_was_not_disposed_is_collected_and_its_threads_end()
     {
         using var process = Process.GetCurrentProcess();
         int before = process.Threads.Count;
@@ -80,7 +80,7 @@ public class ModelLifetimeTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void Preloading_is_asked_for_when_a_model_is_loaded_and_changes_no_bit()
+    public void Preloading_is_an_option_of_loading_and_changes_no_bit()
     {
         using Transformer mapped = SmallModels.Load(Smallest);
         using var copied = Transformer.Load(Smallest, new() { Threads = 1, Preload = true });

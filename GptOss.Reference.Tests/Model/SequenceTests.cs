@@ -132,7 +132,7 @@ public class SequenceTests(SmallModels models) : IClassFixture<SmallModels>
     [InlineData(Precision.Float32, 523)]      // it wraps round the end of the ring
     [InlineData(Precision.Float32, 700)]
     [InlineData(Precision.Bfloat16, 523)]
-    public void Back_at_a_mark_the_logits_are_those_of_a_fresh_run_however_far_the_ring_went_on(Precision precision, int marked)
+    public void Back_at_a_mark_the_logits_are_those_of_a_fresh_run_however_far_the_ring_went(Precision precision, int marked)
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1), precision: precision);
         int[] ids = SmallModels.Ids(marked, 64, 1), more = SmallModels.Ids(60, 64, 3);

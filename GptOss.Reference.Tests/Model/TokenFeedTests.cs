@@ -41,7 +41,7 @@ public class TokenFeedTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void A_feed_goes_on_from_the_chunks_that_a_cancelled_pass_finished()
+    public void A_feed_continues_from_the_chunks_that_a_cancelled_pass_finished()
     {
         using Transformer model = SmallModels.Load(models.Write(SmallModels.Smallest, 1));
         int[] ids = SmallModels.Ids(1300, 64, 1);

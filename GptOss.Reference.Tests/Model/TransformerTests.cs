@@ -203,7 +203,7 @@ public class TransformerTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void A_sequence_that_nobody_holds_any_more_is_collected()
+    public void A_sequence_without_references_is_collected()
     {
         // Its cache may take gigabytes; a model kept it alive as long as no prompt of that length followed.
         using Transformer model = SmallModels.Load(Smallest, 2);

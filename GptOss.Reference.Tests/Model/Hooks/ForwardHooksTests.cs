@@ -38,7 +38,7 @@ public class ForwardHooksTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
-    public void A_silenced_head_is_a_head_that_says_zero()
+    public void A_silenced_head_outputs_zero()
     {
         using Transformer model = Smallest();
         float[] silenced = Run(model, new() { SilencedHeads = { (1, 0) } });

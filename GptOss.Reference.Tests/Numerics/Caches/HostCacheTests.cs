@@ -105,7 +105,7 @@ public unsafe class HostCacheTests
     }
 
     [Fact]
-    public void Pages_that_are_given_back_under_a_limit_serve_again_and_none_is_given_out_beyond_it()
+    public void Under_a_limit_returned_pages_are_reused_and_no_page_exceeds_it()
     {
         CacheMemory memory = HostCache.NewMemory(1, 10, bfloat16: false, limit: 4 * 2 * 64 * 16 * 4 + 1);
         HostCache first = new(1, 10, null, false, memory), second = new(1, 10, null, false, memory);

@@ -170,7 +170,7 @@ public class ProductTests
     }
 
     [Fact]
-    public void An_expert_is_looked_through_when_it_is_first_chosen()
+    public void An_expert_is_checked_when_it_is_first_chosen()
     {
         byte[] scales = new byte[3 * 4];
         scales[2 * 4 + 1] = Mxfp4.NaNScale;

@@ -33,7 +33,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public void Folders_that_are_no_processor_are_passed_over()
+    public void Folders_that_are_not_processors_are_skipped()
     {
         Siblings("0-1", "0-1");
         _folder.Write("cpufreq/x", "");

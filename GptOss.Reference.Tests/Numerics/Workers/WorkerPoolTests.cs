@@ -61,7 +61,7 @@ public class WorkerPoolTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
-    public void An_exception_of_any_part_reaches_the_caller_and_the_pool_goes_on(int failing)
+    public void An_exception_of_any_part_reaches_the_caller_and_the_pool_still_works(int failing)
     {
         using WorkerPool pool = new(4);
         for (int round = 0; round < 3; round++)
@@ -99,7 +99,7 @@ public class WorkerPoolTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void A_job_that_runs_another_is_refused_whichever_part_asks_and_the_pools_go_on(int threads)
+    public void A_job_that_runs_another_is_refused_in_any_part_and_the_pools_still_work(int threads)
     {
         using WorkerPool pool = new(threads), other = new(2);
         for (int part = 0; part < threads; part++)
