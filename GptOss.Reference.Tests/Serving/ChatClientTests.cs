@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
 using Microsoft.Agents.AI;
@@ -94,6 +95,40 @@ public sealed class ChatClientTests : IAsyncLifetime
         FunctionCallContent call = Assert.Single(response.Messages[0].Contents.OfType<FunctionCallContent>());
         Assert.Equal((ChatFinishReason.ToolCalls, "get_current_weather"), (response.FinishReason, call.Name));
         Assert.Equal("Paris", ((JsonElement)call.Arguments!["location"]!).GetString());
+    }
+
+    [Theory]
+    [InlineData(63, true)]
+    [InlineData(64, true)]
+    [InlineData(128, true)]
+    [InlineData(999, true)]
+    [InlineData(1_001, false)]
+    public void Arguments_of_any_reasonable_depth_are_read_and_come_back_unchanged(int levels, bool isRead)
+    {
+        string arguments = $$"""{"a":{{new string('[', levels - 1)}}{{new string(']', levels - 1)}}}""";
+        var turn = new Turn { Messages = [] };
+        var written = new Message(Role.Assistant, arguments) { Channel = "commentary", Recipient = "functions.f" };
+        FunctionCallContent call = Assert.Single(
+            new ChatUpdates("m", turn).Of(new MessageEnded(TurnKind.Call, written, IsWhole: true))!.Contents.OfType<FunctionCallContent>());
+        Assert.Equal(isRead, call.Exception is null);
+        Turn next = ChatTurn.Of([new ChatMessage(ChatRole.Assistant, [call]),
+            new ChatMessage(ChatRole.Tool, [new FunctionResultContent(call.CallId, call.Arguments)])], null);
+        Assert.Equal([arguments, isRead ? arguments : ""], next.Messages.Select(message => message.Text));
+    }
+
+    [Theory]
+    [InlineData("{\"b\": [1,  2.50], \"a\": \"é<\"}", null, "{\"b\": [1,  2.50], \"a\": \"é<\"}")]
+    [InlineData("{\"b\": [1,  2.50], \"a\": \"é<\"}", "è", "{\"b\":[1,2.50],\"a\":\"è\"}")]
+    [InlineData("{\"a\": 1", null, "{\"a\": 1")]
+    [InlineData("[1]", null, "[1]")]
+    public void A_call_goes_back_as_the_model_wrote_it_unless_someone_changed_it(string written, string? change, string expected)
+    {
+        var message = new Message(Role.Assistant, written) { Channel = "commentary", Recipient = "functions.f" };
+        FunctionCallContent call = Assert.Single(new ChatUpdates("m", new Turn { Messages = [] })
+            .Of(new MessageEnded(TurnKind.Call, message, IsWhole: true))!.Contents.OfType<FunctionCallContent>());
+        if (change is not null)
+            call.Arguments!["a"] = change;
+        Assert.Equal(expected, Assert.Single(ChatTurn.Of([new ChatMessage(ChatRole.Assistant, [call])], null).Messages).Text);
     }
 
     [Fact]

@@ -128,15 +128,20 @@ internal static class ChatTurn
     private static TurnFunction Named(List<TurnFunction> functions, string name) => functions.Find(function => function.Name == name)
         ?? throw new ArgumentException($"The options demand a call of '{name}', which they do not offer.", nameof(functions));
 
-    private static string Arguments(FunctionCallContent call) =>
-        JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(),
-            AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
+    // As the model wrote them, as long as they are the same: another spelling would be read from the prompt's beginning again.
+    private static string Arguments(FunctionCallContent call)
+    {
+        string text = CallJson.Text(call.Arguments ?? new Dictionary<string, object?>(), typeof(IDictionary<string, object?>));
+        if (call.RawRepresentation is not Message { Text: var written })
+            return text;
+        return call.Exception is not null || JsonElement.DeepEquals(CallJson.Parse(written), CallJson.Parse(text)) ? written : text;
+    }
 
     private static string Result(FunctionResultContent result) => result.Result switch
     {
         null => result.Exception is { } exception ? $"Error: {exception.Message}" : "",
         string text => text,
         JsonElement { ValueKind: JsonValueKind.String } text => text.GetString()!,
-        var value => JsonSerializer.Serialize(value, AIJsonUtilities.DefaultOptions.GetTypeInfo(value.GetType())),
+        var value => CallJson.Text(value, value.GetType()),
     };
 }

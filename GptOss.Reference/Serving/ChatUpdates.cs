@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
 using Microsoft.Extensions.AI;
 
 namespace GptOss.Reference.Serving;
@@ -30,7 +31,7 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
                 return Update(IsReasoning(text.Kind) ? new TextReasoningContent(shown) : new Microsoft.Extensions.AI.TextContent(shown));
             case MessageEnded { Kind: TurnKind.Call, IsWhole: true } call:
                 _hasCall = true;
-                return Update(Call(call.Message.Recipient!, call.Message.Text));
+                return Update(Call(call.Message));
             default:
                 return null;
         }
@@ -46,25 +47,27 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
 
     private static bool IsReasoning(TurnKind kind) => kind == TurnKind.Reasoning;
 
-    private FunctionCallContent Call(string recipient, string input)
+    private FunctionCallContent Call(Message message)
     {
+        string recipient = message.Recipient!;
         string name = turn.Functions.FirstOrDefault(function => function.Recipient == recipient)?.Name
             ?? recipient[(recipient.IndexOf('.', StringComparison.Ordinal) + 1)..];
-        string id = "call_" + RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var call = new FunctionCallContent("call_" + RandomNumberGenerator.GetHexString(32, lowercase: true), name) { RawRepresentation = message };
         try
         {
-            var arguments = JsonElement.Parse(input);
-            if (arguments.ValueKind == JsonValueKind.Object)
-            {
-                return new FunctionCallContent(id, name,
-                    arguments.EnumerateObject().ToDictionary(member => member.Name, object? (member) => member.Value));
-            }
-            return new FunctionCallContent(id, name) { Exception = new JsonException($"The arguments of {name} are not a JSON object.") };
+            JsonElement arguments = CallJson.Parse(message.Text);
+            if (arguments.ValueKind != JsonValueKind.Object)
+                throw new JsonException($"The arguments of {name} are not a JSON object.");
+            call.Arguments = new Dictionary<string, object?>();
+            foreach (JsonProperty member in arguments.EnumerateObject())
+                call.Arguments[member.Name] = member.Value;                  // of a key that comes twice the last one counts
         }
-        catch (Exception exception) when (exception is JsonException or ArgumentException)
+        catch (JsonException exception)
         {
-            return new FunctionCallContent(id, name) { Exception = exception };
+            call.Exception = exception;
         }
+
+        return call;
     }
 
     private ChatResponseUpdate Update(AIContent content) => new(ChatRole.Assistant, [content])

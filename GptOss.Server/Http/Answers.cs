@@ -1,23 +1,15 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace GptOss.Server.Http;
 
-/// <summary>JSON answers in one spelling.</summary>
+/// <summary>JSON answers.</summary>
 internal static class Answers
 {
-    /// <summary>Characters beyond ASCII stay themselves; what HTML gives a meaning to is no concern of a JSON body.</summary>
-    internal static readonly JsonSerializerOptions Json = new()
-    {
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = System.Text.Json.Serialization.Metadata.JsonTypeInfoResolver.Combine(),
-    };
-
     /// <summary>Sends an object.</summary>
     internal static async Task SendAsync(HttpContext context, JsonObject body, int status = StatusCodes.Status200OK)
     {
-        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(body.ToJsonString(Json));
+        byte[] bytes = Encoding.UTF8.GetBytes(ApiJson.Text(body));
         HttpResponse response = context.Response;
         response.StatusCode = status;
         response.ContentType = "application/json";

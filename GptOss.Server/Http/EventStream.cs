@@ -38,10 +38,10 @@ internal sealed class EventStream : IAsyncDisposable
     }
 
     /// <summary>One frame without an event name: <c>data: JSON</c>.</summary>
-    internal Task SendAsync(JsonObject data) => WriteAsync($"data: {data.ToJsonString(Answers.Json)}\n\n");
+    internal Task SendAsync(JsonObject data) => WriteAsync($"data: {ApiJson.Text(data)}\n\n");
 
     /// <summary>One named event.</summary>
-    internal Task SendAsync(string name, JsonObject data) => WriteAsync($"event: {name}\ndata: {data.ToJsonString(Answers.Json)}\n\n");
+    internal Task SendAsync(string name, JsonObject data) => WriteAsync($"event: {name}\ndata: {ApiJson.Text(data)}\n\n");
 
     /// <summary>The frame by which Chat Completions and Completions end.</summary>
     internal Task SendDoneAsync() => WriteAsync("data: [DONE]\n\n");

@@ -65,10 +65,34 @@ internal static class RequestBody
             document.Dispose();
             throw NotJson($"The request's body is {kind}; expected a JSON object.");
         }
+        catch (JsonException) when (IsTooDeep(json.Span))
+        {
+            throw NotJson($"The request's body nests deeper than {MaxDepth} levels.");
+        }
         catch (JsonException exception)
         {
             throw NotJson($"The request's body is not valid JSON: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
         }
+    }
+
+    // Whether it is well-formed up to the first level too many.
+    private static bool IsTooDeep(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth + 1 });
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray && reader.CurrentDepth == MaxDepth)
+                    return true;
+            }
+        }
+        catch (JsonException)
+        {
+            // Something else is wrong with it.
+        }
+
+        return false;
     }
 
     private static async Task<byte[]> ReadBytesAsync(HttpRequest request, long maxBytes, CancellationToken cancellation)

@@ -102,7 +102,7 @@ internal sealed class OfferedTools
 
     private void AddCustom(Field tool, string space)
     {
-        var parameters = System.Text.Json.JsonElement.Parse("""{"type":"string"}""");
+        var parameters = ApiJson.Parse("""{"type":"string"}""");
         var declared = new ToolDescription(Name(tool.Required("name")), tool["description"]?.String() ?? "", parameters);
         Add(new TurnFunction(declared) { Namespace = space, IsCustom = true }, tool.Path);
     }

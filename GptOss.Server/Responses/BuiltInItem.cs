@@ -60,7 +60,7 @@ internal sealed class BuiltInItem(Message call, int index, ResponseEvents events
         JsonElement arguments = default;
         try
         {
-            arguments = JsonElement.Parse(call.Text);
+            arguments = ApiJson.Parse(call.Text);
         }
         catch (JsonException)
         {

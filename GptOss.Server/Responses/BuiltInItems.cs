@@ -35,6 +35,6 @@ internal static class BuiltInItems
             "find" => ("find", new JsonObject { ["pattern"] = Of("pattern") }),
             _ => ("search", new JsonObject { ["query"] = Of("query") }),
         };
-        return ($"browser.{name}", arguments.ToJsonString(Answers.Json), "analysis");
+        return ($"browser.{name}", ApiJson.Text(arguments), "analysis");
     }
 }

@@ -11,23 +11,14 @@ internal static class JsonItems
     /// <summary>The type of an item that only names another.</summary>
     internal const string Reference = "item_reference";
 
-    // A request's body, and some levels of ours around it.
-    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = RequestBody.MaxDepth + 16 };
-
     /// <summary>The items of an input that has been read; a string is one user message, a reference is the item that it names.</summary>
     internal static IReadOnlyList<JsonElement> WithIds(Field input, Func<string, Field?> stored)
     {
         if (input.IsString)
-            return [Element(UserMessage(input.String()))];
+            return [ApiJson.Element(UserMessage(input.String()))];
         return [.. input.Elements().Select(item => item["type"]?.String() == Reference ? stored(item["id"]!.Value.String())!.Value.Value
-            : Element(WithId((JsonObject)item.Copy()!)))];
+            : ApiJson.Element(WithId((JsonObject)item.Copy()!)))];
     }
-
-    /// <summary>A node as an element, which can be shared between threads.</summary>
-    internal static JsonElement Element(JsonObject node) => Parse(node.ToJsonString(Answers.Json));
-
-    /// <summary>Kept JSON.</summary>
-    internal static JsonElement Parse(string json) => JsonElement.Parse(json, Deep);
 
     private static JsonObject UserMessage(string text) => new()
     {

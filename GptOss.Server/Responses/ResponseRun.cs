@@ -91,7 +91,7 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
     }
 
     /// <summary>The output items as the store keeps them.</summary>
-    internal IReadOnlyList<JsonElement> OutputItems() => [.. _output.Select(item => JsonItems.Element((JsonObject)item!))];
+    internal IReadOnlyList<JsonElement> OutputItems() => [.. _output.Select(item => ApiJson.Element(item!))];
 
     public ValueTask DisposeAsync() => _run?.DisposeAsync() ?? ValueTask.CompletedTask;
 

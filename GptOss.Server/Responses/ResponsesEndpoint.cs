@@ -29,7 +29,7 @@ internal sealed class ResponsesEndpoint(ModelService service)
         if (read.IsStored && run.Final is { } final)
         {
             service.Store.Add(owner,
-                new StoredResponse(answer.Id, JsonItems.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
+                new StoredResponse(answer.Id, ApiJson.Element(final), new StoredContext(answer.Id, read.Before, read.Items, run.OutputItems())));
         }
     }
 

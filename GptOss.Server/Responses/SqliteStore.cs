@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GptOss.Server.Http;
 using Microsoft.Data.Sqlite;
 
 namespace GptOss.Server.Responses;
@@ -73,7 +74,7 @@ internal sealed class SqliteStore : IResponseStore
             if (find.ExecuteScalar() is not string body || Context(id) is not { } context)
                 return null;
             Run("UPDATE responses SET used = $0 WHERE id = $1", Now(), id);
-            return new StoredResponse(id, JsonItems.Parse(body), context);
+            return new StoredResponse(id, ApiJson.Parse(body), context);
         }
     }
 
@@ -97,7 +98,7 @@ internal sealed class SqliteStore : IResponseStore
                 UNION ALL SELECT item.value FROM responses, json_each(responses.output) AS item
                     WHERE owner = $1 AND hidden = 0 AND json_extract(item.value, '$.id') = $0 LIMIT 1
                 """, id, owner);
-            return find.ExecuteScalar() is string item ? JsonItems.Parse(item) : null;
+            return find.ExecuteScalar() is string item ? ApiJson.Parse(item) : null;
         }
     }
 
@@ -156,5 +157,5 @@ internal sealed class SqliteStore : IResponseStore
 
     private static string Text(IReadOnlyList<JsonElement> items) => $"[{string.Join(',', items.Select(item => item.GetRawText()))}]";
 
-    private static IReadOnlyList<JsonElement> Elements(string items) => [.. JsonItems.Parse(items).EnumerateArray()];
+    private static IReadOnlyList<JsonElement> Elements(string items) => [.. ApiJson.Parse(items).EnumerateArray()];
 }
