@@ -1,4 +1,3 @@
-using GptOss.Reference.Chat;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Tokens;
 using Xunit;

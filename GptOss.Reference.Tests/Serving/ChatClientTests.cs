@@ -109,7 +109,7 @@ public sealed class ChatClientTests : IAsyncLifetime
         var turn = new Turn { Messages = [] };
         var written = new Message(Role.Assistant, arguments) { Channel = "commentary", Recipient = "functions.f" };
         FunctionCallContent call = Assert.Single(
-            new ChatUpdates("m", turn).Of(new MessageEnded(TurnKind.Call, written, IsWhole: true))!.Contents.OfType<FunctionCallContent>());
+            new ChatUpdates("m", turn).Of(new MessageEnded(MessageKind.Call, written, IsWhole: true))!.Contents.OfType<FunctionCallContent>());
         Assert.Equal(isRead, call.Exception is null);
         Turn next = ChatTurn.Of([new ChatMessage(ChatRole.Assistant, [call]),
             new ChatMessage(ChatRole.Tool, [new FunctionResultContent(call.CallId, call.Arguments)])], null);
@@ -125,7 +125,7 @@ public sealed class ChatClientTests : IAsyncLifetime
     {
         var message = new Message(Role.Assistant, written) { Channel = "commentary", Recipient = "functions.f" };
         FunctionCallContent call = Assert.Single(new ChatUpdates("m", new Turn { Messages = [] })
-            .Of(new MessageEnded(TurnKind.Call, message, IsWhole: true))!.Contents.OfType<FunctionCallContent>());
+            .Of(new MessageEnded(MessageKind.Call, message, IsWhole: true))!.Contents.OfType<FunctionCallContent>());
         if (change is not null)
             call.Arguments!["a"] = change;
         Assert.Equal(expected, Assert.Single(ChatTurn.Of([new ChatMessage(ChatRole.Assistant, [call])], null).Messages).Text);

@@ -1,6 +1,7 @@
 using System.Text;
 using GptOss.Cli.Options;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
 using Xunit;
@@ -16,7 +17,7 @@ public sealed class TurnReaderTests
     {
         const string turn = "<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>final<|message|>Oslo.<|return|>";
         Assert.Equal(
-            ["begin Reasoning", "text Reasoning Think.", "end Reasoning Think. whole", "begin Answer", "text Answer Oslo.", "end Answer Oslo. whole"],
+            ["begin Analysis", "text Analysis Think.", "end Analysis Think. whole", "begin Answer", "text Answer Oslo.", "end Answer Oslo. whole"],
             Told(turn));
     }
 
@@ -52,7 +53,7 @@ public sealed class TurnReaderTests
     public void A_stop_text_ends_the_answer_before_it(string answer, string stop, string expected)
     {
         var reader = new TurnReader(Tokenizer, [stop]);
-        string text = Text(reader, $"<|channel|>final<|message|>{answer}<|return|>", TurnKind.Answer);
+        string text = Text(reader, $"<|channel|>final<|message|>{answer}<|return|>", MessageKind.Answer);
         Assert.Equal(expected, text);
         Assert.True(reader.HasStopped);
     }
@@ -62,7 +63,7 @@ public sealed class TurnReaderTests
     {
         var reader = new TurnReader(Tokenizer, ["STOP"]);
         string reasoning = Text(reader, "<|channel|>analysis<|message|>STOP it<|end|><|start|>assistant<|channel|>final<|message|>Fine<|return|>",
-            TurnKind.Reasoning);
+            MessageKind.Analysis);
         Assert.Equal("STOP it", reasoning);
         Assert.False(reader.HasStopped);
     }
@@ -70,7 +71,7 @@ public sealed class TurnReaderTests
     [Fact]
     public void The_beginning_of_a_stop_text_comes_out_when_it_turns_out_to_be_text()
     {
-        Assert.Equal("a ST", Text(new TurnReader(Tokenizer, ["STOP"]), "<|channel|>final<|message|>a ST<|return|>", TurnKind.Answer));
+        Assert.Equal("a ST", Text(new TurnReader(Tokenizer, ["STOP"]), "<|channel|>final<|message|>a ST<|return|>", MessageKind.Answer));
     }
 
     [Fact]
@@ -93,11 +94,11 @@ public sealed class TurnReaderTests
         {
             foreach (MessageText piece in events.OfType<MessageText>())
             {
-                if (piece.Kind == TurnKind.Reasoning)
+                if (piece.Kind == MessageKind.Analysis)
                     Assert.Empty(piece.LogProbabilities);
                 foreach (LogProbabilities entry in piece.LogProbabilities)
                     bytes.AddRange(Tokenizer.TokenBytes(entry.Chosen.Id).ToArray());
-                if (piece.Kind == TurnKind.Answer)
+                if (piece.Kind == MessageKind.Answer)
                     text.Append(piece.Text);
             }
         }
@@ -153,7 +154,24 @@ public sealed class TurnReaderTests
         }
     }
 
-    private static string Text(TurnReader reader, string turn, TurnKind kind)
+    [Theory]
+    [InlineData("user", MessageKind.Answer)]
+    [InlineData("all", MessageKind.Answer)]
+    [InlineData("assistant", MessageKind.Answer)]
+    [InlineData("functions.user", MessageKind.Call)]
+    [InlineData("python", MessageKind.Call)]
+    public void A_message_to_the_user_or_to_everyone_is_no_call(string recipient, MessageKind kind)
+    {
+        var reader = new TurnReader(Tokenizer, []);
+        List<TurnEvent> events = [];
+        foreach (int id in Tokenizer.EncodeWithSpecials($"<|channel|>final to={recipient}<|message|>Yes.<|return|>"))
+            events.AddRange(reader.Append(id));
+        Assert.Equal([kind, kind], events.Where(one => one is MessageBegun or MessageEnded).Select(one => one.Kind));
+        Assert.Equal(kind == MessageKind.Call ? recipient : null, events.OfType<MessageBegun>().Single().Recipient);
+        Assert.Equal(kind, MessageKinds.Of(events.OfType<MessageEnded>().Single().Message));
+    }
+
+    private static string Text(TurnReader reader, string turn, MessageKind kind)
     {
         var text = new StringBuilder();
         foreach (int id in Tokenizer.EncodeWithSpecials(turn))

@@ -14,7 +14,7 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
     private readonly string _id = "chatcmpl-" + RandomNumberGenerator.GetHexString(32, lowercase: true);
     private readonly DateTimeOffset _created = DateTimeOffset.UtcNow;
     private bool _hasCall, _isNewText;
-    private TurnKind? _lastText;
+    private MessageKind? _lastText;
 
     /// <summary>The update that says an event; null for nothing to say.</summary>
     internal ChatResponseUpdate? Of(TurnEvent happened)
@@ -25,11 +25,11 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
                 // Messages of one kind become one text; a blank line keeps them apart.
                 _isNewText = _lastText is { } last && IsReasoning(last) == IsReasoning(begun.Kind);
                 return null;
-            case MessageText { Kind: not TurnKind.Call } text:
+            case MessageText { Kind: not MessageKind.Call } text:
                 string shown = (_isNewText ? "\n\n" : "") + text.Text;
                 (_isNewText, _lastText) = (false, text.Kind);
                 return Update(IsReasoning(text.Kind) ? new TextReasoningContent(shown) : new Microsoft.Extensions.AI.TextContent(shown));
-            case MessageEnded { Kind: TurnKind.Call, IsWhole: true } call:
+            case MessageEnded { Kind: MessageKind.Call, IsWhole: true } call:
                 _hasCall = true;
                 return Update(Call(call.Message));
             default:
@@ -45,7 +45,7 @@ internal sealed class ChatUpdates(string modelId, Turn turn)
         return update;
     }
 
-    private static bool IsReasoning(TurnKind kind) => kind == TurnKind.Reasoning;
+    private static bool IsReasoning(MessageKind kind) => kind == MessageKind.Analysis;
 
     private FunctionCallContent Call(Message message)
     {

@@ -81,13 +81,7 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
         return _events;
     }
 
-    private static TurnKind KindOf(MessageDelta message) => message switch
-    {
-        { Recipient: not null } => TurnKind.Call,
-        { Channel: "analysis" } => TurnKind.Reasoning,
-        { Channel: "commentary" } => TurnKind.Preamble,
-        _ => TurnKind.Answer,
-    };
+    private static MessageKind KindOf(MessageDelta message) => MessageKinds.Of(message.Channel, message.Recipient);
 
     private void Begin(MessageDelta message)
     {
@@ -95,18 +89,18 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
         _text.Clear();
         _entries.Clear();
         _bytesIn = _bytesOut = 0;
-        TurnKind kind = KindOf(message);
-        _stop = new StopText(kind is TurnKind.Preamble or TurnKind.Answer ? stopTexts : []);
-        _events.Add(new MessageBegun(kind, message.Recipient));
+        MessageKind kind = KindOf(message);
+        _stop = new StopText(kind is MessageKind.Preamble or MessageKind.Answer ? stopTexts : []);
+        _events.Add(new MessageBegun(kind, kind == MessageKind.Call ? message.Recipient : null));
     }
 
     // A token of the open message's text.
     private void Count(int id, LogProbabilities? logProbabilities)
     {
-        TurnKind kind = KindOf(_open!.Value);
-        if (kind == TurnKind.Reasoning)
+        MessageKind kind = KindOf(_open!.Value);
+        if (kind == MessageKind.Analysis)
             ReasoningTokens++;
-        if (logProbabilities is null || kind is not (TurnKind.Preamble or TurnKind.Answer))
+        if (logProbabilities is null || kind is not (MessageKind.Preamble or MessageKind.Answer))
             return;
         _entries.Enqueue((_bytesIn, logProbabilities));
         _bytesIn += tokenizer.TryGetBytes(id, out ReadOnlyMemory<byte> bytes) ? bytes.Length : 0;
@@ -146,10 +140,10 @@ public sealed class TurnReader(Tokenizer tokenizer, IReadOnlyList<string> stopTe
             return;
         if (!_stop.HasStopped)
             Emit(_stop.Flush());
-        TurnKind kind = KindOf(open);
+        MessageKind kind = KindOf(open);
         var message = new Message(open.Role, _text.ToString()) { Channel = open.Channel, Recipient = open.Recipient, ContentType = open.ContentType };
         _events.Add(new MessageEnded(kind, message, isWhole));
-        IsComplete |= isWhole && kind is TurnKind.Answer or TurnKind.Call;
+        IsComplete |= isWhole && kind is MessageKind.Answer or MessageKind.Call;
         _open = null;
     }
 }

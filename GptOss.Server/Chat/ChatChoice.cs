@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using GptOss.Reference.Generation;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using GptOss.Server.Http;
 
@@ -26,10 +27,10 @@ internal sealed class ChatChoice(int index, ChatRequest request, IReadOnlyList<s
     /// <returns>The chunk's choice that says it; null where there is nothing to say.</returns>
     internal JsonObject? Take(TurnEvent happened) => happened switch
     {
-        MessageBegun { Kind: TurnKind.Call } begun => BeginCall(begun.Recipient!),
+        MessageBegun { Kind: MessageKind.Call } begun => BeginCall(begun.Recipient!),
         MessageBegun => BeginText(),
-        MessageText { Kind: TurnKind.Call } text => CallPiece(text.Text),
-        MessageText { Kind: TurnKind.Reasoning } text => Reasoning(text.Text),
+        MessageText { Kind: MessageKind.Call } text => CallPiece(text.Text),
+        MessageText { Kind: MessageKind.Analysis } text => Reasoning(text.Text),
         MessageText text => Content(text),
         _ => null,
     };

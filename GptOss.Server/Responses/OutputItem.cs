@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using GptOss.Server.Http;
 
@@ -19,9 +20,9 @@ internal abstract class OutputItem(int index, string id, ResponseEvents events)
     internal static OutputItem Of(MessageBegun begun, int index, ResponsesRequest request, ResponseEvents events,
         LogProbabilityJson logProbabilities) => begun.Kind switch
     {
-        TurnKind.Reasoning => new ReasoningItem(index, request, events),
-        TurnKind.Call => new CallItem(index, begun.Recipient!, request.Turn.Tools, events),
-        _ => new MessageItem(index, begun.Kind == TurnKind.Preamble, request, events, logProbabilities),
+        MessageKind.Analysis => new ReasoningItem(index, request, events),
+        MessageKind.Call => new CallItem(index, begun.Recipient!, request.Turn.Tools, events),
+        _ => new MessageItem(index, begun.Kind == MessageKind.Preamble, request, events, logProbabilities),
     };
 
     /// <summary>Says that the item is there, still empty.</summary>

@@ -136,7 +136,7 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
     {
         if (_output is [.., JsonObject last] && (string?)last["status"] == "incomplete")
             return;
-        var item = OutputItem.Of(new MessageBegun(TurnKind.Answer, null), _output.Count, request, _events, service.LogProbabilities);
+        var item = OutputItem.Of(new MessageBegun(MessageKind.Answer, null), _output.Count, request, _events, service.LogProbabilities);
         item.Begin();
         _output.Add((JsonNode)item.End(isWhole: false));
     }

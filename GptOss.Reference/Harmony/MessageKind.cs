@@ -1,8 +1,6 @@
-using GptOss.Reference.Harmony;
+namespace GptOss.Reference.Harmony;
 
-namespace GptOss.Reference.Chat;
-
-/// <summary>What a part of an answer is for.</summary>
+/// <summary>What a message of the assistant is to the people and programs that receive it.</summary>
 public enum MessageKind
 {
     /// <summary>For the user: <c>final</c>, and what states no channel or an unknown one.</summary>
