@@ -82,8 +82,8 @@ public sealed class LifetimeTests : IDisposable
     [Fact]
     public async Task A_defect_is_a_500_that_says_no_more_than_that_and_not_a_shutdown()
     {
-        await using RunningServer server =
-            await StartAsync(Dated, new SchedulerOptions { StepTaken = (_, _) => throw new InvalidOperationException("secret detail") });
+        await using RunningServer server = await StartAsync();
+        server.Model.Scheduler.StepTaken += (_, _) => throw new InvalidOperationException("secret detail");
         for (int i = 0; i < 2; i++)                                      // the request that meets it, and one that comes later
         {
             Answer answer = await server.PostAsync(Chat, Question, Cancellation);

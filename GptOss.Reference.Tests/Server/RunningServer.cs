@@ -15,22 +15,24 @@ internal sealed class RunningServer : IAsyncDisposable
 
     private readonly HttpClient _client;
 
-    private RunningServer(GptOssApplication application)
+    private RunningServer(GptOssApplication application, ServedModel model)
     {
-        Application = application;
+        (Application, Model) = (application, model);
         _client = new HttpClient { BaseAddress = new Uri(application.Url), Timeout = TimeSpan.FromMinutes(5) };
     }
 
     internal GptOssApplication Application { get; }
 
+    internal ServedModel Model { get; }
+
     internal HttpClient Client => _client;
 
     internal static async Task<RunningServer> StartAsync(ServerOptions? options = null, SchedulerOptions? scheduling = null, params ITool[] tools)
     {
-        GptOssApplication application = await GptOssApplication.StartAsync(new ServedModelHost(TestData.Tiny, null, scheduling), "127.0.0.1", 0,
-            options ?? Dated, tools);
+        var host = new ServedModelHost(TestData.Tiny, null, scheduling);
+        GptOssApplication application = await GptOssApplication.StartAsync(host, "127.0.0.1", 0, options ?? Dated, tools);
         await application.WhenReadyAsync();
-        return new RunningServer(application);
+        return new RunningServer(application, await host.Loaded);
     }
 
     internal Task<Answer> PostAsync(string path, string body, CancellationToken cancellation) =>

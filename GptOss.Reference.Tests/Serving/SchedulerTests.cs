@@ -145,6 +145,86 @@ public sealed class SchedulerTests : IDisposable
         Assert.Equal([17, 17, 17, 17, 17], ids);
     }
 
+    [Fact]
+    public async Task Answers_that_share_a_prompt_count_it_once()
+    {
+        // Room for one prompt and the tails of eight answers, not for eight prompts.
+        ServingRequest request = Request(0, seed: 1, temperature: 1, repeat: 300, maxTokens: 30, choices: 8) with { StopTokens = new HashSet<int>() };
+        long alone = HeldBy(request.Prompt.Length), tail = HeldBy(Sequence.ChunkTokens);
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { CacheBytes = alone + 8 * tail, PrefixBytes = 0 });
+        Assert.True(7 * alone > 9 * tail, $"{alone} bytes of the prompt, {tail} of a tail");
+        int most = 0;
+        scheduler.StepTaken += (_, sequences) => most = Math.Max(most, sequences);
+        int[][] together = await ChoicesOf(scheduler, request);
+        Assert.Equal(8, most);
+        Assert.All(together, ids => Assert.Equal(30, ids.Length));
+    }
+
+    [Fact]
+    public async Task Requests_that_begin_alike_count_what_they_share_once()
+    {
+        ServingRequest request = Request(0, seed: 1, temperature: 1, repeat: 300, maxTokens: 80) with { StopTokens = new HashSet<int>() };
+        long alone = HeldBy(request.Prompt.Length), tail = HeldBy(Sequence.ChunkTokens);
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { CacheBytes = 7 * tail, PrefixBytes = 4 * alone });
+        int most = 0;
+        scheduler.StepTaken += (_, sequences) => most = Math.Max(most, sequences);
+        int[] first = await IdsOf(scheduler, request);
+        int[][] all = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => IdsOf(scheduler, request)));
+        Assert.Equal(6, most);
+        Assert.All(all, ids => Assert.Equal(first, ids));
+        for (int i = 0; i < 500 && scheduler.State.Running > 0; i++)
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        Assert.Equal((_model.CacheMemory.Held, _model.CacheMemory.Held), (scheduler.State.CacheBytes, scheduler.State.PrefixBytes));
+    }
+
+    [Fact]
+    public async Task Little_memory_lets_requests_wait_or_give_way_and_never_exceeds_what_is_allowed()
+    {
+        ServingRequest request = Request(0, seed: 1, temperature: 1, maxTokens: 200) with { StopTokens = new HashSet<int>() };
+        int[] alone = await AloneAsync(request);
+        long one = HeldBy(request.Prompt.Length + 200);
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { CacheBytes = 2 * one + one / 2, PrefixBytes = one });
+        long most = 0;
+        int together = 0;
+        scheduler.StepTaken += (_, sequences) => (most, together) = (Math.Max(most, _model.CacheMemory.Held), Math.Max(together, sequences));
+        int[][] all = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => IdsOf(scheduler, request)));
+        Assert.All(all, ids => Assert.Equal(alone, ids));
+        Assert.InRange(most, 1, 3 * one + one / 2);
+        Assert.True(together > 1, "They ran one after another.");
+    }
+
+    [Fact]
+    public void Kept_prefixes_that_share_pages_count_them_once_and_give_back_their_own()
+    {
+        using Sequence first = _model.NewSequence();
+        int[] ids = [.. Enumerable.Range(0, 900).Select(i => i % 1000)];
+        _model.Forward(new BatchItem(first, ids, LogitRows.None), new LogitsBuffer(), TestContext.Current.CancellationToken);
+        using Sequence second = first.Fork();
+        _model.Forward(new BatchItem(second, new[] { 7 }, LogitRows.None), new LogitsBuffer(), TestContext.Current.CancellationToken);
+        var cache = new PrefixCache(first.CacheBytes * 3 / 2, _model.CacheMemory.PageBytes);
+        cache.Keep(ids, first);
+        Assert.Equal(first.CacheBytes, cache.Bytes);
+        cache.Keep([.. ids, 7], second);
+        Assert.Equal(_model.CacheMemory.Held, cache.Bytes);
+        Assert.InRange(cache.Bytes, first.CacheBytes + 1, first.CacheBytes * 3 / 2);
+        using (Sequence? found = cache.Find([.. ids, 7, 8]))
+            Assert.Equal(901, found!.Length);
+        cache.Clear();
+        Assert.Equal(0, cache.Bytes);
+    }
+
+    private async Task<int[]> AloneAsync(ServingRequest request)
+    {
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { PrefixBytes = 0 });
+        return await IdsOf(scheduler, request);
+    }
+
+    private long HeldBy(int tokens)
+    {
+        using Sequence sequence = _model.NewSequence();
+        return sequence.BytesToExtend(tokens);
+    }
+
     private ServingRequest Request(int question, int seed, double temperature, int repeat = 1, int maxTokens = 80, int choices = 1)
     {
         string text = string.Concat(Enumerable.Repeat("A line of instructions. ", repeat));

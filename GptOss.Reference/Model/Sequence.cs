@@ -70,6 +70,9 @@ public sealed class Sequence : IDisposable
     /// <summary>Lengths that are marked, ascending.</summary>
     public IReadOnlyList<int> Marks => [.. _marks.Select(mark => mark.Length)];
 
+    /// <summary>The pages that <see cref="CacheBytes"/> counts.</summary>
+    internal IEnumerable<CachePage> Pages => _caches.SelectMany(cache => cache.Pages);
+
     /// <summary>The model that this sequence belongs to.</summary>
     internal Transformer Owner { get; }
 

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Caches;
 
 namespace GptOss.Reference.Serving;
 
@@ -7,13 +9,15 @@ namespace GptOss.Reference.Serving;
 /// bit of a result depends on it. The least recently used go when the bytes are used up. Not thread-safe.
 /// </summary>
 /// <param name="maxBytes">Bytes of keys and values that may be kept.</param>
-internal sealed class PrefixCache(long maxBytes)
+/// <param name="pageBytes">Bytes of a page of the model's caches.</param>
+internal sealed class PrefixCache(long maxBytes, long pageBytes)
 {
     private const int Tries = 4;                                         // of entries that could match best
     private readonly LinkedList<Entry> _entries = new();                 // the most recently used first
+    private readonly Dictionary<CachePage, int> _pages = [];             // by how many entries each is held
 
-    /// <summary>Bytes kept.</summary>
-    internal long Bytes { get; private set; }
+    /// <summary>Bytes kept; a page that several entries share counts once.</summary>
+    internal long Bytes => _pages.Count * pageBytes;
 
     /// <summary>A sequence that holds the longest known beginning of a prompt, which stays at least one token short; null for none.</summary>
     internal Sequence? Find(ReadOnlySpan<int> prompt)
@@ -69,9 +73,9 @@ internal sealed class PrefixCache(long maxBytes)
             node = next;
         }
 
-        Sequence fork = sequence.Fork();
-        var entry = new Entry(ids.ToArray(), fork, fork.CacheBytes);
-        Bytes += entry.Bytes;
+        var entry = new Entry(ids.ToArray(), sequence.Fork());
+        foreach (CachePage page in entry.Sequence.Pages)
+            CollectionsMarshal.GetValueRefOrAddDefault(_pages, page, out _)++;
         _entries.AddFirst(entry);
         while (Bytes > maxBytes)
             Remove(_entries.Last!);
@@ -87,9 +91,14 @@ internal sealed class PrefixCache(long maxBytes)
     private void Remove(LinkedListNode<Entry> node)
     {
         _entries.Remove(node);
-        Bytes -= node.Value.Bytes;
+        foreach (CachePage page in node.Value.Sequence.Pages)
+        {
+            if (--CollectionsMarshal.GetValueRefOrNullRef(_pages, page) == 0)
+                _pages.Remove(page);
+        }
+
         node.Value.Sequence.Dispose();
     }
 
-    private sealed record Entry(int[] Ids, Sequence Sequence, long Bytes);
+    private sealed record Entry(int[] Ids, Sequence Sequence);
 }

@@ -14,11 +14,15 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     private readonly List<ServedChoice> _running = [];                   // the oldest first
     private readonly List<ServedChoice> _paused = [];                    // gave way to older ones, the oldest first
     private readonly Dictionary<ServedGeneration, long> _since = [];
-    private readonly PrefixCache _prefixes = new(options.PrefixBytes);
+    private readonly PrefixCache _prefixes = new(options.PrefixBytes, model.CacheMemory.PageBytes);
+    private readonly long _tailBytes = TailBytes(model);
     private readonly LogitsBuffer _logits = new();
     private readonly List<BatchItem> _items = [];
     private readonly List<ServedChoice> _fed = [];
     private int _turn;                                                   // whose prompt is read first in the next step
+
+    /// <summary>Receives the duration of every step and the number of its sequences.</summary>
+    internal Action<TimeSpan, int>? StepTaken { get; init; }
 
     internal bool IsEmpty => _running.Count == 0 && _paused.Count == 0;
 
@@ -29,15 +33,23 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     {
         get
         {
-            long running = _running.Sum(choice => choice.Sequence?.CacheBytes ?? 0), allowed = options.CacheBytes + options.PrefixBytes;
-            return new SchedulerState(_since.Count, 0, _items.Count, running + _prefixes.Bytes,
-                allowed == 0 ? 0 : (double)(running + _prefixes.Bytes) / allowed, _prefixes.Bytes);
+            long held = model.CacheMemory.Held;
+            double allowed = (double)options.CacheBytes + options.PrefixBytes;
+            return new SchedulerState(_since.Count, 0, _items.Count, held, allowed == 0 ? 0 : held / allowed, _prefixes.Bytes);
         }
     }
 
     /// <summary>Whether a request can begin. The first always can; others while there are places and memory.</summary>
-    internal bool HasRoomFor(ServingRequest request) =>
-        IsEmpty || (_paused.Count == 0 && _running.Count + request.Choices <= options.MaxSequences && Used() + NeedOf(request) <= options.CacheBytes);
+    internal bool HasRoomFor(ServingRequest request)
+    {
+        if (IsEmpty)
+            return true;
+        if (_paused.Count > 0 || _running.Count + request.Choices > options.MaxSequences)
+            return false;
+        using Sequence begun = _prefixes.Find(request.Prompt.Span) ?? model.NewSequence();
+        long need = begun.BytesToExtend(Within(begun, request.Prompt.Length - begun.Length + StepTokens)) + (request.Choices - 1) * _tailBytes;
+        return Used() + Promised() + need <= options.CacheBytes;
+    }
 
     /// <summary>Gives a request its places. The first answer reads the prompt, from where a kept prefix ends; the others fork it then.</summary>
     internal void Add(Waiting waiting)
@@ -68,9 +80,9 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     internal void Step(CancellationToken closing)
     {
         Resume();
+        Collect();
         GiveWay();
         long begin = Stopwatch.GetTimestamp();
-        Collect();
         try
         {
             model.Forward(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items), _logits, closing);
@@ -83,6 +95,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
             return;
         }
 
+        _turn++;
         int row = 0;
         for (int i = 0; i < _fed.Count; i++)
         {
@@ -90,7 +103,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
                 Take(_fed[i], row++);
         }
 
-        options.StepTaken?.Invoke(Stopwatch.GetElapsedTime(begin), _fed.Count);
+        StepTaken?.Invoke(Stopwatch.GetElapsedTime(begin), _fed.Count);
     }
 
     /// <summary>Ends everything with an error.</summary>
@@ -116,8 +129,6 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
             ServedChoice choice = reading[(_turn + i) % reading.Length];
             left -= Feed(choice, left);
         }
-
-        _turn++;
     }
 
     private int Feed(ServedChoice choice, int most)
@@ -162,26 +173,36 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         Remove(choice, null);
     }
 
-    // The youngest answers give way while the running ones outgrow the memory: their keys and values are computed again later.
+    // The youngest answers give way where the step would outgrow the memory: their keys and values are computed again later.
     private void GiveWay()
     {
-        while (Used() > options.CacheBytes && _running.Count(choice => choice.Sequence is not null) > 1)
+        while (_running.Count(choice => choice.Sequence is not null) > 1
+            && Used() + _items.Sum(item => item.Sequence.BytesToExtend(item.Tokens.Length)) > options.CacheBytes)
         {
             ServedChoice youngest = _running.Last(choice => choice.Sequence is not null);
             _running.Remove(youngest);
             youngest.Sequence!.Dispose();
             youngest.Sequence = null;
             _paused.Insert(0, youngest);
+            Collect();
         }
     }
 
     private void Resume()
     {
-        while (_paused is [var oldest, ..]
-            && (_running.TrueForAll(choice => choice.Sequence is null) || Used() + BytesOf(oldest.Ids.Length + StepTokens) <= options.CacheBytes))
+        while (_paused is [var oldest, ..])
         {
+            Sequence begun = _prefixes.Find(oldest.Ids) ?? model.NewSequence();
+            bool isAlone = _running.TrueForAll(choice => choice.Sequence is null);
+            long need = begun.BytesToExtend(Within(begun, oldest.Ids.Length - begun.Length + StepTokens));
+            if (!isAlone && Used() + Promised() + need > options.CacheBytes)
+            {
+                begun.Dispose();
+                return;
+            }
+
             _paused.RemoveAt(0);
-            oldest.Sequence = _prefixes.Find(oldest.Ids) ?? model.NewSequence();
+            oldest.Sequence = begun;
             _running.Add(oldest);
         }
     }
@@ -209,13 +230,18 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         }
     }
 
-    private long Used() => _running.Sum(choice => choice.Sequence?.CacheBytes ?? 0);
+    // Pages that running answers hold and no kept prefix does; a page that several share counts once.
+    private long Used() => model.CacheMemory.Held - _prefixes.Bytes;
 
-    private long NeedOf(ServingRequest request) => BytesOf(request.Prompt.Length + (request.Choices * StepTokens));
+    // What those that have a place will hold besides, once they have read what they know.
+    private long Promised() => _running.Sum(choice => choice.Sequence is { } sequence ? sequence.BytesToExtend(choice.Unfed) : _tailBytes);
 
-    private long BytesOf(int tokens)
+    private int Within(Sequence sequence, int tokens) => Math.Min(tokens, model.Config.MaxPositions - sequence.Length);
+
+    // An answer that forks a prompt: its own tokens, and copies of the pages that it writes to.
+    private static long TailBytes(Transformer model)
     {
-        var need = MemoryNeed.Of(model.Config, Math.Min(tokens, model.Config.MaxPositions), model.Precision);
-        return need.SlidingCache + need.FullCache;
+        using Sequence empty = model.NewSequence();
+        return empty.BytesToExtend(Math.Min(StepTokens, model.Config.MaxPositions));
     }
 }

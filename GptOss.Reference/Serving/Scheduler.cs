@@ -30,6 +30,9 @@ public sealed class Scheduler : IAsyncDisposable
         _loop = Task.Factory.StartNew(Loop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
+    /// <summary>Every step: its duration and the number of its sequences. Raised on the scheduler's thread.</summary>
+    public event Action<TimeSpan, int>? StepTaken;
+
     /// <summary>The model.</summary>
     public Transformer Model { get; }
 
@@ -111,7 +114,7 @@ public sealed class Scheduler : IAsyncDisposable
 
     private void Loop()
     {
-        var batch = new RunningBatch(Model, _options);
+        var batch = new RunningBatch(Model, _options) { StepTaken = (taken, sequences) => StepTaken?.Invoke(taken, sequences) };
         Exception end = new OperationCanceledException("The scheduler was closed.");
         try
         {

@@ -24,7 +24,8 @@ public sealed record SchedulerOptions
     }
 
     /// <summary>
-    /// Bytes for keys and values of running sequences. One request may always run; the youngest of several gives way when they outgrow it.
+    /// Bytes for keys and values of running sequences, without what they share with kept prompts. One request may always run; the youngest of several
+    /// gives way when they outgrow it.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public long CacheBytes
@@ -42,7 +43,4 @@ public sealed record SchedulerOptions
         init => _prefixBytes =
             value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(PrefixBytes), value, "A number of bytes is not negative.");
     }
-
-    /// <summary>Receives the duration of every step and the number of its sequences; called on the scheduler's thread.</summary>
-    public Action<TimeSpan, int>? StepTaken { get; init; }
 }

@@ -18,7 +18,8 @@ internal static class ServingFingerprint
         string build = typeof(ServingFingerprint).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
         hash.AppendData(Encoding.UTF8.GetBytes($"{build}\n{model.Precision}\n"));
         var logits = new LogitsBuffer();
-        model.Forward(new BatchItem(model.NewSequence(), Probe, LogitRows.Last), logits);
+        using Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, Probe, LogitRows.Last), logits);
         Span<byte> bytes = stackalloc byte[sizeof(float)];
         foreach (float logit in logits[0])
         {
