@@ -75,6 +75,55 @@ public sealed class ResponseStoreTests : IDisposable
         Assert.Null(store.FindItem("me", "nothing"));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_item_is_found_as_long_as_a_response_that_is_kept_has_it_in_its_context(bool isFile)
+    {
+        using IResponseStore store = Open(isFile);
+        store.Add("me", Response("resp_1", null));
+        store.Add("me", Response("resp_2", store.Find("me", "resp_1")!.Context));
+        store.Add("me", Response("resp_3", store.Find("me", "resp_1")!.Context));
+        store.Delete("me", "resp_1");
+        store.Delete("me", "resp_2");
+        Assert.NotNull(store.FindItem("me", "in_resp_1"));
+        Assert.Null(store.FindItem("me", "out_resp_2"));
+        store.Delete("me", "resp_3");
+        Assert.Null(store.FindItem("me", "in_resp_1"));
+        Assert.Null(store.FindItem("me", "out_resp_3"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Of_items_with_one_id_the_one_that_was_kept_last_is_found(bool isFile)
+    {
+        using IResponseStore store = Open(isFile);
+        StoredResponse With(string id, string text) => new(id, JsonElement.Parse("{}"), new StoredContext(id, null,
+            [JsonElement.Parse($$"""{"id":"twice","text":"no"}"""), JsonElement.Parse($$"""{"id":"twice","text":"{{text}}"}""")],
+            [JsonElement.Parse("""{"id":7}"""), JsonElement.Parse("{}")]));
+        store.Add("me", With("resp_1", "first"));
+        Thread.Sleep(2);
+        store.Add("me", With("resp_2", "second"));
+        Assert.Equal("second", store.FindItem("me", "twice")!.Value.GetProperty("text").GetString());
+        store.Delete("me", "resp_2");
+        Assert.Equal("first", store.FindItem("me", "twice")!.Value.GetProperty("text").GetString());
+    }
+
+    [Fact]
+    public void Items_of_responses_that_are_too_old_are_gone()
+    {
+        var clock = new Clock();
+        using var store = new MemoryStore(10, 1 << 20, TimeSpan.FromHours(1), clock);
+        store.Add("me", Response("resp_1", null));
+        clock.Now += TimeSpan.FromMinutes(50);
+        Assert.NotNull(store.FindItem("me", "in_resp_1"));
+        Assert.NotNull(store.Find("me", "resp_1"));
+        clock.Now += TimeSpan.FromMinutes(11);
+        Assert.Null(store.FindItem("me", "in_resp_1"));
+        Assert.Equal(0, store.Count);
+    }
+
     [Fact]
     public void A_file_outlives_the_server()
     {
@@ -114,6 +163,13 @@ public sealed class ResponseStoreTests : IDisposable
     private static StoredResponse Response(string id, StoredContext? before) =>
         new(id, JsonElement.Parse($$"""{"id":"{{id}}","text":"answer of {{id}}"}"""),
         new StoredContext(id, before, [JsonElement.Parse($$"""{"id":"in_{{id}}"}""")], [JsonElement.Parse($$"""{"id":"out_{{id}}"}""")]));
+
+    private sealed class Clock : TimeProvider
+    {
+        internal DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
 
     private static string Id(JsonElement item) => item.GetProperty("id").GetString()!;
 }

@@ -12,6 +12,8 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Owner, string Id), LinkedListNode<Kept>> _byId = [];
     private readonly LinkedList<Kept> _byUse = new();                    // the most recently used first
+    private readonly LinkedList<LinkedListNode<Kept>> _byAge = new();    // the oldest first
+    private readonly ItemIndex _items = new();
     private long _bytes;
 
     public int Count
@@ -31,8 +33,11 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
             return;
         lock (_gate)
         {
-            _byId[(owner, response.Id)] = _byUse.AddFirst(new Kept(owner, response, clock.GetUtcNow()));
+            LinkedListNode<Kept> node = _byUse.AddFirst(new Kept(owner, response, clock.GetUtcNow()));
+            node.Value.Age = _byAge.AddLast(node);
+            _byId[(owner, response.Id)] = node;
             _bytes += response.Bytes;
+            _items.Hold(owner, response.Context);
             while (_byId.Count > maxResponses || _bytes > maxBytes)
                 Remove(_byUse.Last!);
         }
@@ -71,18 +76,9 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
     {
         lock (_gate)
         {
-            foreach (Kept kept in _byUse)
-            {
-                if (kept.Owner != owner || clock.GetUtcNow() - kept.Since > maxAge)
-                    continue;
-                foreach (JsonElement item in kept.Response.Context.Items())
-                {
-                    if (item.TryGetProperty("id", out JsonElement itsId) && itsId.ValueKind == JsonValueKind.String && itsId.ValueEquals(id))
-                        return item;
-                }
-            }
-
-            return null;
+            while (_byAge.First is { Value: var oldest } && clock.GetUtcNow() - oldest.Value.Since > maxAge)
+                Remove(oldest);
+            return _items.Find(owner, id);
         }
     }
 
@@ -91,9 +87,14 @@ internal sealed class MemoryStore(int maxResponses, long maxBytes, TimeSpan maxA
     private void Remove(LinkedListNode<Kept> node)
     {
         _byUse.Remove(node);
+        _byAge.Remove(node.Value.Age!);
+        _items.Release(node.Value.Owner, node.Value.Response.Context);
         _byId.Remove((node.Value.Owner, node.Value.Response.Id));
         _bytes -= node.Value.Response.Bytes;
     }
 
-    private sealed record Kept(string Owner, StoredResponse Response, DateTimeOffset Since);
+    private sealed record Kept(string Owner, StoredResponse Response, DateTimeOffset Since)
+    {
+        internal LinkedListNode<LinkedListNode<Kept>>? Age { get; set; }
+    }
 }

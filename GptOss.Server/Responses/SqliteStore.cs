@@ -7,7 +7,7 @@ namespace GptOss.Server.Responses;
 /// <summary>Keeps responses in a SQLite file, so that they outlive the server. Bounded in number; the least recently used go first.</summary>
 /// <remarks>
 /// A row holds a response's own items and the id before it. Deleting a response hides its row as long as others continue it, and removes it
-/// with the last of them.
+/// with the last of them. Items are found by their ids through a table of places: those of the input, then those of the output.
 /// </remarks>
 internal sealed class SqliteStore : IResponseStore
 {
@@ -31,6 +31,16 @@ internal sealed class SqliteStore : IResponseStore
                     used INTEGER NOT NULL, hidden INTEGER NOT NULL DEFAULT 0) STRICT
                 """);
             Run("CREATE INDEX IF NOT EXISTS responses_before ON responses (before_id)");
+            Run("""
+                CREATE TABLE IF NOT EXISTS items (
+                    owner TEXT NOT NULL, id TEXT NOT NULL, response_id TEXT NOT NULL, place INTEGER NOT NULL,
+                    PRIMARY KEY (owner, id, response_id)) STRICT, WITHOUT ROWID
+                """);
+            Run("CREATE INDEX IF NOT EXISTS items_response ON items (response_id)");
+            Run("""
+                CREATE TRIGGER IF NOT EXISTS responses_gone AFTER DELETE ON responses
+                    BEGIN DELETE FROM items WHERE response_id = old.id; END
+                """);
         }
         catch (SqliteException exception)
         {
@@ -55,14 +65,24 @@ internal sealed class SqliteStore : IResponseStore
     {
         lock (_gate)
         {
-            Run("INSERT OR REPLACE INTO responses (id, owner, before_id, body, input, output, used) VALUES ($0, $1, $2, $3, $4, $5, $6)",
+            using SqliteTransaction all = _connection.BeginTransaction();
+            Run("INSERT INTO responses (id, owner, before_id, body, input, output, used) VALUES ($0, $1, $2, $3, $4, $5, $6)",
                 response.Id, owner, response.Context.Before?.Id, response.Body.GetRawText(), Text(response.Context.Input),
                 Text(response.Context.Output), Now());
+            int place = 0;
+            foreach (JsonElement item in response.Context.Input.Concat(response.Context.Output))
+            {
+                if (item.TryGetProperty("id", out JsonElement id) && id.ValueKind == JsonValueKind.String)
+                    Run("INSERT OR REPLACE INTO items VALUES ($0, $1, $2, $3)", owner, id.GetString(), response.Id, place);
+                place++;
+            }
+
             Run("""
                 UPDATE responses SET hidden = 1 WHERE hidden = 0 AND id NOT IN
                     (SELECT id FROM responses WHERE hidden = 0 ORDER BY used DESC LIMIT $0)
                 """, _maxResponses);
             Sweep();
+            all.Commit();
         }
     }
 
@@ -93,12 +113,15 @@ internal sealed class SqliteStore : IResponseStore
         lock (_gate)
         {
             using SqliteCommand find = Command("""
-                SELECT item.value FROM responses, json_each(responses.input) AS item
-                    WHERE owner = $1 AND hidden = 0 AND json_extract(item.value, '$.id') = $0
-                UNION ALL SELECT item.value FROM responses, json_each(responses.output) AS item
-                    WHERE owner = $1 AND hidden = 0 AND json_extract(item.value, '$.id') = $0 LIMIT 1
+                SELECT input, output, place FROM items JOIN responses ON responses.id = response_id
+                    WHERE items.owner = $1 AND items.id = $0 ORDER BY used DESC LIMIT 1
                 """, id, owner);
-            return find.ExecuteScalar() is string item ? ApiJson.Parse(item) : null;
+            using SqliteDataReader row = find.ExecuteReader();
+            if (!row.Read())
+                return null;
+            IReadOnlyList<JsonElement> input = Elements(row.GetString(0));
+            int place = row.GetInt32(2);
+            return place < input.Count ? input[place] : Elements(row.GetString(1))[place - input.Count];
         }
     }
 

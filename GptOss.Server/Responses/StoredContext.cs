@@ -12,8 +12,11 @@ namespace GptOss.Server.Responses;
 /// <param name="Output">Items that the model answered.</param>
 internal sealed record StoredContext(string Id, StoredContext? Before, IReadOnlyList<JsonElement> Input, IReadOnlyList<JsonElement> Output)
 {
-    /// <summary>Bytes of the JSON of all items, those before included.</summary>
-    internal long Bytes { get; } = (Before?.Bytes ?? 0) + Input.Concat(Output).Sum(item => (long)item.GetRawText().Length * sizeof(char));
+    private const int ItemBytes = 256;                               // about what an item costs besides its text
+
+    /// <summary>Bytes of the JSON of all items, those before included, and of what finds them.</summary>
+    internal long Bytes { get; } =
+        (Before?.Bytes ?? 0) + Input.Concat(Output).Sum(item => ItemBytes + (long)item.GetRawText().Length * sizeof(char));
 
     /// <summary>All items, oldest first.</summary>
     internal IEnumerable<JsonElement> Items() => Chain().SelectMany(context => context.Input.Concat(context.Output));
