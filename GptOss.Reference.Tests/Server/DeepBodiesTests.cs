@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using GptOss.Reference.Tests.Architecture;
 using GptOss.Reference.Tests.Checkpoints;
@@ -92,7 +91,8 @@ public sealed partial class DeepBodiesTests : IDisposable
     public void JSON_is_written_and_read_again_in_one_place()
     {
         Assert.SkipWhen(Repository.Root is null, "The sources are not beside this build.");
-        SourceFile[] files = [.. new DirectoryInfo(Path.Combine(Repository.Root!, "GptOss.Server")).EnumerateFiles("*.cs", SearchOption.AllDirectories)
+        var project = new DirectoryInfo(Path.Combine(Repository.Root!, "GptOss.Server"));
+        SourceFile[] files = [.. project.EnumerateFiles("*.cs", SearchOption.AllDirectories)
             .Select(file => new SourceFile(file.Name, File.ReadAllText(file.FullName)))];
         Assert.Matches(OwnJsonPattern(), files.Single(file => file.Path == "ApiJson.cs").Code);
         Assert.Empty(files.Where(file => file.Path != "ApiJson.cs")

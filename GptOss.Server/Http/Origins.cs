@@ -13,6 +13,8 @@ internal sealed class Origins(IReadOnlyList<string> more)
     /// <summary>Whether pages of this origin may use the server: pages served from this machine, desktop applications, and those added.</summary>
     internal bool Allows(string origin)
     {
+        if (!IsPrintable(origin))
+            return false;
         if (more.Contains("*") || more.Any(allowed => string.Equals(allowed.TrimEnd('/'), origin, StringComparison.OrdinalIgnoreCase)))
             return true;
         int scheme = origin.IndexOf("://", StringComparison.Ordinal);
@@ -20,7 +22,8 @@ internal sealed class Origins(IReadOnlyList<string> more)
             return false;
         if (AppSchemes.Contains(origin[..scheme], StringComparer.OrdinalIgnoreCase))
             return true;
-        return Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && IsLoopback(uri.Host);
+        return Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
+            && IsLoopback(uri.Host);
     }
 
     /// <summary>
@@ -51,7 +54,8 @@ internal sealed class Origins(IReadOnlyList<string> more)
                 headers.AccessControlAllowMethods = "GET, HEAD, POST, DELETE, OPTIONS";
                 headers.AccessControlMaxAge = "600";
                 // Echoed whatever they are: client libraries send a dozen of their own, and fixed lists break with each new one.
-                headers.AccessControlAllowHeaders = context.Request.Headers.AccessControlRequestHeaders;
+                if (context.Request.Headers.AccessControlRequestHeaders.ToString() is { Length: > 0 } asked && IsPrintable(asked))
+                    headers.AccessControlAllowHeaders = asked;
             }
         }
         else if (!keysRequired && (HttpMethods.IsPost(context.Request.Method) || HttpMethods.IsDelete(context.Request.Method)))
@@ -60,9 +64,13 @@ internal sealed class Origins(IReadOnlyList<string> more)
         }
     }
 
+    // What may be echoed in a header.
+    private static bool IsPrintable(string text) => text.All(c => c is >= ' ' and <= '~');
+
     // The chat page of this server itself, whatever address it was opened by.
     private static bool IsOwnPage(HttpRequest request, string origin) =>
-        request.Host.HasValue && string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
+        request.Host.HasValue && IsPrintable(origin)
+        && string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>On loopback without a key the Host header must name loopback.</summary>
     /// <exception cref="ApiException">It names something else.</exception>

@@ -124,7 +124,11 @@ internal readonly record struct Field(JsonElement Value, string Path)
     /// <summary>A value of a request inside a message: never long.</summary>
     internal static string Shown(string value) => value.Length <= 64 ? value : string.Concat(value.AsSpan(0, 64), "…");
 
-    private ApiException OutOfRange(double from, double to) => ApiException.Invalid(Path, to is double.MaxValue or long.MaxValue
-        ? string.Create(CultureInfo.InvariantCulture, $"{Path} is {Shown(Value.GetRawText())}; expected at least {from}.")
-        : string.Create(CultureInfo.InvariantCulture, $"{Path} is {Shown(Value.GetRawText())}; expected {from} to {to}."));
+    private ApiException OutOfRange(double from, double to)
+    {
+        string expected = from <= long.MinValue ? "a whole number of 64 bits"
+            : to is double.MaxValue or long.MaxValue ? string.Create(CultureInfo.InvariantCulture, $"at least {from}")
+            : string.Create(CultureInfo.InvariantCulture, $"{from} to {to}");
+        return ApiException.Invalid(Path, $"{Path} is {Shown(Value.GetRawText())}; expected {expected}.");
+    }
 }
