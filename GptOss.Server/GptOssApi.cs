@@ -7,15 +7,14 @@ using GptOss.Server.Responses;
 namespace GptOss.Server;
 
 /// <summary>Every route of the server behind one handler: keys, origins, errors and ids are the same for all.</summary>
-internal sealed partial class GptOssApi
+internal sealed class GptOssApi
 {
     private readonly ModelService _service;
     private readonly Router _router = new();
-    private readonly ILogger _log;
 
-    internal GptOssApi(ModelService service, ILogger log)
+    internal GptOssApi(ModelService service)
     {
-        (_service, _log) = (service, log);
+        _service = service;
         var models = new ModelsEndpoint(service);
         var responses = new ResponsesEndpoint(service);
         _router.Add("GET", "/", new PageEndpoint().HandleAsync);
@@ -36,8 +35,8 @@ internal sealed partial class GptOssApi
     internal async Task HandleAsync(HttpContext context)
     {
         long begin = Stopwatch.GetTimestamp();
-        string requestId = Ids.New("req_");
-        context.Response.Headers["x-request-id"] = requestId;
+        context.TraceIdentifier = Ids.New("req_");
+        context.Response.Headers["x-request-id"] = context.TraceIdentifier;
         context.Response.Headers.CacheControl = "no-store";
         context.Response.OnStarting(() =>
         {
@@ -50,13 +49,14 @@ internal sealed partial class GptOssApi
         });
 
         string route = "none";
+        await using Timer late = _service.WarnLate(context);
         try
         {
             await DispatchAsync(context, found => route = found);
         }
         catch (Exception exception)
         {
-            await FailAsync(context, requestId, exception);
+            await FailAsync(context, exception);
         }
         finally
         {
@@ -84,7 +84,7 @@ internal sealed partial class GptOssApi
         await handler(context, id);
     }
 
-    private async Task FailAsync(HttpContext context, string requestId, Exception exception)
+    private async Task FailAsync(HttpContext context, Exception exception)
     {
         if (_service.Failure(context, exception) is not { } failure)
         {
@@ -92,8 +92,6 @@ internal sealed partial class GptOssApi
             return;
         }
 
-        if (failure.Code == "internal_error")
-            LogDefect(exception, requestId);
         if (context.Response.HasStarted)
         {
             context.Abort();
@@ -115,7 +113,4 @@ internal sealed partial class GptOssApi
 
         await Answers.SendAsync(context, Answers.Error(failure), failure.Status);
     }
-
-    [LoggerMessage(LogLevel.Error, "Request {RequestId} failed.")]
-    private partial void LogDefect(Exception exception, string requestId);
 }

@@ -1,6 +1,7 @@
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 
 namespace GptOss.Server;
 
@@ -32,12 +33,17 @@ public sealed class GptOssApplication : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
         builder.WebHost.UseUrls($"http://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host.Trim('[', ']')}]" : host)}:{port}");
-        // Every error of a request is answered and logged by our own handler; what Kestrel says of clients that break off is noise.
-        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
+        // Standard output belongs to the program that starts the server; what it logs is no output.
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        // Every error of a request is answered and logged by our own handler, and one at the start is thrown; what Kestrel says of clients that break
+        // off is noise.
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         builder.Services.Configure<HostOptions>(hosting => hosting.ShutdownTimeout = options.Grace + TimeSpan.FromSeconds(2));
         WebApplication web = builder.Build();
-        var service = new ModelService(model.Name, model.Loaded, options, tools);
-        var api = new GptOssApi(service, web.Services.GetRequiredService<ILoggerFactory>().CreateLogger("GptOss.Server"));
+        var service = new ModelService(model.Name, model.Loaded, options, tools,
+            web.Services.GetRequiredService<ILoggerFactory>().CreateLogger(ModelService.LogCategory));
+        var api = new GptOssApi(service);
         web.Run(api.HandleAsync);
         var application = new GptOssApplication(web, service, model);
         try

@@ -17,9 +17,12 @@ public static class GptOssEndpoints
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ServedModelHost host = endpoints.ServiceProvider.GetRequiredService<ServedModelHost>();
-        var service = new ModelService(host.Name, host.Loaded, options ?? new ServerOptions(), tools ?? []);
-        endpoints.ServiceProvider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(service.BeginToEnd);
-        var api = new GptOssApi(service, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("GptOss.Server"));
+        ILogger log = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger(ModelService.LogCategory);
+        var service = new ModelService(host.Name, host.Loaded, options ?? new ServerOptions(), tools ?? [], log);
+        IHostApplicationLifetime lifetime = endpoints.ServiceProvider.GetRequiredService<IHostApplicationLifetime>();
+        lifetime.ApplicationStopping.Register(service.BeginToEnd);
+        lifetime.ApplicationStopped.Register(service.Dispose);
+        var api = new GptOssApi(service);
         RouteGroupBuilder group = endpoints.MapGroup("");
         foreach (string pattern in Patterns)
             group.Map(pattern, api.HandleAsync);

@@ -11,12 +11,16 @@ using GptOss.Server.Responses;
 namespace GptOss.Server;
 
 /// <summary>The model behind the routes: what is loaded, what is allowed, and how a request becomes a running turn.</summary>
-internal sealed class ModelService : IDisposable
+internal sealed partial class ModelService : IDisposable
 {
     /// <summary>Where a request's owner is among the items of its context.</summary>
     internal const string OwnerItem = "gptoss.owner";
 
+    /// <summary>What the log's lines are of.</summary>
+    internal const string LogCategory = "GptOss.Server";
+
     private readonly IReadOnlyList<ITool> _tools;
+    private readonly ILogger _log;
     private readonly Task<LoadedModel> _loaded;
     private volatile bool _isEnding;
 
@@ -24,9 +28,10 @@ internal sealed class ModelService : IDisposable
     /// <param name="loading">The model, once it is loaded. It stays the caller's.</param>
     /// <param name="options">What the server does.</param>
     /// <param name="tools">Tools of its own that requests may ask for.</param>
-    internal ModelService(string model, Task<ServedModel> loading, ServerOptions options, IReadOnlyList<ITool> tools)
+    /// <param name="log">Where defects are told.</param>
+    internal ModelService(string model, Task<ServedModel> loading, ServerOptions options, IReadOnlyList<ITool> tools, ILogger log)
     {
-        (Options, _tools) = (options, tools);
+        (Options, _tools, _log) = (options, tools, log);
         Names = new ModelNames(model, options.AnyModel);
         Keys = new ApiKeys(options.ApiKeys);
         Origins = new Origins(options.CorsOrigins);
@@ -37,6 +42,9 @@ internal sealed class ModelService : IDisposable
     }
 
     internal ServerOptions Options { get; }
+
+    /// <summary>When the log warns of a request without an answer. Node's clients give up after 300 s.</summary>
+    internal TimeSpan LateAfter { get; init; } = TimeSpan.FromSeconds(240);
 
     internal ModelNames Names { get; }
 
@@ -205,8 +213,20 @@ internal sealed class ModelService : IDisposable
                 return new ApiException(503, "shutting_down", "The server ended before the answer did.") { RetryAfterSeconds = 5 };
             default:
                 Metrics.Errors.Inc();
+                LogDefect(exception, context.TraceIdentifier);
                 return new ApiException(500, "internal_error", "The server failed. Its log says more under the request's id.");
         }
+    }
+
+    /// <summary>Says in the log that a request has no answer yet, some time before its client will have given up.</summary>
+    internal Timer WarnLate(HttpContext context)
+    {
+        string id = context.TraceIdentifier, path = context.Request.Path;
+        return new Timer(_ =>
+        {
+            if (!context.Response.HasStarted)
+                LogLate(id, path, (int)LateAfter.TotalSeconds);
+        }, null, LateAfter, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Brings the gauges up to date.</summary>
@@ -228,10 +248,25 @@ internal sealed class ModelService : IDisposable
     public void Dispose()
     {
         BeginToEnd();
+        if (_loaded.IsCompletedSuccessfully)
+            Loaded.Served.Scheduler.StepTaken -= Metrics.StepTaken;
+        Metrics.Dispose();
         Store.Dispose();
     }
 
-    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading) => new(await loading, Options.Date, Metrics.Schemas);
+    private async Task<LoadedModel> LoadAsync(Task<ServedModel> loading)
+    {
+        ServedModel served = await loading;
+        served.Scheduler.StepTaken += Metrics.StepTaken;
+        return new LoadedModel(served, Options.Date, Metrics.Schemas);
+    }
+
+    [LoggerMessage(LogLevel.Error, "Request {RequestId} failed.")]
+    private partial void LogDefect(Exception exception, string requestId);
+
+    [LoggerMessage(LogLevel.Warning,
+        "Request {RequestId} to {Path} has no answer after {Seconds} s; its client may give up soon. Streaming avoids that.")]
+    private partial void LogLate(string requestId, string path, int seconds);
 
     private static ApiException ShuttingDown() => new(503, "shutting_down", "The server is shutting down.") { RetryAfterSeconds = 5 };
 
@@ -244,7 +279,7 @@ internal sealed class ModelService : IDisposable
         Penalties = turn.Penalties,
         MaxTokens = turn.MaxTokens ?? int.MaxValue,
         StopTokens = StopTokens,
-        Constraint = composed.Constraint,
+        Constraint = new MeasuredConstraint(composed.Constraint, Metrics.MaskFilled),
         CloseOnBudget = turn.CloseOnBudget,
         Choices = turn.Choices,
         TopLogProbabilities = turn.TopLogProbabilities,

@@ -30,8 +30,8 @@ public sealed class LifetimeTests : IDisposable
     public async Task While_the_model_is_loading_requests_are_503_and_say_when_to_come_back()
     {
         var loading = new TaskCompletionSource<ServedModel>();
-        using var service = new ModelService("tiny-gpt-oss", loading.Task, Dated, []);
-        await using WebApplication web = await Web(new GptOssApi(service, NullLogger.Instance).HandleAsync);
+        using var service = new ModelService("tiny-gpt-oss", loading.Task, Dated, [], NullLogger.Instance);
+        await using WebApplication web = await Web(new GptOssApi(service).HandleAsync);
         using var client = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
         foreach (string path in (string[])["/ready", Chat])
         {

@@ -20,10 +20,14 @@ internal sealed class ChatEndpoint(ModelService service)
         ChatChoice[] choices = [.. Enumerable.Range(0, chat.Turn.Choices)
             .Select(index => new ChatChoice(index, chat, service.ReasoningFields, service.LogProbabilities))];
         JsonObject head = Head(chat.IsStream ? "chat.completion.chunk" : "chat.completion");
-        if (chat.IsStream)
-            await StreamAsync(context, chat, run, choices, head);
-        else
+        if (!chat.IsStream)
+        {
             await AnswerAsync(context, run, choices, head);
+            return;
+        }
+
+        Func<TokenUsage>? usage = chat.IncludesUsage ? () => run.Usage : null;
+        await ChunkStream.RunAsync(context, service, head, usage, chunks => WriteAsync(run, choices, chunks));
     }
 
     private static async Task AnswerAsync(HttpContext context, TurnRun run, ChatChoice[] choices, JsonObject head)
@@ -41,48 +45,26 @@ internal sealed class ChatEndpoint(ModelService service)
         await Answers.SendAsync(context, head);
     }
 
-    private async Task StreamAsync(HttpContext context, ChatRequest chat, TurnRun run, ChatChoice[] choices, JsonObject head)
+    private static async Task WriteAsync(TurnRun run, ChatChoice[] choices, ChunkStream chunks)
     {
-        await using EventStream stream = await EventStream.BeginAsync(context, service.Options.KeepAlive);
-        Task Send(params JsonNode[] content)
-        {
-            var chunk = (JsonObject)head.DeepClone();
-            chunk["choices"] = new JsonArray(content);
-            if (chat.IncludesUsage)
-                chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
-            return stream.SendAsync(chunk);
-        }
-
         bool[] begun = new bool[choices.Length];
-        try
+        await foreach (TurnStep step in run.StepsAsync())
         {
-            await foreach (TurnStep step in run.StepsAsync())
+            ChatChoice choice = choices[step.Choice];
+            if (!begun[step.Choice])
             {
-                ChatChoice choice = choices[step.Choice];
-                if (!begun[step.Choice])
-                {
-                    begun[step.Choice] = true;
-                    await Send(choice.Begin());
-                }
-
-                foreach (TurnEvent happened in step.Events)
-                {
-                    if (choice.Take(happened) is { } chunk)
-                        await Send(chunk);
-                }
-
-                if (step.Finish is { } reason)
-                    await Send(choice.End(reason));
+                begun[step.Choice] = true;
+                await chunks.SendAsync(choice.Begin());
             }
 
-            if (chat.IncludesUsage)
-                await Send();
-            await stream.SendDoneAsync();
-        }
-        catch (Exception exception) when (service.Failure(context, exception) is { } failure)
-        {
-            // No [DONE] follows: clients would take what they have for a whole answer.
-            await stream.SendAsync(Answers.Error(failure));
+            foreach (TurnEvent happened in step.Events)
+            {
+                if (choice.Take(happened) is { } chunk)
+                    await chunks.SendAsync(chunk);
+            }
+
+            if (step.Finish is { } reason)
+                await chunks.SendAsync(choice.End(reason));
         }
     }
 

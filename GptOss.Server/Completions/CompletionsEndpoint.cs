@@ -22,10 +22,14 @@ internal sealed class CompletionsEndpoint(ModelService service)
         };
         await using var run = new CompletionsRun(service, context, request);
         run.Start();
-        if (request.IsStream)
-            await StreamAsync(context, request, run, head);
-        else
+        if (!request.IsStream)
+        {
             await AnswerAsync(context, run, head);
+            return;
+        }
+
+        Func<TokenUsage>? usage = request.IncludesUsage ? () => run.Usage : null;
+        await ChunkStream.RunAsync(context, service, head, usage, chunks => WriteAsync(run, chunks));
     }
 
     private static async Task AnswerAsync(HttpContext context, CompletionsRun run, JsonObject head)
@@ -40,33 +44,12 @@ internal sealed class CompletionsEndpoint(ModelService service)
         await Answers.SendAsync(context, head);
     }
 
-    private async Task StreamAsync(HttpContext context, CompletionsRequest request, CompletionsRun run, JsonObject head)
+    private static async Task WriteAsync(CompletionsRun run, ChunkStream chunks)
     {
-        await using EventStream stream = await EventStream.BeginAsync(context, service.Options.KeepAlive);
-        Task Send(params JsonNode[] content)
+        await foreach ((CompletionChoice _, JsonObject? chunk) in run.ChunksAsync())
         {
-            var chunk = (JsonObject)head.DeepClone();
-            chunk["choices"] = new JsonArray(content);
-            if (request.IncludesUsage)
-                chunk["usage"] = content.Length == 0 ? run.Usage.Chat() : null;
-            return stream.SendAsync(chunk);
-        }
-
-        try
-        {
-            await foreach ((CompletionChoice _, JsonObject? chunk) in run.ChunksAsync())
-            {
-                if (chunk is not null)
-                    await Send(chunk);
-            }
-
-            if (request.IncludesUsage)
-                await Send();
-            await stream.SendDoneAsync();
-        }
-        catch (Exception exception) when (service.Failure(context, exception) is { } failure)
-        {
-            await stream.SendAsync(Answers.Error(failure));
+            if (chunk is not null)
+                await chunks.SendAsync(chunk);
         }
     }
 }

@@ -10,7 +10,7 @@ namespace GptOss.Server.Completions;
 internal sealed class CompletionsRun(ModelService service, HttpContext context, CompletionsRequest request) : IAsyncDisposable
 {
     private readonly List<ServedGeneration> _generations = [];
-    private readonly GenerationMeter _meter = new(service.Metrics);
+    private readonly GenerationMeter _meter = new(service.Metrics, "text_completion");
     private int _completion;
 
     /// <summary>All answers: those of the first prompt first.</summary>

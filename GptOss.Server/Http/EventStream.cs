@@ -24,8 +24,27 @@ internal sealed class EventStream : IAsyncDisposable
         _keepingAlive = KeepAliveAsync();
     }
 
-    /// <summary>Sends the headers and a first comment at once.</summary>
-    internal static async Task<EventStream> BeginAsync(HttpContext context, TimeSpan silence)
+    /// <summary>Answers a request with a stream: its events, and what says that it cannot be finished.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="service">The model and what serves it.</param>
+    /// <param name="write">Sends the events.</param>
+    /// <param name="fail">Sends the end of an answer that failed after the stream had begun; not called where the client has left.</param>
+    internal static async Task RunAsync(HttpContext context, ModelService service, Func<EventStream, Task> write,
+        Func<EventStream, ApiException, Task> fail)
+    {
+        await using EventStream stream = await BeginAsync(context, service.Options.KeepAlive);
+        try
+        {
+            await write(stream);
+        }
+        catch (Exception exception) when (service.Failure(context, exception) is { } failure)
+        {
+            await fail(stream, failure);
+        }
+    }
+
+    // Sends the headers and a first comment at once.
+    private static async Task<EventStream> BeginAsync(HttpContext context, TimeSpan silence)
     {
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         HttpResponse response = context.Response;

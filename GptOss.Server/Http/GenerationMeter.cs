@@ -4,8 +4,10 @@ namespace GptOss.Server.Http;
 
 /// <summary>Measures one request's generation: how long it waited, when its tokens came, what it cost.</summary>
 /// <param name="metrics">Where the figures go.</param>
-internal sealed class GenerationMeter(ServerMetrics metrics)
+/// <param name="operation">What it is, in OpenTelemetry's words: <c>chat</c> or <c>text_completion</c>.</param>
+internal sealed class GenerationMeter(ServerMetrics metrics, string operation)
 {
+    private readonly KeyValuePair<string, object?> _operation = GenAiMeter.Operation(operation);
     private readonly long _begin = Stopwatch.GetTimestamp();
     private long _last;
 
@@ -17,11 +19,15 @@ internal sealed class GenerationMeter(ServerMetrics metrics)
         if (_last == 0)
         {
             metrics.Queue.Observe(queueTime.TotalSeconds);
-            metrics.FirstToken.Observe(Stopwatch.GetElapsedTime(_begin, now).TotalSeconds);
+            double first = Stopwatch.GetElapsedTime(_begin, now).TotalSeconds;
+            metrics.FirstToken.Observe(first);
+            metrics.GenAi.FirstToken(_operation, first);
         }
         else
         {
-            metrics.OutputToken.Observe(Stopwatch.GetElapsedTime(_last, now).TotalSeconds);
+            double between = Stopwatch.GetElapsedTime(_last, now).TotalSeconds;
+            metrics.OutputToken.Observe(between);
+            metrics.GenAi.OutputToken(_operation, between);
         }
 
         _last = now;
@@ -34,5 +40,6 @@ internal sealed class GenerationMeter(ServerMetrics metrics)
         metrics.CachedTokens.Inc(usage.Cached);
         metrics.GeneratedTokens.Inc(usage.Completion);
         metrics.ReasoningTokens.Inc(usage.Reasoning);
+        metrics.GenAi.Ended(_operation, Stopwatch.GetElapsedTime(_begin).TotalSeconds, usage);
     }
 }

@@ -4,12 +4,14 @@ using Prometheus;
 namespace GptOss.Server.Http;
 
 /// <summary>What <c>/metrics</c> counts. No label's value comes from a request.</summary>
-internal sealed class ServerMetrics
+internal sealed class ServerMetrics : IDisposable
 {
-    private static readonly double[] Seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+    private static readonly double[] Seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
     private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
     private readonly string _model;
+    private static readonly double[] Short = [1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 0.001, 0.0025, 0.005, 0.01, 0.1];
     private readonly Counter.Child _hits, _misses;
+    private readonly Histogram.Child _step, _mask;
 
     internal ServerMetrics(string model)
     {
@@ -44,7 +46,10 @@ internal sealed class ServerMetrics
         Schemas = new SchemaCache(taken => compile.Observe(taken.TotalSeconds));
         _hits = Count("gptoss_grammar_cache_hits_total", "Schemas that were compiled before.").WithLabels(model);
         _misses = Count("gptoss_grammar_cache_misses_total", "Schemas that had to be compiled.").WithLabels(model);
-        Step = Times("gptoss_step_seconds", "One forward pass of the scheduler.").WithLabels(model);
+        _step = Times("gptoss_step_seconds", "One step of the scheduler: a forward pass and what the answers make of it.").WithLabels(model);
+        _mask = make.CreateHistogram("gptoss_grammar_mask_seconds", "Deciding which tokens a turn's rules and schema allow next.", ["model"],
+            new HistogramConfiguration { Buckets = Short }).WithLabels(model);
+        GenAi = new GenAiMeter(model);
     }
 
     /// <summary>Compiled schemas, with how often and how long.</summary>
@@ -84,7 +89,8 @@ internal sealed class ServerMetrics
 
     internal Histogram.Child Queue { get; }
 
-    internal Histogram.Child Step { get; }
+    /// <summary>The same under OpenTelemetry's names.</summary>
+    internal GenAiMeter GenAi { get; }
 
     private Counter Requests { get; }
 
@@ -100,12 +106,18 @@ internal sealed class ServerMetrics
 
     internal void Ended(string finish) => Finished.WithLabels(_model, finish).Inc();
 
+    internal void StepTaken(TimeSpan taken, int sequences) => _step.Observe(taken.TotalSeconds);
+
+    internal void MaskFilled(TimeSpan taken) => _mask.Observe(taken.TotalSeconds);
+
     /// <summary>Brings the figures of the schemas up to date.</summary>
     internal void MeasureSchemas()
     {
         _hits.IncTo(Schemas.Hits);
         _misses.IncTo(Schemas.Misses);
     }
+
+    public void Dispose() => GenAi.Dispose();
 
     internal Task WriteAsync(Stream stream, CancellationToken cancellation) => _registry.CollectAndExportAsTextAsync(stream, cancellation);
 }

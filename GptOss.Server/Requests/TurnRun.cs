@@ -14,7 +14,7 @@ namespace GptOss.Server.Requests;
 internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, TurnRequest turn, ServerMetrics metrics) : IAsyncDisposable
 {
     private readonly TurnReader[] _readers = [.. Enumerable.Range(0, turn.Choices).Select(_ => new TurnReader(tokenizer, turn.Stops))];
-    private readonly GenerationMeter _meter = new(metrics);
+    private readonly GenerationMeter _meter = new(metrics, "chat");
     private int _completion;
     private bool _isMeasured;
 

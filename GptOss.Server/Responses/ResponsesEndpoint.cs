@@ -74,21 +74,18 @@ internal sealed class ResponsesEndpoint(ModelService service)
         await Answers.SendAsync(context, run.Final!);
     }
 
-    private async Task StreamAsync(HttpContext context, ResponseRun run)
-    {
-        await using EventStream stream = await EventStream.BeginAsync(context, service.Options.KeepAlive);
-        try
+    private Task StreamAsync(HttpContext context, ResponseRun run) => EventStream.RunAsync(context, service,
+        async stream =>
         {
             await foreach (ResponseEvent happened in run.EventsAsync())
                 await stream.SendAsync(happened.Type, happened.Data);
-        }
-        catch (Exception exception) when (service.Failure(context, exception) is { } failure)
+        },
+        (stream, failure) =>
         {
             // Coding agents ignore a bare error event and report a closed stream; a failed response they show.
             ResponseEvent failed = run.Fail(failure);
-            await stream.SendAsync(failed.Type, failed.Data);
-        }
-    }
+            return stream.SendAsync(failed.Type, failed.Data);
+        });
 
     private StoredResponse Find(HttpContext context, string id) => service.Store.Find(ModelService.Owner(context), id) ?? throw Unknown(id);
 
