@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using GptOss.Reference.Numerics.Buffers;
 
 namespace GptOss.Reference.Model;
@@ -24,6 +25,11 @@ public sealed class LogitsBuffer
 
     /// <summary>All rows, [<see cref="Count"/>, <see cref="Width"/>]; valid until the next pass into this buffer.</summary>
     public Rows Rows => new(_memory.Span, Count, Width, Width);
+
+    /// <summary>
+    /// All rows as a tensor, [<see cref="Count"/>, <see cref="Width"/>], or the empty one; valid until the next pass into this buffer.
+    /// </summary>
+    public ReadOnlyTensorSpan<float> Tensor => Count == 0 ? default : new(_memory.Span[..(Count * Width)], [Count, Width]);
 
     /// <summary>One row, one value per id; valid until the next pass into this buffer.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>

@@ -87,6 +87,7 @@ public sealed class GptOssChatClient : IChatClient
             : serviceType.IsInstanceOfType(this) ? this
             : serviceType == typeof(ServedModel) ? _loaded
             : serviceType == typeof(Tokens.Tokenizer) ? _loaded?.Tokenizer
+            : serviceType == typeof(Microsoft.ML.Tokenizers.Tokenizer) ? _loaded is { } model ? new Tokens.TokenizerAdapter(model.Tokenizer) : null
             : null;
     }
 
