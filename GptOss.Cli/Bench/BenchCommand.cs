@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using GptOss.Cli.Options;
@@ -34,6 +36,13 @@ internal sealed class BenchCommand
 
     private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 for no decode.", 0, 1 << 20, 16);
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
+    private readonly Option<int[]> _users = new("--users")
+    {
+        Description = "Times the server's scheduler instead, with so many users at once: 1,4,8,16.",
+        HelpName = "N,N,…",
+        CustomParser = parsed => Users(parsed),
+    };
+
     private readonly Option<bool> _json = new("--json") { Description = "Prints one JSON object with every run." };
     private readonly ModelArguments _model = new();
 
@@ -42,8 +51,8 @@ internal sealed class BenchCommand
         var options = new BenchCommand();
         var command = new Command("bench", "Times prefill and decode, and measures this machine's read bandwidth and FMA peak to compare with.")
         {
-            options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._json,
-            options._model,
+            options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._users,
+            options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -59,6 +68,8 @@ internal sealed class BenchCommand
         if (tokens > 0 && context == 0)
             throw new UsageException("Without a prompt, --context says after how many tokens to decode.");
         string folder = Folder(parsed, terminal);
+        if (parsed.GetValue(_users) is { Length: > 0 } users)
+            return RunUsers(parsed, terminal, folder, users, Math.Max(prompt, 1), Math.Max(tokens, 1));
 
         // The ceilings go first: their memory is given back before the weights want theirs.
         var ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
@@ -72,6 +83,33 @@ internal sealed class BenchCommand
             runs.Decode(context, tokens, repeat);
         terminal.Out.WriteLine(parsed.GetValue(_json) ? BenchReport.Json(model, ceilings, runs) : BenchReport.Table(model, ceilings, runs));
         return ExitCodes.Ok;
+    }
+
+    private int RunUsers(ParseResult parsed, Terminal terminal, string folder, int[] users, int prompt, int tokens)
+    {
+        using var model = Transformer.Load(ModelChoice.Open(folder, terminal), _model.Options(parsed, terminal));
+        if (prompt + tokens > model.Config.MaxPositions)
+            throw new UsageException($"{prompt + tokens} positions exceed the model's context of {model.Config.MaxPositions}.");
+        var bench = new UsersBench(model, prompt, tokens, terminal.Cancellation);
+        bench.RunAsync(1).GetAwaiter().GetResult();                      // warms up
+        UsersRun[] runs = [.. users.Select(count => bench.RunAsync(count).GetAwaiter().GetResult())];
+        terminal.Out.WriteLine(parsed.GetValue(_json) ? UsersBench.Json(prompt, runs) : UsersBench.Table(prompt, runs));
+        return ExitCodes.Ok;
+    }
+
+    private static int[]? Users(ArgumentResult parsed)
+    {
+        var users = new List<int>();
+        foreach (string word in parsed.Tokens.SelectMany(token => token.Value.Split(',')))
+        {
+            if (!int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > 1024)
+            {
+                parsed.AddError($"--users is '{word}'; expected numbers from 1 to 1024 with commas between them.");
+                return null;
+            }
+            users.Add(count);
+        }
+        return [.. users];
     }
 
     /// <summary>4 GiB, or half of what is free on a smaller machine: far more than any cache holds.</summary>
