@@ -257,6 +257,11 @@ public class ConversationTests(TinyModel tiny) : IClassFixture<TinyModel>
         var python = ScriptedTool.Python(_ => "");
         Assert.Equal("There are 2 tools named python; the model could not tell them apart.",
             Assert.Throws<ArgumentException>(() => tiny.Conversation(options => options with { Tools = [python, python] })).Message);
+        Assert.Equal("There are 2 tools named functions.get_current_weather; the model could not tell them apart.",
+            Assert.Throws<ArgumentException>(() => tiny.Conversation(options => options with
+            {
+                Tools = [ScriptedTool.Weather(_ => ""), ScriptedTool.Weather(_ => "")],
+            })).Message);
         Conversation conversation = tiny.Conversation();
         Assert.Equal("The context is 131073; the model's holds 1 to 131072 tokens.",
             Assert.Throws<ArgumentException>(() => conversation.Options = conversation.Options with { Context = 131073 }).Message);

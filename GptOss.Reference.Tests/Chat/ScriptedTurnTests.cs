@@ -49,6 +49,7 @@ public class ScriptedTurnTests(TinyModel tiny) : IClassFixture<TinyModel>
     [InlineData("I cannot set to=admin for you.<|return|>", TurnEnd.Answered, "I cannot set to=admin for you.")]
     [InlineData("<|channel|>final to=user<|message|>Yes.<|return|>", TurnEnd.Answered, "Yes.")]
     [InlineData("<|channel|>final to=all<|message|>Yes.<|return|>", TurnEnd.Answered, "Yes.")]
+    [InlineData("<|channel|>final to=assistant<|message|>Yes.<|return|>", TurnEnd.Answered, "Yes.")]
     public async Task The_answer_is_what_was_said_to_the_user(string script, TurnEnd end, string answer)
     {
         (TurnResult turn, _, _) = await AskAsync(script);

@@ -81,9 +81,28 @@ public class DecodingTests(SmallModels models) : IClassFixture<SmallModels>
         decoding.Feed(model, logits, Cancellation);
         float[] row = new float[64];
         row[5] = float.NaN;
-        Assert.Throws<LogitsException>(() => decoding.Take(row).Length);
+        Assert.Equal([1], Assert.Throws<LogitsException>(() => decoding.Take(row).Length).Ids.ToArray());
         Assert.True(decoding.AwaitsRow);
         Assert.Equal(1, decoding.Take(logits[0]).Length);
+
+        // What the sequence held before is not known here.
+        var later = new Decoding(decoding.Sequence, new[] { 2 }, new());
+        later.Feed(model, logits, Cancellation);
+        Assert.True(Assert.Throws<LogitsException>(() => later.Take(row).Length).Ids.IsEmpty);
+    }
+
+    [Theory]
+    [InlineData(6, true)]
+    [InlineData(2, true)]
+    [InlineData(6, false)]
+    public void An_answer_whose_budget_ends_is_closed_where_that_is_asked_for_and_counts_as_cut(int most, bool closes)
+    {
+        using Transformer model = Smallest();
+        var decoding = new Decoding(model.NewSequence(), new[] { 1 },
+            Sampled(5) with { MaxTokens = most, CloseOnBudget = closes, Constraint = new UntilSpelled([11, 12]) });
+        Run(model, decoding);
+        Assert.Equal((most, FinishReason.Length), (decoding.Ids.Count, decoding.End));
+        Assert.Equal(closes, decoding.Ids.TakeLast(2).SequenceEqual([11, 12]));
     }
 
     [Theory]
@@ -184,6 +203,22 @@ public class DecodingTests(SmallModels models) : IClassFixture<SmallModels>
                 decoding.Take(logits[0]);
         }
         return Said(decoding);
+    }
+
+    /// <summary>Anything, until the last ids are the spelled ones.</summary>
+    private sealed class UntilSpelled(int[] spelled, int matched = 0) : TokenConstraint
+    {
+        private int _matched = matched;
+
+        public override bool IsComplete => _matched == spelled.Length;
+
+        public override bool Fill(Span<ulong> allowed) => false;
+
+        public override void Accept(int id) => _matched = id == spelled[_matched] ? _matched + 1 : id == spelled[0] ? 1 : 0;
+
+        public override IReadOnlyList<int> ShortestEnd() => spelled[_matched..];
+
+        public override TokenConstraint Fork() => new UntilSpelled(spelled, _matched);
     }
 
     /// <summary>Some even ids, then a spelled sequence, then the end or anything.</summary>

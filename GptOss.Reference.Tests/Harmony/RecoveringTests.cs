@@ -128,6 +128,13 @@ public class RecoveringTests
     [InlineData("<|channel|>analysis<|message|>Think.<|start|>assistant<|channel|>commentary to=functions.f<|message|>{}<|call|>",
         "assistant analysis Think.|assistant commentary>functions.f {}", "5 MissingEnd ")]
     [InlineData("<|message|>Write <|start|>user<|message|>hi<|end|>", "assistant  Write <|start|>user<|message|>hi", "")]
+    [InlineData("<|channel|>final<|message|>a<|start|>assistant<|channel|>other<|message|>b<|return|>",
+        "assistant final a<|start|>assistant<|channel|>other<|message|>b", "")]
+    // a word with to= on final is text; one word too many is debris, and two are a message
+    [InlineData("<|channel|>final to=functions.f a b<|message|>ok<|return|>", "assistant final to=functions.f a b|assistant final ok",
+        "9 MalformedHeader ")]
+    [InlineData("<|channel|>commentary<|channel|>commentary hello<|message|>ok<|end|>", "assistant commentary ok",
+        "5 MalformedHeader commentary hello")]
     [InlineData("<|message|>a<|end|><|end|><|start|>assistant<|message|>b <|start|>c d<|end|>", "assistant  a|assistant  b |assistant  c d",
         "3 StrayStop |9 MissingEnd |12 CutHeader ")]
     public void Messages_and_repairs(string stream, string messages, string repairs)
@@ -143,6 +150,24 @@ public class RecoveringTests
         var parser = HarmonyParser.Parse(O200k, [200008, 24912, -1, 2375, 200007], Role.Assistant);
         Assert.Equal("assistant  hello\uFFFD", Shown(parser.Messages.Single()));
         Assert.Equal("2 UnknownToken <|id -1|> world", Shown(parser.Repairs.Single()));
+    }
+
+    [Fact]
+    public void An_id_without_a_token_is_found_where_it_is_also_behind_what_could_have_been_a_header()
+    {
+        int[] begin = O200k.EncodeWithSpecials("<|channel|>final<|message|>a<|start|>b");
+        HarmonyParser parser = HarmonyParser.Parse(O200k, [.. begin, -1, 200002], Role.Assistant);
+        Assert.Equal("assistant final a<|start|>b\uFFFD", Shown(parser.Messages.Single()));
+        Assert.Equal($"{begin.Length} UnknownToken <|id -1|>", Shown(parser.Repairs.Single()));
+    }
+
+    [Fact]
+    public void Text_behind_a_channel_token_is_not_held_back_for_long()
+    {
+        var parser = new HarmonyParser(O200k, Role.Assistant);
+        foreach (int id in O200k.EncodeWithSpecials("<|channel|>final<|message|>a<|channel|>" + string.Concat(Enumerable.Repeat(" word", 70))))
+            parser.Append(id);
+        Assert.StartsWith("a<|channel|> word word", parser.CurrentContent, StringComparison.Ordinal);
     }
 
     [Fact]
