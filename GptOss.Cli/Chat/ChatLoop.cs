@@ -161,8 +161,8 @@ internal sealed class ChatLoop(
 
     private void Save(string rest)
     {
-        bool isForced = rest.StartsWith(Force, StringComparison.Ordinal);
-        string path = File("save", isForced ? rest[Force.Length..].TrimStart() : rest);
+        bool isForced = $"{rest} ".StartsWith(Force, StringComparison.Ordinal);
+        string path = File("save", isForced ? rest[(Force.Length - 1)..].TrimStart() : rest);
         if (!isForced && System.IO.File.Exists(path))
         {
             if (terminal.IsInputRedirected)
@@ -246,7 +246,14 @@ internal sealed class ChatLoop(
         throw new UsageException($"/{command} is '{word}'; expected {Arguments.List(words.Select(known => known.Word))}.");
     }
 
-    private static string File(string command, string path) => path.Length > 0 ? path : throw new UsageException($"Expected /{command} FILE.");
+    private static string File(string command, string path)
+    {
+        if (path.StartsWith("--", StringComparison.Ordinal))
+            throw new UsageException($"/{command} has no option '{path.Split(' ')[0]}'; a name that begins with -- is written ./--.");
+        if (path.Length == 0)
+            throw new UsageException($"Expected /{command} FILE.");
+        return Directory.Exists(path) ? throw new UsageException($"{path} is a folder; expected a file.") : path;
+    }
 
     private static string Clip(string text)
     {

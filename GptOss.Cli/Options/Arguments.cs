@@ -8,6 +8,8 @@ namespace GptOss.Cli.Options;
 /// <summary>Options that check their values: what is out of range is one sentence and exit code 2.</summary>
 internal static class Arguments
 {
+    private const int MostListed = 20;
+
     /// <summary>A number from <paramref name="least"/> to <paramref name="most"/>.</summary>
     internal static Option<T> Number<T>(string name, string description, T least, T most, T value) where T : INumber<T> => new(name)
     {
@@ -56,11 +58,13 @@ internal static class Arguments
         },
     };
 
-    /// <summary>a, b or c.</summary>
+    /// <summary>a, b or c; of many words the first, and how many more there are.</summary>
     internal static string List(IEnumerable<string> words)
     {
         string[] all = [.. words];
-        return all.Length < 2 ? string.Concat(all) : $"{string.Join(", ", all[..^1])} or {all[^1]}";
+        return all.Length < 2 ? string.Concat(all)
+            : all.Length > MostListed ? $"{string.Join(", ", all[..MostListed])} and {all.Length - MostListed} more"
+            : $"{string.Join(", ", all[..^1])} or {all[^1]}";
     }
 
     private static T Parse<T>(ArgumentResult result, string name, T least, T most) where T : INumber<T>

@@ -25,9 +25,12 @@ internal static partial class FunctionFile
         {
             throw new ToolFormatException($"{path}: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: not JSON.", e);
         }
-        catch (Exception e) when (e is InvalidOperationException or HarmonyFormatException)
+        catch (InvalidOperationException e)            // a string with half a surrogate pair, or bytes that are not UTF-8
         {
-            // InvalidOperationException: a string with half a surrogate pair, or bytes that are not UTF-8.
+            throw new ToolFormatException($"{path}: a text is not valid Unicode.", e);
+        }
+        catch (HarmonyFormatException e)
+        {
             throw new ToolFormatException($"{path}: {e.Message}", e);
         }
     }

@@ -250,6 +250,18 @@ public class ChatCommandTests
         Assert.StartsWith("{\"messages\":[", File.ReadAllText(file), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/save --force", "Expected /save FILE.")]
+    [InlineData("/save --frce talk.json", "/save has no option '--frce'; a name that begins with -- is written ./--.")]
+    [InlineData("/load --force talk.json", "/load has no option '--force'; a name that begins with -- is written ./--.")]
+    [InlineData("/save .", ". is a folder; expected a file.")]
+    [InlineData("/load .", ". is a folder; expected a file.")]
+    public void A_mistyped_option_or_a_folder_is_not_a_file(string line, string sentence)
+    {
+        Answer answer = RunWith(line + "\n", Asked);
+        Assert.Equal((3, sentence), (answer.Code, answer.Sentence));
+    }
+
     [Fact]
     public void Repairs_are_told_after_the_answer()
     {

@@ -84,6 +84,16 @@ public class ToolsCommandTests
         Assert.Equal("{\"a\":1}\n", Run("tools", "function", file, "echo", "{\"a\":1}").Out);
     }
 
+    [Fact]
+    public void Of_many_functions_the_first_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("f.json", $$"""{"tools":[{{string.Join(',', Enumerable.Range(0, 500).Select(i =>
+            $$"""{"type":"function","function":{"name":"f{{i}}"},"command":["true"]}"""))}}]}""");
+        Assert.Equal($"There is no function 'f'; the file has {string.Join(", ", Enumerable.Range(0, 20).Select(i => $"f{i}"))} and 480 more.",
+            Run("tools", "function", file, "f").Sentence);
+    }
+
     [Theory]
     [InlineData("7")]
     [InlineData("0")]

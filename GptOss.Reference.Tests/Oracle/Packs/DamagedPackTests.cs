@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Ground;
@@ -39,6 +40,17 @@ public sealed class DamagedPackTests : IDisposable
         _folder.Write("pack/manifest.json", damage.On(_manifest));
         _ = Refusal(() => GoldenPack.Open(_folder.File("pack")));
     }));
+
+    [Theory]
+    [InlineData("-1", "-1")]
+    [InlineData("[]", "a list")]
+    public void A_configuration_that_is_not_an_object_is_refused_by_its_name(string config, string shown)
+    {
+        JsonNode manifest = JsonNode.Parse(_manifest)!;
+        manifest["config"] = JsonNode.Parse(config);
+        _folder.Write("pack/manifest.json", manifest.ToJsonString());
+        Assert.Equal($"manifest.json: config is {shown}; expected an object.", Refusal(() => GoldenPack.Open(_folder.File("pack"))));
+    }
 
     [Fact]
     public void Damaged_stages_are_found() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(100), Prop.ForAll(Damages(_stages.Length), damage =>

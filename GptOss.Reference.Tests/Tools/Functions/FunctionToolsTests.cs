@@ -185,12 +185,12 @@ public sealed class FunctionToolsTests
     }
 
     [Theory]
-    [InlineData("{")]
-    [InlineData("{\"tools\":[{\"type\":\"\\ud800\"}]}")]
-    public void A_file_that_is_not_JSON_is_refused(string json)
+    [InlineData("{", "line 1, byte 2: not JSON.")]
+    [InlineData("{\"tools\":[{\"type\":\"\\ud800\"}]}", "a text is not valid Unicode.")]
+    public void A_file_that_is_not_JSON_is_refused(string json, string why)
     {
         using var folder = new TemporaryFolder();
-        Assert.StartsWith(folder.File("tools.json") + ": ",
+        Assert.Equal($"{folder.File("tools.json")}: {why}",
             Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Write("tools.json", json))).Message);
         Assert.Throws<ToolFormatException>(() => FunctionTools.FromFile(folder.Write("tools.json", [0x7B, 0x22, 0xFF, 0x22, 0x7D])));
     }

@@ -103,7 +103,7 @@ public sealed class GoldenPack
     private string ManifestPath => Path.Combine(Folder, PackManifest.FileName);
 
     /// <summary>Opens a pack: reads its manifest and checks all of it.</summary>
-    /// <exception cref="CheckpointFormatException">The manifest cannot be read or says what cannot be; the message says what.</exception>
+    /// <exception cref="CheckpointFormatException">The manifest cannot be read or states something impossible; the message says what.</exception>
     public static GoldenPack Open(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);

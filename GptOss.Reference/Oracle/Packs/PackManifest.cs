@@ -91,6 +91,8 @@ internal sealed record PackManifest
             string? config = null;
             if (root.TryGetProperty("config", out JsonElement element))
             {
+                if (element.ValueKind != JsonValueKind.Object)
+                    throw Bad($"config is {JsonDocuments.Shown(element)}; expected an object.");
                 config = element.GetRawText();
                 _ = ConfigReader.Parse(config, path);
             }
