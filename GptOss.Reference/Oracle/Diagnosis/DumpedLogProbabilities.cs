@@ -17,7 +17,7 @@ public sealed class DumpedLogProbabilities : DumpedRows
     /// <param name="vocabulary">Ids are below it.</param>
     /// <param name="ids">The token ids that were read.</param>
     /// <param name="positions">The positions whose next token is listed, ascending; null where there is an entry for every token.</param>
-    /// <exception cref="CheckpointFormatException">There is not one entry for each position, or an id that the model has not got.</exception>
+    /// <exception cref="CheckpointFormatException">There is not one entry for each position, or an id that the model does not have.</exception>
     public static DumpedLogProbabilities Of(ListedLogProbabilities list, int vocabulary, ReadOnlyMemory<int> ids,
         IReadOnlyList<int>? positions = null)
     {

@@ -5,7 +5,7 @@ namespace GptOss.Reference.Oracle.Diagnosis;
 
 /// <summary>
 /// What another program said about the positions of a prompt, and the numbers of ours that are compared with it: logits, a few log-probabilities, or
-/// no more than the tokens that it chose.
+/// just the tokens that it chose.
 /// </summary>
 public abstract class DumpedRows
 {

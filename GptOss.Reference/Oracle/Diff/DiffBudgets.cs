@@ -8,8 +8,8 @@ namespace GptOss.Reference.Oracle.Diff;
 
 /// <summary>The budgets of one comparison: those of a profile, for a model whose numbers may be unknown.</summary>
 /// <remarks>
-/// A kind that bfloat16 gives no budget is held to that of the logits, where rounding has had the longest way to add up, times what the float32
-/// budgets of the two kinds are separate: 0.14 · 3 for heads, 0.14 · 4 for SwiGLU, 0.14 for other stages. Embedding is never computed and has none.
+/// A kind without a budget in bfloat16 is held to that of the logits, where rounding has added up longest, times the ratio of the two kinds'
+/// float32 budgets: 0.14 · 3 for heads, 0.14 · 4 for SwiGLU, 0.14 for other stages. Embedding is never computed and has none.
 /// Measured, the reference in bfloat16 against itself in float32 on trained weights (tiny-trace), near ties left out: 0.08 in heads, 0.27 in SwiGLU,
 /// 0.064 in queries and less elsewhere.
 /// </remarks>

@@ -23,7 +23,7 @@ internal delegate void RowReader(int row, Span<double> values);
 internal static class LogitsKinds
 {
     /// <summary>
-    /// How far a sum of probabilities may lie from 1, and its logarithm from 0: of values that were rounded to 16 bits, and of others.
+    /// How far a sum of probabilities may be from 1, and its logarithm from 0: of values that were rounded to 16 bits, and of others.
     /// </summary>
     private const double Narrow = 0.05, Wide = 1e-3;
 

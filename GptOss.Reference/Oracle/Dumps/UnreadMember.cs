@@ -1,7 +1,7 @@
 namespace GptOss.Reference.Oracle.Dumps;
 
 /// <summary>
-/// A member of a dump that cannot be read: elements of another type, text, arrays of different lengths. The others are read all the same.
+/// A member of a dump that cannot be read: elements of another type, text, arrays of different lengths. The others are still read.
 /// </summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Reason">The rest of a sentence that begins with the name.</param>

@@ -154,7 +154,7 @@ public readonly record struct ExpertPair(int Layer, int A, int B, int Together, 
 
     /// <summary>
     /// How surprising the difference is, in standard deviations: ±√(2 (n ln(n / e) − n + e)), the signed root of the Poisson deviance of n
-    /// occurrences where e were expected. Unlike (n − e) / √e it is not carried away by one occurrence of something rare.
+    /// occurrences where e were expected. Unlike (n − e) / √e it does not overreact to one occurrence of something rare.
     /// </summary>
     public double Surprise
     {

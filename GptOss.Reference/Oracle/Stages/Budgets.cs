@@ -7,7 +7,7 @@ namespace GptOss.Reference.Oracle.Stages;
 /// <summary>How far a run may lie from a recording, in each way that the two are compared; <see cref="Published"/> are the measured ones.</summary>
 /// <remarks>
 /// <para>
-/// float32: both sides round in float32 and add in different orders, so a dot product of n terms lies about √n · 2^-24 from the truth, four times
+/// float32: both sides round in float32 and add in different orders, so a dot product of n terms is about √n · 2^-24 from the truth, four times
 /// that in the worst of ten thousand: 2.4e-6 at 96 channels, 1.3e-5 at the published 2880. b covers one such product and what the layers before it
 /// did; each layer reads the sum of all before it and adds its own, which measured 9 % a layer on random weights, the worst that a router and a
 /// softmax can do to a difference.
@@ -60,7 +60,7 @@ public sealed record Budgets
     private const double Bfloat16Ulp = 1.0 / 32;
 
     /// <summary>
-    /// bfloat16, whole trained model. Rounding differences add up through the layers; the reference in bfloat16 lies 0.01 to 0.04 of its logits' root
+    /// bfloat16, whole trained model. Rounding differences add up through the layers; the reference in bfloat16 is 0.01 to 0.04 of its logits' root
     /// mean square from itself in float32, in the mean. Measured: 0.071 in the largest of 4,096 logits at 22 lengths (tiny-lengths).
     /// </summary>
     private const double Bfloat16Logits = 0.14;
@@ -108,7 +108,7 @@ public sealed record Budgets
     public StageBudgets Of(Precision precision) => precision == Precision.Bfloat16 ? Bfloat16 : Float32;
 
     /// <summary>Reads a file of budgets; whatever it does not state is as published.</summary>
-    /// <exception cref="CheckpointFormatException">The file cannot be read or says what cannot be; the message says what.</exception>
+    /// <exception cref="CheckpointFormatException">The file cannot be read or states something impossible; the message says what.</exception>
     public static Budgets Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

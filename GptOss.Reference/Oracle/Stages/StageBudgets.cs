@@ -11,7 +11,7 @@ namespace GptOss.Reference.Oracle.Stages;
 public readonly record struct StageBudget(double B, double R = 0);
 
 /// <summary>
-/// How far the stages of a trace may lie from the recorded ones: largest |Δ| over the root mean square of the recorded stage at most
+/// How far the stages of a trace may be from the recorded ones: largest |Δ| over the root mean square of the recorded stage at most
 /// (b + r · ulp(p · ω)) · g^layer, where ω is the largest rotary frequency (1 in the released models) and ulp the spacing of float32 at that angle, 0
 /// at position 0.
 /// </summary>

@@ -59,7 +59,7 @@ public static class SyntheticCheckpoint
     }
 
     /// <summary>Bytes of the <c>model.safetensors</c> that <see cref="Write"/> would make.</summary>
-    /// <exception cref="CheckpointFormatException">The configuration cannot be.</exception>
+    /// <exception cref="CheckpointFormatException">The configuration is not possible.</exception>
     public static long FileBytes(string configJson)
     {
         byte[] start = Start(Check(ref configJson), out TensorInfo[] tensors);
@@ -74,7 +74,7 @@ public static class SyntheticCheckpoint
     /// <param name="force">Replaces files that are there; otherwise they are refused.</param>
     /// <param name="progress">Receives bytes written so far, ascending, about once per MiB, from the writing threads.</param>
     /// <param name="cancellation">Stops the work; nothing is left behind.</param>
-    /// <exception cref="CheckpointFormatException">The configuration cannot be.</exception>
+    /// <exception cref="CheckpointFormatException">The configuration is not possible.</exception>
     /// <exception cref="IOException">A file exists and <paramref name="force"/> is false; too little space; or writing fails. Nothing half-written is
     /// left.</exception>
     public static void Write(string folder, string configJson, ulong seed, bool force = false, IProgress<long>? progress = null,

@@ -28,7 +28,7 @@ public record TraceOptions
 public static class Tracer
 {
     /// <summary>
-    /// Runs ids through a model and keeps nothing: for the logits hash, and for those that <see cref="TraceOptions.Routing"/> tells of every token.
+    /// Runs ids through a model and keeps nothing: for the logits hash, and for <see cref="TraceOptions.Routing"/>, which receives every token.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="ids">Token ids; at least one.</param>

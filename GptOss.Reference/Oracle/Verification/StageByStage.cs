@@ -10,7 +10,7 @@ namespace GptOss.Reference.Oracle.Verification;
 
 /// <summary>
 /// The bfloat16 profile block by block, each from the recorded residual stream before it: the fair test on random weights, where one
-/// rounding flips a near-tied expert and whole streams part.
+/// rounding flips a near-tied expert and whole streams diverge.
 /// </summary>
 /// <remarks>
 /// In every pack: norm and projection from the residual before the block, rotation from the recorded projection, the expert block from the

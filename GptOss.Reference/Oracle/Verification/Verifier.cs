@@ -45,7 +45,7 @@ public sealed record VerifyOptions
 }
 
 /// <summary>
-/// Runs what a golden pack recorded and says how far each stage lies from the recording, and whether the files are those that the pack lists.
+/// Runs what a golden pack recorded and says how far each stage is from the recording, and whether the files are those that the pack lists.
 /// </summary>
 public static class Verifier
 {
