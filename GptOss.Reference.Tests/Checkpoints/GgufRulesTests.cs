@@ -50,15 +50,17 @@ public sealed class GgufRulesTests : IDisposable
     public void A_bias_of_a_block_type_and_two_forms_of_one_thing_are_refused()
     {
         using var file = GgufFile.Open(Path.Combine(TestData.Root, "gguf", "hostile", "micro.gguf"));
-        Dictionary<string, GgufTensor> sound = file.Tensors.ToDictionary(tensor => tensor.Name);
+        var sound = file.Tensors.ToDictionary(tensor => tensor.Name);
         GptOssConfig config = GgufConfig.Read(file.Metadata, sound, []);
         Assert.NotEmpty(GgufTensors.Find("m.gguf", config, sound));
 
         const string bias = "blk.0.ffn_down_exps.bias", sinks = "blk.0.attn_sinks.weight", older = "blk.0.attn_sinks";
+        var blocks = new Dictionary<string, GgufTensor>(sound) { [bias] = sound[bias] with { Type = GgufType.Q8_0 } };
         Assert.Equal($"1 tensor does not fit the metadata: '{bias}' is of type Q8_0, expected F32, F16 or BF16.",
-            Refusal(() => GgufTensors.Find("m.gguf", config, new(sound) { [bias] = sound[bias] with { Type = GgufType.Q8_0 } })));
+            Refusal(() => GgufTensors.Find("m.gguf", config, blocks)));
+        var twice = new Dictionary<string, GgufTensor>(sound) { [older] = sound[sinks] };
         Assert.Equal($"'{sinks}' and '{older}' are two forms of one thing; expected one.",
-            Refusal(() => GgufTensors.Find("m.gguf", config, new(sound) { [older] = sound[sinks] })));
+            Refusal(() => GgufTensors.Find("m.gguf", config, twice)));
     }
 
     private static string Refusal(string path) => Refusal(() => GgufFile.Open(path).Dispose());

@@ -156,7 +156,7 @@ public class RecoveringTests
     public void An_id_without_a_token_is_found_where_it_is_also_behind_what_could_have_been_a_header()
     {
         int[] begin = O200k.EncodeWithSpecials("<|channel|>final<|message|>a<|start|>b");
-        HarmonyParser parser = HarmonyParser.Parse(O200k, [.. begin, -1, 200002], Role.Assistant);
+        var parser = HarmonyParser.Parse(O200k, [.. begin, -1, 200002], Role.Assistant);
         Assert.Equal("assistant final a<|start|>b\uFFFD", Shown(parser.Messages.Single()));
         Assert.Equal($"{begin.Length} UnknownToken <|id -1|>", Shown(parser.Repairs.Single()));
     }
