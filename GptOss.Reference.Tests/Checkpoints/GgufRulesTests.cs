@@ -6,7 +6,7 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;
 
-/// <summary>Rules of a GGUF file, each with the smallest file that breaks it alone: the sentence is of that rule and not of one that follows.</summary>
+/// <summary>Rules of a GGUF file, each with the smallest file that breaks it alone: the sentence names that rule, not a later one.</summary>
 public sealed class GgufRulesTests : IDisposable
 {
     private const uint F32 = 0, Q8 = 8;
