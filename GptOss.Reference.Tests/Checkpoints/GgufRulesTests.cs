@@ -6,7 +6,7 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Checkpoints;
 
-/// <summary>Rules of a GGUF file, each with the smallest file that breaks it alone: the sentence is of that rule and not of one that follows.</summary>
+/// <summary>Rules of a GGUF file, each with the smallest file that breaks it alone: the sentence names that rule, not a later one.</summary>
 public sealed class GgufRulesTests : IDisposable
 {
     private const uint F32 = 0, Q8 = 8;
@@ -55,11 +55,12 @@ public sealed class GgufRulesTests : IDisposable
         Assert.NotEmpty(GgufTensors.Find("m.gguf", config, sound));
 
         const string bias = "blk.0.ffn_down_exps.bias", sinks = "blk.0.attn_sinks.weight", older = "blk.0.attn_sinks";
+        var blocks = new Dictionary<string, GgufTensor>(sound) { [bias] = sound[bias] with { Type = GgufType.Q8_0 } };
         Assert.Equal($"1 tensor does not fit the metadata: '{bias}' is of type Q8_0, expected F32, F16 or BF16.",
-            Refusal(() => GgufTensors.Find("m.gguf", config,
-                new Dictionary<string, GgufTensor>(sound) { [bias] = sound[bias] with { Type = GgufType.Q8_0 } })));
+            Refusal(() => GgufTensors.Find("m.gguf", config, blocks)));
+        var twice = new Dictionary<string, GgufTensor>(sound) { [older] = sound[sinks] };
         Assert.Equal($"'{sinks}' and '{older}' are two forms of one thing; expected one.",
-            Refusal(() => GgufTensors.Find("m.gguf", config, new Dictionary<string, GgufTensor>(sound) { [older] = sound[sinks] })));
+            Refusal(() => GgufTensors.Find("m.gguf", config, twice)));
     }
 
     private static string Refusal(string path) => Refusal(() => GgufFile.Open(path).Dispose());

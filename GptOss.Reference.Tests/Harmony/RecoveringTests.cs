@@ -132,9 +132,9 @@ public class RecoveringTests
         "assistant final a<|start|>assistant<|channel|>other<|message|>b", "")]
     // a word with to= on final is text; one word too many is debris, and two are a message
     [InlineData("<|channel|>final to=functions.f a b<|message|>ok<|return|>", "assistant final to=functions.f a b|assistant final ok",
-        "9 MalformedHeader ")]
+        "8 MalformedHeader ")]
     [InlineData("<|channel|>commentary<|channel|>commentary hello<|message|>ok<|end|>", "assistant commentary ok",
-        "5 MalformedHeader commentary hello")]
+        "7 MalformedHeader commentary hello")]
     [InlineData("<|message|>a<|end|><|end|><|start|>assistant<|message|>b <|start|>c d<|end|>", "assistant  a|assistant  b |assistant  c d",
         "3 StrayStop |9 MissingEnd |12 CutHeader ")]
     public void Messages_and_repairs(string stream, string messages, string repairs)

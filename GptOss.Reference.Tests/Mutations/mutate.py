@@ -121,7 +121,8 @@ def main():
 
     texts, fits = {}, True
     for number, mutation in enumerate(mutations, 1):
-        text = texts.get(mutation.file) or (ROOT / mutation.file).read_text(encoding="utf-8")
+        path = ROOT / mutation.file
+        text = texts.get(mutation.file) or (path.read_text(encoding="utf-8") if path.is_file() else "")
         changed = mutate(text, mutation, number)
         fits = fits and changed is not None
         texts[mutation.file] = changed or text
