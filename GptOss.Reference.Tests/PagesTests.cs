@@ -18,6 +18,7 @@ public partial class PagesTests
     {
         ["README.md"] = "Readme.cs",
         ["docs/hooks.md"] = "Hooks.cs",
+        ["docs/serving.md"] = "Serving.cs",
         ["docs/structured-outputs.md"] = "StructuredOutputs.cs",
         ["GptOss.Reference/Chat/README.md"] = "Chat.cs",
         ["GptOss.Reference/Oracle/README.md"] = "Oracle.cs",
