@@ -168,6 +168,16 @@ public sealed class SchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task Requests_that_wait_get_their_turn_though_no_other_comes_after_them()
+    {
+        // Each ends with the step that it begins with, so that nothing runs when the next one could begin.
+        await using var scheduler = new Scheduler(_model, new SchedulerOptions { MaxSequences = 1 });
+        int[][] all = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => IdsOf(scheduler, Request(i, seed: i, temperature: 1, maxTokens: 1))))
+            .WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        Assert.All(all, ids => Assert.Single(ids));
+    }
+
+    [Fact]
     public async Task Answers_that_share_a_prompt_count_it_once()
     {
         // Room for one prompt and the tails of eight answers, not for eight prompts.

@@ -150,7 +150,8 @@ public sealed class Scheduler : IAsyncDisposable
         if (!batch.IsEmpty)
             batch.Step(_closing.Token);
         Publish(batch);
-        if (batch.IsEmpty)
+        // Whoever waits now found no place before the step; what comes later wakes the loop.
+        if (batch.IsEmpty && State.Waiting == 0)
             _work.Wait();
     }
 
