@@ -73,6 +73,8 @@ internal sealed class BenchCommand
             throw new UsageException("--prompt and --tokens are both 0; there is nothing to time.");
         if (tokens > 0 && context == 0)
             throw new UsageException("Without a prompt, --context says after how many tokens to decode.");
+        if (parsed.GetValue(_users) is { Length: > 0 } && parsed.GetValue(_peer) is not null)
+            throw new UsageException("--users and --peer exclude each other; llama-bench has one user.");
         PeerBench? peer = parsed.GetValue(_peer) is { } file ? PeerBench.Read(file) : null;
         string folder = Folder(parsed, terminal);
         if (parsed.GetValue(_users) is { Length: > 0 } users)

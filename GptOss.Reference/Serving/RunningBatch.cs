@@ -87,7 +87,9 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     internal void Step(CancellationToken closing)
     {
         Resume();
-        Collect();
+        Collect(guesses: true);
+        if (_drafts > 0 && Outgrows())
+            Collect(guesses: false);                                     // no one gives way to a guess
         GiveWay();
         long begin = Stopwatch.GetTimestamp();
         if (!Pass(closing))
@@ -120,7 +122,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
             foreach (ServedChoice choice in _fed)
                 choice.Rewind();
             _draftsFailed = true;
-            Collect();
+            Collect(guesses: false);
             return Pass(closing);
         }
         catch (Exception exception)
@@ -141,7 +143,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     }
 
     // Answers first, each its next token; then prompts, up to the step's tokens, another one first each time.
-    private void Collect()
+    private void Collect(bool guesses)
     {
         _items.Clear();
         _fed.Clear();
@@ -150,7 +152,7 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
         ServedChoice[] reading = [.. ready.Where(choice => choice.Unfed > 1)], writing = [.. ready.Where(choice => choice.Unfed == 1)];
         _isReading = reading.Length > 0;
         // Beside a prompt that is read, a guess would cost more than it can bring.
-        int answers = _isReading || _draftsFailed ? 0 : writing.Length;
+        int answers = !guesses || _isReading || _draftsFailed ? 0 : writing.Length;
         foreach (ServedChoice choice in writing)
             _drafts += Feed(choice, 1, answers) - 1;
         int left = StepTokens;
@@ -208,17 +210,18 @@ internal sealed class RunningBatch(Transformer model, SchedulerOptions options)
     // The youngest answers give way where the step would outgrow the memory: their keys and values are computed again later.
     private void GiveWay()
     {
-        while (_running.Count(choice => choice.Sequence is not null) > 1
-            && Used() + _items.Sum(item => item.Sequence.BytesToExtend(item.Tokens.Length)) > options.CacheBytes)
+        while (_running.Count(choice => choice.Sequence is not null) > 1 && Outgrows())
         {
             ServedChoice youngest = _running.Last(choice => choice.Sequence is not null);
             _running.Remove(youngest);
             youngest.Sequence!.Dispose();
             youngest.Sequence = null;
             _paused.Insert(0, youngest);
-            Collect();
+            Collect(guesses: false);
         }
     }
+
+    private bool Outgrows() => Used() + _items.Sum(item => item.Sequence.BytesToExtend(item.Tokens.Length)) > options.CacheBytes;
 
     private void Resume()
     {
