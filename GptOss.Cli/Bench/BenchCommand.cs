@@ -7,6 +7,7 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Synth;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Ceilings;
 using GptOss.Reference.Numerics.Workers;
@@ -80,9 +81,11 @@ internal sealed class BenchCommand
         if (parsed.GetValue(_users) is { Length: > 0 } users)
             return RunUsers(parsed, terminal, folder, users, Math.Max(prompt, 1), Math.Max(tokens, 1));
 
-        // Ceilings first: their memory is freed before the weights need theirs.
+        // Mapped first, so that what is wrong with the files is said before anything is timed.
+        Checkpoint checkpoint = ModelChoice.Open(folder, terminal);
+        // Ceilings before the model is loaded: their memory is freed before the weights need theirs.
         var ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
-        using var model = ModelLoading.Load(ModelChoice.Open(folder, terminal), modelOptions, terminal);
+        using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
             throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");
         var runs = new BenchRuns(model, terminal.Cancellation);

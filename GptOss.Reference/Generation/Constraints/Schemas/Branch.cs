@@ -125,10 +125,10 @@ internal sealed class Branch
     }
 
     /// <summary>Leaves only the values that are in a list too.</summary>
-    internal void RestrictTo(IEnumerable<JsonElement> values)
+    internal void RestrictTo(IEnumerable<JsonElement> values, Work work)
     {
         List<JsonElement> list = [.. values];
-        Values = Values is null ? list : [.. Values.Where(value => list.Exists(other => JsonElement.DeepEquals(value, other)))];
+        Values = Values is null ? list : [.. Values.Where(ValueSet.Of(list, work).Contains)];
     }
 }
 

@@ -70,8 +70,8 @@ internal sealed class Compiler
         {
             if (branch.Values is not null)
             {
-                values.AddRange(
-                    branch.Values.Where(value => branch.Taken.All(rule => new Validator(_document, _strings, _work).IsValid(value, rule))));
+                var validator = new Validator(_document, _strings, _work);
+                values.AddRange(branch.Values.Where(value => branch.Taken.All(rule => validator.IsValid(value, rule))));
                 continue;
             }
 
@@ -310,22 +310,10 @@ internal sealed class Compiler
 
     private static bool IsFalse(Rule rule) => rule.Holds ? rule.Schema.IsFalse : rule.Schema.IsTrue;
 
-    private static List<JsonElement> Different(List<JsonElement> values)
+    private List<JsonElement> Different(List<JsonElement> values)
     {
-        var different = new List<JsonElement>();
-        var texts = new HashSet<string>();
-        foreach (JsonElement value in values)
-        {
-            bool isContainer = value.ValueKind is JsonValueKind.Array or JsonValueKind.Object;
-            if (isContainer
-                ? !different.Exists(other => JsonElement.DeepEquals(other, value))
-                : texts.Add(System.Text.Encoding.UTF8.GetString(Constants.Text(value))))
-            {
-                different.Add(value);
-            }
-        }
-
-        return different;
+        var different = new ValueSet(_work);
+        return [.. values.Where(different.Add)];
     }
 
     private static IEnumerable<byte[]> SimpleTexts(Kinds kinds)

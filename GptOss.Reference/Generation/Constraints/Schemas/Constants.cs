@@ -20,16 +20,18 @@ internal static class Constants
     internal static void AddTo(ValueNode node, IEnumerable<JsonElement> values, IEnumerable<byte[]> texts)
     {
         var literals = new SortedSet<byte[]>(texts, Comparer<byte[]>.Create((x, y) => x.AsSpan().SequenceCompareTo(y)));
+        var arrays = new List<ArrayNode>(node.Arrays);
+        var objects = new List<ObjectNode>(node.Objects);
         foreach (JsonElement value in values)
         {
             switch (value.ValueKind)
             {
                 case JsonValueKind.Array:
-                    node.Arrays = [.. node.Arrays, ArrayOf(value)];
+                    arrays.Add(ArrayOf(value));
                     node.Cost = Math.Min(node.Cost, value.GetRawText().Length);
                     break;
                 case JsonValueKind.Object:
-                    node.Objects = [.. node.Objects, ObjectOf(value)];
+                    objects.Add(ObjectOf(value));
                     node.Cost = Math.Min(node.Cost, value.GetRawText().Length);
                     break;
                 default:
@@ -38,6 +40,7 @@ internal static class Constants
             }
         }
 
+        (node.Arrays, node.Objects) = ([.. arrays], [.. objects]);
         if (literals.Count > 0)
             node.Leaves = [.. node.Leaves, new Leaf(new LiteralAutomaton([.. literals]))];
     }

@@ -16,7 +16,7 @@ internal sealed class Expansion
 
     internal Expansion(SchemaDocument document, Exclusion exclusion, Work work)
     {
-        (_keywords, _negations, _work) = (new Keywords(document, exclusion), new Negations(document), work);
+        (_keywords, _negations, _work) = (new Keywords(document, exclusion, work), new Negations(document), work);
     }
 
     /// <summary>The branches, each of which is a way to be valid.</summary>

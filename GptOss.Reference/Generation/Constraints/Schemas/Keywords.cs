@@ -4,7 +4,7 @@ using GptOss.Reference.Generation.Constraints.Languages;
 namespace GptOss.Reference.Generation.Constraints.Schemas;
 
 /// <summary>What a schema's keywords ask of a value: facts, further rules, and choices.</summary>
-internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
+internal sealed class Keywords(SchemaDocument document, Exclusion exclusion, Work work)
 {
     internal static readonly ExactDecimal One = ExactDecimal.Parse("1");
 
@@ -26,7 +26,7 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
         }
     }
 
-    private static bool ApplyScalar(Schema schema, string keyword, Branch branch)
+    private bool ApplyScalar(Schema schema, string keyword, Branch branch)
     {
         switch (keyword)
         {
@@ -37,7 +37,7 @@ internal sealed class Keywords(SchemaDocument document, Exclusion exclusion)
                     Step(schema, branch, One);
                 return true;
             case "enum" or "const":
-                branch.RestrictTo(KeywordReader.Values(schema, keyword));
+                branch.RestrictTo(KeywordReader.Values(schema, keyword), work);
                 return true;
             case "minimum":
                 branch.Range = branch.Range.AtLeast(KeywordReader.Number(schema, keyword),

@@ -8,6 +8,8 @@ namespace GptOss.Reference.Generation.Constraints.Schemas;
 /// <summary>Whether a value is valid for a schema: what is left of an enumeration beside other keywords.</summary>
 internal sealed class Validator(SchemaDocument document, Strings strings, Work work)
 {
+    private readonly Dictionary<(Schema, string), ValueSet> _listed = [];
+
     internal bool IsValid(JsonElement value, Rule rule) => IsValid(value, rule.Schema) == rule.Holds;
 
     private bool IsValid(JsonElement value, Schema schema)
@@ -27,7 +29,7 @@ internal sealed class Validator(SchemaDocument document, Strings strings, Work w
     private bool Keeps(JsonElement value, Schema schema, string keyword) => keyword switch
     {
         "type" => IsOfType(value, schema),
-        "enum" or "const" => KeywordReader.Values(schema, keyword).Any(allowed => JsonElement.DeepEquals(allowed, value)),
+        "enum" or "const" => Listed(schema, keyword).Contains(value),
         "$ref" => IsValid(value, document.Resolve(schema, KeywordReader.Text(schema, keyword))),
         "allOf" => document.Children(schema, keyword).TrueForAll(part => IsValid(value, part)),
         "anyOf" => document.Children(schema, keyword).Exists(part => IsValid(value, part)),
@@ -45,6 +47,13 @@ internal sealed class Validator(SchemaDocument document, Strings strings, Work w
             _ => true,
         },
     };
+
+    private ValueSet Listed(Schema schema, string keyword)
+    {
+        if (!_listed.TryGetValue((schema, keyword), out ValueSet? values))
+            values = _listed[(schema, keyword)] = ValueSet.Of(KeywordReader.Values(schema, keyword), work);
+        return values;
+    }
 
     private static bool IsOfType(JsonElement value, Schema schema)
     {
@@ -147,16 +156,5 @@ internal sealed class Validator(SchemaDocument document, Strings strings, Work w
         return true;
     }
 
-    private static bool AreDifferent(List<JsonElement> items)
-    {
-        for (int i = 0; i < items.Count; i++)
-        {
-            for (int j = 0; j < i; j++)
-            {
-                if (JsonElement.DeepEquals(items[i], items[j]))
-                    return false;
-            }
-        }
-        return true;
-    }
+    private bool AreDifferent(List<JsonElement> items) => items.TrueForAll(new ValueSet(work).Add);
 }
