@@ -32,7 +32,7 @@ internal sealed class ChunkStream(EventStream stream, JsonObject head, Func<Toke
         (stream, failure) => stream.SendAsync(Answers.Error(failure)));
 
     /// <summary>Sends a chunk of one choice.</summary>
-    internal Task SendAsync(JsonObject choice) => SendAsync([choice], null);
+    internal Task SendAsync(JsonObject choice) => SendAsync(new JsonArray(choice), null);      // an expression would add it by reflection
 
     private Task SendAsync(JsonArray choices, JsonObject? counts)
     {
