@@ -79,7 +79,7 @@ internal sealed class BenchCommand
         PeerBench? peer = parsed.GetValue(_peer) is { } file ? PeerBench.Read(file) : null;
         string folder = Folder(parsed, terminal);
         if (parsed.GetValue(_users) is { Length: > 0 } users)
-            return RunUsers(parsed, terminal, folder, users, Math.Max(prompt, 1), Math.Max(tokens, 1));
+            return RunUsers(parsed, terminal, folder, modelOptions, users, Math.Max(prompt, 1), Math.Max(tokens, 1));
 
         // Mapped first, so that what is wrong with the files is said before anything is timed.
         Checkpoint checkpoint = ModelChoice.Open(folder, terminal);
@@ -99,9 +99,9 @@ internal sealed class BenchCommand
         return ExitCodes.Ok;
     }
 
-    private int RunUsers(ParseResult parsed, Terminal terminal, string folder, int[] users, int prompt, int tokens)
+    private int RunUsers(ParseResult parsed, Terminal terminal, string folder, ModelOptions modelOptions, int[] users, int prompt, int tokens)
     {
-        using var model = Transformer.Load(ModelChoice.Open(folder, terminal), _model.Options(parsed, terminal));
+        using var model = ModelLoading.Load(ModelChoice.Open(folder, terminal), modelOptions, terminal);
         if (prompt + tokens > model.Config.MaxPositions)
             throw new UsageException($"{prompt + tokens} positions exceed the model's context of {model.Config.MaxPositions}.");
         var bench = new UsersBench(model, prompt, tokens, terminal.Cancellation);
