@@ -25,7 +25,7 @@ internal sealed record PeerBench(string Model, string Build, int Threads, IReadO
         using JsonDocument document = JsonDocuments.ParseAny(Files.ReadAll(path, MostBytes), path, Rule, "the output of llama-bench -o json");
         CheckpointFormatException Bad(string sentence) => new(path, Rule, sentence);
         if (document.RootElement.ValueKind != JsonValueKind.Array)
-            throw Bad("the document is no list of tests; expected the output of llama-bench -o json.");
+            throw Bad("the document is not a list of tests; expected the output of llama-bench -o json.");
         PeerBench? peer = null;
         var runs = new List<PeerRun>();
         int at = 0;
@@ -51,7 +51,7 @@ internal sealed record PeerBench(string Model, string Build, int Threads, IReadO
                 runs.Add(prompt > 0 ? new("prefill", prompt, depth, speed, deviation) : new("decode", generated, depth, speed, deviation));
             at++;
         }
-        return peer is not null && runs.Count > 0 ? peer : throw Bad("there is no test of a prompt or of generation alone.");
+        return peer is not null && runs.Count > 0 ? peer : throw Bad("no test times a prompt alone or generation alone.");
     }
 
     /// <summary>Both side by side, our medians beside its means.</summary>
@@ -60,12 +60,13 @@ internal sealed record PeerBench(string Model, string Build, int Threads, IReadO
         string table = Output.Text.Table(
         [
             ["", "tokens", "context", "peer tokens/s", "ours", "ours / peer"],
-            .. Runs.Select(run => (string[])
-            [
-                run.Kind, Of(run.Tokens, "N0"), Of(run.Context, "N0"), $"{Of(run.TokensPerSecond, "F2")} ± {Of(run.Deviation, "F2")}",
-                Like(ours, run) is { } speed ? Of(speed, "F2") : "not run",
-                Like(ours, run) is { } mine ? Of(mine / run.TokensPerSecond, "F2") : "",
-            ]),
+            .. from run in Runs
+               let mine = Like(ours, run)
+               select (string[])
+               [
+                   run.Kind, Of(run.Tokens, "N0"), Of(run.Context, "N0"), $"{Of(run.TokensPerSecond, "F2")} ± {Of(run.Deviation, "F2")}",
+                   mine is { } speed ? Of(speed, "F2") : "not run", mine is { } fast ? Of(fast / run.TokensPerSecond, "F2") : "",
+               ],
         ], 1, 2, 3, 4, 5);
         string note = threads == Threads ? ""
             : $"\nThe peer ran on {Output.Text.Count(Threads, "thread")}, this on {threads}: compare like with like.";

@@ -149,7 +149,7 @@ internal sealed class ChatLoop(
                 view.Say(tokenizer.Decode([.. conversation.LastTokens]));
                 break;
             default:
-                throw new UsageException($"There is no command /{command}; /help lists them, and // begins a message that starts with a /.");
+                throw new UsageException($"Unknown command /{command}; /help lists the commands. A message that starts with / is written with //.");
         }
     }
 

@@ -22,7 +22,7 @@ internal static class Mistyped
         if (command.Arguments.Count == 0 && parsed.UnmatchedTokens is [var unknown, ..] && !unknown.StartsWith('-') && command.Subcommands.Count > 0)
         {
             string advice = Advice(unknown, command.Subcommands.Select(known => known.Name), Help(command));
-            throw new UsageException($"There is no command '{unknown}'{advice}");
+            throw new UsageException($"Unknown command '{unknown}'{advice}");
         }
         Option[] options = [.. Options(parsed.CommandResult)];
         Option? before = null;

@@ -140,7 +140,7 @@ internal static class ToolsCommand
             if (tools.Functions.All(function => function.Name != called))
             {
                 throw new UsageException(
-                    $"There is no function '{called}'; the file has {Arguments.List(tools.Functions.Select(function => function.Name))}.");
+                    $"Unknown function '{called}'; the file has {Arguments.List(tools.Functions.Select(function => function.Name))}.");
             }
             FunctionResult result = tools.CallAsync(called, parsed.GetValue(arguments) ?? "{}", terminal.Cancellation).GetAwaiter().GetResult();
             Show(terminal, result.Answer);

@@ -109,9 +109,9 @@ public sealed partial class UsageTests : IDisposable
     [InlineData("--end", "'gptoss generate' has no option '--end'; if it is the value of --stop, write --stop=--end.", "generate", "--stop")]
     [InlineData("--zzzzz",
         "'gptoss generate' has no option '--zzzzz'; 'gptoss generate --help' lists them. Text that begins with -- goes after a --.", "generate")]
-    [InlineData("genrate", "There is no command 'genrate'; did you mean generate?")]
-    [InlineData("brwser", "There is no command 'brwser'; did you mean browser?", "tools")]
-    [InlineData("nonsense", "There is no command 'nonsense'; 'gptoss --help' lists them.")]
+    [InlineData("genrate", "Unknown command 'genrate'; did you mean generate?")]
+    [InlineData("brwser", "Unknown command 'brwser'; did you mean browser?", "tools")]
+    [InlineData("nonsense", "Unknown command 'nonsense'; 'gptoss --help' lists them.")]
     public void A_slip_is_answered_with_the_nearest_name(string slip, string sentence, params string[] before) =>
         Assert.Equal(new(2, "", sentence + "\n"), Run([.. before, slip]));
 

@@ -23,7 +23,8 @@ public sealed partial class DeepBodiesTests : IDisposable
         { "/v1/responses", """{"input":"Hi","tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"function","name":"f","more":@}""" },
         { "/v1/responses", """{"input":[{"role":"user","content":"Hi","more":@}]""" },
         { "/v1/chat/completions", """
-            {"messages":[{"role":"user","content":"Hi"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"enum":@}}}}}]
+            {"messages":[{"role":"user","content":"Hi"}],
+            "tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"enum":@}}}}}]
             """ },
         { "/v1/chat/completions", """{"messages":[{"role":"user","content":"Hi","more":@}]""" },
         { "/v1/completions", """{"prompt":"Hi","more":@""" },

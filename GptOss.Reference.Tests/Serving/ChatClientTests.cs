@@ -156,7 +156,8 @@ public sealed class ChatClientTests : IAsyncLifetime
     {
         // Closed, so that the toy, which has no idea of JSON, comes to an end.
         var schema = JsonElement.Parse("""
-            {"type": "object", "properties": {"city": {"enum": ["Oslo", "Paris"]}, "population": {"type": "integer", "minimum": 0, "maximum": 999999}},
+            {"type": "object", "properties": {"city": {"enum": ["Oslo", "Paris"]},
+            "population": {"type": "integer", "minimum": 0, "maximum": 999999}},
              "required": ["city", "population"], "additionalProperties": false}
             """);
         ChatOptions options = new() { Temperature = 1, Seed = 5, ResponseFormat = ChatResponseFormat.ForJsonSchema(schema, "answer") };

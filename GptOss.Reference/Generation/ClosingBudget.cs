@@ -12,7 +12,7 @@ internal sealed class ClosingBudget
     private IReadOnlyList<int>? _end;                   // null until it is asked for
     private (int Tokens, IReadOnlyList<int> End)? _ahead;                       // behind what was allowed last, which comes next
 
-    /// <param name="constraint">What binds the answer; it has taken every token that <see cref="Take"/> is told of.</param>
+    /// <param name="constraint">What binds the answer; it accepts each token before <see cref="Take"/> counts it.</param>
     /// <param name="tokens">The budget.</param>
     internal ClosingBudget(TokenConstraint constraint, int tokens)
     {

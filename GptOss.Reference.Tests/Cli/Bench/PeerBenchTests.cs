@@ -110,8 +110,8 @@ public sealed class PeerBenchTests : IDisposable
 
     [Theory]
     [InlineData("", "the file is empty; expected the output of llama-bench -o json.")]
-    [InlineData("{}", "the document is no list of tests; expected the output of llama-bench -o json.")]
-    [InlineData("[]", "there is no test of a prompt or of generation alone.")]
+    [InlineData("{}", "the document is not a list of tests; expected the output of llama-bench -o json.")]
+    [InlineData("[]", "no test times a prompt alone or generation alone.")]
     [InlineData("[7]", "test 0 is 7; expected an object.")]
     [InlineData("[{]", "the document is not valid JSON at line 1, byte 3.")]
     [InlineData("| model | size |", "the document is not valid JSON at line 1, byte 1.")]

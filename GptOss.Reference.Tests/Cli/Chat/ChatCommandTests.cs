@@ -119,7 +119,7 @@ public class ChatCommandTests
         Assert.Equal((3, "The capital of Norway is Oslo.\n"), (answer.Code, answer.Out));
         string[] lines = answer.Error.TrimEnd('\n').Split('\n');
         Assert.Equal(11, lines.Length);
-        Assert.Equal("There is no command /nonsense; /help lists them, and // begins a message that starts with a /.", lines[1]);
+        Assert.Equal("Unknown command /nonsense; /help lists the commands. A message that starts with / is written with //.", lines[1]);
         Assert.Equal("/effort is 'extreme'; expected low, medium or high.", lines[2]);
         Assert.Equal("Expected /save FILE.", lines[3]);
         Assert.Equal("There is no tool 'python'; --tools offers tools when the program starts.", lines[7]);

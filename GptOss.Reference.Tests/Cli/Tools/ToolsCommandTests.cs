@@ -78,7 +78,7 @@ public class ToolsCommandTests
         string file = folder.Write("f.json",
             "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"echo\",\"description\":\"Says it.\"},\"command\":[\"cat\"]}]}");
         Assert.Equal("echo  Says it.\n", Run("tools", "function", file).Out);
-        Assert.Equal((2, "There is no function 'f'; the file has echo."),
+        Assert.Equal((2, "Unknown function 'f'; the file has echo."),
             (Run("tools", "function", file, "f").Code, Run("tools", "function", file, "f").Sentence));
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no cat.");
         Assert.Equal("{\"a\":1}\n", Run("tools", "function", file, "echo", "{\"a\":1}").Out);
@@ -90,7 +90,7 @@ public class ToolsCommandTests
         using var folder = new TemporaryFolder();
         string file = folder.Write("f.json", $$"""{"tools":[{{string.Join(',', Enumerable.Range(0, 500).Select(i =>
             $$"""{"type":"function","function":{"name":"f{{i}}"},"command":["true"]}"""))}}]}""");
-        Assert.Equal($"There is no function 'f'; the file has {string.Join(", ", Enumerable.Range(0, 20).Select(i => $"f{i}"))} and 480 more.",
+        Assert.Equal($"Unknown function 'f'; the file has {string.Join(", ", Enumerable.Range(0, 20).Select(i => $"f{i}"))} and 480 more.",
             Run("tools", "function", file, "f").Sentence);
     }
 

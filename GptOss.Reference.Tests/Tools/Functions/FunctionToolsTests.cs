@@ -140,7 +140,8 @@ public sealed class FunctionToolsTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.Write("tools.json", """
-            {"tools":[{"type":"function","function":{"name":"get_weather","description":"Weather.","parameters":{"type":"object"}},"command":["prog","arg"],
+            {"tools":[{"type":"function","function":{"name":"get_weather","description":"Weather.","parameters":{"type":"object"}},
+            "command":["prog","arg"],
             "timeout_s":2.5},{"type":"function","function":{"name":"now"},"command":["date"]}]}
             """);
         var tools = FunctionTools.FromFile(path);

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 
 namespace GptOss.Reference.Numerics.Buffers;
 
-/// <summary>Memory of this process alone, on large pages where the system has them to give.</summary>
-/// <remarks>Unlike mapped pages it is not dropped while nobody looks, and a large page takes one entry of the address cache instead of 512.</remarks>
+/// <summary>Memory of this process alone, on large pages where the system has them.</summary>
+/// <remarks>Unlike mapped pages it is not dropped when unused, and a large page takes one TLB entry instead of 512.</remarks>
 internal sealed unsafe partial class PrivateMemory : SafeBuffer
 {
     private const int LargePage = 2 << 20, AdviseHugePage = 14;
