@@ -33,6 +33,10 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
             + "Changes no bit of the result.",
     };
 
+    private readonly Option<Dense?> _dense = Arguments.Word("--dense",
+        "With --profile fast: the dense weights as stored, the default, or q8, rounded to 8 bits when the model is loaded.",
+        ("stored", Dense.Stored), ("q8", Dense.Q8));
+
     private readonly Option<YarnBounds?> _yarnBounds = Arguments.Word("--yarn-bounds",
         "The bounds of YaRN's ramp: published, the default, not rounded; rounded, to whole channels as llama.cpp does, to compare with it.",
         ("published", YarnBounds.Published), ("rounded", YarnBounds.Rounded));
@@ -50,7 +54,8 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     internal bool RoundsYarnBounds(ParseResult parsed) => parsed.GetValue(_yarnBounds) == YarnBounds.Rounded;
 
     /// <summary>The options that have no meaning where no model runs.</summary>
-    internal IEnumerable<Option> ForRunning => this.Where(option => option != _model && option != _yarnBounds && option.Name != "--profile");
+    internal IEnumerable<Option> ForRunning =>
+        this.Where(option => option != _model && option != _yarnBounds && option != _dense && option.Name != "--profile");
 
     /// <summary>How the model is to run.</summary>
     /// <exception cref="UsageException">The machine lacks the width.</exception>
@@ -58,19 +63,29 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     {
         if (RoundsYarnBounds(parsed))
             terminal.Error.WriteLine("The bounds of YaRN are rounded, as llama.cpp does: the numbers are not the published model's.");
+        bool rounds = parsed.GetValue(_dense) == Dense.Q8;
+        if (rounds && ProfileOf(parsed) != Precision.Fast)
+            throw new UsageException("--dense q8 changes the numbers, and goes with --profile fast only.");
         return _run.Options(parsed, terminal) with
         {
             Preload = parsed.GetValue(_preload),
             Lock = parsed.GetValue(_lock),
             Loading = new LoadingProgress(terminal),
             Pack = parsed.GetValue(_pack),
+            RoundDense = rounds,
             RoundYarnBounds = RoundsYarnBounds(parsed),
         };
     }
 
-    public IEnumerator<Option> GetEnumerator() => new List<Option>([_model, .. _run, _yarnBounds, _preload, _lock, _pack]).GetEnumerator();
+    public IEnumerator<Option> GetEnumerator() => new List<Option>([_model, .. _run, _yarnBounds, _dense, _preload, _lock, _pack]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private enum Dense
+    {
+        Stored,
+        Q8,
+    }
 
     private enum YarnBounds
     {

@@ -2,6 +2,7 @@ using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
+using GptOss.Reference.Tests.Numerics;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.RowKernels;
 
@@ -25,7 +26,7 @@ internal sealed class DeviceModel : IDisposable
         _run = run;
         _checkpoint = Checkpoint.Open(folder);
         GptOssConfig c = _config = _checkpoint.Config;
-        ModelWeights weights = new(_checkpoint, null, default);
+        ModelWeights weights = new(_checkpoint, new(), TestWorkers.Of(1));
         _rotary = new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta);
         _embedding = weights.Embedding;
         _norm = run.Keep(weights.Norm);

@@ -20,9 +20,17 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
     public void Threads_chunks_company_and_width_change_no_bit_of_the_trained_model(RegisterWidth width, Precision precision) =>
         RequireOneHash(Path.Combine(TestData.Tiny, "original"), SmallModels.Ids(16, 4096, 3), width, precision);
 
+    [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
+    public void Threads_chunks_company_and_width_change_no_bit_of_the_fast_profile(RegisterWidth width)
+    {
+        RequireOneHash(models.ShapeBase, SmallModels.BaseIds, width, Precision.Fast);
+        RequireOneHash(models.ShapeBase, SmallModels.BaseIds, width, Precision.Fast, roundDense: true);
+    }
+
     [Theory]
     [InlineData(Precision.Float32)]
     [InlineData(Precision.Bfloat16)]
+    [InlineData(Precision.Fast)]
     public void Both_layouts_of_the_trained_model_give_the_same_logits(Precision precision)
     {
         int[] ids = SmallModels.Ids(30, 4096, 5);
@@ -53,6 +61,14 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     [Fact]
+    public void Rounding_the_dense_weights_belongs_to_the_fast_profile()
+    {
+        Assert.Throws<ArgumentException>(() => Transformer.Load(TestData.Tiny, new ModelOptions { RoundDense = true }));
+        using var rounded = Transformer.Load(TestData.Tiny, new ModelOptions { Threads = 2, Precision = Precision.Fast, RoundDense = true });
+        Assert.NotEqual(0, rounded.BytesSavedByPacking);             // more bytes here: rows of 128 columns are filled up to 512
+    }
+
+    [Fact]
     public void Packing_can_be_cancelled() => Assert.Throws<OperationCanceledException>(
         () => Transformer.Load(TestData.Tiny, new ModelOptions { Pack = true, Cancellation = new(canceled: true) }));
 
@@ -65,7 +81,7 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
             Assert.Equal(precision, model.Precision);
             return SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), SmallModels.BaseIds));
         }
-        Assert.NotEqual(Of(Precision.Float32), Of(Precision.Bfloat16));
+        Assert.Equal(3, Enum.GetValues<Precision>().Select(Of).Distinct().Count());
     }
 
     [Theory]
@@ -104,15 +120,15 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
     }
 
     /// <summary>The full product of threads, chunking and batching against the prompt fed whole on one thread at the widest width.</summary>
-    private static void RequireOneHash(string folder, int[] ids, RegisterWidth width, Precision precision)
+    private static void RequireOneHash(string folder, int[] ids, RegisterWidth width, Precision precision, bool roundDense = false)
     {
         EveryWidth.Require(width);
         string expected;
-        using (Transformer model = SmallModels.Load(folder, precision: precision))
+        using (Transformer model = Load(1, RegisterWidths.Widest))
             expected = SmallModels.Hash(SmallModels.Logits(model, model.NewSequence(), ids));
         foreach (int threads in TestWorkers.Counts)
         {
-            using Transformer model = SmallModels.Load(folder, threads, width, precision);
+            using Transformer model = Load(threads, width);
             Assert.Equal((threads, width), (model.Threads, model.Width));
             Random random = new(threads);
             foreach (int[] pieces in (int[][])[[ids.Length], [1], [.. Enumerable.Range(0, 40).Select(_ => random.Next(1, 8))]])
@@ -126,6 +142,9 @@ public class SameBitsTests(SmallModels models) : IClassFixture<SmallModels>
                 }
             }
         }
+
+        Transformer Load(int threads, RegisterWidth width) => Transformer.Load(folder,
+            new ModelOptions { Threads = threads, Width = width, Precision = precision, RoundDense = roundDense });
     }
 
     /// <summary>Every piece travels between two strangers of other lengths.</summary>

@@ -39,6 +39,12 @@ public sealed record ModelOptions
     public bool Pack { get; init; }
 
     /// <summary>
+    /// With <see cref="Precision.Fast"/>: rounds the bfloat16 weights of attention and unembedding to Q8_0 when the model is loaded, about half of
+    /// their bytes for every decoded token. Changes the result; the router's weights stay as they are.
+    /// </summary>
+    public bool RoundDense { get; init; }
+
+    /// <summary>
     /// Reads the weights into private memory first, on large pages where the system has them: for machines that drop mapped pages which go unused
     /// for a while. Changes no bit.
     /// </summary>

@@ -1,6 +1,8 @@
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Numerics.Formats;
+using GptOss.Reference.Numerics.Formats.Blocks;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Model;
@@ -10,23 +12,23 @@ internal sealed class ModelWeights
 {
     /// <summary>Views a checkpoint's tensors.</summary>
     /// <param name="checkpoint">The open checkpoint.</param>
-    /// <param name="packer">Packs the dense matrices on its workers; null to read them as they are.</param>
-    /// <param name="cancellation">Stops between two matrices.</param>
-    internal ModelWeights(Checkpoint checkpoint, WorkerPool? packer, CancellationToken cancellation)
+    /// <param name="options">What is done with the dense matrices: <see cref="ModelOptions.RoundDense"/>, <see cref="ModelOptions.Pack"/>.</param>
+    /// <param name="pool">The workers for it.</param>
+    internal ModelWeights(Checkpoint checkpoint, ModelOptions options, WorkerPool pool)
     {
         Embedding = checkpoint.Matrix(TensorNames.Embedding);
         Norm = checkpoint.Vector(TensorNames.FinalNorm).ToArray();
-        Unembedding = Packed(checkpoint.Matrix(TensorNames.Unembedding));
+        Unembedding = Dense(checkpoint.Matrix(TensorNames.Unembedding));
         for (int n = 0; n < checkpoint.Config.NumHiddenLayers; n++)
         {
             Weights Matrix(string name) => checkpoint.Matrix(TensorNames.Block(n, name));
             StoredVector Vector(string name) => checkpoint.Vector(TensorNames.Block(n, name));
             Attention.Add(new(
                 Vector("attn.norm.scale").ToArray(),
-                [.. checkpoint.Matrices(TensorNames.Block(n, "attn.qkv.weight")).Select(Packed)],
+                [.. checkpoint.Matrices(TensorNames.Block(n, "attn.qkv.weight")).Select(Dense)],
                 checkpoint.Vectors(TensorNames.Block(n, "attn.qkv.bias")),
                 Vector("attn.sinks").ToArray(),
-                Packed(Matrix("attn.out.weight")),
+                Dense(Matrix("attn.out.weight")),
                 Vector("attn.out.bias")));
             Experts.Add(new(
                 Vector("mlp.norm.scale").ToArray(),
@@ -38,16 +40,32 @@ internal sealed class ModelWeights
                 Vector("mlp.mlp2_bias")));
         }
 
+        Weights Dense(Weights matrix)
+        {
+            options.Cancellation.ThrowIfCancellationRequested();
+            Weights? bytes = matrix switch
+            {
+                Bf16Matrix plain when options.RoundDense => Q8Matrix.Round(plain, pool),
+                BlockMatrix<Q8_0> blocks when options.Precision == Precision.Fast => Q8Matrix.Of(blocks, pool),
+                _ => null,
+            };
+            return bytes is null ? Packed(matrix) : Counted(matrix, bytes);
+        }
+
         Weights Packed(Weights matrix)
         {
-            cancellation.ThrowIfCancellationRequested();
-            Weights packed = packer is null ? matrix : matrix.Packed(packer);
-            BytesSaved += matrix.Bytes - packed.Bytes;
-            return packed;
+            options.Cancellation.ThrowIfCancellationRequested();
+            return options.Pack ? Counted(matrix, matrix.Packed(pool)) : matrix;
+        }
+
+        Weights Counted(Weights before, Weights after)
+        {
+            BytesSaved += before.Bytes - after.Bytes;
+            return after;
         }
     }
 
-    /// <summary>By how much packing reduces the bytes that a decoded token reads.</summary>
+    /// <summary>By how much packing or rounding reduces the bytes that a decoded token reads.</summary>
     internal long BytesSaved { get; private set; }
 
     /// <summary>[vocabulary, hidden].</summary>

@@ -73,6 +73,7 @@ public sealed partial class Transformer : IDisposable
     /// <exception cref="InsufficientMemoryException">The weights are to be preloaded and are larger than the memory that this process may
     /// use.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine lacks the register width.</exception>
+    /// <exception cref="ArgumentException"><see cref="ModelOptions.RoundDense"/> without <see cref="Precision.Fast"/>.</exception>
     public static Transformer Load(string model, ModelOptions? options = null) => Load(Checkpoint.Open(model), options);
 
     /// <summary>The same for an opened checkpoint, which this model closes when it is disposed.</summary>
@@ -80,6 +81,11 @@ public sealed partial class Transformer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         options ??= new();
+        if (options.RoundDense && options.Precision != Precision.Fast)
+        {
+            checkpoint.Dispose();
+            throw new ArgumentException("Dense weights are rounded in the fast profile only.", nameof(options));
+        }
         WorkerPool? pool = null;
         try
         {
@@ -89,7 +95,7 @@ public sealed partial class Transformer : IDisposable
                 checkpoint.Preload(reading, options.Cancellation);              // first: views that are taken before are of the mapped file
             bool isLocked = options.Lock && checkpoint.Lock(options.Preload ? null : reading, options.Cancellation);
             pool = new(options.Threads ?? Topology.PhysicalCores);
-            return new(checkpoint, new(checkpoint, options.Pack ? pool : null, options.Cancellation), pool,
+            return new(checkpoint, new(checkpoint, options, pool), pool,
                 Kernels.Create(options.Width, options.Precision, pool), ModelVariant.Sound, owner: null, options) { IsLocked = isLocked };
         }
         catch

@@ -1,4 +1,5 @@
 using GptOss.Reference.Numerics.Attention;
+using GptOss.Reference.Numerics.Integers;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Products;
 using GptOss.Reference.Numerics.RowKernels;
@@ -27,21 +28,28 @@ internal sealed record Kernels(
         }
         return width switch
         {
-            RegisterWidth.Scalar => OfWidth<F32x16Scalar, Vector1>(precision, pool),
-            RegisterWidth.V128 => OfWidth<F32x16V128, Vector4>(precision, pool),
-            RegisterWidth.V256 => OfWidth<F32x16V256, Vector8>(precision, pool),
-            _ => OfWidth<F32x16V512, Vector16>(precision, pool),
+            RegisterWidth.Scalar => OfWidth<F32x16Scalar, Vector1, BytesScalar>(precision, pool),
+            RegisterWidth.V128 when Bytes128.IsSupported => OfWidth<F32x16V128, Vector4, Bytes128>(precision, pool),
+            RegisterWidth.V128 => OfWidth<F32x16V128, Vector4, BytesScalar>(precision, pool),
+            RegisterWidth.V256 => OfWidth<F32x16V256, Vector8, Bytes256>(precision, pool),
+            _ => OfWidth<F32x16V512, Vector16, Bytes512>(precision, pool),
         };
     }
 
-    private static Kernels OfWidth<TBlock, TVector>(Precision precision, WorkerPool pool) where TBlock : struct, IF32x16<TBlock>
-        where TVector : struct, IVector<TVector> =>
+    private static Kernels OfWidth<TBlock, TVector, TBytes>(Precision precision, WorkerPool pool) where TBlock : struct, IF32x16<TBlock>
+        where TVector : struct, IVector<TVector>
+        where TBytes : struct, IByteVector<TBytes> =>
         precision switch
         {
             Precision.Float32 => Of<TBlock, TVector, Float32Profile>(pool),
             Precision.Bfloat16 => Of<TBlock, TVector, Bfloat16Profile>(pool),
+            Precision.Fast => Rounded<TBlock, TBytes>(Of<TBlock, TVector, Float32Profile>(pool), pool),
             _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "There is no such profile."),
         };
+
+    private static Kernels Rounded<TBlock, TBytes>(Kernels exact, WorkerPool pool) where TBlock : struct, IF32x16<TBlock>
+        where TBytes : struct, IByteVector<TBytes> =>
+        exact with { Precision = Precision.Fast, Products = new RoundedProductKernels<TBlock, TBytes>(pool, exact.Products) };
 
     private static Kernels Of<TBlock, TVector, TProfile>(WorkerPool pool) where TBlock : struct, IF32x16<TBlock>
         where TVector : struct, IVector<TVector>

@@ -43,6 +43,19 @@ internal sealed unsafe class Mxfp4Blocks : Weights
         }
     }
 
+    internal override bool HasIntegers => true;
+
+    internal override void OpenIntegers<TJob>(ref TJob job)
+    {
+        fixed (byte* blocks = _blocks.Span)
+        {
+            if (_arePairs)
+                job.Run(new Mxfp4IntegerRows<PairedGgufMxfp4>(blocks + 1, blocks, (nint)Count * Rows, Columns));
+            else
+                job.Run(new Mxfp4IntegerRows<GgufMxfp4>(blocks + 1, blocks, (nint)Count * Rows, Columns));
+        }
+    }
+
     internal override void Decode(int row, Span<float> target)
     {
         int perRow = Columns / Mxfp4.BlockWeights;

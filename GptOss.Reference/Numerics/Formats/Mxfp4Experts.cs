@@ -44,6 +44,14 @@ internal sealed unsafe class Mxfp4Experts : Weights
             job.Run(new Mxfp4Rows(blocks, scales, Mxfp4.ScaledValues(0), Columns));
     }
 
+    internal override bool HasIntegers => true;
+
+    internal override void OpenIntegers<TJob>(ref TJob job)
+    {
+        fixed (byte* blocks = Blocks.Span, scales = Scales.Span)
+            job.Run(new Mxfp4IntegerRows<PublishedMxfp4>(blocks, scales, (nint)Count * Rows, Columns));
+    }
+
     internal override void Decode(int row, Span<float> target)
     {
         int perRow = Columns / Mxfp4.BlockWeights;

@@ -1,3 +1,4 @@
+using GptOss.Reference.Numerics.Integers;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Formats;
@@ -44,6 +45,13 @@ internal abstract class Weights
 
     /// <summary>Hands the rows of all matrices to <paramref name="job"/>; their memory is pinned until the job returns.</summary>
     internal abstract void Open<TJob>(ref TJob job) where TJob : struct, IWeightsJob;
+
+    /// <summary>Whether products with activations in 8 bits are sums of integers.</summary>
+    internal virtual bool HasIntegers => false;
+
+    /// <summary>Hands the rows of all matrices to <paramref name="job"/> as integers and scales.</summary>
+    internal virtual void OpenIntegers<TJob>(ref TJob job) where TJob : struct, IIntegerJob =>
+        throw new NotSupportedException($"{Format} has no integers.");
 
     /// <summary>Writes one row of the first matrix as float32, exactly, in natural order.</summary>
     internal abstract void Decode(int row, Span<float> target);

@@ -7,6 +7,7 @@ internal static class Profiles
     [
         (Precision.Float32, "float32", "f32"),
         (Precision.Bfloat16, "bfloat16", "bf16"),
+        (Precision.Fast, "fast", "fast"),
     ];
 
     /// <summary>All profiles, float32 first.</summary>

@@ -22,4 +22,7 @@ internal unsafe struct Product
 
     /// <summary>Outputs alternate between two halves of the output row: row 2j goes to column j, row 2j + 1 to column j + rows / 2.</summary>
     internal bool Deinterleave;
+
+    /// <summary>The column of an output row that takes the result of a matrix's row.</summary>
+    internal readonly int Column(int row) => Deinterleave ? row / 2 + (row & 1) * (Rows / 2) : row;
 }

@@ -10,9 +10,8 @@ namespace GptOss.Reference.Numerics.Products;
 /// One thread computes a dot product whole, so the result does not depend on how rows are divided.
 /// </summary>
 /// <remarks>
-/// The work, all groups end to end, is cut by cost into equal parts of whole quads of rows: with experts this schedules by (expert, row range), and
-/// uneven routing leaves no worker idle. One activation row is a matrix–vector product straight from the stored weights; more are a matrix–matrix
-/// product over panels that are widened once into the L2 cache.
+/// One activation row is a matrix–vector product straight from the stored weights; more are a matrix–matrix product over panels that are widened once
+/// into the L2 cache.
 /// </remarks>
 internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(Product product, TWeights weights) : IJob
     where TBlock : struct, IF32x16<TBlock>
@@ -31,32 +30,16 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
     /// </summary>
     private const int ManyRows = 32, FewRows = RegisterTile.Rows;
 
-    /// <summary>The cost of reading a quad of rows, in units of the cost of one activation row. Only the balance depends on it.</summary>
-    private const int ReadingCost = 3;
-
     public void Execute(int part, int parts)
     {
-        int quads = (product.Rows + 3) / 4;
-        long total = 0;
-        for (int g = 0; g < product.GroupCount; g++)
-            total += (long)quads * (product.Groups[g].Count + ReadingCost);
-        long begin = total * part / parts, end = total * (part + 1) / parts, at = 0;
-        for (int g = 0; g < product.GroupCount; g++)
+        foreach ((int g, int begin, int end) in new ProductShare(product, part, parts))
         {
-            long cost = product.Groups[g].Count + ReadingCost;
-            int firstQuad = QuadAt(begin - at, cost, quads), lastQuad = QuadAt(end - at, cost, quads);
-            at += cost * quads;
-            if (firstQuad == lastQuad)
-                continue;
             if (product.Groups[g].Count == 1)
-                MatrixVector(product.Groups[g], firstQuad * 4, Math.Min(lastQuad * 4, product.Rows));
+                MatrixVector(product.Groups[g], begin, end);
             else
-                MatrixMatrix(product.Groups[g], firstQuad * 4, Math.Min(lastQuad * 4, product.Rows));
+                MatrixMatrix(product.Groups[g], begin, end);
         }
     }
-
-    /// <summary>The first quad that starts at or after <paramref name="offset"/>: every quad belongs to exactly one part.</summary>
-    private static int QuadAt(long offset, long cost, int quads) => offset <= 0 ? 0 : (int)Math.Min((offset + cost - 1) / cost, quads);
 
     private void MatrixVector(ProductGroup group, int begin, int end)
     {
@@ -68,10 +51,10 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
         {
             weights.Dot4<TBlock>(group.FirstRow + row, x, dots);
             for (int r = 0; r < 4; r++)
-                y[Column(row + r)] = Finish(dots[r], group.FirstRow + row + r);
+                y[product.Column(row + r)] = Finish(dots[r], group.FirstRow + row + r);
         }
         for (; row < end; row++)
-            y[Column(row)] = Finish(weights.Dot<TBlock>(group.FirstRow + row, x), group.FirstRow + row);
+            y[product.Column(row)] = Finish(weights.Dot<TBlock>(group.FirstRow + row, x), group.FirstRow + row);
     }
 
     private void MatrixMatrix(ProductGroup group, int begin, int end)
@@ -123,12 +106,10 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
                 float* four = sums + (t * tiledRows + r) * 16;
                 TBlock.Reduce4(TBlock.Load(four), TBlock.Load(four + 16), TBlock.Load(four + 32), TBlock.Load(four + 48), dots);
                 for (int i = 0; i < Math.Min(4, rows - r); i++)
-                    y[Column(firstRow + r + i)] = Finish(dots[i], group.FirstRow + firstRow + r + i);
+                    y[product.Column(firstRow + r + i)] = Finish(dots[i], group.FirstRow + firstRow + r + i);
             }
         }
     }
-
-    private int Column(int row) => product.Deinterleave ? row / 2 + (row & 1) * (product.Rows / 2) : row;
 
     /// <param name="dot">The dot product.</param>
     /// <param name="row">Its row among those of all matrices.</param>

@@ -24,4 +24,19 @@ internal abstract class ProductKernels
 
     /// <summary>One dot product of a float32 row with a bfloat16 row, for tests of the definition.</summary>
     internal abstract float Dot(ReadOnlySpan<float> x, ReadOnlySpan<ushort> w);
+
+    private protected static void RequireLinear(Rows x, Weights w, StoredVector bias, Rows output)
+    {
+        Shapes.Require(w.Count == 1 && x.Width == w.Columns && output.Width == w.Rows && output.Count == x.Count, x, output, w.Rows, w.Columns);
+        Shapes.Require(bias.Length == 0 || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
+    }
+
+    private protected static void RequireExperts(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, Rows output)
+    {
+        Shapes.Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output,
+            w.Rows, w.Columns);
+        Shapes.Require(bias.Length == w.Count * w.Rows, x, output, w.Rows, w.Columns);
+        foreach (int expert in groups.Active)
+            w.RequireNumbers(expert);
+    }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Lanes;
@@ -12,78 +11,49 @@ internal sealed unsafe class ProductKernelsOfWidth<TBlock, TVector, TProfile>(Wo
     where TVector : struct, IVector<TVector>
     where TProfile : struct, IProfile
 {
-    private Memory<nint> _pointers;
-    private ProductGroup[] _groups = [];
+    private readonly ProductLists _lists = new();
     private Memory<float> _pairs;
 
     internal override void Linear(Rows x, Weights w, StoredVector bias, Rows output)
     {
-        Shapes.Require(w.Count == 1 && x.Width == w.Columns && output.Width == w.Rows && output.Count == x.Count, x, output, w.Rows, w.Columns);
-        Shapes.Require(bias.Length == 0 || bias.Length == w.Rows, x, output, w.Rows, w.Columns);
+        RequireLinear(x, w, bias, output);
         if (x.Count == 0)
             return;
         x = InOrderOf(w, x);
         fixed (float* from = &x.First, to = &output.First, wide = bias.Wide.Span)
         fixed (ushort* halves = bias.Halves.Span)
         {
-            (nint inputs, nint outputs) = Pointers(x.Count);
-            for (int i = 0; i < x.Count; i++)
-            {
-                ((float**)inputs)[i] = PaddedInput(x, from, i);
-                ((float**)outputs)[i] = to + (nint)i * output.Stride;
-            }
-            ProductGroup group = new() { Count = x.Count };
-            ProductCall<TBlock, TVector, TProfile> call = new(pool, new()
-            {
-                Groups = &group, GroupCount = 1, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs, Bias = new(halves, wide),
-            });
+            ProductCall<TBlock, TVector, TProfile> call = new(pool, _lists.Whole(w, new(from, sizeof(float) * x.Stride), x.Count,
+                new(halves, wide), new(to, sizeof(float) * output.Stride)));
             w.Open(ref call);
         }
     }
 
     internal override void ExpertLinear(Rows x, int share, Weights w, StoredVector bias, ExpertGroups groups, bool deinterleave, Rows output)
     {
-        Shapes.Require(x.Width == w.Columns && output.Width == w.Rows && output.Count == groups.Count && x.Count * share == groups.Count, x, output,
-            w.Rows, w.Columns);
-        Shapes.Require(bias.Length == w.Count * w.Rows, x, output, w.Rows, w.Columns);
+        RequireExperts(x, share, w, bias, groups, output);
         if (groups.Count == 0)
             return;
-        foreach (int expert in groups.Active)
-            w.RequireNumbers(expert);
-        if (_groups.Length < groups.Active.Count)
-            _groups = new ProductGroup[groups.Active.Count];
         x = InOrderOf(w, x);
-        fixed (ProductGroup* list = _groups)
         fixed (float* from = &x.First, to = &output.First, wide = bias.Wide.Span)
         fixed (ushort* halves = bias.Halves.Span)
         {
-            (nint inputs, nint outputs) = Pointers(groups.Count);
-            int at = 0;
-            for (int g = 0; g < groups.Active.Count; g++)
-            {
-                ReadOnlySpan<int> slots = groups.SlotsOf(groups.Active[g]);
-                list[g] = new() { FirstRow = (nint)groups.Active[g] * w.Rows, First = at, Count = slots.Length };
-                foreach (int slot in slots)
-                {
-                    ((float**)inputs)[at] = PaddedInput(x, from, slot / share);
-                    ((float**)outputs)[at++] = to + (nint)slot * output.Stride;
-                }
-            }
-            ProductCall<TBlock, TVector, TProfile> call = new(pool, new()
-            {
-                Groups = list, GroupCount = groups.Active.Count, Rows = w.Rows, Inputs = (float**)inputs, Outputs = (float**)outputs,
-                Bias = new(halves, wide),
-                BiasApart = true, Deinterleave = deinterleave,
-            });
+            Product product = _lists.OfExperts(w, new(from, sizeof(float) * x.Stride), share, new(halves, wide), groups,
+                new(to, sizeof(float) * output.Stride));
+            (product.BiasApart, product.Deinterleave) = (true, deinterleave);
+            ProductCall<TBlock, TVector, TProfile> call = new(pool, product);
             w.Open(ref call);
         }
     }
 
-    /// <summary>Activation rows in the order of the weights' lanes.</summary>
+    /// <summary>Activation rows in the order of the weights' lanes, padded with zeros to whole blocks.</summary>
     private Rows InOrderOf(Weights w, Rows x)
     {
         if (!w.ReadsPairs)
+        {
+            Pad(x);
             return x;
+        }
         int floats = checked(x.Count * x.Width);
         if (_pairs.Length < floats)
             _pairs = AlignedBuffer.Allocate<float>(floats);
@@ -107,25 +77,17 @@ internal sealed unsafe class ProductKernelsOfWidth<TBlock, TVector, TProfile>(Wo
             return new Bf16Rows(b, x.Length).Dot<TBlock>(0, a);
     }
 
-    /// <summary>Two lists of <paramref name="count"/> pointers each, kept between calls.</summary>
-    private (nint Inputs, nint Outputs) Pointers(int count)
-    {
-        if (_pointers.Length < 2 * count)
-            _pointers = AlignedBuffer.Allocate<nint>(2 * count);
-        nint* first = (nint*)Unsafe.AsPointer(ref _pointers.Span[0]);      // pinned, see AlignedBuffer
-        return ((nint)first, (nint)(first + count));
-    }
-
-    /// <summary>The row itself, padded in place with zeros to whole blocks.</summary>
-    private static float* PaddedInput(Rows x, float* first, int row)
+    private static void Pad(Rows x)
     {
         int padded = (x.Width + 15) & ~15;
-        if (padded != x.Width)
+        if (padded == x.Width)
+            return;
+        if (padded > (x.Count == 1 ? x.LastRowReach : Math.Min(x.Stride, x.LastRowReach)))
+            throw new ArgumentException($"Rows of {x.Width} need room for {padded} elements each; a stride of {x.Stride} is too small.");
+        fixed (float* first = &x.First)
         {
-            if (padded > (row == x.Count - 1 ? x.LastRowReach : x.Stride))
-                throw new ArgumentException($"Rows of {x.Width} need room for {padded} elements each; a stride of {x.Stride} is too small.");
-            new Span<float>(first + (nint)row * x.Stride + x.Width, padded - x.Width).Clear();
+            for (int row = 0; row < x.Count; row++)
+                new Span<float>(first + (nint)row * x.Stride + x.Width, padded - x.Width).Clear();
         }
-        return first + (nint)row * x.Stride;
     }
 }

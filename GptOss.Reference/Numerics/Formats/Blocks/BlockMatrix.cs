@@ -3,7 +3,6 @@ namespace GptOss.Reference.Numerics.Formats.Blocks;
 /// <summary>Weights in a block format, read in place: [matrices, rows, columns / block, bytes of a block].</summary>
 internal sealed unsafe class BlockMatrix<TFormat> : Weights where TFormat : struct, IBlockFormat
 {
-    private readonly ReadOnlyMemory<byte> _blocks;
 
     /// <summary>Views the bytes of all blocks.</summary>
     /// <exception cref="ArgumentException">Their length is not that of the shape, or columns are not whole blocks.</exception>
@@ -11,16 +10,19 @@ internal sealed unsafe class BlockMatrix<TFormat> : Weights where TFormat : stru
     {
         if (columns % TFormat.Weights != 0 || blocks.Length != (long)count * rows * (columns / TFormat.Weights) * TFormat.Bytes)
             throw new ArgumentException($"{blocks.Length} bytes are not [{count}, {rows}, {columns}] weights of {TFormat.Name}.", nameof(blocks));
-        _blocks = blocks;
+        Blocks = blocks;
     }
+
+    /// <summary>All blocks.</summary>
+    internal ReadOnlyMemory<byte> Blocks { get; }
 
     internal override string Format => TFormat.Name;
 
-    internal override long Bytes => _blocks.Length;
+    internal override long Bytes => Blocks.Length;
 
     internal override void Open<TJob>(ref TJob job)
     {
-        fixed (byte* blocks = _blocks.Span)
+        fixed (byte* blocks = Blocks.Span)
             job.Run(new BlockRows<TFormat>(blocks, Columns));
     }
 
@@ -28,7 +30,7 @@ internal sealed unsafe class BlockMatrix<TFormat> : Weights where TFormat : stru
     {
         float* values = stackalloc float[IBlockFormat.LargestBlock];
         int perRow = Columns / TFormat.Weights;
-        fixed (byte* blocks = _blocks.Span)
+        fixed (byte* blocks = Blocks.Span)
         {
             for (int i = 0; i < perRow; i++)
             {
@@ -40,8 +42,8 @@ internal sealed unsafe class BlockMatrix<TFormat> : Weights where TFormat : stru
 
     internal override NotANumber? FindNotANumber(int matrix)
     {
-        int each = _blocks.Length / Count;
-        ReadOnlySpan<byte> blocks = _blocks.Span.Slice(matrix * each, each);
+        int each = Blocks.Length / Count;
+        ReadOnlySpan<byte> blocks = Blocks.Span.Slice(matrix * each, each);
         for (int at = 0; at < each; at += TFormat.Bytes)
         {
             foreach (int scale in TFormat.Scales)
