@@ -1,6 +1,7 @@
 using System.Text.Json;
 using GptOss.Cli;
 using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Tests.Checkpoints;
 using GptOss.Reference.Tests.Oracle.Diff;
 using GptOss.Reference.Tests.Oracle.Dumps;
 using Xunit;
@@ -15,6 +16,19 @@ public sealed class DiffCommandTests(SmallTrace trace) : IClassFixture<SmallTrac
         Answer answer = CommandLine.Run("diff", trace.Folder, trace.Folder, "--exact");
         Assert.Equal((ExitCodes.Ok, "Identical, bit for bit."), (answer.Code, answer.Out.TrimEnd('\n').Split('\n')[^1]));
         Assert.Empty(answer.Error);
+    }
+
+    [Fact]
+    public void A_fast_trace_is_held_to_the_budgets_of_its_profile()
+    {
+        using var folder = new TemporaryFolder();
+        string exact = Path.Combine(folder.Path, "exact"), fast = Path.Combine(folder.Path, "fast");
+        foreach ((string profile, string path) in (ReadOnlySpan<(string, string)>)[("float32", exact), ("fast", fast)])
+            Assert.Equal(ExitCodes.Ok, CommandLine.Run("trace", "2 + 2?", "--model", TestData.Tiny, "--profile", profile, "--out", path).Code);
+        Answer answer = CommandLine.Run("diff", exact, fast, "--json");
+        Assert.Equal((ExitCodes.Ok, "fast"), (answer.Code, answer.Json.GetProperty("profile").GetString()));
+        Assert.Equal(ExitCodes.Differs, CommandLine.Run("diff", exact, fast, "--profile", "float32").Code);
+        Assert.Equal(ExitCodes.Ok, CommandLine.Run("verify", "--pack", fast, "--model", TestData.Tiny).Code);
     }
 
     [Fact]

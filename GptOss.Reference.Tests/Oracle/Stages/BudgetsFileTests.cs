@@ -36,6 +36,7 @@ public sealed class BudgetsFileTests : IDisposable
             {
                 Assert.Equal(Of(Budgets.Published.Float32, key, position), Of(read.Float32, key, position));
                 Assert.Equal(Of(Budgets.Published.Bfloat16Blocks, key, position), Of(read.Bfloat16Blocks, key, position));
+                Assert.Equal(Of(Budgets.Published.Fast, key, position), Of(read.Fast, key, position));
             }
         }
         Assert.Equal(Budgets.Published.Bfloat16.Stages, read.Bfloat16.Stages);
@@ -78,7 +79,7 @@ public sealed class BudgetsFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"float16":{}}""", "'float16' is not a budget; expected float32, bfloat16 or bfloat16_blocks.")]
+    [InlineData("""{"float16":{}}""", "'float16' is not a budget; expected float32, bfloat16, bfloat16_blocks or fast.")]
     [InlineData("""{"float32":7}""", "float32 is 7; expected an object.")]
     [InlineData("""{"float32":{"growth":1}}""", "'growth' is not a member of float32; expected g, equal_bits or stages.")]
     [InlineData("""{"float32":{"g":0.5}}""", "float32.g is 0.5; expected a number from 1 to 2.")]

@@ -35,7 +35,8 @@ internal sealed class TraceComparison(Dump a, Dump b, DiffOptions options, Cance
         int[] common = [.. RowPositions.InCommon(positionsA, positionsB, options.Positions).Where(ReadsTheSame)];
         ComparePositions(positionsA, positionsB, common);
 
-        Precision precision = options.Precision ?? (IsBfloat16(a) || IsBfloat16(b) ? Precision.Bfloat16 : Precision.Float32);
+        Precision precision = options.Precision ?? (a.Precision == Precision.Fast || b.Precision == Precision.Fast ? Precision.Fast
+            : IsBfloat16(a) || IsBfloat16(b) ? Precision.Bfloat16 : Precision.Float32);
         var budgets = new DiffBudgets(options.Budgets ?? a.Pack?.Budgets ?? Budgets.Published, precision, _config,
             left.Keys.Concat(right.Keys), _notes);
         var pairs = new Dictionary<StageKey, StagePair>();

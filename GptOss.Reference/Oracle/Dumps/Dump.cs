@@ -85,8 +85,7 @@ public sealed class Dump : IDisposable
             if (!File.Exists(System.IO.Path.Combine(path, PackManifest.FileName)))
                 return new(path, null, null, Folder(path, files, unread), unread, files);
             var pack = GoldenPack.Open(path);
-            Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted
-                : pack.Has(Numerics.Lanes.Precision.Float32) ? Numerics.Lanes.Precision.Float32 : Numerics.Lanes.Precision.Bfloat16;
+            Precision chosen = precision is { } wanted && pack.Has(wanted) ? wanted : Profiles.All.FirstOrDefault(pack.Has);
             if (pack.Kind == PackKind.Greedy || !pack.Has(chosen))
                 throw new CheckpointFormatException(path, "dump-empty", "the pack has a manifest and no recorded tensors.");
             return new(path, pack, chosen, DumpFile.Open(pack.PathOf(chosen), files, unread), unread, files);

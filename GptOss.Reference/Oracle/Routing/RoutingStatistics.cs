@@ -66,7 +66,7 @@ public sealed class RoutingStatistics
     /// <summary>The router's budget at a position: how far its logits may lie from the reference, over their root mean square.</summary>
     private double Budget(int layer, int position)
     {
-        StageBudgets budgets = _model.Precision == Precision.Bfloat16 ? Budgets.Published.Bfloat16Blocks : Budgets.Published.Float32;
+        StageBudgets budgets = _model.Precision == Precision.Bfloat16 ? Budgets.Published.Bfloat16Blocks : Budgets.Published.Of(_model.Precision);
         return budgets.Of(new(Stage.Router, layer), position, _model.Rotary, _model.Config);
     }
 }

@@ -31,6 +31,7 @@ internal static class BudgetsJson
         WriteTable("float32", budgets.Float32);
         WriteTable("bfloat16", budgets.Bfloat16);
         WriteTable("bfloat16_blocks", budgets.Bfloat16Blocks);
+        WriteTable("fast", budgets.Fast);
         json.WriteEndObject();
 
         void WriteTable(string name, StageBudgets table)
@@ -64,7 +65,8 @@ internal static class BudgetsJson
                 "float32" => budgets with { Float32 = reader.Table(member.Value, table, budgets.Float32) },
                 "bfloat16" => budgets with { Bfloat16 = reader.Table(member.Value, table, budgets.Bfloat16) },
                 "bfloat16_blocks" => budgets with { Bfloat16Blocks = reader.Table(member.Value, table, budgets.Bfloat16Blocks) },
-                _ => throw reader.Bad($"'{Printable.Clip(table)}' is not a budget; expected float32, bfloat16 or bfloat16_blocks."),
+                "fast" => budgets with { Fast = reader.Table(member.Value, table, budgets.Fast) },
+                _ => throw reader.Bad($"'{Printable.Clip(table)}' is not a budget; expected float32, bfloat16, bfloat16_blocks or fast."),
             };
         }
         return budgets;

@@ -7,17 +7,20 @@ using GptOss.Reference.Oracle.Traces;
 
 namespace GptOss.Reference.Oracle.Verification;
 
-/// <summary>Trace packs: the whole model in float32; in bfloat16 block by block, and the whole model where the weights were trained.</summary>
+/// <summary>
+/// Trace packs: the whole model in float32 or fast; in bfloat16 block by block, and the whole model where the weights were trained.
+/// </summary>
 internal static class TraceVerification
 {
     /// <summary>
-    /// Every recorded stage within the float32 budget. Where experts differ at a margin below the budget, nothing later of that token is
+    /// Every recorded stage within the profile's budget. Where experts differ at a margin below the budget, nothing later of that token is
     /// compared. Tokens after it that attend to it stay compared: they see it through a softmax, and a tie that shows there is worth seeing.
     /// </summary>
-    internal static PackSection Float32(GoldenPack pack, Transformer model, CancellationToken cancellation)
+    internal static PackSection Whole(GoldenPack pack, Transformer model, CancellationToken cancellation)
     {
-        Trace reference = pack.ReadTrace(Precision.Float32, model.Config);
-        float[]? lastLogits = pack.ReadLastLogits(Precision.Float32, model.Config);
+        StageBudgets budgets = pack.Budgets.Of(model.Precision);
+        Trace reference = pack.ReadTrace(model.Precision, model.Config);
+        float[]? lastLogits = pack.ReadLastLogits(model.Precision, model.Config);
         Trace ours = Record(pack, model, Needed(), cancellation);
         var reports = new List<StageReport>();
         var notes = new List<string>();
@@ -37,7 +40,7 @@ internal static class TraceVerification
             else
             {
                 reports.Add(StageComparison.Values(stage.Key.Name, stage.Values, actual.Values, stage.Width, Allowed(stage.Key), skipped,
-                    pack.Budgets.Float32.EqualBits));
+                    budgets.EqualBits));
             }
         }
         if (lastLogits is not null && pack.Positions[^1] == pack.Ids.Count - 1)
@@ -46,16 +49,16 @@ internal static class TraceVerification
             StageRows all = ours.Find(logits)!;
             double allowed = Allowed(logits)(pack.Positions.Count - 1);
             reports.Add(StageComparison.Values("logits.last", lastLogits, all[all.Count - 1], all.Width, _ => allowed,
-                leastEqual: pack.Budgets.Float32.EqualBits));
+                leastEqual: budgets.EqualBits));
         }
-        return new("float32", Precision.Float32, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(Precision.Float32));
+        return new(model.Precision.Name(), model.Precision, reports, notes, ours.LogitsHash, pack.ExpectedLogitsHash(model.Precision));
 
         // What is recorded, the router where only its choices are, and the logits where only their last row is.
         IEnumerable<StageKey> Needed() => reference.Stages.Select(stage => stage.Key)
             .Concat(reference.Stages.Where(stage => stage.Key.IsExperts).Select(stage => new StageKey(Stage.Router, stage.Key.Layer)))
             .Concat(lastLogits is null ? [] : [new StageKey(Stage.Logits, -1)]);
 
-        Func<int, double> Allowed(StageKey key) => pack.Budgets.Float32.Rows(key, pack.Positions, model);
+        Func<int, double> Allowed(StageKey key) => budgets.Rows(key, pack.Positions, model);
     }
 
     /// <summary>

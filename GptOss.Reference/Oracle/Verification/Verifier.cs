@@ -95,8 +95,8 @@ public static class Verifier
     internal static IEnumerable<PackSection> Sections(GoldenPack pack, Transformer model, CancellationToken cancellation) =>
         (pack.Kind, model.Precision) switch
         {
-            (PackKind.Trace, Precision.Float32) => [TraceVerification.Float32(pack, model, cancellation)],
-            (PackKind.Trace, _) => TraceVerification.Bfloat16(pack, model, cancellation),
+            (PackKind.Trace, Precision.Bfloat16) => TraceVerification.Bfloat16(pack, model, cancellation),
+            (PackKind.Trace, _) => [TraceVerification.Whole(pack, model, cancellation)],
             (PackKind.Greedy, _) => [GreedyVerification.Run(pack, model, cancellation)],
             _ => [LogitsVerification.Run(pack, model, cancellation)],
         };
