@@ -118,7 +118,8 @@ internal sealed class ChatCommand
 
         view.Say(string.Create(CultureInfo.InvariantCulture,
             $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(name))}, effort {Word(conversation)}, context {context:N0} tokens, ")
-            + $"tools: {tools.Names}.");
+            + $"profile {model.Precision.Name()}, tools: {tools.Names}.");
+        ProfileAdvice.Say(model, terminal);
         if (terminal.IsInteractive)
             view.Say("/help lists commands, Ctrl+C stops an answer, Ctrl+D ends.");
         bool isVerbose = parsed.GetValue(_verbose);

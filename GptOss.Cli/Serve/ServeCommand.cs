@@ -4,6 +4,7 @@ using GptOss.Cli.Chat;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Serving;
 using GptOss.Server;
 
@@ -110,10 +111,13 @@ internal sealed class ServeCommand
         if (!asked.IsCancellationRequested)
         {
             await ready;                                             // a model that cannot be loaded ends the command
-            ModelLoading.SayIfNotLocked((await model.Loaded).Model, run, terminal);
+            Transformer loaded = (await model.Loaded).Model;
+            ModelLoading.SayIfNotLocked(loaded, run, terminal);
+            ProfileAdvice.Say(loaded, terminal);
             terminal.Out.WriteLine(server.Url);
             terminal.Out.Flush();
-            terminal.Error.WriteLine($"Ready. The chat page is there, the base URL for clients is {server.Url}/v1. Ctrl+C ends the server.");
+            terminal.Error.WriteLine($"Ready, in the profile {loaded.Precision.Name()}. The chat page is there, the base URL for clients is "
+                + $"{server.Url}/v1. Ctrl+C ends the server.");
             await Task.WhenAny(Task.Delay(Timeout.Infinite, asked.Token));
         }
 

@@ -22,7 +22,8 @@ public class ChatCommandTests
         Assert.Equal(0, answer.Code);
         Assert.StartsWith("The capital of Norway is Oslo.\n\"", answer.Out, StringComparison.Ordinal);
         Assert.Equal(2, answer.Out.Count(c => c == '\n'));
-        Assert.StartsWith("tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.\nNorway: Oslo.\n", answer.Error, StringComparison.Ordinal);
+        Assert.StartsWith("tiny-gpt-oss, effort medium, context 8,192 tokens, profile float32, tools: none.\nNorway: Oslo.\n", answer.Error,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("\u001b", answer.Error, StringComparison.Ordinal);
     }
 
@@ -75,7 +76,7 @@ public class ChatCommandTests
         string error = Regex.Replace(answer.Error, @"at [\d.]+ tokens/s", "at R tokens/s");
         Assert.Equal(
             $"""
-            tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.
+            tiny-gpt-oss, effort medium, context 8,192 tokens, profile float32, tools: none.
             The seed is 1.
             Effort: high.
             Instructions: Be brief.
@@ -144,7 +145,7 @@ public class ChatCommandTests
         Assert.Equal((0, "It is 21 degrees and sunny in Paris.\n"), (answer.Code, answer.Out));
         Assert.Equal(
             """
-            tiny-gpt-oss, effort medium, context 8,192 tokens, tools: functions.
+            tiny-gpt-oss, effort medium, context 8,192 tokens, profile float32, tools: functions.
             Need to call get_current_weather for Paris.
             → functions.get_current_weather {"location": "Paris"}
             ← {"temperature": 21, "sky": "sunny"}
@@ -210,8 +211,8 @@ public class ChatCommandTests
     [InlineData(2, "--context is 200000; the model's context holds 131072.", "--context", "200000")]
     [InlineData(2, "--context is '5'; expected a number from 64 to 2147483647.", "--context", "5")]
     [InlineData(2, "--effort is 'much'; expected low, medium or high.", "--effort", "much")]
-    [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.", "--preload")]
-    [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, tools: none.", "--pack")]
+    [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, profile float32, tools: none.", "--preload")]
+    [InlineData(0, "tiny-gpt-oss, effort medium, context 8,192 tokens, profile float32, tools: none.", "--pack")]
     public void Options_are_checked(int code, string expected, params string[] options)
     {
         Answer answer = RunWith("", [.. Asked, .. options]);
