@@ -9,6 +9,9 @@ namespace GptOss.Server;
 /// <summary>Every route of the server behind one handler: keys, origins, errors and ids are the same for all.</summary>
 internal sealed class GptOssApi
 {
+    /// <summary>The routes that generate text.</summary>
+    internal static readonly string[] Generating = ["/v1/chat/completions", "/v1/completions", "/v1/responses"];
+
     private readonly ModelService _service;
     private readonly Router _router = new();
 
@@ -48,11 +51,10 @@ internal sealed class GptOssApi
             return Task.CompletedTask;
         });
 
-        string route = "none";
         await using Timer late = _service.WarnLate(context);
         try
         {
-            await DispatchAsync(context, found => route = found);
+            await DispatchAsync(context);
         }
         catch (Exception exception)
         {
@@ -60,12 +62,12 @@ internal sealed class GptOssApi
         }
         finally
         {
-            _service.Metrics.Answered(route, context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode,
+            _service.Metrics.Answered(ModelService.Route(context), context.RequestAborted.IsCancellationRequested ? 499 : context.Response.StatusCode,
                 Stopwatch.GetElapsedTime(begin).TotalSeconds);
         }
     }
 
-    private async Task DispatchAsync(HttpContext context, Action<string> found)
+    private async Task DispatchAsync(HttpContext context)
     {
         string path = context.Request.Path.Value ?? "/", method = context.Request.Method;
         _service.Origins.Apply(context, _service.Keys.AreRequired);
@@ -80,7 +82,7 @@ internal sealed class GptOssApi
         if (path.StartsWith("/v1", StringComparison.Ordinal) || path.StartsWith("/metrics", StringComparison.Ordinal))
             context.Items[ModelService.OwnerItem] = _service.Keys.Owner(context.Request);
         (Handler handler, string id, string pattern) = _router.Find(method, path);
-        found(pattern);
+        context.Items[ModelService.RouteItem] = pattern;
         await handler(context, id);
     }
 
@@ -88,7 +90,7 @@ internal sealed class GptOssApi
     {
         if (_service.Failure(context, exception) is not { } failure)
         {
-            _service.Metrics.Cancelled.Inc();                    // the client has left: there is no one to answer
+            _service.Metrics.Cancelled(ModelService.Route(context));       // the client has left: there is no one to answer
             return;
         }
 

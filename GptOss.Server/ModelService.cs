@@ -16,6 +16,9 @@ internal sealed partial class ModelService : IDisposable
     /// <summary>Where a request's owner is among the items of its context.</summary>
     internal const string OwnerItem = "gptoss.owner";
 
+    /// <summary>Where a request's route is among the items of its context.</summary>
+    internal const string RouteItem = "gptoss.route";
+
     /// <summary>What the log's lines are of.</summary>
     internal const string LogCategory = "GptOss.Server";
 
@@ -35,7 +38,7 @@ internal sealed partial class ModelService : IDisposable
         Names = new ModelNames(model, options.AnyModel);
         Keys = new ApiKeys(options.ApiKeys);
         Origins = new Origins(options.CorsOrigins);
-        Metrics = new ServerMetrics(Names.Id);
+        Metrics = new ServerMetrics(Names.Id, GptOssApi.Generating);
         _loaded = LoadAsync(loading);
         Store = options.StoreFile is { } file ? new SqliteStore(file, options.StoredResponses, TimeProvider.System)
             : new MemoryStore(options.StoredResponses, options.StoredBytes, TimeSpan.FromHours(24), TimeProvider.System);
@@ -76,6 +79,9 @@ internal sealed partial class ModelService : IDisposable
 
     /// <summary>The owner of a request: its key's name.</summary>
     internal static string Owner(HttpContext context) => (string?)context.Items[OwnerItem] ?? "";
+
+    /// <summary>The route that a request's path was found by.</summary>
+    internal static string Route(HttpContext context) => (string?)context.Items[RouteItem] ?? "none";
 
     /// <summary>Completes when requests are answered; fails as loading does.</summary>
     internal Task WhenReadyAsync() => _loaded;
@@ -143,7 +149,7 @@ internal sealed partial class ModelService : IDisposable
         try
         {
             ComposedTurn composed = Loaded.Composer.Compose(request.Turn with { Tools = tools });
-            return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics);
+            return new TurnRun(Submit(context, request, composed), Tokenizer, request, Metrics, Route(context));
         }
         catch (TurnSchemaException exception)
         {
@@ -187,7 +193,6 @@ internal sealed partial class ModelService : IDisposable
         }
         catch (QueueFullException exception)
         {
-            Metrics.Rejected.Inc();
             throw new ApiException(429, "rate_limit_exceeded", exception.Message) { RetryAfterSeconds = exception.RetryAfterSeconds };
         }
         catch (ObjectDisposedException)
@@ -208,13 +213,15 @@ internal sealed partial class ModelService : IDisposable
         switch (exception)
         {
             case ApiException api:
+                if (api.RetryAfterSeconds is not null && HttpMethods.IsPost(context.Request.Method))
+                    Metrics.Rejected(Route(context), api.Code);
                 return api;
             case BadHttpRequestException bad:
                 return new ApiException(bad.StatusCode, "invalid_json", "The request is not well-formed HTTP.");
             case OperationCanceledException:
                 return new ApiException(503, "shutting_down", "The server ended before the answer did.") { RetryAfterSeconds = 5 };
             default:
-                Metrics.Errors.Inc();
+                Metrics.Failed(Route(context));
                 LogDefect(exception, context.TraceIdentifier);
                 return new ApiException(500, "internal_error", "The server failed. Its log says more under the request's id.");
         }

@@ -44,7 +44,10 @@ public sealed class LifetimeTests : IDisposable
         }
 
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health", Cancellation)).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/metrics", Cancellation)).StatusCode);
+        // A probe that comes too early is not a request that was turned away.
+        string[] refused = [.. (await client.GetStringAsync("/metrics", Cancellation)).Split('\n')
+            .Where(line => line.StartsWith("gptoss_requests_rejected_total{", StringComparison.Ordinal) && line[^2..] != " 0")];
+        Assert.Equal(["""gptoss_requests_rejected_total{model="tiny-gpt-oss",route="/v1/chat/completions",reason="model_loading"} 1"""], refused);
         await using var model = ServedModel.Load(TestData.Tiny);
         loading.SetResult(model);
         Assert.Equal(HttpStatusCode.OK, (await client.PostAsync(Chat, new StringContent(Question), Cancellation)).StatusCode);

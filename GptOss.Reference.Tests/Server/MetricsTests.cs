@@ -69,6 +69,22 @@ public sealed class MetricsTests : IDisposable
         figures = await FiguresAsync(server);
         Assert.All(Counts, name => Assert.True(figures[name] > 0, name));
         Assert.Equal(1, figures["errors_total"]);
+        await HasAsync(server, """requests_rejected_total{model="tiny-gpt-oss",route="/v1/chat/completions",reason="rate_limit_exceeded"} 1""",
+            """requests_cancelled_total{model="tiny-gpt-oss",route="/v1/chat/completions"} 2""",
+            """errors_total{model="tiny-gpt-oss",route="/v1/responses"} 1""",
+            """time_to_first_token_seconds_count{model="tiny-gpt-oss",route="/v1/responses"} 1""",
+            """answers_total{model="tiny-gpt-oss",route="/v1/responses",finish="length"} 1""",
+            """requests_total{model="tiny-gpt-oss",route="/v1/chat/completions",code="429"} 1""");
+    }
+
+    [Fact]
+    public async Task The_time_between_tokens_is_that_of_one_answer_among_several()
+    {
+        await using RunningServer server = await StartAsync();
+        await PostAsync(server, """, "n": 3""");
+        Dictionary<string, double> figures = await WhenAsync(server, now => now["generation_tokens_total"] > 0);
+        Assert.Equal((1, 3), (figures["time_to_first_token_seconds_count"], figures["answers_total"]));
+        Assert.Equal(figures["generation_tokens_total"] - 3, figures["time_per_output_token_seconds_count"]);
     }
 
     [Fact]
@@ -148,6 +164,12 @@ public sealed class MetricsTests : IDisposable
         }
 
         throw new TimeoutException();
+    }
+
+    private static async Task HasAsync(RunningServer server, params string[] lines)
+    {
+        string text = (await server.GetAsync("/metrics", Cancellation)).Text;
+        Assert.All(lines, line => Assert.Contains($"\ngptoss_{line}\n", text, StringComparison.Ordinal));
     }
 
     // Sums over the labels, by the name without its prefix.

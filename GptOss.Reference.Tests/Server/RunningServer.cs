@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -55,6 +56,15 @@ internal sealed class RunningServer : IAsyncDisposable
             using HttpResponseMessage response = await _client.SendAsync(request, cancellation);
             return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(cancellation), response.Headers);
         }
+    }
+
+    /// <summary>How many requests failed by a defect, as <c>/metrics</c> counts them.</summary>
+    internal async Task<double> DefectsAsync(CancellationToken cancellation)
+    {
+        string[] lines = [.. (await GetAsync("/metrics", cancellation)).Text.Split('\n')
+            .Where(line => line.StartsWith("gptoss_errors_total{", StringComparison.Ordinal))];
+        return lines.Length > 0 ? lines.Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture))
+            : throw new InvalidOperationException("There is no gptoss_errors_total.");
     }
 
     public async ValueTask DisposeAsync()

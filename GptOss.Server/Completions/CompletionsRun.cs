@@ -9,8 +9,10 @@ namespace GptOss.Server.Completions;
 /// <summary>The generations of a Completions request, one for every prompt, all running at once.</summary>
 internal sealed class CompletionsRun(ModelService service, HttpContext context, CompletionsRequest request) : IAsyncDisposable
 {
+    private readonly string _route = ModelService.Route(context);
     private readonly List<ServedGeneration> _generations = [];
-    private readonly GenerationMeter _meter = new(service.Metrics, "text_completion");
+    private readonly GenerationMeter _meter =
+        new(service.Metrics, ModelService.Route(context), "text_completion", request.Prompts.Count * request.Choices);
     private int _completion;
 
     /// <summary>All answers: those of the first prompt first.</summary>
@@ -55,7 +57,7 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
             if (ended[at])
                 continue;
             _completion++;
-            _meter.Token(_generations[at / request.Choices].QueueTime);
+            _meter.Token(at, _generations[at / request.Choices].QueueTime);
             CompletionChoice choice = Choices[at];
             yield return (choice, choice.Take(token.Id, service.StopTokens.Contains(token.Id), token.LogProbabilities));
             FinishReason? finish = token.Finish;
@@ -67,7 +69,7 @@ internal sealed class CompletionsRun(ModelService service, HttpContext context, 
             if (finish is not { } reason)
                 continue;
             ended[at] = true;
-            service.Metrics.Ended(reason == FinishReason.Length ? "length" : "stop");
+            service.Metrics.Ended(_route, reason == FinishReason.Length);
             yield return (choice, choice.End(reason));
         }
     }

@@ -11,10 +11,12 @@ namespace GptOss.Server.Requests;
 /// <param name="tokenizer">What they mean.</param>
 /// <param name="turn">What was asked.</param>
 /// <param name="metrics">Where its figures go.</param>
-internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, TurnRequest turn, ServerMetrics metrics) : IAsyncDisposable
+/// <param name="route">The route of the request that it is part of.</param>
+internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, TurnRequest turn, ServerMetrics metrics, string route)
+    : IAsyncDisposable
 {
     private readonly TurnReader[] _readers = [.. Enumerable.Range(0, turn.Choices).Select(_ => new TurnReader(tokenizer, turn.Stops))];
-    private readonly GenerationMeter _meter = new(metrics, "chat");
+    private readonly GenerationMeter _meter = new(metrics, route, "chat", turn.Choices);
     private int _completion;
     private bool _isMeasured;
 
@@ -30,7 +32,7 @@ internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, 
             if (ended[token.Choice])
                 continue;                                   // a token that was under way when its stop text appeared
             _completion++;
-            _meter.Token(generation.QueueTime);
+            _meter.Token(token.Choice, generation.QueueTime);
             TurnReader reader = _readers[token.Choice];
             IReadOnlyList<TurnEvent> events = reader.Append(token.Id, token.LogProbabilities);
             FinishReason? finish = token.Finish;
@@ -43,7 +45,7 @@ internal sealed class TurnRun(ServedGeneration generation, Tokenizer tokenizer, 
             if (finish is not null)
             {
                 ended[token.Choice] = true;
-                metrics.Ended(finish == FinishReason.Length ? "length" : "stop");
+                metrics.Ended(route, finish == FinishReason.Length);
                 TurnEvent[] before = [.. events];                                // the reader's list is its own: the next call changes it
                 events = [.. before, .. reader.End()];
             }
