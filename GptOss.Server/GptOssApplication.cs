@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
+using GptOss.Server.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 
@@ -11,8 +13,10 @@ public sealed class GptOssApplication : IAsyncDisposable
     private readonly WebApplication _web;
     private readonly ModelService _service;
     private readonly ServedModelHost _model;
+    private readonly IDisposable _refusals;
 
-    private GptOssApplication(WebApplication web, ModelService service, ServedModelHost model) => (_web, _service, _model) = (web, service, model);
+    private GptOssApplication(WebApplication web, ModelService service, ServedModelHost model, IDisposable refusals) =>
+        (_web, _service, _model, _refusals) = (web, service, model, refusals);
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8000</c>.</summary>
     public string Url => _web.Urls.First();
@@ -45,7 +49,8 @@ public sealed class GptOssApplication : IAsyncDisposable
             web.Services.GetRequiredService<ILoggerFactory>().CreateLogger(ModelService.LogCategory));
         var api = new GptOssApi(service);
         web.Run(api.HandleAsync);
-        var application = new GptOssApplication(web, service, model);
+        var application = new GptOssApplication(web, service, model,
+            new RefusedHttp(service.Metrics.Refused).ListenTo(web.Services.GetRequiredService<DiagnosticListener>()));
         try
         {
             await web.StartAsync();
@@ -88,11 +93,13 @@ public sealed class GptOssApplication : IAsyncDisposable
     {
         await _model.DisposeAsync();
         await _web.DisposeAsync();
+        _refusals.Dispose();
         _service.Dispose();
     }
 
     private static void Configure(KestrelServerOptions kestrel, ServerOptions options)
     {
+        RefusedHttp.Prepare(kestrel);
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null;                    // counted after decompression instead
         kestrel.Limits.RequestHeadersTimeout = options.BodyTimeout;

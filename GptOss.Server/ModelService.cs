@@ -217,7 +217,7 @@ internal sealed partial class ModelService : IDisposable
                     Metrics.Rejected(Route(context), api.Code);
                 return api;
             case BadHttpRequestException bad:
-                return new ApiException(bad.StatusCode, "invalid_json", "The request is not well-formed HTTP.");
+                return RefusedHttp.Failure(bad);
             case OperationCanceledException:
                 return new ApiException(503, "shutting_down", "The server ended before the answer did.") { RetryAfterSeconds = 5 };
             default:

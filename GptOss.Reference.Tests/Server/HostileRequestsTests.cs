@@ -1,12 +1,14 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.RegularExpressions;
 using Xunit;
 using static GptOss.Reference.Tests.Server.RunningServer;
 
 namespace GptOss.Reference.Tests.Server;
 
 /// <summary>Bytes on the wire that no client sends: an answer or a closed connection, never a 5xx, never a header of the sender's.</summary>
-public sealed class HostileRequestsTests : IAsyncLifetime
+public sealed partial class HostileRequestsTests : IAsyncLifetime
 {
     private const string Chat = "/v1/chat/completions";
     private const string Ask = """{"messages":[{"role":"user","content":"Hi"}],"max_tokens":2,"temperature":0}""";
@@ -62,6 +64,43 @@ public sealed class HostileRequestsTests : IAsyncLifetime
         Assert.StartsWith(status, answer, StringComparison.Ordinal);
         Assert.DoesNotContain("\nX-Evil", answer, StringComparison.Ordinal);
         Assert.Equal(0, await _server.DefectsAsync(Cancellation));
+        if (status is "HTTP/1.1 200" or "HTTP/1.1 204")
+            return;
+        // Whoever refused it, the server or what carries it: one shape.
+        string[] parts = answer.Split("\r\n\r\n", 2);
+        Assert.Contains("\r\nContent-Type: application/json", parts[0], StringComparison.OrdinalIgnoreCase);
+        Assert.Contains($"\r\nContent-Length: {Encoding.UTF8.GetByteCount(parts[1])}", parts[0], StringComparison.OrdinalIgnoreCase);
+        Assert.Matches("\r\nx-request-id: req_[0-9a-f]{32}\r?", parts[0]);
+        Assert.NotEqual("", new Answer(default, parts[1], null!).ErrorCode);
+    }
+
+    [Fact]
+    public async Task A_refusal_ends_its_connection_behind_the_answers_that_came_before_and_is_counted()
+    {
+        using TcpClient client = await ConnectAsync();
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"u8
+            .ToArray(), Cancellation);
+        using var reader = new StreamReader(stream);
+        string[] answers = (await reader.ReadToEndAsync(Cancellation)).Split("HTTP/1.1 ");
+        Assert.Equal(3, answers.Length);
+        Assert.EndsWith("{\"status\":\"ok\"}", answers[1], StringComparison.Ordinal);
+        Assert.StartsWith("400 Bad Request\r\n", answers[2], StringComparison.Ordinal);
+        Assert.Contains("gptoss_requests_total{model=\"tiny-gpt-oss\",route=\"none\",code=\"400\"} 1\n",
+            (await _server.GetAsync("/metrics", Cancellation)).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_head_that_never_comes_is_refused_in_the_same_shape()
+    {
+        await using RunningServer server = await StartAsync(Dated with { BodyTimeout = TimeSpan.FromMilliseconds(200) });
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", new Uri(server.Application.Url).Port, Cancellation);
+        await client.GetStream().WriteAsync("GET /health HTTP/1.1\r\nHost: loc"u8.ToArray(), Cancellation);
+        using var reader = new StreamReader(client.GetStream());
+        string[] parts = (await reader.ReadToEndAsync(Cancellation)).Split("\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 408", parts[0], StringComparison.Ordinal);
+        Assert.Equal("request_timeout", new Answer(default, parts[1], null!).ErrorCode);
     }
 
     [Fact]
@@ -101,7 +140,7 @@ public sealed class HostileRequestsTests : IAsyncLifetime
         return client;
     }
 
-    // The head of the first answer.
+    // The first answer.
     private async Task<string> RawAsync(byte[] request)
     {
         using TcpClient client = await ConnectAsync();
@@ -109,7 +148,7 @@ public sealed class HostileRequestsTests : IAsyncLifetime
         await stream.WriteAsync(request, Cancellation);
         using var answer = new MemoryStream();
         byte[] buffer = new byte[4096];
-        while (!Encoding.UTF8.GetString(answer.ToArray()).Contains("\r\n\r\n", StringComparison.Ordinal))
+        while (!IsWhole(Encoding.UTF8.GetString(answer.ToArray())))
         {
             int read = await stream.ReadAsync(buffer, Cancellation);
             if (read == 0)
@@ -118,4 +157,17 @@ public sealed class HostileRequestsTests : IAsyncLifetime
         }
         return Encoding.UTF8.GetString(answer.ToArray());
     }
+
+    private static bool IsWhole(string answer)
+    {
+        int end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+        return end >= 0 && Encoding.UTF8.GetByteCount(answer[(end + 4)..]) >= Length().Match(answer[..end]) switch
+        {
+            { Success: true } match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture),
+            _ => 0,
+        };
+    }
+
+    [GeneratedRegex("\r\nContent-Length: ([0-9]+)", RegexOptions.IgnoreCase)]
+    private static partial Regex Length();
 }
