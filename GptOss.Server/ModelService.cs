@@ -141,7 +141,7 @@ internal sealed partial class ModelService : IDisposable
     }
 
     /// <summary>Starts a turn.</summary>
-    /// <exception cref="ApiException">The prompt does not fit, the queue is full, or a schema cannot be kept.</exception>
+    /// <exception cref="ApiException">The prompt does not fit, the queue is full, or a schema or a budget cannot be kept.</exception>
     internal TurnRun Start(HttpContext context, TurnRequest request)
     {
         RequireReady();
@@ -155,6 +155,12 @@ internal sealed partial class ModelService : IDisposable
         {
             string? param = exception.Function is { } function ? $"{request.Tools.PathOf(function.Recipient)}.parameters" : request.FormatPath;
             throw new ApiException(400, "invalid_json_schema", exception.Message, param);
+        }
+        catch (BudgetException exception)
+        {
+            bool isAsked = request.MaxTokens <= exception.Allowed;                               // else it is the context that has no more room
+            throw new ApiException(400, isAsked ? "invalid_value" : "context_length_exceeded",
+                $"close_on_budget: {exception.Message}", isAsked ? request.MaxTokensPath : request.PromptParam);
         }
     }
 

@@ -111,7 +111,7 @@ internal sealed class GenerateCommand
         }
         terminal.Out.Flush();
         if (result.FinishReason == FinishReason.Length)
-            terminal.Error.WriteLine(CutSentence(result, most, model.Config.MaxPositions, answer));
+            terminal.Error.WriteLine(CutSentence(result, options.CloseOnBudget, most, model.Config.MaxPositions, answer));
         ReportSpeed(result, terminal.Error);
         DiskReads.Say(DiskReads.Bytes() - disk, terminal);
         return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Cancelled : ExitCodes.Ok;
@@ -128,6 +128,11 @@ internal sealed class GenerateCommand
         catch (LogitsException e)
         {
             throw NotANumber.Located(e, model, cancellation);
+        }
+        catch (BudgetException e) when (e.Allowed == options.MaxTokens)
+        {
+            throw new UsageException($"--max-tokens {e.Allowed} leaves --close-json no room: the shortest answer that the schema allows takes "
+                + $"{Text.Count(e.Needed, "token")}.");
         }
     }
 
@@ -168,14 +173,11 @@ internal sealed class GenerateCommand
     }
 
     /// <summary>That the answer was cut, where, and how to get the rest.</summary>
-    private static string CutSentence(GenerationResult result, int? most, int context, Answer? answer)
+    private static string CutSentence(GenerationResult result, bool isClosed, int? most, int context, Answer? answer)
     {
         int tokens = result.Ids.Count;
-        if (result.ClosesOnBudget is { } closes)
-        {
-            return closes ? $"Closed after {Text.Count(tokens, "token")}, because no more fit: the answer is whole JSON, but not all that was meant."
-                : $"Cut after {Text.Count(tokens, "token")} and not closed: not even the shortest answer that the schema allows fits.";
-        }
+        if (isClosed)
+            return $"Closed after {Text.Count(tokens, "token")}, because no more fit: the answer is whole JSON, but not all that was meant.";
         string where = answer is not { IsFinal: { } isFinal } ? ""
             : isFinal ? ", in the final answer" : ", before the final answer began; --json shows everything that was written";
         string count = Text.Count(tokens, "token");

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using GptOss.Reference.Chat;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Generation.Constraints;
 using GptOss.Reference.Harmony;
 using Xunit;
@@ -67,6 +68,32 @@ public class AnswerSchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
         TurnResult turn = await conversation.AskAsync("Count.", Cancellation).ToResultAsync();
         Assert.InRange(JsonElement.Parse(turn.Answer).GetArrayLength(), 2, 30);
         Assert.InRange(turn.WrittenTokens, 1, 30);
+    }
+
+    [Fact]
+    public async Task An_answer_that_cannot_be_closed_within_its_budget_fails_the_turn_and_leaves_the_conversation_as_it_was()
+    {
+        var schema = JsonElement.Parse("""{"type": "array", "items": {"const": "Oslo"}, "minItems": 20}""");
+        Conversation conversation = tiny.Conversation(options => options with { AnswerSchema = schema, CloseOnBudget = true, MaxTokens = 30 });
+        BudgetException refused =
+            await Assert.ThrowsAsync<BudgetException>(async () => await conversation.AskAsync("Count.", Cancellation).ToResultAsync());
+        Assert.Equal((0, 30), (conversation.Turns, refused.Allowed));
+        conversation.Options = conversation.Options with { MaxTokens = refused.Needed };
+        TurnResult turn = await conversation.AskAsync("Count.", Cancellation).ToResultAsync();
+        Assert.Equal(20, JsonElement.Parse(turn.Answer).GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Behind_a_tool_that_leaves_no_room_for_a_whole_answer_the_turn_ends_as_one_that_fills_its_context()
+    {
+        var schema = JsonElement.Parse("""{"type": "array", "items": {"const": "Oslo"}, "minItems": 100}""");
+        Conversation conversation = tiny.Conversation(options => options with
+        {
+            AnswerSchema = schema, CloseOnBudget = true, Tools = [ScriptedTool.Weather(_ => string.Concat(Enumerable.Repeat("rain, ", 100)))],
+            Context = 1000,
+        });
+        TurnResult turn = await conversation.AskAsync("What's the weather in Paris?", Cancellation).ToResultAsync();
+        Assert.Equal((TurnEnd.ContextFull, 1, ""), (turn.End, turn.Calls, turn.Answer));
     }
 
     [Fact]

@@ -105,6 +105,19 @@ public class DecodingTests(SmallModels models) : IClassFixture<SmallModels>
         Assert.Equal(closes, decoding.Ids.TakeLast(2).SequenceEqual([11, 12]));
     }
 
+    [Fact]
+    public void An_answer_that_cannot_be_closed_within_its_budget_is_refused_with_both_numbers()
+    {
+        using Transformer model = Smallest();
+        GenerationOptions options = new() { MaxTokens = 2, CloseOnBudget = true, Constraint = new UntilSpelled([11, 12, 13]) };
+        BudgetException refused = Assert.Throws<BudgetException>(() => new Decoding(model.NewSequence(), new[] { 1 }, options));
+        Assert.Equal((3, 2), (refused.Needed, refused.Allowed));
+        int[] full = SmallModels.Ids(model.Config.MaxPositions - 1, 64, 2);
+        refused = Assert.Throws<BudgetException>(() => new Decoding(model.NewSequence(), full, options with { MaxTokens = 9 }));
+        Assert.Equal((3, 2), (refused.Needed, refused.Allowed));
+        _ = new Decoding(model.NewSequence(), full.AsMemory(1), options with { MaxTokens = 3 });
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -61,6 +61,21 @@ public sealed class BuiltInToolsTests
         Assert.Null(python.Received);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(", \"stream\": true")]
+    public async Task An_answer_that_leaves_no_room_in_the_context_ends_the_response_as_incomplete(string more)
+    {
+        await using RunningServer server = await StartAsync(null, null, new ScriptedPython(string.Concat(Enumerable.Repeat("307681 ", 70_000))));
+        Answer answer = await server.PostAsync("/v1/responses", Ask.Replace("MORE", more, StringComparison.Ordinal), Cancellation);
+        JsonElement response = more.Length == 0 ? answer.Json
+            : JsonElement.Parse(answer.Text.TrimEnd('\n').Split("\ndata: ")[^1]).GetProperty("response");
+        Assert.Equal((200, "incomplete", "max_output_tokens"), (answer.Code, response.GetProperty("status").GetString(),
+            response.GetProperty("incomplete_details").GetProperty("reason").GetString()));
+        Assert.Equal(["code_interpreter_call", "message"], response.GetProperty("output").EnumerateArray().TakeLast(2)
+            .Select(item => item.GetProperty("type").GetString()));
+    }
+
     [Fact]
     public async Task A_tool_that_the_server_does_not_have_is_left_out_silently()
     {

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Xunit;
 using static GptOss.Reference.Tests.Server.RunningServer;
 
@@ -95,6 +97,40 @@ public sealed class ConstrainedTurnsTests
         for (int i = 0; i < depth; i++)
             value = value[0];
         Assert.Equal("deep", value.GetString());
+    }
+
+    [Theory]
+    [InlineData("max_tokens")]
+    [InlineData("max_completion_tokens")]
+    [InlineData("max_output_tokens")]
+    public async Task A_budget_that_holds_no_whole_answer_is_refused_by_its_name_with_the_number_that_it_takes(string field)
+    {
+        await using RunningServer server = await StartAsync();
+        (string path, string format) = field == "max_output_tokens"
+            ? ("/v1/responses", """ "input": "Hi", "text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}""")
+            : (Chat, """ "messages": [{"role": "user", "content": "Hi"}], """ +
+                """ "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}""");
+        Task<Answer> Ask(int tokens, int items, string more = "\"close_on_budget\": true") => server.PostAsync(path,
+            $$"""{ {{format.Replace("SCHEMA", $$"""{"type": "array", "items": {"const": "Oslo"}, "minItems": {{items}}}""",
+                StringComparison.Ordinal)}}, "{{field}}": {{tokens}}, {{more}}}""", Cancellation);
+
+        Answer refused = await Ask(20, 20);
+        JsonElement error = refused.Json.GetProperty("error");
+        Assert.Equal((400, "invalid_value", field), (refused.Code, refused.ErrorCode, error.GetProperty("param").GetString()));
+        Match numbers = Regex.Match(error.GetProperty("message").GetString()!, "takes ([0-9]+) tokens.*room for 20");
+        Assert.True(numbers.Success, refused.Text);
+        int needed = int.Parse(numbers.Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.Equal(400, (await Ask(needed - 1, 20)).Code);
+        Answer shortest = await Ask(needed, 20);
+        string text = field == "max_output_tokens" ? shortest.Json.GetProperty("output")[0].GetProperty("content")[0].GetProperty("text").GetString()!
+            : shortest.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
+        Assert.Equal(20, JsonElement.Parse(text).GetArrayLength());
+
+        // No budget of the request's own helps where the context is too small.
+        Answer tooMuch = await Ask(1_000_000, 90_000);
+        Assert.Equal((400, "context_length_exceeded"), (tooMuch.Code, tooMuch.ErrorCode));
+        // Not asked for: the answer is cut, and says so.
+        Assert.Equal(200, (await Ask(20, 20, "\"temperature\": 0")).Code);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
+using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Serving;
 using GptOss.Reference.Tokens;
@@ -175,6 +176,21 @@ public sealed class ChatClientTests : IAsyncLifetime
         ChatResponse cut = await _client.GetResponseAsync("What is the capital of Norway?", new ChatOptions { Temperature = 0, MaxOutputTokens = 3 },
             Cancellation);
         Assert.Equal((ChatFinishReason.Length, 3L), (cut.FinishReason, cut.Usage!.OutputTokenCount));
+    }
+
+    [Fact]
+    public async Task An_answer_is_closed_on_its_budget_where_that_is_asked_for_and_refused_where_none_fits()
+    {
+        var schema = JsonElement.Parse("""{"type": "array", "items": {"const": "Oslo"}, "minItems": 20}""");
+        ChatOptions Within(int tokens) => new()
+        {
+            Temperature = 0, ResponseFormat = ChatResponseFormat.ForJsonSchema(schema), MaxOutputTokens = tokens,
+            AdditionalProperties = new() { [GptOssChatClient.CloseOnBudget] = true },
+        };
+        BudgetException refused =
+            await Assert.ThrowsAsync<BudgetException>(() => _client.GetResponseAsync("Capitals?", Within(20), Cancellation));
+        ChatResponse response = await _client.GetResponseAsync("Capitals?", Within(refused.Needed), Cancellation);
+        Assert.Equal((ChatFinishReason.Length, 20), (response.FinishReason, JsonElement.Parse(response.Text).GetArrayLength()));
     }
 
     [Fact]

@@ -90,6 +90,7 @@ public sealed class Conversation
     /// answer gets one that says what became of it.
     /// </param>
     /// <exception cref="PromptException">The message alone does not fit into the context; thrown by the enumeration, as all of these.</exception>
+    /// <exception cref="BudgetException">The answer is to be closed within its budget, and not even the shortest one fits.</exception>
     /// <exception cref="LogitsException">The model gave logits from which no token can be chosen.</exception>
     /// <exception cref="InvalidOperationException">Another turn is going on.</exception>
     public IAsyncEnumerable<ConversationEvent> AskAsync(string text, CancellationToken cancellation = default)

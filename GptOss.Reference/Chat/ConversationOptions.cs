@@ -29,7 +29,8 @@ public sealed record ConversationOptions
     public JsonElement? AnswerSchema { get; init; }
 
     /// <summary>
-    /// Whether an answer that <see cref="AnswerSchema"/> binds is closed before <see cref="MaxTokens"/> or the context ends it, if it fits at all.
+    /// Whether an answer that <see cref="AnswerSchema"/> binds is closed before <see cref="MaxTokens"/> or the context ends it. Where not even the
+    /// shortest answer fits, the turn fails with a <see cref="BudgetException"/>; behind calls of tools it ends as one that fills its context does.
     /// </summary>
     public bool CloseOnBudget { get; init; }
 

@@ -33,6 +33,7 @@ internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, Con
 
     /// <summary>The turn's events.</summary>
     /// <exception cref="PromptException">The user's message does not fit into the context.</exception>
+    /// <exception cref="BudgetException">No answer can be closed within its budget.</exception>
     internal async IAsyncEnumerable<ConversationEvent> RunAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         while (_end is null)
@@ -76,7 +77,15 @@ internal sealed class OpenTurn(TurnParts parts, IReadOnlyList<Message> head, Con
             CloseOnBudget = options.CloseOnBudget,
             Speculate = options.Speculate,
         };
-        _writing = new ModelWriting(parts.Cache, parts.Tokenizer, prompt, generation, mark: _writings.Count == 0);
+        try
+        {
+            _writing = new ModelWriting(parts.Cache, parts.Tokenizer, prompt, generation, mark: _writings.Count == 0);
+        }
+        catch (BudgetException) when (_writings.Count > 0)
+        {
+            _end = TurnEnd.ContextFull;                     // no whole answer fits behind what the tools said
+            yield break;
+        }
         await foreach (ConversationEvent happened in _writing.RunAsync(cancellation).ConfigureAwait(false))
             yield return happened;
         ModelWriting ended = _writing;

@@ -30,6 +30,7 @@ internal sealed class PromptCache(Transformer model)
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="mark">Whether to remember the place before the answer.</param>
     /// <exception cref="PromptException">The model cannot read the prompt.</exception>
+    /// <exception cref="BudgetException">No answer can be closed within its budget.</exception>
     internal Decoding Begin(int[] prompt, GenerationOptions options, bool mark)
     {
         PromptLimits.Require(model.Config, prompt);

@@ -14,14 +14,13 @@ internal sealed class ClosingBudget
 
     /// <param name="constraint">What binds the answer; it accepts each token before <see cref="Take"/> counts it.</param>
     /// <param name="tokens">The budget.</param>
+    /// <exception cref="BudgetException">Not even the shortest answer fits.</exception>
     internal ClosingBudget(TokenConstraint constraint, int tokens)
     {
         (_constraint, _left) = (constraint, tokens);
-        Fits = End.Count <= tokens;
+        if (End.Count > tokens)
+            throw new BudgetException(End.Count, tokens);
     }
-
-    /// <summary>Whether the shortest answer fits at all.</summary>
-    internal bool Fits { get; }
 
     /// <summary>The shortest end from here.</summary>
     internal IReadOnlyList<int> End => _end ??= _constraint.ShortestEnd();

@@ -67,7 +67,6 @@ internal sealed class Continuation(Decoding decoding, Tokenizer tokenizer, Gener
             Text = _text.ToString(),
             Rest = rest,
             FinishReason = decoding.End!.Value,
-            ClosesOnBudget = decoding.ClosesOnBudget,
             PromptTokens = decoding.PromptRead,
             LogProbabilities = _logProbabilities,
             LogitsHash = _hash.ToString(),

@@ -42,6 +42,7 @@ internal sealed class Decoding
     /// <param name="options">How tokens are chosen and when to stop; stop texts are the caller's to look for.</param>
     /// <param name="held">How many of the prompt's ids the sequence ends with.</param>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
+    /// <exception cref="BudgetException">It is to be closed within its budget, and not even the shortest answer fits.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The sequence or the prompt is shorter than what is held.</exception>
     public Decoding(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options, int held = 0)
     {
@@ -57,15 +58,11 @@ internal sealed class Decoding
         _choice = new(options, _constraint);
         _drafting = options.Speculate > 0 ? new(options.Speculate, PromptLookup.Guess, new()) : null;
         _rowBase = _takenAt = _guessEnd = _draftEnd = prompt.Length;
-        // The last token is chosen and never fed, so it needs no place in the context.
-        MostTokens = Math.Min(options.MaxTokens, context - _start - prompt.Length + 1);
+        MostTokens = Most(options.MaxTokens, context - _start - prompt.Length);
         if (_constraint is { IsComplete: true })
             End = FinishReason.Stop;
         if (End is null && options.CloseOnBudget && _constraint is not null)
             _budget = new(_constraint, MostTokens);
-        ClosesOnBudget = _budget?.Fits;
-        if (_budget is { Fits: false })
-            _budget = null;
     }
 
     /// <summary>
@@ -95,14 +92,19 @@ internal sealed class Decoding
     /// <summary>The most tokens that there can be: what was allowed, or what the context leaves.</summary>
     public int MostTokens { get; }
 
+    /// <summary>Refuses an answer that cannot be closed within its budget, before it has a sequence.</summary>
+    /// <param name="constraint">What binds it.</param>
+    /// <param name="asked">Tokens that were allowed.</param>
+    /// <param name="left">Places that the prompt leaves in the context.</param>
+    /// <exception cref="BudgetException">Not even the shortest answer fits.</exception>
+    internal static void RequireClosable(TokenConstraint constraint, int asked, int left)
+    {
+        if (!constraint.IsComplete)
+            _ = new ClosingBudget(constraint.Fork(), Most(asked, left));
+    }
+
     /// <summary>Why it ended; null as long as it goes on.</summary>
     public FinishReason? End { get; private set; }
-
-    /// <summary>
-    /// Whether an answer that its budget ends is closed before; null where that was not asked for, and false where not even the shortest answer fits:
-    /// then it is cut as if it had not been asked for.
-    /// </summary>
-    public bool? ClosesOnBudget { get; }
 
     /// <summary>Tokens that are known and not fed yet.</summary>
     public int Unfed => Math.Max(0, _knownCount - (Sequence.Length - _start));
@@ -358,4 +360,7 @@ internal sealed class Decoding
         if (!isItsTurn)
             throw new InvalidOperationException(AwaitsRow ? "A row is to be taken before more is fed." : "More is to be fed before a row is taken.");
     }
+
+    // The last token is chosen and never fed, so it needs no place in the context.
+    private static int Most(int asked, int left) => Math.Min(asked, left + 1);
 }

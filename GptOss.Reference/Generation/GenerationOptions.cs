@@ -41,7 +41,8 @@ public sealed record GenerationOptions
 
     /// <summary>
     /// Whether an answer that a constraint binds is closed before <see cref="MaxTokens"/> or the context ends it, so that it is well-formed though
-    /// cut. Near the end tokens are refused after which it could not be closed in time. See <see cref="Decoding.ClosesOnBudget"/>.
+    /// cut. Near the end tokens are refused after which it could not be closed in time. Where not even the shortest answer fits, a
+    /// <see cref="BudgetException"/> says so before the first token.
     /// </summary>
     public bool CloseOnBudget { get; init; }
 

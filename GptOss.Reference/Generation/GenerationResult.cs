@@ -28,9 +28,6 @@ public sealed record GenerationResult
     /// <summary>Why it ended.</summary>
     public required FinishReason FinishReason { get; init; }
 
-    /// <inheritdoc cref="Decoding.ClosesOnBudget"/>
-    public bool? ClosesOnBudget { get; init; }
-
     /// <summary>Tokens of the prompt that were read: all of them, unless cancelled.</summary>
     public required int PromptTokens { get; init; }
 

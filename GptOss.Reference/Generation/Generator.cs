@@ -27,6 +27,7 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <param name="tokenChosen">Receives each token before the next one is computed.</param>
     /// <param name="cancellation">Looked at before every block of every pass; what was produced until then is returned.</param>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
+    /// <exception cref="BudgetException">The answer is to be closed within its budget, and not even the shortest one fits.</exception>
     /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞.</exception>
     public GenerationResult Generate(Sequence sequence, ReadOnlyMemory<int> prompt, GenerationOptions options,
         Action<int>? promptRead = null, Action<GeneratedToken>? tokenChosen = null, CancellationToken cancellation = default)
@@ -64,6 +65,7 @@ public sealed class Generator(Transformer model, Tokenizer tokenizer)
     /// <param name="cancellation">Looked at before every block of every pass.</param>
     /// <returns>The tokens. The texts of all are the whole text: what no token brought is at the end of the last one's.</returns>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
+    /// <exception cref="BudgetException">The answer is to be closed within its budget, and not even the shortest one fits.</exception>
     /// <exception cref="LogitsException">A row that a token is to be chosen from holds a NaN, or nothing above −∞; thrown by the
     /// enumeration.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled; thrown by the enumeration.</exception>

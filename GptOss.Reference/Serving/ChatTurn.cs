@@ -68,6 +68,7 @@ internal static class ChatTurn
             Constraint = composed.Constraint,
             StopTokens = stopTokens,
             MaxTokens = options?.MaxOutputTokens ?? int.MaxValue,
+            CloseOnBudget = options?.AdditionalProperties?.TryGetValue(GptOssChatClient.CloseOnBudget, out bool closes) is true && closes,
             Penalties = presence == 0 && frequency == 0 ? null : new TokenPenalties(presence, frequency, new Dictionary<int, float>()),
             Sampling = new SamplingOptions
             {

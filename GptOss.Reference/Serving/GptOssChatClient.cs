@@ -10,6 +10,13 @@ namespace GptOss.Reference.Serving;
 /// </summary>
 public sealed class GptOssChatClient : IChatClient
 {
+    /// <summary>
+    /// Name of a switch among <see cref="ChatOptions.AdditionalProperties"/>: true closes an answer, or a call, before
+    /// <see cref="ChatOptions.MaxOutputTokens"/> or the context ends it, so that it is well-formed though cut; where not even the shortest one fits,
+    /// a <see cref="BudgetException"/> says so before the first update.
+    /// </summary>
+    public const string CloseOnBudget = "close_on_budget";
+
     private readonly Func<CancellationToken, Task<ServedModel>> _model;
     private readonly bool _ownsModel;
     private readonly ChatClientMetadata _metadata;

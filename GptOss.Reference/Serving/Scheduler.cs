@@ -55,6 +55,7 @@ public sealed class Scheduler : IAsyncDisposable
     /// <param name="request">The prompt and how to continue it.</param>
     /// <param name="cancellation">Ends the request within one step, wherever it is.</param>
     /// <exception cref="PromptException">The prompt is empty, exceeds the context, or has an unknown id.</exception>
+    /// <exception cref="BudgetException">The answers are to be closed within their budget, and not even the shortest one fits.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
     /// <exception cref="ObjectDisposedException">The scheduler is closed.</exception>
     /// <exception cref="InvalidOperationException">A defect has ended the scheduler; the inner exception is what happened.</exception>
@@ -64,6 +65,8 @@ public sealed class Scheduler : IAsyncDisposable
         PromptLimits.Require(Model.Config, request.Prompt.Span);
         if (request.Choices > MostChoices)
             throw new ArgumentException($"{request.Choices} answers are more than the {MostChoices} that run at once.", nameof(request));
+        if (request is { CloseOnBudget: true, Constraint: { } constraint })
+            Decoding.RequireClosable(constraint, request.MaxTokens, Model.Config.MaxPositions - request.Prompt.Length);
         var generation = new ServedGeneration(request, cancellation);
         lock (_gate)
         {

@@ -30,7 +30,10 @@ public sealed record ServingRequest
     /// <summary>What the answers may say, at its beginning; each answer forks it. Null for anything.</summary>
     public TokenConstraint? Constraint { get; init; }
 
-    /// <summary>Whether the last tokens of the budget close an answer that a constraint binds, so that it is well-formed though cut.</summary>
+    /// <summary>
+    /// Whether the last tokens of the budget close an answer that a constraint binds, so that it is well-formed though cut. Where not even the
+    /// shortest answer fits, the request is refused.
+    /// </summary>
     public bool CloseOnBudget { get; init; }
 
     /// <summary>How many answers; the prompt is read once for all of them.</summary>

@@ -26,6 +26,7 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
             throw ApiException.Invalid("top_logprobs", "top_logprobs needs logprobs to be true.");
         }
         Field? reasoning = request["reasoning"]?.Object();
+        Field? most = request["max_completion_tokens"] ?? request["max_tokens"];
         var choice = ToolChoice.Read(request["tool_choice"], tools);
         var format = ResponseFormat.OfChat(request["response_format"]);
         var turn = new TurnRequest
@@ -45,7 +46,8 @@ internal sealed record ChatRequest(TurnRequest Turn, bool IsStream, bool Include
             Sampling = SamplingFields.Sampling(request, defaultTemperature),
             Penalties = SamplingFields.Penalties(request, vocabulary),
             Stops = SamplingFields.Stops(request["stop"]),
-            MaxTokens = (int?)(request["max_completion_tokens"] ?? request["max_tokens"])?.Integer(1, int.MaxValue),
+            MaxTokens = (int?)most?.Integer(1, int.MaxValue),
+            MaxTokensPath = most?.Path,
             CloseOnBudget = request["close_on_budget"]?.Boolean() ?? false,
             Choices = SamplingFields.Choices(request),
             TopLogProbabilities = request["logprobs"]?.Boolean() is true

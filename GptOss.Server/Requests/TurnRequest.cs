@@ -24,7 +24,10 @@ internal sealed record TurnRequest
     /// <summary>Most tokens of the answer, reasoning included; null up to the end of the context.</summary>
     internal required int? MaxTokens { get; init; }
 
-    /// <summary>Whether the budget's last tokens close an answer that a format binds.</summary>
+    /// <summary>Where the request has <see cref="MaxTokens"/>; null where it has none.</summary>
+    internal required string? MaxTokensPath { get; init; }
+
+    /// <summary>Whether the budget's last tokens close the answer, or the call. Refused where not even the shortest one fits.</summary>
     internal bool CloseOnBudget { get; init; }
 
     /// <summary>How many answers.</summary>

@@ -61,14 +61,13 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
             _turn = _turn with { Turn = _turn.Turn with { Messages = [.. _turn.Turn.Messages, .. written, .. answers] }, MaxTokens = Left() };
             foreach (ResponseEvent happened in _events.Take())
                 yield return happened;
-            if (_turn.MaxTokens == 0)
+            await _run.DisposeAsync();
+            if (Next() is not { } next)
             {
                 finish = FinishReason.Length;
                 break;
             }
-
-            await _run.DisposeAsync();
-            _run = service.Start(context, _turn);
+            _run = next;
         }
 
         bool isCut = finish == FinishReason.Length;
@@ -139,6 +138,19 @@ internal sealed class ResponseRun(ModelService service, HttpContext context, Res
         var item = OutputItem.Of(new MessageBegun(MessageKind.Answer, null), _output.Count, request, _events, service.LogProbabilities);
         item.Begin();
         _output.Add((JsonNode)item.End(isWhole: false));
+    }
+
+    // The turn behind a tool's answer; null where the budget is used up, or what is left of it, or of the context, holds no answer.
+    private TurnRun? Next()
+    {
+        try
+        {
+            return _turn.MaxTokens == 0 ? null : service.Start(context, _turn);
+        }
+        catch (ApiException exception) when (exception.Status == StatusCodes.Status400BadRequest)
+        {
+            return null;
+        }
     }
 
     private int? Left() => request.Turn.MaxTokens is { } most ? Math.Max(0, most - _usage.Completion) : null;

@@ -96,6 +96,7 @@ internal sealed record ResponsesRequest
                 Penalties = SamplingFields.Penalties(request, service.Vocabulary),
                 Stops = SamplingFields.Stops(request["stop"]),
                 MaxTokens = (int?)request["max_output_tokens"]?.Integer(1, int.MaxValue),
+                MaxTokensPath = request["max_output_tokens"]?.Path,
                 CloseOnBudget = request["close_on_budget"]?.Boolean() ?? false,
                 TopLogProbabilities = include.Contains("message.output_text.logprobs")
                     ? (int)(request["top_logprobs"]?.Integer(0, SamplingFields.MostTopLogProbabilities) ?? 0) : null,

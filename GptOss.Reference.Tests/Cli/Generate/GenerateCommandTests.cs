@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using GptOss.Reference.Oracle.Synthetic;
 using GptOss.Reference.Tests.Checkpoints;
 using Xunit;
@@ -48,7 +49,7 @@ public class GenerateCommandTests
     }
 
     [Fact]
-    public void An_answer_that_the_budget_would_cut_is_closed_and_one_that_cannot_be_is_cut_and_both_are_said()
+    public void An_answer_that_the_budget_would_cut_is_closed_and_one_that_cannot_be_is_refused_with_the_number_that_it_takes()
     {
         using var folder = new TemporaryFolder();
         string[] held = [.. Asked, "--close-json", "--schema", folder.Write("schema.json",
@@ -57,8 +58,12 @@ public class GenerateCommandTests
         Assert.Equal(0, closed.Code);
         Assert.InRange(JsonElement.Parse(closed.Out).GetArrayLength(), 3, 40);
         Assert.Contains("Closed after ", closed.Error, StringComparison.Ordinal);
-        Answer cut = Run([.. held, "--max-tokens", "8", Question]);
-        Assert.Contains("Cut after 8 tokens and not closed: not even the shortest answer", cut.Error, StringComparison.Ordinal);
+        Answer refused = Run([.. held, "--max-tokens", "8", Question]);
+        Assert.Equal((2, ""), (refused.Code, refused.Out));
+        Match needed = Regex.Match(refused.Error, "--max-tokens 8 leaves --close-json no room: the shortest answer .* takes ([0-9]+) tokens");
+        Assert.True(needed.Success, refused.Error);
+        Answer shortest = Run([.. held, "--max-tokens", needed.Groups[1].Value, Question]);
+        Assert.Equal((0, 3), (shortest.Code, JsonElement.Parse(shortest.Out).GetArrayLength()));
     }
 
     [Fact]

@@ -51,7 +51,7 @@ public class RandomWalkTests
     }
 
     [Fact]
-    public void Under_any_budget_an_answer_is_closed_if_the_shortest_one_fits_and_else_it_is_said_that_it_does_not()
+    public void Under_any_budget_an_answer_is_closed_if_the_shortest_one_fits_and_else_it_is_refused()
     {
         int closed = 0, unclosed = 0;
         Prop.ForAll(Seeds, seed =>
@@ -64,13 +64,13 @@ public class RandomWalkTests
                 if (shortest + more < 1)
                     continue;
                 var constraint = new JsonConstraint(schema, O200k, [Return]);
-                var budget = new ClosingBudget(constraint, shortest + more);
-                Assert.Equal(more >= 0, budget.Fits);
-                if (!budget.Fits)
+                if (more < 0)
                 {
+                    Assert.Equal(shortest, Assert.Throws<BudgetException>(() => new ClosingBudget(constraint, shortest + more)).Needed);
                     unclosed++;
                     continue;
                 }
+                var budget = new ClosingBudget(constraint, shortest + more);
                 List<int> ids = Spend(constraint, budget, shortest + more, new Random(seed + more));
                 Assert.True(constraint.IsComplete, RandomSchema.Of(seed));
                 RequireValid(RandomSchema.Of(seed), O200k.DecodeUtf8([.. ids[..^1]]));
