@@ -6,116 +6,73 @@ namespace GptOss.Reference.Generation;
 
 /// <summary>Greedy choice: the first id whose logit is the largest of a row, or of the ids that a mask allows.</summary>
 /// <remarks>
-/// Sixteen logits at a time; comparisons of floats are exact, so the answer is that of the loop over single ones. Under a mask the same loop
-/// runs over blended rows: the lanes whose bit is 0 count as −∞, whatever stands there.
+/// Sixty-four logits at a time are compared with the largest one so far; only where one of them is larger, or not a number, are they looked at one
+/// by one, and at the mask with them. A row has few such places, so a mask costs next to nothing, and the answer is that of the loop over single ones.
 /// </remarks>
 internal static class LargestLogit
 {
-    private const int Lanes = 16;
-
-    // Lane i of a block looks at bit i of its sixteen bits of mask.
-    private static readonly Vector512<int> BitOfLane = Vector512.Create(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
+    private const int Block = 64, Lanes = 16;
 
     /// <summary>The first id of the largest logit.</summary>
     /// <exception cref="LogitsException">A logit is NaN, or all are −∞.</exception>
-    internal static int First(ReadOnlySpan<float> logits)
-    {
-        if (logits.IsEmpty)
-            throw new ArgumentException("A row of logits has at least one.", nameof(logits));
-        ref float row = ref MemoryMarshal.GetReference(logits);
-        Vector512<float> largest = Vector512.Create(float.NegativeInfinity), numbers = Vector512<float>.AllBitsSet;
-        int id = 0;
-        for (; id <= logits.Length - Lanes; id += Lanes)
-        {
-            var block = Vector512.LoadUnsafe(ref row, (nuint)id);
-            largest = Vector512.ConditionalSelect(Vector512.GreaterThan(block, largest), block, largest);
-            numbers &= Vector512.Equals(block, block);
-        }
-
-        float top = Largest(largest);
-        bool anyNaN = Vector512.EqualsAny(numbers.AsInt32(), Vector512<int>.Zero);
-        for (; id < logits.Length; id++)
-        {
-            top = logits[id] > top ? logits[id] : top;
-            anyNaN |= float.IsNaN(logits[id]);
-        }
-        if (anyNaN)
-            throw NotANumber(FirstNaN(logits, allowed: default));
-        if (float.IsNegativeInfinity(top))
-            throw new LogitsException("Every logit is -infinity; no token can be chosen from such a row.");
-        return logits.IndexOf(top);
-    }
+    internal static int First(ReadOnlySpan<float> logits) => logits.IsEmpty ? throw Empty(nameof(logits)) : Find(logits, default) is var id and >= 0
+        ? id : throw new LogitsException("Every logit is -infinity; no token can be chosen from such a row.");
 
     /// <summary>The first id of the largest logit among the allowed ones; the others, and bits from the row's length on, are not looked at.</summary>
     /// <exception cref="LogitsException">An allowed logit is NaN, or all are −∞.</exception>
     internal static int First(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
     {
         if (logits.IsEmpty)
-            throw new ArgumentException("A row of logits has at least one.", nameof(logits));
+            throw Empty(nameof(logits));
         if (allowed.Length < TokenConstraint.MaskWords(logits.Length))
             throw new ArgumentException($"A mask over {logits.Length} ids has {TokenConstraint.MaskWords(logits.Length)} words.", nameof(allowed));
+        return Find(logits, allowed) is var id and >= 0
+            ? id : throw new LogitsException("Every allowed logit is -infinity, or none is allowed; no token can be chosen from such a row.");
+    }
+
+    // −1 where nothing is above −∞; an empty mask allows all.
+    private static int Find(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
+    {
         ref float row = ref MemoryMarshal.GetReference(logits);
-        Vector512<float> least = Vector512.Create(float.NegativeInfinity), largest = least, numbers = Vector512<float>.AllBitsSet;
-        int whole = logits.Length / 64;
+        int first = -1, whole = logits.Length / Block, rest = logits.Length % Block;
+        var largest = Vector512.Create(float.NegativeInfinity);
         for (int word = 0; word < whole; word++)
         {
-            ulong bits = allowed[word];
-            for (int id = word * 64; bits != 0; bits >>= Lanes, id += Lanes)
-            {
-                Vector512<float> block = Blended(ref row, id, bits, least);
-                largest = Vector512.ConditionalSelect(Vector512.GreaterThan(block, largest), block, largest);
-                numbers &= Vector512.Equals(block, block);
-            }
+            ulong bits = allowed.IsEmpty ? ulong.MaxValue : allowed[word];
+            if (bits == 0 || NoneIsLarger(ref row, word * Block, largest))
+                continue;
+            Look(logits, word * Block, bits, ref first);
+            if (first >= 0)
+                largest = Vector512.Create(logits[first]);
         }
+        if (rest > 0)
+            Look(logits, whole * Block, (allowed.IsEmpty ? ulong.MaxValue : allowed[whole]) & (1UL << rest) - 1, ref first);
+        return first;
+    }
 
-        float top = Largest(largest);
-        bool anyNaN = Vector512.EqualsAny(numbers.AsInt32(), Vector512<int>.Zero);
-        int rest = logits.Length % 64;
-        for (ulong bits = rest > 0 ? allowed[whole] & (1UL << rest) - 1 : 0; bits != 0; bits &= bits - 1)
+    // False too where a logit is not a number.
+    private static bool NoneIsLarger(ref float row, int id, Vector512<float> largest)
+    {
+        Vector512<float> all = Vector512.LessThanOrEqual(Vector512.LoadUnsafe(ref row, (nuint)id), largest)
+            & Vector512.LessThanOrEqual(Vector512.LoadUnsafe(ref row, (nuint)(id + Lanes)), largest)
+            & Vector512.LessThanOrEqual(Vector512.LoadUnsafe(ref row, (nuint)(id + 2 * Lanes)), largest)
+            & Vector512.LessThanOrEqual(Vector512.LoadUnsafe(ref row, (nuint)(id + 3 * Lanes)), largest);
+        return Vector512.EqualsAll(all.AsInt32(), Vector512<int>.AllBitsSet);
+    }
+
+    private static void Look(ReadOnlySpan<float> logits, int from, ulong bits, ref int first)
+    {
+        float largest = first < 0 ? float.NegativeInfinity : logits[first];
+        for (; bits != 0; bits &= bits - 1)
         {
-            float logit = logits[whole * 64 + BitOperations.TrailingZeroCount(bits)];
-            top = logit > top ? logit : top;
-            anyNaN |= float.IsNaN(logit);
-        }
-        if (anyNaN)
-            throw NotANumber(FirstNaN(logits, allowed));
-        if (float.IsNegativeInfinity(top))
-            throw new LogitsException("Every allowed logit is -infinity, or none is allowed; no token can be chosen from such a row.");
-        return FirstEqual(logits, allowed, top);
-    }
-
-    private static Vector512<float> Blended(ref float row, int id, ulong bits, Vector512<float> least)
-    {
-        var block = Vector512.LoadUnsafe(ref row, (nuint)id);
-        var lanes = Vector512.Equals(Vector512.Create((int)bits) & BitOfLane, BitOfLane);
-        return Vector512.ConditionalSelect(lanes.AsSingle(), block, least);
-    }
-
-    private static int FirstEqual(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed, float top)
-    {
-        for (int from = 0; ; from++)
-        {
-            from += logits[from..].IndexOf(top);
-            if ((allowed[from / 64] >> from % 64 & 1) != 0)
-                return from;
+            int id = from + BitOperations.TrailingZeroCount(bits);
+            if (logits[id] <= largest)
+                continue;
+            if (float.IsNaN(logits[id]))
+                throw new LogitsException($"The logit of id {id} is not a number; no token can be chosen from such a row.");
+            (first, largest) = (id, logits[id]);
         }
     }
 
-    private static int FirstNaN(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
-    {
-        int id = 0;
-        while (!float.IsNaN(logits[id]) || (!allowed.IsEmpty && (allowed[id / 64] >> id % 64 & 1) == 0))
-            id++;
-        return id;
-    }
-
-    private static float Largest(Vector512<float> lanes)
-    {
-        float largest = lanes[0];
-        for (int i = 1; i < Lanes; i++)
-            largest = lanes[i] > largest ? lanes[i] : largest;
-        return largest;
-    }
-
-    private static LogitsException NotANumber(int id) => new($"The logit of id {id} is not a number; no token can be chosen from such a row.");
+    private static ArgumentException Empty(string name) => new("A row of logits has at least one.", name);
 }
