@@ -37,6 +37,8 @@ public sealed class GptOssApplication : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
         builder.WebHost.UseUrls($"http://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host.Trim('[', ']')}]" : host)}:{port}");
+        // Container images set a port for programs that state none; this one does, so there is nothing to warn of.
+        builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, "").UseSetting(WebHostDefaults.HttpsPortsKey, "");
         // Standard output belongs to the program that starts the server; what it logs is no output.
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         // Every error of a request is answered and logged by our own handler, and one at the start is thrown; what Kestrel says of clients that break
