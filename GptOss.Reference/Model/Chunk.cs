@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using GptOss.Reference.Numerics.Attention;
 using GptOss.Reference.Numerics.Buffers;
+using GptOss.Reference.Numerics.Caches;
 using GptOss.Reference.Numerics.RowKernels;
 
 namespace GptOss.Reference.Model;
@@ -72,14 +73,14 @@ internal sealed class Chunk(RotaryTable rotary, int headDim, int capacity)
     internal void Cache(int layer, Rows k, Rows v)
     {
         for (int row = 0; row < Count; row++)
-            _origins[row].Sequence.HostCache(layer).Write(_origins[row].Position, k[row], v[row]);
+            ((HostCache)_origins[row].Sequence.Cache(layer)).Write(_origins[row].Position, k[row], v[row]);
     }
 
     /// <summary>For each token, where its keys are in <paramref name="layer"/> and how far it sees.</summary>
     internal QueryRow[] QueriesOf(int layer)
     {
         for (int i = 0; i < Count; i++)
-            _queries[i] = new(_origins[i].Sequence.HostCache(layer), _origins[i].Position);
+            _queries[i] = new((HostCache)_origins[i].Sequence.Cache(layer), _origins[i].Position);
         return _queries;
     }
 

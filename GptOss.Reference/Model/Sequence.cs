@@ -1,6 +1,5 @@
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Numerics.Caches;
-using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Reference.Model;
 
@@ -25,16 +24,10 @@ public sealed class Sequence : IDisposable
     private readonly List<MarkedWindows> _marks = [];       // in order of length
     private bool _disposed;
 
-    internal Sequence(Transformer owner, GptOssConfig config, Precision precision)
+    internal Sequence(Transformer owner)
     {
-        Owner = owner;
-        _config = config;
-        _caches = new LayerCache[config.NumHiddenLayers];
-        for (int layer = 0; layer < _caches.Length; layer++)
-        {
-            _caches[layer] = new HostCache(
-                config.NumKeyValueHeads, config.HeadDim, RingPositions(config, layer), precision == Precision.Bfloat16, owner.CacheMemory);
-        }
+        (Owner, _config) = (owner, owner.Config);
+        _caches = [.. Enumerable.Range(0, _config.NumHiddenLayers).Select(owner.NewCache)];
     }
 
     private Sequence(Sequence other)
@@ -156,8 +149,8 @@ public sealed class Sequence : IDisposable
     internal static int? RingPositions(GptOssConfig config, int layer) =>
         config.WindowOf(layer) is int window && window + ChunkTokens < config.MaxPositions ? window + ChunkTokens : null;
 
-    /// <summary>The keys and values of a layer in this process's memory.</summary>
-    internal HostCache HostCache(int layer) => (HostCache)_caches[layer];
+    /// <summary>The keys and values of a layer.</summary>
+    internal LayerCache Cache(int layer) => _caches[layer];
 
     /// <summary>Makes room for <paramref name="tokens"/> more positions in every layer.</summary>
     internal void Reserve(int tokens)

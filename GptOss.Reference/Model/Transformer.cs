@@ -111,7 +111,11 @@ public sealed partial class Transformer : IDisposable
         new(Checkpoint, _weights, _pool, Kernels.Create(Width, Precision, _pool), variant, owner: this, options: null);
 
     /// <summary>An empty sequence.</summary>
-    public Sequence NewSequence() => new(this, Config, Precision);
+    public Sequence NewSequence() => new(this);
+
+    /// <summary>An empty cache of one layer.</summary>
+    internal LayerCache NewCache(int layer) => new HostCache(
+        Config.NumKeyValueHeads, Config.HeadDim, Sequence.RingPositions(Config, layer), Precision == Precision.Bfloat16, CacheMemory);
 
     /// <summary>Feeds new tokens of one sequence.</summary>
     /// <inheritdoc cref="Forward(ReadOnlySpan{BatchItem}, LogitsBuffer, CancellationToken)"/>

@@ -7,16 +7,15 @@ namespace GptOss.Reference.Numerics.Caches;
 /// With a limit, pages that a sequence returns are reused, so that the process stays below it; without one they are left to the garbage collector.
 /// Thread-safe.
 /// </remarks>
-internal sealed class CacheMemory
+internal abstract class CacheMemory
 {
     private readonly ConcurrentStack<CachePage> _free = new();
-    private readonly int _pageFloats;
     private long _held;
 
     /// <summary>Memory without pages, so far.</summary>
-    /// <param name="pageFloats">Floats of a page.</param>
+    /// <param name="pageBytes">Bytes of a page.</param>
     /// <param name="limit">The most bytes of pages; null for no limit.</param>
-    internal CacheMemory(int pageFloats, long? limit) => (_pageFloats, Limit) = (pageFloats, limit ?? long.MaxValue);
+    private protected CacheMemory(long pageBytes, long? limit) => (PageBytes, Limit) = (pageBytes, limit ?? long.MaxValue);
 
     /// <summary>The most bytes that pages may take together; <see cref="long.MaxValue"/> for no limit.</summary>
     public long Limit { get; }
@@ -25,7 +24,7 @@ internal sealed class CacheMemory
     public long Held => Interlocked.Read(ref _held);
 
     /// <summary>Bytes of a page.</summary>
-    public long PageBytes => (long)_pageFloats * sizeof(float);
+    public long PageBytes { get; }
 
     /// <summary>Whether there is no limit.</summary>
     internal bool IsUnlimited => Limit == long.MaxValue;
@@ -39,7 +38,17 @@ internal sealed class CacheMemory
             Interlocked.Add(ref _held, -PageBytes);
             throw CacheFullException.Of(this, PageBytes);
         }
-        return _free.TryPop(out CachePage? page) ? page.Reused() : new CachePage(this, _pageFloats);
+        if (_free.TryPop(out CachePage? page))
+            return page.Reused();
+        try
+        {
+            return NewPage();
+        }
+        catch
+        {
+            Interlocked.Add(ref _held, -PageBytes);
+            throw;
+        }
     }
 
     /// <summary>Takes back a page that has no holder.</summary>
@@ -49,4 +58,10 @@ internal sealed class CacheMemory
         if (!IsUnlimited)
             _free.Push(page);
     }
+
+    /// <summary>Copies what a page holds to another.</summary>
+    internal abstract void Copy(CachePage from, CachePage to);
+
+    /// <summary>A page of zeros with one holder.</summary>
+    private protected abstract CachePage NewPage();
 }
