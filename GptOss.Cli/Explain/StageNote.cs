@@ -11,7 +11,8 @@ namespace GptOss.Cli.Explain;
 /// <param name="Code">Where this program computed it: the call, then the arithmetic.</param>
 internal sealed record StageNote(string Title, string Formula, string Why, string Published, params SourcePlace[] Code)
 {
-    private const string Attention = "Model/AttentionBlock.cs", Experts = "Model/ExpertBlock.cs", Whole = "Model/ForwardPass.cs";
+    private const string Attention = "Model/AttentionBlock.cs", Experts = "Model/ExpertBlock.cs", Whole = "Model/ForwardPass.cs",
+        Head = "Model/HostHead.cs";
 
     private static SourcePlace Norm => SourcePlace.In("Numerics/RowKernels/RmsNormJob.cs", "struct RmsNormJob");
 
@@ -127,13 +128,13 @@ internal sealed record StageNote(string Title, string Formula, string Why, strin
             "Final norm", "t = x / √(mean(x²) + ε) · g",
             "The stream after the last layer on one scale, for the last product.",
             "Transformer",
-            SourcePlace.In(Whole, "Norm(last, t);"), Norm),
+            SourcePlace.In(Head, "Norm(last, t);"), Norm),
         Stage.Logits => new(
             "Logits", "logits = U·t",
             "One number for each token of the vocabulary; their softmax is the forecast of the next token. U has no bias and is not the " +
                 "embedding turned round.",
             "Transformer",
-            SourcePlace.In(Whole, "Unembed(t, logits);"), Product),
+            SourcePlace.In(Head, "Unembed(t, logits);"), Product),
         _ => throw new ArgumentOutOfRangeException(nameof(stage)),
     };
 

@@ -17,8 +17,9 @@ internal sealed class AttentionBlock(AttentionBlockWeights weights, GptOssConfig
         (long)Scratch.Stride(config.HiddenSize) + Scratch.Stride(config.QuerySize + 2 * config.KeyValueSize) + Scratch.Stride(config.QuerySize);
 
     /// <inheritdoc/>
-    internal override void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer)
+    internal override void Forward<TObserver>(Residual residual, Chunk chunk, Scratch scratch, ref TObserver observer)
     {
+        Rows x        = residual.OnHost();                                                    // [tokens, hidden]
         scratch.Reset(x.Count * ScratchFloats(config));
         Rows t        = scratch.Rows(x.Count, config.HiddenSize);                             // [tokens, hidden]
         Rows qkv      = scratch.Rows(x.Count, config.QuerySize + 2 * config.KeyValueSize);    // [tokens, (heads + 2·kvHeads)·headDim]

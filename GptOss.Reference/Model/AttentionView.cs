@@ -11,14 +11,18 @@ internal sealed class AttentionView(float[] sinks, GptOssConfig config, int laye
 
     /// <summary>Shows the shares of every token that the observer wants, one head at a time.</summary>
     /// <param name="q">Rotated queries, [tokens, heads·headDim].</param>
-    /// <param name="chunk">The tokens, whose keys are cached.</param>
+    /// <param name="chunk">The tokens, whose keys are cached in this process's memory.</param>
     /// <param name="observer">Receives the shares.</param>
     internal void Show<TObserver>(Rows q, Chunk chunk, ref TObserver observer) where TObserver : struct, IStageObserver
     {
-        if (!TObserver.IsActive || !TObserver.SeesAttention)
-            return;
+        if (TObserver.IsActive && TObserver.SeesAttention)
+            Show(q, chunk, chunk.QueriesOf(layer), ref observer);
+    }
+
+    /// <summary>The same for keys that are where <paramref name="queries"/> say.</summary>
+    internal void Show<TObserver>(Rows q, Chunk chunk, QueryRow[] queries, ref TObserver observer) where TObserver : struct, IStageObserver
+    {
         float[] probabilities = [];
-        QueryRow[] queries = chunk.QueriesOf(layer);
         for (int row = 0; row < q.Count; row++)
         {
             if (!observer.WantsAttention(layer, chunk.Origins[row]))

@@ -37,6 +37,9 @@ internal sealed class Chunk(RotaryTable rotary, int headDim, int capacity)
     /// <summary>Sequence and position of each token whose logits are wanted.</summary>
     internal ReadOnlySpan<RowOrigin> WantedOrigins => CollectionsMarshal.AsSpan(_wantedOrigins);
 
+    /// <summary>[n, headDim]: of each token its cosines, then its sines.</summary>
+    internal ReadOnlySpan<float> Rotation => _rotation.Span[..(Count * headDim)];
+
     /// <summary>[n, headDim / 2].</summary>
     internal Rows Cosines => new(_rotation.Span, Count, headDim / 2, headDim);
 

@@ -23,8 +23,9 @@ internal sealed class ExpertBlock(ExpertBlockWeights weights, GptOssConfig confi
     /// <inheritdoc/>
     /// <exception cref="CheckpointFormatException">A chosen expert has a scale that is not a number.</exception>
     /// <exception cref="InvalidOperationException">The observer chose an expert that does not exist, or one twice.</exception>
-    internal override void Forward<TObserver>(Rows x, Chunk chunk, Scratch scratch, ref TObserver observer)
+    internal override void Forward<TObserver>(Residual residual, Chunk chunk, Scratch scratch, ref TObserver observer)
     {
+        Rows x       = residual.OnHost();                                 // [tokens, hidden]
         scratch.Reset(x.Count * ScratchFloats(config));
         int k = config.ExpertsPerToken, slots = x.Count * k, intermediate = config.IntermediateSize;
         Rows t       = scratch.Rows(x.Count, config.HiddenSize);          // [tokens, hidden]

@@ -11,23 +11,29 @@ namespace GptOss.Reference.Model;
 internal sealed class ForwardPass
 {
     private readonly ModelWeights _weights;
-    private readonly float[] _norm;
+    private readonly HostHead _hostHead;
+    private readonly Head _head;
+    private readonly DeviceModel? _device;
     private readonly Block[] _blocks;                                  // attention and experts of layer 0, of layer 1, …
     private readonly Kernels _kernels;
-    private readonly Scratch _residual = new(), _scratch = new();
+    private readonly Residual _residual = new();
+    private readonly Scratch _scratch = new();
 
     /// <summary>Builds the blocks over <paramref name="weights"/>; nothing is copied.</summary>
     /// <param name="weights">The checkpoint's weights.</param>
     /// <param name="config">The checkpoint's numbers.</param>
     /// <param name="kernels">The arithmetic.</param>
     /// <param name="variant">What this model does otherwise; <see cref="ModelVariant.Sound"/> for nothing.</param>
-    internal ForwardPass(ModelWeights weights, GptOssConfig config, Kernels kernels, ModelVariant variant)
+    /// <param name="device">The sound model on a device; null for the processor alone.</param>
+    internal ForwardPass(ModelWeights weights, GptOssConfig config, Kernels kernels, ModelVariant variant, DeviceModel? device)
     {
         ModelVariant whole = variant.At(layer: null);
         GptOssConfig c = Config = whole.Config(config);
         _weights = weights;
-        _norm = whole.FinalNorm(weights.Norm);
+        _device = device;
         _kernels = whole.Kernels(kernels);
+        _hostHead = new(whole.FinalNorm(weights.Norm), weights.Unembedding, c.RmsNormEps, _kernels);
+        _head = device?.Head ?? _hostHead;
         Rotary = whole.Rotary(new(c.HeadDim, c.RopeTheta, c.RopeScalingFactor, c.InitialContextLength, c.RopeNtkAlpha, c.RopeNtkBeta,
             c.RoundsYarnBounds), c);
         _blocks = new Block[2 * c.NumHiddenLayers];
@@ -38,8 +44,10 @@ internal sealed class ForwardPass
             // A single layer keeps the model's windows, for which the caches are made.
             GptOssConfig own = isAlone ? here.Config(c) with { SlidingWindow = c.SlidingWindow, SlidingLayers = c.SlidingLayers } : c;
             Kernels operations = isAlone ? here.Kernels(kernels) : _kernels;
-            _blocks[2 * layer] = new AttentionBlock(here.Attention(weights.Attention[layer], own), own, layer, operations);
-            _blocks[2 * layer + 1] = new ExpertBlock(here.Experts(weights.Experts[layer], own), own, layer, operations);
+            _blocks[2 * layer] = device?.Attention(layer)
+                ?? new AttentionBlock(here.Attention(weights.Attention[layer], own), own, layer, operations);
+            _blocks[2 * layer + 1] = device?.Experts(layer)
+                ?? new ExpertBlock(here.Experts(weights.Experts[layer], own), own, layer, operations);
         }
     }
 
@@ -60,38 +68,33 @@ internal sealed class ForwardPass
     internal void Run<TObserver>(Chunk chunk, Rows logits, ref TObserver observer, CancellationToken cancellation)
         where TObserver : struct, IStageObserver
     {
-        int tokens = chunk.Count, wanted = chunk.Wanted.Length, hidden = Config.HiddenSize;
-        _residual.Reset((tokens + 2 * wanted) * Scratch.Stride(hidden));
-        Rows x    = _residual.Rows(tokens, hidden);                    // [tokens, hidden]: the residual stream
-        Rows last = _residual.Rows(wanted, hidden);                    // [wanted, hidden]: its rows whose logits are wanted
-        Rows t    = _residual.Rows(wanted, hidden);                    // [wanted, hidden]: the same, normalised
+        int tokens = chunk.Count;
+        Rows x = _residual.Begin(tokens, Config.HiddenSize);           // [tokens, hidden]: the residual stream
 
         for (int row = 0; row < tokens; row++)
             _weights.Embedding.Decode(chunk.Tokens[row], x[row]);
         chunk.Show(Stage.Embedding, -1, x, ref observer);
 
+        _device?.Begin(chunk);
         foreach (Block block in _blocks)
         {
             cancellation.ThrowIfCancellationRequested();
-            block.Forward(x, chunk, _scratch, ref observer);
+            block.Forward(_residual, chunk, _scratch, ref observer);
         }
 
-        if (wanted == 0)
-            return;
-        cancellation.ThrowIfCancellationRequested();
-        for (int row = 0; row < wanted; row++)
-            x[chunk.Wanted[row]].CopyTo(last[row]);
-        Norm(last, t);
-        chunk.ShowWanted(Stage.Norm, t, ref observer);
-        Unembed(t, logits);
-        chunk.ShowWanted(Stage.Logits, logits, ref observer);
+        if (chunk.Wanted.Length > 0)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            _head.Forward(_residual, chunk, logits, ref observer);
+        }
+        _device?.End();
     }
 
     /// <summary>The final norm. Both are [n, hidden].</summary>
-    internal void Norm(Rows x, Rows t) => _kernels.RowWise.RmsNorm(x, _norm, Config.RmsNormEps, t);
+    internal void Norm(Rows x, Rows t) => _hostHead.Norm(x, t);
 
     /// <summary>The logits of normalised rows. <paramref name="t"/> is [n, hidden], <paramref name="logits"/> [n, vocabulary].</summary>
-    internal void Unembed(Rows t, Rows logits) => _kernels.Products.Linear(t, _weights.Unembedding, bias: default, logits);
+    internal void Unembed(Rows t, Rows logits) => _hostHead.Unembed(t, logits);
 
     /// <summary>Turns the heads of each row by the angles of its position, in place.</summary>
     /// <param name="heads">[n, any number of heads · headDim].</param>
@@ -110,10 +113,9 @@ internal sealed class ForwardPass
     internal void RunBlock<TObserver>(int layer, bool isAttention, Rows x, Chunk chunk, ref TObserver observer)
         where TObserver : struct, IStageObserver
     {
-        _residual.Reset(x.Count * Scratch.Stride(Config.HiddenSize));
-        Rows inside = _residual.Rows(x.Count, Config.HiddenSize);      // where kernels may read past the end of a row
-        x.CopyTo(inside);
-        _blocks[2 * layer + (isAttention ? 0 : 1)].Forward(inside, chunk, _scratch, ref observer);
-        inside.CopyTo(x);
+        x.CopyTo(_residual.Begin(x.Count, Config.HiddenSize));         // where kernels may read past the end of a row
+        _device?.Begin(chunk);
+        _blocks[2 * layer + (isAttention ? 0 : 1)].Forward(_residual, chunk, _scratch, ref observer);
+        _residual.OnHost().CopyTo(x);
     }
 }

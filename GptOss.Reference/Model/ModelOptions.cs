@@ -56,7 +56,7 @@ public sealed record ModelOptions
     /// </summary>
     public bool Lock { get; init; }
 
-    /// <summary>Receives how far weights have been read that are preloaded or locked; from any thread.</summary>
+    /// <summary>Receives how far weights have been read that are preloaded, locked or copied to a device; from any thread.</summary>
     public IProgress<LoadProgress>? Loading { get; init; }
 
     /// <summary>
@@ -70,6 +70,12 @@ public sealed record ModelOptions
             ? value
             : throw new ArgumentOutOfRangeException(nameof(CacheBytes), value, "The cache has at least 1 byte, or null for no limit.");
     }
+
+    /// <summary>
+    /// What computes in place of the processor, such as a GPU; null for the processor. What does not fit there stays on the processor. Changes no
+    /// bit. The device is the caller's, who closes it after the model.
+    /// </summary>
+    public Device? Device { get; init; }
 
     /// <summary>Cancels loading while weights are copied or packed.</summary>
     public CancellationToken Cancellation { get; init; }

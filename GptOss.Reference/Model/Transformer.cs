@@ -20,6 +20,7 @@ public sealed partial class Transformer : IDisposable
     private readonly WorkerPool _pool;
     private readonly Kernels _kernels;
     private readonly ForwardPass _pass;
+    private readonly DeviceModel? _device;              // null: the processor alone
     private readonly BatchFeed _feed;
     private readonly Transformer? _owner;               // of a variant: the model whose files, workers and turn it uses
     private readonly Lock _gate;
@@ -33,12 +34,16 @@ public sealed partial class Transformer : IDisposable
         _pool = pool;
         _kernels = kernels;
         bool rounds = checkpoint.Config.RoundsYarnBounds || (owner?.Config.RoundsYarnBounds ?? options?.RoundYarnBounds) == true;
-        _pass = new(weights, checkpoint.Config with { RoundsYarnBounds = rounds }, kernels, variant);
+        GptOssConfig config = checkpoint.Config with { RoundsYarnBounds = rounds };
+        _gate = owner?._gate ?? options?.Device?.Gate ?? new();
+        lock (_gate)
+            _device = options?.Device?.Load(weights, config, kernels, options);
+        _pass = new(weights, config, kernels, variant, _device);
         _feed = new(_pass);
         _owner = owner;
-        _gate = owner?._gate ?? new();
-        CacheMemory = owner?.CacheMemory ?? HostCache.NewMemory(
-            checkpoint.Config.NumKeyValueHeads, checkpoint.Config.HeadDim, kernels.Precision == Precision.Bfloat16, options?.CacheBytes);
+        // A variant of a model on a device runs on the processor, and so do its caches.
+        CacheMemory = _device?.CacheMemory ?? (owner is { _device: null } ? owner.CacheMemory : HostCache.NewMemory(
+            config.NumKeyValueHeads, config.HeadDim, kernels.Precision == Precision.Bfloat16, options?.CacheBytes));
     }
 
     /// <summary>The model's numbers.</summary>
@@ -62,6 +67,9 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Whether the weights are locked in memory, as <see cref="ModelOptions.Lock"/> asks.</summary>
     public bool IsLocked { get; private init; }
 
+    /// <summary>What is on <see cref="ModelOptions.Device"/>, as a sentence; null without one.</summary>
+    public string? Placement => _device?.Placement;
+
     /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
     public long BytesSavedByPacking => _weights.BytesSaved;
 
@@ -74,6 +82,7 @@ public sealed partial class Transformer : IDisposable
     /// use.</exception>
     /// <exception cref="PlatformNotSupportedException">The machine lacks the register width.</exception>
     /// <exception cref="ArgumentException"><see cref="ModelOptions.RoundDense"/> without <see cref="Precision.Fast"/>.</exception>
+    /// <exception cref="GptOssException">The device cannot run this model, or has failed.</exception>
     public static Transformer Load(string model, ModelOptions? options = null) => Load(Checkpoint.Open(model), options);
 
     /// <summary>The same for an opened checkpoint, which this model closes when it is disposed.</summary>
@@ -90,7 +99,8 @@ public sealed partial class Transformer : IDisposable
         try
         {
             ModelLimits.Require(checkpoint.Config, checkpoint.Folder);
-            LoadCount? reading = options.Loading is { } loading ? new(loading, checkpoint.FileBytes) : null;
+            // With a device, what is reported is how far the weights have gone there.
+            LoadCount? reading = options.Loading is { } loading && options.Device is null ? new(loading, checkpoint.FileBytes) : null;
             if (options.Preload)
                 checkpoint.Preload(reading, options.Cancellation);              // first: views that are taken before are of the mapped file
             bool isLocked = options.Lock && checkpoint.Lock(options.Preload ? null : reading, options.Cancellation);
@@ -114,7 +124,7 @@ public sealed partial class Transformer : IDisposable
     public Sequence NewSequence() => new(this);
 
     /// <summary>An empty cache of one layer.</summary>
-    internal LayerCache NewCache(int layer) => new HostCache(
+    internal LayerCache NewCache(int layer) => _device?.NewCache(layer) ?? new HostCache(
         Config.NumKeyValueHeads, Config.HeadDim, Sequence.RingPositions(Config, layer), Precision == Precision.Bfloat16, CacheMemory);
 
     /// <summary>Feeds new tokens of one sequence.</summary>
@@ -196,6 +206,7 @@ public sealed partial class Transformer : IDisposable
             _disposed = true;
             if (_owner is not null)
                 return;                                // files and workers are another's
+            _device?.Dispose();
             _pool.Dispose();
             Checkpoint.Dispose();
         }

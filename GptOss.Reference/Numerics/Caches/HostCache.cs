@@ -90,6 +90,9 @@ internal sealed unsafe class HostCache : LayerCache
         return PageAt(place).Start + Offset(head, place % PagePositions, values);
     }
 
+    /// <summary>The memory of a reserved page, to be filled with what another memory holds.</summary>
+    internal Span<float> Page(int index) => ((HostPage)AllPages[index]!).Data.Span;
+
     private static int PageFloats(int heads, int headDim, bool bfloat16) => checked(2 * heads * PagePositions * Padded(headDim)) / (bfloat16 ? 2 : 1);
 
     private static int Padded(int headDim) => (headDim + 15) & ~15;
