@@ -120,7 +120,10 @@ public sealed class Scheduler : IAsyncDisposable
 
     private void Loop()
     {
-        var batch = new RunningBatch(Model, _options) { StepTaken = (taken, sequences) => StepTaken?.Invoke(taken, sequences) };
+        var batch = new RunningBatch(Model, _options.Within(Model.CacheMemory.Limit))
+        {
+            StepTaken = (taken, sequences) => StepTaken?.Invoke(taken, sequences),
+        };
         Exception end = new OperationCanceledException("The scheduler was closed.");
         try
         {

@@ -51,4 +51,11 @@ public sealed record SchedulerOptions
         get;
         init => field = Generation.GenerationOptions.Checked(value, nameof(Speculate));
     }
+
+    /// <summary>The same where caches have a limit of their own, such as a GPU's memory: at most a quarter of it for kept prompts.</summary>
+    internal SchedulerOptions Within(long limit)
+    {
+        long prefixes = Math.Min(PrefixBytes, limit / 4);
+        return this with { PrefixBytes = prefixes, CacheBytes = Math.Min(CacheBytes, limit - prefixes) };
+    }
 }
