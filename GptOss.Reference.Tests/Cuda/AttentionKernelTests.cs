@@ -36,12 +36,12 @@ public class AttentionKernelTests
     }
 
     [Fact]
-    public void Scores_that_do_not_fit_at_once_are_made_in_turns()
+    public void Memory_for_the_scores_of_less_than_one_token_is_refused()
     {
+        DeviceRun run = new(1);
         DeviceAttention shape = new(2, 1, 32, 0, int.MaxValue);
-        long bytes = DeviceKernels.AttendBytes(tokens: 512, mostKeys: 1 << 20, shape);
-        Assert.InRange(bytes, 1, DeviceKernels.ScoreBytes);
-        Assert.Equal(sizeof(float) * 2L * ((1 << 20) + 1), DeviceKernels.AttendBytes(tokens: 1, mostKeys: 1 << 20, shape));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => run.Device.Attend(0, 0, 0, DeviceKernels.AttendBytes(100, shape) - 1, 0, new DeviceTokens(1, 0, 0, 100), shape));
     }
 
     /// <summary>Keys and values of one sequence on both sides.</summary>
@@ -96,9 +96,12 @@ public class AttentionKernelTests
             int mostKeys = queries.Max(query => query.Position) + 1;
             DeviceTokens on = new(count, run.Put<int>(queries.Select(query => query.Position).ToArray()), run.Put<ulong>(tables.ToArray()), mostKeys);
             ulong gotQkv = run.Put<float>(before), got = run.Empty(expected.Length);
-            ulong scratch = run.Gpu.Allocate(DeviceKernels.AttendBytes(count, mostKeys, shape));
+            // Memory for the scores of all tokens, or of some, which are then computed in turns.
+            long bytes = DeviceKernels.AttendBytes(mostKeys, shape) * (1 + run.Numbers.Below(count));
+            ulong scratch = run.Gpu.Allocate(bytes);
             run.Device.RotateAndKeep(gotQkv, run.Keep(turns), on, shape);
-            run.Device.Attend(gotQkv, run.Keep(_sinks), scratch, got, on, shape);
+            run.Device.Keep(gotQkv, on, shape);                            // the same rows again: nothing changes
+            run.Device.Attend(gotQkv, run.Keep(_sinks), scratch, bytes, got, on, shape);
             run.RequireSame(qkv, gotQkv, $"rotation at {mostKeys - 1}");
             run.RequireSame(expected, got, $"attention over {mostKeys} keys");
         }

@@ -1,4 +1,6 @@
 using GptOss.Reference.Cuda;
+using GptOss.Reference.Model;
+using GptOss.Reference.Tests.Model;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Cuda;
@@ -8,7 +10,7 @@ public class DriverTests
 {
     [Fact]
     public void Without_a_driver_one_sentence_says_so() => Assert.Equal(
-        "There is no NVIDIA driver on this machine (/no/libcuda.so.1 was not found); leave out --device to run on the processor.",
+        "There is no NVIDIA driver on this machine (/no/libcuda.so.1 was not found).",
         Assert.Throws<DeviceException>(() => new Driver("/no/libcuda.so.1")).Message);
 
     [Theory]
@@ -105,6 +107,59 @@ public class DriverTests
         gpu.Dispose();
         gpu.Dispose();
         Assert.Throws<ObjectDisposedException>(() => gpu.Allocate(8));
+        Assert.Equal(0, stub.Live);
+    }
+
+    [Theory]
+    [InlineData("cuStreamSynchronize", 3, 700, "finish its work: a kernel touched memory that is not its own (CUDA error 700)")]
+    [InlineData("cuMemcpyDtoHAsync_v2", 1, 719, "copy from the GPU: a kernel failed (CUDA error 719)")]
+    [InlineData("cuLaunchKernel", 60, 701, "start attend_softmax: a kernel needs more than the GPU has (CUDA error 701)")]
+    public void A_model_on_a_card_that_breaks_keeps_its_sequences_and_says_so_from_then_on(string call, int after, int error, string what)
+    {
+        using StubDriver stub = new($"FAILS=\"{call}\"", $"AFTER={after}", $"ERROR={error}", "FREE=1000000000");
+        using SmallModels models = new();
+        using (var device = CudaDevice.Open(0, stub.Load()))
+        using (var model = Transformer.Load(models.Write(SmallModels.Smallest, 1), new ModelOptions { Threads = 1, Device = device }))
+        {
+            Assert.Equal("cuda:0 (Stub 1) computes all of it, experts of all 2 layers included.", model.Placement);
+            Sequence sequence = model.NewSequence();
+            string sentence = "";
+            int fed = 0;
+            while (sentence.Length == 0)
+            {
+                try
+                {
+                    model.Forward(new BatchItem(sequence, new[] { 1, 2, 3 }, LogitRows.Last));
+                    fed += 3;
+                }
+                catch (DeviceException e)
+                {
+                    sentence = e.Message;
+                }
+            }
+            Assert.Equal($"The NVIDIA driver could not {what}.", sentence);
+            Assert.InRange(fed, 3, 12);
+            Assert.Equal(fed, sequence.Length);
+            string later = $"The GPU can no longer be used. {sentence}";
+            Assert.Equal(later, Assert.Throws<DeviceException>(() => model.Forward(new BatchItem(sequence, new[] { 4 }, LogitRows.Last))).Message);
+            Assert.Equal(later, Assert.Throws<DeviceException>(
+                () => Transformer.Load(models.Write(SmallModels.Smallest, 1), new ModelOptions { Threads = 1, Device = device })).Message);
+            Assert.Equal(fed, sequence.Length);
+        }
+    }
+
+    [Fact]
+    public void A_model_gives_every_allocation_back()
+    {
+        using StubDriver stub = new("FREE=1000000000");
+        using SmallModels models = new();
+        using (var device = CudaDevice.Open(0, stub.Load()))
+        {
+            int opened = stub.Live;
+            using (var model = Transformer.Load(models.Write(SmallModels.Smallest, 1), new ModelOptions { Threads = 1, Device = device }))
+                model.Forward(new BatchItem(model.NewSequence(), new int[70], LogitRows.All));
+            Assert.Equal(opened, stub.Live);
+        }
         Assert.Equal(0, stub.Live);
     }
 }

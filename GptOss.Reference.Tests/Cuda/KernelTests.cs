@@ -155,8 +155,9 @@ public class KernelTests
             run.Keep(w.Blocks.Span), run.Keep(w.Scales.Span), run.Keep(new StoredVector(bias).ToArray()), w.Rows, w.Columns, wide);
         ulong gotH = run.Empty(h.Length), gotY = run.Empty(y.Length), gotX = run.Put<float>(before);
         ulong lists = run.Gpu.Allocate(DeviceKernels.GroupBytes(tokens, experts, k));
-        run.Device.Experts(run.Keep(t), run.Keep<int>(choices), Put(up, upBias), Put(down, downBias), gotH, gotY, lists, tokens, experts, k,
-            Alpha, Limit);
+        ulong chosen = run.Keep<int>(choices);
+        run.Device.Up(run.Keep(t), chosen, Put(up, upBias), gotH, lists, tokens, experts, k, Alpha, Limit);
+        run.Device.Down(gotH, chosen, Put(down, downBias), gotY, lists, tokens, experts, k);
         run.Device.MixExperts(gotY, run.Keep(weights), gotX, tokens, hidden, k);
         string what = $"{tokens} tokens, {k} of {experts}, {hidden} to {intermediate}";
         run.RequireSame(h, gotH, $"SwiGLU, {what}");

@@ -22,6 +22,10 @@ internal sealed unsafe class StubDriver : IDisposable
         #ifndef AFTER
         #define AFTER 0
         #endif
+        #ifdef LOUD
+        #include <stdio.h>
+        __attribute__((constructor)) static void loaded(void) { fputs("the stub is loaded\n", stderr); }
+        #endif
         typedef uint64_t ptr;
         static int live, calls_before_failing = AFTER;
         static unsigned launched[8];
@@ -37,7 +41,7 @@ internal sealed unsafe class StubDriver : IDisposable
         CALL(cuDevicePrimaryCtxRetain, void **c, int d) live++; *c = &live; return 0; }
         CALL(cuDevicePrimaryCtxRelease_v2, int d) live--; return 0; }
         CALL(cuCtxSetCurrent, void *c) return 0; }
-        CALL(cuMemGetInfo_v2, size_t *free, size_t *all) *free = 1000; *all = 2000; return 0; }
+        CALL(cuMemGetInfo_v2, size_t *free, size_t *all) *free = FREE; *all = FREE; return 0; }
         CALL(cuMemAlloc_v2, ptr *p, size_t n) live++; *p = (ptr)malloc(n); return 0; }
         CALL(cuMemFree_v2, ptr p) live--; free((void *)p); return 0; }
         CALL(cuMemHostAlloc, void **p, size_t n, unsigned f) live++; *p = malloc(n); return 0; }
@@ -80,7 +84,9 @@ internal sealed unsafe class StubDriver : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly nint _library;
 
-    /// <param name="options">Of the compiler: VERSION, COUNT, CAPABILITY, FAILS (a call), AFTER (so many calls), ERROR, OLD.</param>
+    /// <param name="options">
+    /// Of the compiler: VERSION, COUNT, CAPABILITY, FAILS (a call), AFTER (so many calls), ERROR, FREE (bytes), OLD, LOUD (says that it is loaded).
+    /// </param>
     internal StubDriver(params string[] options)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/gcc"),
@@ -88,7 +94,7 @@ internal sealed unsafe class StubDriver : IDisposable
         string source = _folder.File("stub.c"), library = _folder.File("libcuda.so.1");
         File.WriteAllText(source, Source);
         // The first definition of a name holds, so the given ones come first.
-        string[] defaults = [.. new[] { "VERSION=12040", "COUNT=1", "CAPABILITY=86", "ERROR=999" }
+        string[] defaults = [.. new[] { "VERSION=12040", "COUNT=1", "CAPABILITY=86", "ERROR=999", "FREE=1000" }
             .Where(standard => !options.Any(option => option.StartsWith(standard.Split('=')[0] + "=", StringComparison.Ordinal)))];
         using var compiler = Process.Start(new ProcessStartInfo("/usr/bin/gcc",
             ["-shared", "-fPIC", "-w", "-o", library, source, .. options.Concat(defaults).Select(option => $"-D{option}")]))!;

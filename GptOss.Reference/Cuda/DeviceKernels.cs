@@ -9,9 +9,6 @@ internal sealed class DeviceKernels(Gpu gpu)
     /// <summary>Up to this many tokens products read every weight once for all of them; beyond, they are made in tiles.</summary>
     internal const int FewTokens = 8;
 
-    /// <summary>Most bytes of attention scores at a time.</summary>
-    internal const long ScoreBytes = 256L << 20;
-
     private const int Threads = 128, TileThreads = 256, TileRows = 64, TileTokens = 32;
 
     /// <summary>y = (x · r) · gain, r = 1/√(mean x² + eps).</summary>
@@ -40,24 +37,28 @@ internal sealed class DeviceKernels(Gpu gpu)
         gpu.Launch("rotate_and_keep", new(1, tokens.Count), TileThreads, 0,
             qkv, turns, tokens.Positions, tokens.Tables, shape.Places, shape.Heads, shape.KeyValueHeads, shape.HeadDim);
 
-    /// <summary>Bytes that <see cref="Attend"/> needs for scores and denominators.</summary>
-    internal static long AttendBytes(int tokens, int mostKeys, in DeviceAttention shape)
-    {
-        long token = sizeof(float) * (long)shape.Heads * (Keys(mostKeys, shape) + 1);
-        return token * Math.Clamp(ScoreBytes / token, 1, tokens);
-    }
+    /// <summary>Puts keys and values of rotated rows into the caches again, for an observer may have changed them.</summary>
+    internal void Keep(ulong qkv, in DeviceTokens tokens, in DeviceAttention shape) =>
+        gpu.Launch("keep", new(1, tokens.Count), TileThreads, 0,
+            qkv, tokens.Positions, tokens.Tables, shape.Places, shape.Heads, shape.KeyValueHeads, shape.HeadDim);
+
+    /// <summary>Bytes that <see cref="Attend"/> needs at least, for the scores and denominators of one token.</summary>
+    internal static long AttendBytes(int mostKeys, in DeviceAttention shape) => sizeof(float) * (long)shape.Heads * (Keys(mostKeys, shape) + 1);
 
     /// <summary>Attention with sinks of every token over its cache, its own position included.</summary>
     /// <param name="qkv">Rows [queries | keys | values], rotated.</param>
     /// <param name="sinks">[heads].</param>
-    /// <param name="scratch"><see cref="AttendBytes"/>.</param>
+    /// <param name="scratch">Memory for scores and denominators.</param>
+    /// <param name="scratchBytes">How much: <see cref="AttendBytes"/> for every token that is to be computed at once, and at least for one.</param>
     /// <param name="output">[tokens, heads · headDim].</param>
     /// <param name="tokens">Where they stand.</param>
     /// <param name="shape">The layer.</param>
-    internal void Attend(ulong qkv, ulong sinks, ulong scratch, ulong output, in DeviceTokens tokens, in DeviceAttention shape)
+    internal void Attend(ulong qkv, ulong sinks, ulong scratch, long scratchBytes, ulong output, in DeviceTokens tokens, in DeviceAttention shape)
     {
         int keys = Keys(tokens.MostKeys, shape), heads = shape.Heads, group = heads / shape.KeyValueHeads, dim = shape.HeadDim;
-        int together = (int)(AttendBytes(tokens.Count, tokens.MostKeys, shape) / (sizeof(float) * (long)heads * (keys + 1)));
+        long each = AttendBytes(tokens.MostKeys, shape);
+        ArgumentOutOfRangeException.ThrowIfLessThan(scratchBytes, each);
+        int together = (int)Math.Min(scratchBytes / each, tokens.Count);
         ulong denominators = scratch + sizeof(float) * (ulong)together * (ulong)heads * (ulong)keys;
         float scale = (float)(1 / Math.Sqrt(dim));
         for (int first = 0; first < tokens.Count; first += together)
@@ -78,41 +79,56 @@ internal sealed class DeviceKernels(Gpu gpu)
     internal void Route(ulong logits, ulong choices, ulong weights, int tokens, int experts, int k) =>
         gpu.Launch("route", new(1, tokens), 32, 0, logits, choices, weights, experts, k);
 
-    /// <summary>Bytes that <see cref="Experts"/> needs for the lists of slots and tiles.</summary>
+    /// <summary>Bytes that <see cref="Up"/> and <see cref="Down"/> need for the lists of slots and tiles.</summary>
     internal static long GroupBytes(int tokens, int experts, int k) => sizeof(int) * ((long)tokens * k + 3L * Tiles(tokens * k, experts));
 
-    /// <summary>h = SwiGLU of the first product of every slot's expert; y = the second product.</summary>
+    /// <summary>h = SwiGLU of the first product of every slot's expert. For many tokens it makes the lists that <see cref="Down"/> uses.</summary>
     /// <param name="x">[tokens, hidden], normed.</param>
     /// <param name="choices">[tokens, k].</param>
-    /// <param name="up">[experts, 2·intermediate, hidden], rows alternating between gate and linear.</param>
-    /// <param name="down">[experts, hidden, intermediate].</param>
+    /// <param name="w">[experts, 2·intermediate, hidden], rows alternating between gate and linear.</param>
     /// <param name="h">[tokens·k, intermediate].</param>
-    /// <param name="y">[tokens·k, hidden].</param>
     /// <param name="groups"><see cref="GroupBytes"/>.</param>
     /// <param name="tokens">How many.</param>
     /// <param name="experts">Of the layer, at most 1024.</param>
     /// <param name="k">Experts of a token.</param>
     /// <param name="alpha">Of SwiGLU.</param>
     /// <param name="limit">Of SwiGLU.</param>
-    internal void Experts(ulong x, ulong choices, in DeviceExperts up, in DeviceExperts down, ulong h, ulong y, ulong groups, int tokens, int experts,
-        int k, float alpha, float limit)
+    internal void Up(ulong x, ulong choices, in DeviceExperts w, ulong h, ulong groups, int tokens, int experts, int k, float alpha, float limit)
     {
-        int slots = tokens * k, intermediate = down.Columns, hidden = up.Columns;
+        int slots = tokens * k, intermediate = w.Rows / 2, hidden = w.Columns;
         if (tokens <= FewTokens)
         {
-            gpu.Launch(up.IsWide ? "expert_up_wide" : "expert_up", new(Parts(intermediate, Threads / 4), slots), Threads, hidden * sizeof(float),
-                x, up.Blocks, up.Scales, up.Bias, choices, h, intermediate, hidden, k, alpha, limit);
-            gpu.Launch(down.IsWide ? "expert_down_wide" : "expert_down", new(Parts(hidden, Threads / 4), slots), Threads,
-                intermediate * sizeof(float), h, down.Blocks, down.Scales, down.Bias, choices, y, hidden, intermediate);
+            gpu.Launch(w.IsWide ? "expert_up_wide" : "expert_up", new(Parts(intermediate, Threads / 4), slots), Threads, hidden * sizeof(float),
+                x, w.Blocks, w.Scales, w.Bias, choices, h, intermediate, hidden, k, alpha, limit);
             return;
         }
         int tiles = Tiles(slots, experts);
         ulong tileList = groups + sizeof(int) * (ulong)slots;
         gpu.Launch("group_slots", new(1), (experts + 31) & ~31, 0, choices, groups, tileList, slots, experts, tiles);
-        gpu.Launch("gemm_expert_up", new(Parts(up.Rows, TileRows), tiles), TileThreads, 0,
-            x, up.Blocks, up.Scales, up.Bias, groups, tileList, h, k, up.Rows, hidden, alpha, limit);
-        gpu.Launch("gemm_expert_down", new(Parts(hidden, TileRows), tiles), TileThreads, 0,
-            h, down.Blocks, down.Scales, down.Bias, groups, tileList, y, 1, hidden, intermediate);
+        gpu.Launch("gemm_expert_up", new(Parts(w.Rows, TileRows), tiles), TileThreads, 0,
+            x, w.Blocks, w.Scales, w.Bias, groups, tileList, h, k, w.Rows, hidden, alpha, limit);
+    }
+
+    /// <summary>y = the second product of every slot's expert, after <see cref="Up"/> of the same choices.</summary>
+    /// <param name="h">[tokens·k, intermediate].</param>
+    /// <param name="choices">[tokens, k].</param>
+    /// <param name="w">[experts, hidden, intermediate].</param>
+    /// <param name="y">[tokens·k, hidden].</param>
+    /// <param name="groups">As <see cref="Up"/> left them.</param>
+    /// <param name="tokens">How many.</param>
+    /// <param name="experts">Of the layer, at most 1024.</param>
+    /// <param name="k">Experts of a token.</param>
+    internal void Down(ulong h, ulong choices, in DeviceExperts w, ulong y, ulong groups, int tokens, int experts, int k)
+    {
+        int slots = tokens * k, intermediate = w.Columns, hidden = w.Rows;
+        if (tokens <= FewTokens)
+        {
+            gpu.Launch(w.IsWide ? "expert_down_wide" : "expert_down", new(Parts(hidden, Threads / 4), slots), Threads, intermediate * sizeof(float),
+                h, w.Blocks, w.Scales, w.Bias, choices, y, hidden, intermediate);
+            return;
+        }
+        gpu.Launch("gemm_expert_down", new(Parts(hidden, TileRows), Tiles(slots, experts)), TileThreads, 0,
+            h, w.Blocks, w.Scales, w.Bias, groups, groups + sizeof(int) * (ulong)slots, y, 1, hidden, intermediate);
     }
 
     /// <summary>x ← x + Σ_rank weights · y; y has k rows for every row of x.</summary>

@@ -42,8 +42,7 @@ internal sealed unsafe class Driver
         string name = path ?? (OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1");
         if (!NativeLibrary.TryLoad(name, typeof(Driver).Assembly, path is null ? DllImportSearchPath.SafeDirectories : null, out _library))
         {
-            throw new DeviceException(
-                $"There is no NVIDIA driver on this machine ({name} was not found); leave out --device to run on the processor.");
+            throw new DeviceException($"There is no NVIDIA driver on this machine ({name} was not found).");
         }
         Init = (delegate* unmanaged<uint, int>)Call("cuInit");
         DriverGetVersion = (delegate* unmanaged<int*, int>)Call("cuDriverGetVersion");

@@ -107,10 +107,12 @@ internal sealed unsafe class DriverGpu : Gpu
     }
 
     /// <inheritdoc/>
-    internal override ulong Keep(ReadOnlySpan<byte> weights)
+    internal override ulong Keep(ReadOnlySpan<byte> weights, ReadOnlySpan<byte> second = default, ReadOnlySpan<byte> third = default)
     {
-        ulong address = Allocate(weights.Length);
+        ulong address = Allocate((long)weights.Length + second.Length + third.Length);
         Upload(weights, address);
+        Upload(second, address + (ulong)weights.Length);
+        Upload(third, address + (ulong)weights.Length + (ulong)second.Length);
         return address;
     }
 
@@ -125,7 +127,7 @@ internal sealed unsafe class DriverGpu : Gpu
     internal override void Upload(ReadOnlySpan<byte> from, ulong to)
     {
         Enter();
-        for (int done = 0; done < from.Length; done += _stagingBytes)
+        for (int done = 0; done < from.Length;)
         {
             ReadOnlySpan<byte> part = from.Slice(done, Math.Min(_stagingBytes, from.Length - done));
             Require(_driver.EventSynchronize(_events[_next]), "copy to the GPU");
@@ -133,6 +135,7 @@ internal sealed unsafe class DriverGpu : Gpu
             Require(_driver.CopyToDevice(to + (ulong)done, _staging[_next], (nuint)part.Length, _stream), "copy to the GPU");
             Require(_driver.EventRecord(_events[_next], _stream), "copy to the GPU");
             _next ^= 1;
+            done += part.Length;
         }
     }
 
@@ -170,6 +173,13 @@ internal sealed unsafe class DriverGpu : Gpu
         }
         Require(_driver.LaunchKernel(FunctionOf(kernel), (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, _stream,
             pointers, null), $"start {kernel}");
+    }
+
+    /// <inheritdoc/>
+    internal override void Synchronize()
+    {
+        Enter();
+        Require(_driver.StreamSynchronize(_stream), "finish its work");
     }
 
     /// <inheritdoc/>

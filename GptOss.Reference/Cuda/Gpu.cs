@@ -16,9 +16,9 @@ internal abstract class Gpu : IDisposable
     /// <exception cref="InsufficientMemoryException">There is not that much left.</exception>
     internal abstract ulong Allocate(long bytes);
 
-    /// <summary>Allocates memory for weights, which nothing writes to again.</summary>
+    /// <summary>Allocates memory for weights, which nothing writes to again, and copies them there: up to three parts on end.</summary>
     /// <exception cref="InsufficientMemoryException">There is not that much left.</exception>
-    internal abstract ulong Keep(ReadOnlySpan<byte> weights);
+    internal abstract ulong Keep(ReadOnlySpan<byte> weights, ReadOnlySpan<byte> second = default, ReadOnlySpan<byte> third = default);
 
     /// <summary>Frees what begins at an address.</summary>
     internal abstract void Free(ulong address);
@@ -39,6 +39,9 @@ internal abstract class Gpu : IDisposable
     /// <param name="sharedBytes">Shared memory of a block beside what the kernel declares.</param>
     /// <param name="arguments">Its arguments.</param>
     internal abstract void Launch(string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments);
+
+    /// <summary>Waits until all that was asked for is done: what failed on the way fails here.</summary>
+    internal abstract void Synchronize();
 
     /// <summary>Gives everything back.</summary>
     public abstract void Dispose();

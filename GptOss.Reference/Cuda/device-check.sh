@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kernels on this machine's card: the same bits as on the processor, then memory errors and races, then registers and spills. At most ten minutes.
+# Kernels and whole models on this machine's card: the same bits as on the processor, then memory errors and races, then registers and spills. At most ten minutes.
 # device-check.sh [TEST PROGRAM]; reports go to $OUT, or to device-check. Ends with 1 if a check that ran has failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -31,10 +31,11 @@ export GPTOSS_DEVICE=cuda
 if command -v nvidia-smi >/dev/null; then
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv
 fi
-step kernels 150 "$tests" --no-progress --filter-class "*KernelTests" --filter-class "*DeviceModelTests"
+step kernels 100 "$tests" --no-progress --filter-class "*KernelTests"
+step models 100 "$tests" --no-progress --filter-class "*DeviceModelTests" --filter-class "*DeviceSequenceTests" --filter-class "*DeviceObserverTests"
 if command -v compute-sanitizer >/dev/null; then
-    step memcheck 170 compute-sanitizer --tool memcheck --error-exitcode 9 "$tests" --no-progress --filter-class "*Cuda.KernelTests"
-    step racecheck 170 compute-sanitizer --tool racecheck --error-exitcode 9 "$tests" --no-progress --filter-class "*Cuda.AttentionKernelTests"
+    step memcheck 120 compute-sanitizer --tool memcheck --error-exitcode 9 "$tests" --no-progress --filter-class "*Cuda.KernelTests"
+    step racecheck 120 compute-sanitizer --tool racecheck --error-exitcode 9 "$tests" --no-progress --filter-class "*Cuda.AttentionKernelTests"
 else
     echo "memcheck, racecheck: skipped, compute-sanitizer is not installed."
 fi

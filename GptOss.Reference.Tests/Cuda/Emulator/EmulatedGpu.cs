@@ -28,10 +28,14 @@ internal sealed class EmulatedGpu(PtxModule? module = null, int? seed = 1, long 
 
     internal override ulong Allocate(long bytes) => _memory.Allocate(bytes, isReadOnly: false);
 
-    internal override ulong Keep(ReadOnlySpan<byte> weights)
+    internal override ulong Keep(ReadOnlySpan<byte> weights, ReadOnlySpan<byte> second = default, ReadOnlySpan<byte> third = default)
     {
-        ulong address = _memory.Allocate(weights.Length, isReadOnly: true);
-        weights.CopyTo(_memory.Write(address, weights.Length, isFirst: true));
+        int bytes = checked(weights.Length + second.Length + third.Length);
+        ulong address = _memory.Allocate(bytes, isReadOnly: true);
+        Span<byte> to = _memory.Write(address, bytes, isFirst: true);
+        weights.CopyTo(to);
+        second.CopyTo(to[weights.Length..]);
+        third.CopyTo(to[(weights.Length + second.Length)..]);
         return address;
     }
 
@@ -45,6 +49,10 @@ internal sealed class EmulatedGpu(PtxModule? module = null, int? seed = 1, long 
 
     internal override void Launch(string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments) =>
         Machine.Launch(kernel, grid, threads, sharedBytes, arguments);
+
+    internal override void Synchronize()
+    {
+    }
 
     public override void Dispose()
     {

@@ -42,6 +42,16 @@ KERNEL rotate_and_keep(float* qkv, const float* turns, const int* positions, con
         rowAt(table, position, places, kvHeads, kvHeads + i / dim, dim)[i % dim] = row[(heads + kvHeads) * dim + i];
 }
 
+// HostCache.Write alone: turned keys and values, which an observer may have changed, go into the cache again. A block a token (blockY).
+KERNEL keep(const float* qkv, const int* positions, const u64* tables, int places, int heads, int kvHeads, int dim)
+{
+    int position = positions[blockY()], width = kvHeads * dim;
+    u64 table = tables[blockY()];
+    const float* row = qkv + ((u64)blockY() * (heads + 2 * kvHeads) + heads) * dim;
+    for (int i = threadX(); i < 2 * width; i += threadsX())
+        rowAt(table, position, places, kvHeads, i / dim, dim)[i % dim] = row[i];
+}
+
 // AttentionSteps' scores: scores[token][head][k] = <q, key> * scale, k counted from the first visible key.
 // A quad a key, all query heads of the key/value head in turn. blockX: 64 keys; blockY: token; blockZ: key/value head; 256 threads.
 template <int Dim>

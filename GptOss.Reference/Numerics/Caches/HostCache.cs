@@ -90,8 +90,12 @@ internal sealed unsafe class HostCache : LayerCache
         return PageAt(place).Start + Offset(head, place % PagePositions, values);
     }
 
-    /// <summary>The memory of a reserved page, to be filled with what another memory holds.</summary>
-    internal Span<float> Page(int index) => ((HostPage)AllPages[index]!).Data.Span;
+    /// <summary>Where the float32 keys of one head at consecutive reserved positions of one page are, to be copied there from elsewhere.</summary>
+    internal Span<float> KeysToFill(int head, int position, int count)
+    {
+        int place = Place(position);
+        return PageAt(place).Data.Span.Slice(Offset(head, place % PagePositions, values: false), count * _paddedDim);
+    }
 
     private static int PageFloats(int heads, int headDim, bool bfloat16) => checked(2 * heads * PagePositions * Padded(headDim)) / (bfloat16 ? 2 : 1);
 

@@ -28,6 +28,9 @@ public sealed record VerifyOptions
         init => field = WorkerPool.Checked(value, nameof(Threads));
     }
 
+    /// <summary>What computes in place of the processor; null for the processor.</summary>
+    public Device? Device { get; init; }
+
     /// <summary>
     /// Whether the content of the checkpoint's listed files is compared, which reads all of it; their lengths, and the pack's own files, are in any
     /// case.
@@ -82,7 +85,10 @@ public static class Verifier
         foreach (Precision precision in profiles)
         {
             options.Progress?.Report($"{pack.Name}: {precision.Name()}");
-            ModelOptions run = new() { Precision = precision, Width = options.Width, Threads = options.Threads, RoundYarnBounds = rounds };
+            ModelOptions run = new()
+            {
+                Precision = precision, Width = options.Width, Threads = options.Threads, RoundYarnBounds = rounds, Device = options.Device,
+            };
             using var model = Transformer.Load(checkpoint.Model, run);
             RequireShape(pack, model);
             weights ??= [.. pack.CheckpointFiles.Select(file => Compare(file, PathOf(model.Checkpoint, file.File), options.Checksums))];
