@@ -1,4 +1,5 @@
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Ground;
 
 namespace GptOss.Cli;
@@ -35,7 +36,7 @@ internal static class ErrorBoundary
         OutputClosedException => (ExitCodes.Ok, null),
         OperationCanceledException => (ExitCodes.Cancelled, "Cancelled."),
         OutOfMemoryException => (ExitCodes.BadInput, NotEnoughMemory),
-        UsageException => (ExitCodes.WrongUsage, Sentence(e)),
+        UsageException or DeviceException => (ExitCodes.WrongUsage, Sentence(e)),
         GptOssException or IOException or UnauthorizedAccessException or PlatformNotSupportedException => (ExitCodes.BadInput, Sentence(e)),
         _ => (ExitCodes.Fault, $"This should not have happened ({e.GetType().Name}): {Sentence(e)}"),
     };

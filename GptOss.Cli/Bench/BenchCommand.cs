@@ -8,6 +8,7 @@ using GptOss.Cli.Output;
 using GptOss.Cli.Synth;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Ceilings;
 using GptOss.Reference.Numerics.Workers;
@@ -84,7 +85,8 @@ internal sealed class BenchCommand
         // Mapped first, so that what is wrong with the files is said before anything is timed.
         Checkpoint checkpoint = ModelChoice.Open(folder, terminal);
         // Ceilings before the model is loaded: their memory is freed before the weights need theirs.
-        var ceilings = MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes());
+        BenchCeilings ceilings = modelOptions.Device is CudaDevice gpu ? BenchCeilings.Of(gpu)
+            : BenchCeilings.Of(MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes()));
         using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
             throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");

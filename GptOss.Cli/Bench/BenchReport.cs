@@ -4,7 +4,6 @@ using GptOss.Cli.Output;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Buffers;
-using GptOss.Reference.Numerics.Ceilings;
 using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Cli.Bench;
@@ -12,11 +11,12 @@ namespace GptOss.Cli.Bench;
 /// <summary>What <c>bench</c> prints: every repeat as JSON, or a table of medians.</summary>
 internal static class BenchReport
 {
-    internal static string Json(Transformer model, MachineCeilings ceilings, BenchRuns bench, PeerBench? peer) => JsonText.Of(json =>
+    internal static string Json(Transformer model, BenchCeilings ceilings, BenchRuns bench, PeerBench? peer) => JsonText.Of(json =>
     {
         json.WriteStartObject();
-        json.WriteNumber("read_gb_per_s", ceilings.ReadBytesPerSecond / 1e9);
-        json.WriteNumber("fma_gflop_per_s", ceilings.FmaOperationsPerSecond / 1e9);
+        ceilings.Write(json);
+        if (model.Placement is { } placement)
+            json.WriteString("placement", placement);
         json.WriteNumber("threads", model.Threads);
         json.WriteString("width", RunArguments.Name(model.Width));
         json.WriteString("profile", model.Precision.Name());
@@ -36,9 +36,10 @@ internal static class BenchReport
             json.WriteNumber("context", run.Context);
             json.WriteNumber("tokens_per_s", run.TokensPerSecond);
             json.WriteNumber("gb_per_s", run.BytesPerSecond / 1e9);
-            json.WriteNumber("bandwidth_fraction", run.BytesPerSecond / ceilings.ReadBytesPerSecond);
+            json.WriteNumber("bandwidth_fraction", run.BytesPerSecond / ceilings.BytesPerSecond);
             json.WriteNumber("gflop_per_s", run.OperationsPerSecond / 1e9);
-            json.WriteNumber("fma_fraction", run.OperationsPerSecond / ceilings.FmaOperationsPerSecond);
+            if (ceilings.OperationsPerSecond is { } most)
+                json.WriteNumber("fma_fraction", run.OperationsPerSecond / most);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -46,18 +47,17 @@ internal static class BenchReport
         json.WriteEndObject();
     });
 
-    internal static string Table(Transformer model, MachineCeilings ceilings, BenchRuns bench, PeerBench? peer)
+    internal static string Table(Transformer model, BenchCeilings ceilings, BenchRuns bench, PeerBench? peer)
     {
         BenchRun[][] kinds = [.. bench.Runs.GroupBy(run => run.Kind).Select(kind => kind.OrderBy(run => run.Seconds).ToArray())];
         string table = Text.Table(
         [
-            ["", "tokens", "context", "tokens/s", "GB/s", "of read", "GFLOP/s", "of FMA"],
+            ["", "tokens", "context", "tokens/s", "GB/s", ceilings.OperationsPerSecond is null ? "of copies" : "of read", "GFLOP/s", "of FMA"],
             .. kinds.Select(runs => Row(runs[runs.Length / 2], ceilings)),
         ], 1, 2, 3, 4, 5, 6, 7);
         return string.Join('\n',
         [
-            $"read bandwidth {Of(ceilings.ReadBytesPerSecond / 1e9, "F1")} GB/s over {Text.Short(ceilings.ReadBytes)}, "
-                + $"FMA peak {Of(ceilings.FmaOperationsPerSecond / 1e9, "F0")} GFLOP/s",
+            ceilings.Title,
             Settings(model) + $"; medians of {Text.Count(kinds[0].Length, "run")}",
             "",
             table,
@@ -82,11 +82,11 @@ internal static class BenchReport
         var pages => [$"weights in private memory {Text.Short(pages.Bytes)}, {Of((double)pages.Large / pages.Bytes, "P1")} on large pages"],
     };
 
-    private static string[] Row(BenchRun run, MachineCeilings ceilings) =>
+    private static string[] Row(BenchRun run, BenchCeilings ceilings) =>
     [
         run.Kind, Of(run.Tokens, "N0"), Of(run.Context, "N0"), Of(run.TokensPerSecond, "F2"),
-        Of(run.BytesPerSecond / 1e9, "F1"), Of(run.BytesPerSecond / ceilings.ReadBytesPerSecond, "P0"),
-        Of(run.OperationsPerSecond / 1e9, "F0"), Of(run.OperationsPerSecond / ceilings.FmaOperationsPerSecond, "P0"),
+        Of(run.BytesPerSecond / 1e9, "F1"), Of(run.BytesPerSecond / ceilings.BytesPerSecond, "P0"),
+        Of(run.OperationsPerSecond / 1e9, "F0"), ceilings.OperationsPerSecond is { } most ? Of(run.OperationsPerSecond / most, "P0") : "",
     ];
 
     private static string Of(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

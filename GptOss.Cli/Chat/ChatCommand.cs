@@ -6,10 +6,10 @@ using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
 using GptOss.Reference.Chat;
 using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Chat;
@@ -88,7 +88,7 @@ internal sealed class ChatCommand
         using var tools = new ChatTools(parsed.GetValue(_tools)!, terminal);
         string name = _model.Choose(parsed, terminal);
         Checkpoint checkpoint = ModelChoice.Open(name, terminal);
-        int context = Prepare(checkpoint, parsed, modelOptions.Precision, terminal);
+        int context = Prepare(checkpoint, parsed, modelOptions, terminal);
         using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
         PromptIds.RequireText(model, tokenizer);
@@ -129,14 +129,16 @@ internal sealed class ChatCommand
     }
 
     /// <summary>The context that was asked for. Where memory is short, says what to expect before the weights are read.</summary>
-    private int Prepare(Checkpoint checkpoint, ParseResult parsed, Precision precision, Terminal terminal)
+    private int Prepare(Checkpoint checkpoint, ParseResult parsed, ModelOptions run, Terminal terminal)
     {
         try
         {
             int most = checkpoint.Config.MaxPositions, context = parsed.GetValue(_context) ?? Math.Min(DefaultContext, most);
             if (context > most)
                 throw new UsageException($"--context is {context}; the model's context holds {most}.");
-            if (SpeedForecast.Of(checkpoint, context, precision) is { } warning)
+            if (run.Device is CudaDevice gpu)
+                gpu.ContextTokens = context;
+            else if (SpeedForecast.Of(checkpoint, context, run.Precision) is { } warning)
                 terminal.Error.WriteLine(warning);
             return context;
         }

@@ -8,6 +8,7 @@ using GptOss.Cli.Terminals;
 using GptOss.Reference.Checkpoints;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Storage;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 
@@ -58,11 +59,13 @@ internal static partial class InspectCommand
                 throw new UsageException($"--context is {positions}; the model's context holds {subject.Config.MaxPositions}.");
             MemoryNeed memory =
                 MemoryNeed.Of(subject.Config, positions, model.ProfileOf(parsed) ?? Precision.Float32) with { Weights = subject.TensorBytes };
+            using CudaDevice? gpu = model.DeviceOf(parsed, terminal);
+            InspectDevice? device = gpu is null ? null : InspectDevice.Of(gpu, subject.Config, positions, new ModelOptions());
             long? numbers = parsed.GetValue(check) ? subject.CheckNumbers(terminal.Cancellation) : null;
             if (parsed.GetValue(json))
-                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers));
+                terminal.Out.WriteLine(InspectJson.Of(subject, memory, positions, numbers, device));
             else
-                Print(subject, memory, positions, numbers, parsed.GetValue(tensors), terminal.Out);
+                Print(subject, memory, positions, numbers, device, parsed.GetValue(tensors), terminal.Out);
             return ExitCodes.Ok;
         });
         return command;
@@ -78,7 +81,8 @@ internal static partial class InspectCommand
     /// <summary>Memory that this process may use; in a container, what the container allows.</summary>
     internal static long PresentBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    private static void Print(Subject subject, MemoryNeed memory, int context, long? numbers, bool allTensors, TextWriter to)
+    private static void Print(Subject subject, MemoryNeed memory, int context, long? numbers, InspectDevice? device, bool allTensors,
+        TextWriter to)
     {
         GptOssConfig c = subject.Config;
         to.WriteLine(subject.Title);
@@ -111,6 +115,11 @@ internal static partial class InspectCommand
         to.WriteLine(memory.Total <= PresentBytes ? "  It fits."
             : memory.Private <= PresentBytes ? "  It runs, but weights are read from disk repeatedly; a smaller --context or more memory helps."
             : "  It does not fit.");
+        if (device is not null)
+        {
+            to.WriteLine();
+            to.WriteLine(device.Table());
+        }
         if (numbers is { } checkedNumbers)
         {
             to.WriteLine();

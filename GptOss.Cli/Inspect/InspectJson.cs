@@ -8,7 +8,8 @@ namespace GptOss.Cli.Inspect;
 /// <summary>The object that <c>inspect --json</c> prints.</summary>
 internal static class InspectJson
 {
-    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? numbersChecked) => JsonText.Of(json =>
+    internal static string Of(InspectCommand.Subject subject, MemoryNeed memory, int context, long? numbersChecked, InspectDevice? device) =>
+        JsonText.Of(json =>
     {
         GptOssConfig c = subject.Config;
         json.WriteStartObject();
@@ -53,6 +54,7 @@ internal static class InspectJson
         json.WriteNumber("present_bytes", InspectCommand.PresentBytes);
         json.WriteEndObject();
 
+        device?.Write(json);
         if (numbersChecked is { } numbers)
             json.WriteNumber("numbers_checked", numbers);
         json.WriteStartArray("tensors");

@@ -2,6 +2,7 @@ using System.Collections;
 using System.CommandLine;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 
@@ -50,12 +51,16 @@ internal sealed class ModelArguments(string profile = RunArguments.Rounding) : I
     /// <summary>The profile that was named; null where none was.</summary>
     internal Precision? ProfileOf(ParseResult parsed) => _run.ProfileOf(parsed);
 
+    /// <summary>Opens the GPU that <c>--device</c> names; null for the processor.</summary>
+    /// <exception cref="DeviceException">It cannot be opened.</exception>
+    internal CudaDevice? DeviceOf(ParseResult parsed, Terminal terminal) => _run.DeviceOf(parsed, terminal);
+
     /// <summary>Whether the bounds of YaRN are to be rounded.</summary>
     internal bool RoundsYarnBounds(ParseResult parsed) => parsed.GetValue(_yarnBounds) == YarnBounds.Rounded;
 
     /// <summary>The options that have no meaning where no model runs.</summary>
     internal IEnumerable<Option> ForRunning =>
-        this.Where(option => option != _model && option != _yarnBounds && option != _dense && option.Name != "--profile");
+        this.Where(option => option != _model && option != _yarnBounds && option != _dense && option.Name is not ("--profile" or DeviceChoice.Name));
 
     /// <summary>How the model is to run.</summary>
     /// <exception cref="UsageException">The machine lacks the width.</exception>

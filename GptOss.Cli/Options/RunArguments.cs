@@ -3,12 +3,15 @@ using System.CommandLine;
 using System.Globalization;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 
 namespace GptOss.Cli.Options;
 
-/// <summary>How a model runs: <c>--profile</c>, <c>--threads</c>, <c>--width</c>. Only the first changes a bit of the result.</summary>
+/// <summary>
+/// How a model runs: <c>--profile</c>, <c>--threads</c>, <c>--width</c>, <c>--device</c>. Only the first changes a bit of the result.
+/// </summary>
 /// <param name="profile">What <c>--profile</c> says to the user.</param>
 internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEnumerable<Option>
 {
@@ -23,6 +26,8 @@ internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEn
         "Register width; the widest there is if not given. Changes no bit of the result.",
         ("scalar", RegisterWidth.Scalar), ("128", RegisterWidth.V128), ("256", RegisterWidth.V256), ("512", RegisterWidth.V512));
 
+    private readonly Option<DeviceChoice?> _device = DeviceChoice.Option();
+
     /// <summary><c>--profile</c> alone, for commands that run no model.</summary>
     internal static Option<Precision?> Profile(string description) =>
         Arguments.Word("--profile", description, [.. Profiles.All.Select(profile => (profile.Name(), profile))]);
@@ -34,8 +39,13 @@ internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEn
     /// <summary>The profile that was named; null where none was.</summary>
     internal Precision? ProfileOf(ParseResult parsed) => parsed.GetValue(_profile);
 
+    /// <summary>Opens the GPU that <c>--device</c> names; null for the processor.</summary>
+    /// <exception cref="DeviceException">It cannot be opened.</exception>
+    internal CudaDevice? DeviceOf(ParseResult parsed, Terminal terminal) => parsed.GetValue(_device)?.Open(terminal);
+
     /// <summary>How the model is to run. Threads beyond the processors are dropped, and standard error says so.</summary>
     /// <exception cref="UsageException">The machine lacks the width.</exception>
+    /// <exception cref="DeviceException">The GPU cannot be opened.</exception>
     internal ModelOptions Options(ParseResult parsed, Terminal terminal)
     {
         RegisterWidth width = parsed.GetValue(_width) ?? RegisterWidths.Widest;
@@ -52,10 +62,14 @@ internal sealed class RunArguments(string profile = RunArguments.Rounding) : IEn
                 $"--threads is {threads}, and this program has {Text.Count(processors, "processor")}; it runs one thread on each.");
             threads = processors;
         }
-        return new() { Precision = ProfileOf(parsed) ?? Precision.Float32, Width = width, Threads = threads, Cancellation = terminal.Cancellation };
+        return new()
+        {
+            Precision = ProfileOf(parsed) ?? Precision.Float32, Width = width, Threads = threads, Cancellation = terminal.Cancellation,
+            Device = DeviceOf(parsed, terminal),
+        };
     }
 
-    public IEnumerator<Option> GetEnumerator() => new List<Option> { _profile, _threads, _width }.GetEnumerator();
+    public IEnumerator<Option> GetEnumerator() => new List<Option> { _profile, _threads, _width, _device }.GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

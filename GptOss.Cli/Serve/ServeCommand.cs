@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using GptOss.Cli.Chat;
 using GptOss.Cli.Options;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Serving;
@@ -13,6 +14,9 @@ namespace GptOss.Cli.Serve;
 /// <summary><c>gptoss serve</c>: the OpenAI-compatible server and its chat page.</summary>
 internal sealed class ServeCommand
 {
+    // Tokens of all users together for whose keys and values a GPU keeps room.
+    private const int ServedTokens = 16384;
+
     private readonly Option<string> _host = new("--host")
     {
         Description = "Address or name to listen on.",
@@ -90,6 +94,8 @@ internal sealed class ServeCommand
 
         using var tools = new ChatTools(parsed.GetValue(_tools) ?? [], terminal);
         ModelOptions run = _model.Options(parsed, terminal);
+        if (run.Device is CudaDevice gpu)
+            gpu.ContextTokens = ServedTokens;
         var model = new ServedModelHost(_model.Choose(parsed, terminal), run, Scheduling(parsed));
         await using GptOssApplication server = await GptOssApplication.StartAsync(model, host, parsed.GetValue(_port), options, tools.On);
 
@@ -112,7 +118,7 @@ internal sealed class ServeCommand
         {
             await ready;                                             // a model that cannot be loaded ends the command
             Transformer loaded = (await model.Loaded).Model;
-            ModelLoading.SayIfNotLocked(loaded, run, terminal);
+            ModelLoading.SayHow(loaded, run, terminal);
             ProfileAdvice.Say(loaded, terminal);
             terminal.Out.WriteLine(server.Url);
             terminal.Out.Flush();

@@ -59,6 +59,13 @@ internal sealed class Terminal : IDisposable
     /// <summary>Set by the first Ctrl+C. A second one ends the process at once.</summary>
     internal CancellationToken Cancellation { get; private init; }
 
+    /// <summary>Takes over what is to be disposed when the command has ended.</summary>
+    internal T Own<T>(T item) where T : IDisposable
+    {
+        _owned.Add(item);
+        return item;
+    }
+
     /// <summary>Writes a result; where results may be coloured, the given words in it are red.</summary>
     internal void Write(string text, params ReadOnlySpan<string> redWords)
     {

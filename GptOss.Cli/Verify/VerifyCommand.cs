@@ -66,7 +66,8 @@ internal sealed class VerifyCommand
     private int Run(ParseResult parsed, Terminal terminal)
     {
         ModelOptions modelOptions = _run.Options(parsed, terminal) with { Precision = Precision.Bfloat16 };
-        Precision? profile = _run.ProfileOf(parsed);
+        // A GPU has one profile.
+        Precision? profile = _run.ProfileOf(parsed) ?? (modelOptions.Device is null ? null : Precision.Float32);
         string? pack = parsed.GetValue(_pack), model = parsed.GetValue(_model), scratch = parsed.GetValue(_scratch);
         if (pack is not null && (parsed.GetValue(_all) || parsed.GetValue(_packs) is not null))
             throw new UsageException($"--pack and {(parsed.GetValue(_all) ? "--all" : "--packs")} exclude each other.");
@@ -79,6 +80,7 @@ internal sealed class VerifyCommand
             Precision = profile,
             Width = modelOptions.Width,
             Threads = modelOptions.Threads,
+            Device = modelOptions.Device,
             Checksums = !parsed.GetValue(_noChecksums),
             Reading = new ReadingProgress(terminal, " --no-checksums leaves that out."),
             ScratchFolder = scratch,

@@ -1,5 +1,6 @@
 using GptOss.Cli;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Tokens;
@@ -14,6 +15,7 @@ public class ErrorBoundaryTests
     public static TheoryData<Exception, int, string?> Cases => new()
     {
         { new UsageException("Wrong."), 2, "Wrong." },
+        { new DeviceException("Broken."), 2, "Broken." },
         { new InputException("Bad."), 3, "Bad." },
         { new CheckpointFormatException("a/b.json", "rule", "it is bad."), 3, "b.json: it is bad." },
         { new TokenizerFormatException("Bad."), 3, "Bad." },

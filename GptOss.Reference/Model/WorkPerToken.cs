@@ -15,11 +15,16 @@ internal static class WorkPerToken
             + config.NumAttentionHeads
             + (long)config.HiddenSize * (config.QuerySize + 1);
         long router = config.HiddenSize + (long)config.NumExperts * (config.HiddenSize + 1);
-        long expertBiases = 2L * config.IntermediateSize + config.HiddenSize;
-        long expertWeights = ExpertWeights(config) / 32 * 17;
-        long layer = 2 * (attention + router) + config.ExpertsPerToken * (2 * expertBiases + expertWeights);
+        long layer = 2 * (attention + router) + ExpertBytes(config);
         long embeddingAndNorm = 2L * config.HiddenSize;
         return config.NumHiddenLayers * layer + 2 * (embeddingAndNorm + (long)config.VocabSize * config.HiddenSize);
+    }
+
+    /// <summary>Of these the experts of one layer.</summary>
+    internal static long ExpertBytes(GptOssConfig config)
+    {
+        long biases = 2L * config.IntermediateSize + config.HiddenSize;
+        return config.ExpertsPerToken * (2 * biases + ExpertWeights(config) / 32 * 17);
     }
 
     /// <summary>The same for a checkpoint, whatever the formats of its weights.</summary>

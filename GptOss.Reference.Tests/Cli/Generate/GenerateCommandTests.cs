@@ -212,7 +212,7 @@ public class GenerateCommandTests
     [InlineData("--threads is '0'; expected a number from 1 to 1024.", "a", "--threads", "0")]
     [InlineData("--logprobs is '-1'; expected a number from 0 to 1000.", "a", "--logprobs", "-1")]
     [InlineData("--width is '64'; expected scalar, 128, 256 or 512.", "a", "--width", "64")]
-    [InlineData("--profile is 'float16'; expected float32 or bfloat16.", "a", "--profile", "float16")]
+    [InlineData("--profile is 'float16'; expected float32, bfloat16 or fast.", "a", "--profile", "float16")]
     [InlineData("--raw and --effort exclude each other; what is taken as it is gets no system message.", "a", "--raw", "--effort", "low")]
     [InlineData("--ids and --effort exclude each other; what is taken as it is gets no system message.", "--ids", "x", "--effort", "low")]
     [InlineData("--raw and --date exclude each other; what is taken as it is gets no system message.", "a", "--raw", "--date", "2025-06-28")]

@@ -136,7 +136,7 @@ public sealed class PackCommandTests : IDisposable
     [InlineData(2, "--positions holds 3; positions go from 0 to 1.", "--ids", "[1, 2]", "--positions", "3")]
     [InlineData(2, "No stage of a model of 6 layers matches 'x'; give names such as block.0.*,*.residual,logits.", "--ids", "[1]", "--stages", "x")]
     [InlineData(3, "none: no such file at none.", "--ids", "[1]", "--budget", "none")]
-    [InlineData(2, "--profile is 'float16'; expected float32 or bfloat16.", "--ids", "[1]", "--profile", "float16")]
+    [InlineData(2, "--profile is 'float16'; expected float32, bfloat16 or fast.", "--ids", "[1]", "--profile", "float16")]
     public void Bad_input_is_one_sentence(int code, string sentence, params string[] args)
     {
         string[] given = [.. args.Select(arg => arg.StartsWith('[') ? _folder.Write("given.json", arg) : arg)];
