@@ -10,6 +10,7 @@ using GptOss.Reference.Cuda;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
+using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Chat;
