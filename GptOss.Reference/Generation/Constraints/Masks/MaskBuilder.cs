@@ -57,23 +57,62 @@ internal sealed class MaskBuilder(Vocabulary vocabulary)
         ConfigSet behind = Rent();
         foreach (QuoteMask quotes in known.Quotes)
             AddQuotes(config, quotes, except, behind);
+        int? tag = null;
+        Span<bool> begins = stackalloc bool[256];
         foreach (LeafEnd end in known.Ends)
         {
-            behind.Clear();
-            if (end.Tag >= 0)
-                Machine.EndLeaf(config, end.Tag, null, behind);
-            else
-                Machine.EndValue(config, null, behind);
+            // What follows depends on what ended, not on where in a token: a number may end at a hundred nodes, each with digits below.
+            if (end.Tag != tag)
+            {
+                tag = end.Tag;
+                FindBehind(config, end.Tag, behind, begins);
+            }
             if (end.Tag >= 0 && behind.Count > 0 && end.Tree.TokenAt(end.Node) is >= 0 and var id)
                 _found.Add(id);
-            foreach (Config after in behind.Configs)
-                Walk(end.Tree, end.Node + 1, end.Node < 0 ? end.Tree.Count : end.Tree.Ends[end.Node], after);
+            WalkBelow(end, behind, begins);
         }
 
         _spare.Push(behind);
         if (config.Hash is null)
             _last = (known, config.Tops, [.. _found]);
         return true;
+    }
+
+    // The readings behind the end of a leaf, and the bytes that one of them can take.
+    private void FindBehind(in Config config, int tag, ConfigSet behind, Span<bool> begins)
+    {
+        behind.Clear();
+        if (tag >= 0)
+            Machine.EndLeaf(config, tag, null, behind);
+        else
+            Machine.EndValue(config, null, behind);
+        ConfigSet next = Rent();
+        for (int value = 0; value < begins.Length; value++)
+        {
+            next.Clear();
+            foreach (Config after in behind.Configs)
+            {
+                if (after.Leaf is not null || IsBetween[value])
+                    Machine.Step(after, (byte)value, next);
+            }
+            begins[value] = next.Count > 0;
+        }
+
+        _spare.Push(next);
+    }
+
+    private void WalkBelow(LeafEnd end, ConfigSet behind, ReadOnlySpan<bool> begins)
+    {
+        ReadOnlySpan<byte> bytes = end.Tree.Bytes;
+        ReadOnlySpan<int> ends = end.Tree.Ends;
+        int last = end.Node < 0 ? end.Tree.Count : ends[end.Node];
+        for (int node = end.Node + 1; node < last; node = ends[node])
+        {
+            if (!begins[bytes[node]])
+                continue;
+            foreach (Config after in behind.Configs)
+                Walk(end.Tree, node, ends[node], after);
+        }
     }
 
     private void AddQuotes(in Config config, QuoteMask quotes, int[] except, ConfigSet behind)
