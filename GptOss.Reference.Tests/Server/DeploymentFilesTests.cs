@@ -10,7 +10,9 @@ using Xunit;
 
 namespace GptOss.Reference.Tests.Server;
 
-/// <summary>The files of <c>docs/deploy</c>, and the image that is published without Docker, start <c>gptoss serve</c> with options that it has.</summary>
+/// <summary>
+/// The files of <c>docs/deploy</c>, and the image that is published without Docker, start <c>gptoss serve</c> with options that it has.
+/// </summary>
 public sealed class DeploymentFilesTests
 {
     [Theory]

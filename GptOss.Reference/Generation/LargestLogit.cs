@@ -7,7 +7,7 @@ namespace GptOss.Reference.Generation;
 /// <summary>Greedy choice: the first id whose logit is the largest of a row, or of the ids that a mask allows.</summary>
 /// <remarks>
 /// Sixty-four logits at a time are compared with the largest one so far; only where one of them is larger, or not a number, are they looked at one
-/// by one, and at the mask with them. A row has few such places, so a mask costs next to nothing, and the answer is that of the loop over single ones.
+/// by one, and at the mask with them. A row has few such places, so a mask costs next to nothing; the answer is that of the loop over single ones.
 /// </remarks>
 internal static class LargestLogit
 {
