@@ -13,10 +13,14 @@ internal static partial class Directions
         ["Numerics/Buffers"] = [],
         ["Numerics/Workers"] = [],
         ["Numerics/Lanes"] = [],
+        ["Numerics/Tiles"] = ["Numerics/Lanes"],
         ["Numerics/Integers"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
-        ["Numerics/Formats"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Integers"],
+        ["Numerics/Formats"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Tiles", "Numerics/Integers"],
         ["Numerics/Formats/Blocks"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Integers", "Numerics/Formats"],
-        ["Numerics/Products"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Integers", "Numerics/Formats"],
+        ["Numerics/Products"] =
+        [
+            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Tiles", "Numerics/Integers", "Numerics/Formats",
+        ],
         ["Numerics/Caches"] = ["Ground", "Numerics/Buffers", "Numerics/Lanes"],
         ["Numerics/Attention"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Caches"],
         ["Numerics/RowKernels"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],

@@ -80,10 +80,10 @@ public class BlockFormatTests
             float[][] x = numbers.Rows(tokens, columns, bfloat16: true);
             Poisoned from = new(x), published = new(2 * tokens, rows), split = new(2 * tokens, rows), paired = new(2 * tokens, rows);
             kernels.ExpertLinear(from.Rows, 2, new Mxfp4Experts(blocks, scales, experts, rows, columns), bias, groups, false, published.Rows);
-            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(WithScales(blocks, scales, Split), rows, columns, experts, arePairs: false), bias,
-                groups, false, split.Rows);
-            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(WithScales(blocks, scales, block => block), rows, columns, experts, arePairs: true),
-                bias, groups, false, paired.Rows);
+            byte[] splits = Mxfp4Containers.WithScales(blocks, scales, Mxfp4Containers.Split),
+                pairs = Mxfp4Containers.WithScales(blocks, scales, block => block);
+            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(splits, rows, columns, experts, arePairs: false), bias, groups, false, split.Rows);
+            kernels.ExpertLinear(from.Rows, 2, new Mxfp4Blocks(pairs, rows, columns, experts, arePairs: true), bias, groups, false, paired.Rows);
             for (int slot = 0; slot < 2 * tokens; slot++)
             {
                 Bits.Equal(published.Rows[slot], split.Rows[slot], $"split nibbles, slot {slot} at {width}");
@@ -153,19 +153,4 @@ public class BlockFormatTests
     /// <summary>Infinities and NaNs of float16 would make every sum NaN.</summary>
     private static byte[] Finite(string format, ReadOnlySpan<byte> block) =>
         format == "f16" && (block[1] & 0x7C) == 0x7C ? [block[0], (byte)(block[1] & 0x83)] : block.ToArray();
-
-    private static byte[] WithScales(byte[] blocks, byte[] scales, Func<byte[], byte[]> order) =>
-        [.. scales.SelectMany((scale, i) => (byte[])[scale, .. order(blocks[(16 * i)..(16 * i + 16)])])];
-
-    /// <summary>A block of neighbours as GGUF has it: the conversion of llama.cpp's <c>conversion/gpt_oss.py</c>.</summary>
-    private static byte[] Split(byte[] a)
-    {
-        byte[] q = new byte[16];
-        for (int j = 0; j < 8; j++)
-        {
-            q[2 * j] = (byte)((a[j] & 15) | (a[j + 8] & 15) << 4);
-            q[2 * j + 1] = (byte)((a[j] >> 4) | (a[j + 8] & 0xF0));
-        }
-        return q;
-    }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Tiles;
 
 namespace GptOss.Reference.Numerics.Formats;
 
@@ -30,6 +31,16 @@ internal readonly unsafe struct Bf16Rows(ushort* data, int columns) : IWeightRow
         }
         if (k < end)
             TBlock.Store(Tail<TBlock>(w + k, columns - k), target + (k - begin));
+    }
+
+    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector>
+    {
+        // Narrow registers widen the weights anew for each tile, so a panel is faster where there are more.
+        if ((columns & 15) != 0 || tokens > TVector.Lanes switch { 16 => int.MaxValue, 8 => 6, _ => Bf16TileRows.MostTokens<TVector>() })
+            return false;
+        Bf16TileRows four = new(data + row * columns, columns);
+        RegisterTile.Multiply<TVector, Bf16TileRows>(four, x, tokens, columns, sums, 16 * RegisterTile.Rows, first: true);
+        return true;
     }
 
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>

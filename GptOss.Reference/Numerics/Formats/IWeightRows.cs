@@ -20,6 +20,12 @@ internal unsafe interface IWeightRows
     /// <remarks>Prefetches the same columns <paramref name="rowsAhead"/> rows further on, where the next panel is.</remarks>
     void Widen4<TBlock>(nint row, int rows, int begin, int end, int rowsAhead, float* target, nint stride) where TBlock : struct, IF32x16<TBlock>;
 
+    /// <summary>
+    /// Writes the lane sums of four consecutive rows with a few activation rows, [token][row][lane], straight from the stored weights; false, and
+    /// nothing done, where this format has no such loop at this width.
+    /// </summary>
+    bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector>;
+
     /// <summary>The dot products of four consecutive rows with one activation row.</summary>
     void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>;
 

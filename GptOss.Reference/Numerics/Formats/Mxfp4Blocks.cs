@@ -37,9 +37,9 @@ internal sealed unsafe class Mxfp4Blocks : Weights
         fixed (byte* blocks = _blocks.Span)
         {
             if (_arePairs)
-                job.Run(new Mxfp4BlockRows<PairedNibbles>(blocks, Mxfp4.ScaledValues(0), Columns));
+                job.Run(new Mxfp4BlockRows<PairedGgufMxfp4>(blocks, Mxfp4.ScaledValues(0), Columns));
             else
-                job.Run(new Mxfp4BlockRows<SplitNibbles>(blocks, Mxfp4.ScaledValues(0), Columns));
+                job.Run(new Mxfp4BlockRows<GgufMxfp4>(blocks, Mxfp4.ScaledValues(0), Columns));
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Tiles;
 
 namespace GptOss.Reference.Numerics.Formats;
 
@@ -35,6 +36,16 @@ internal readonly unsafe struct Mxfp4Rows(byte* blocks, byte* scales, float* tab
             TBlock.Store(even, target);
             TBlock.Store(odd, target + 16);
         }
+    }
+
+    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector>
+    {
+        if (TVector.Lanes < 8 || (TVector.Lanes == 8 && tokens > Mxfp4TileRows<PublishedMxfp4>.MostTokens<TVector>()))
+            return false;
+        nint perRow = columns / Mxfp4.BlockWeights;
+        Mxfp4TileRows<PublishedMxfp4> four = new(blocks + row * perRow * Mxfp4.BlockBytes, scales + row * perRow, tables, perRow);
+        RegisterTile.Multiply<TVector, Mxfp4TileRows<PublishedMxfp4>>(four, x, tokens, columns, sums, 16 * RegisterTile.Rows, first: true);
+        return true;
     }
 
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>

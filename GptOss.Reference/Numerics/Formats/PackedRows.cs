@@ -48,6 +48,8 @@ internal readonly unsafe struct PackedRows(byte* blocks, byte* highs, int* first
         }
     }
 
+    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector> => false;
+
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>
     {
         nint quad = row / QuadRows, perQuad = columns / BlockColumns;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Tiles;
 
 namespace GptOss.Reference.Numerics.Formats;
 
@@ -20,6 +21,16 @@ internal readonly unsafe struct PlainRows<TElement>(byte* elements, int columns)
             for (int k = begin; k < end; k += 16)
                 TBlock.Store(At<TBlock>(w, k), target + r * stride + (k - begin));
         }
+    }
+
+    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector>
+    {
+        // Rows of float32 are what a panel would be.
+        if (typeof(TElement) != typeof(F32Element) || (columns & 15) != 0 || (TVector.Lanes < 16 && tokens > PanelRows.MostTokens<TVector>()))
+            return false;
+        PanelRows four = new((float*)(elements + row * RowBytes), columns);
+        RegisterTile.Multiply<TVector, PanelRows>(four, x, tokens, columns, sums, 16 * RegisterTile.Rows, first: true);
+        return true;
     }
 
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>

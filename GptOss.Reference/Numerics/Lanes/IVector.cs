@@ -18,6 +18,9 @@ internal unsafe interface IVector<TSelf> where TSelf : struct, IVector<TSelf>
     /// <summary>Consecutive floats.</summary>
     static abstract TSelf Load(float* lanes);
 
+    /// <summary>Consecutive bfloat16 values, widened exactly.</summary>
+    static abstract TSelf Load(ushort* bfloat16Lanes);
+
     /// <summary>a · b + sum with one rounding.</summary>
     static abstract TSelf FusedMultiplyAdd(TSelf a, TSelf b, TSelf sum);
 

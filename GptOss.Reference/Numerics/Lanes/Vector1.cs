@@ -17,6 +17,9 @@ internal readonly unsafe struct Vector1(float v) : IVector<Vector1>
     public static Vector1 Load(float* lanes) => new(*lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector1 Load(ushort* bfloat16Lanes) => new(Bfloat16.ToSingle(*bfloat16Lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector1 FusedMultiplyAdd(Vector1 a, Vector1 b, Vector1 sum) => new(MathF.FusedMultiplyAdd(a._v, b._v, sum._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -18,6 +18,10 @@ internal readonly unsafe struct Vector16(Vector512<float> v) : IVector<Vector16>
     public static Vector16 Load(float* lanes) => new(Vector512.Load(lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector16 Load(ushort* bfloat16Lanes) =>
+        new((Vector512.WidenLower(Vector256.Load(bfloat16Lanes).ToVector512Unsafe()) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector16 FusedMultiplyAdd(Vector16 a, Vector16 b, Vector16 sum) => new(Vector512.FusedMultiplyAdd(a._v, b._v, sum._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

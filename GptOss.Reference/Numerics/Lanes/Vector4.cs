@@ -19,6 +19,9 @@ internal readonly unsafe struct Vector4(Vector128<float> v) : IVector<Vector4>
     public static Vector4 Load(float* lanes) => new(Vector128.Load(lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector4 Load(ushort* bfloat16Lanes) => new(LaneSteps.Widen(Vector128.CreateScalarUnsafe(*(ulong*)bfloat16Lanes).AsUInt16()).First);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector4 FusedMultiplyAdd(Vector4 a, Vector4 b, Vector4 sum) => new(Vector128.FusedMultiplyAdd(a._v, b._v, sum._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace GptOss.Reference.Numerics.Lanes;
 
@@ -16,6 +17,9 @@ internal readonly unsafe struct Vector8(Vector256<float> v) : IVector<Vector8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector8 Load(float* lanes) => new(Vector256.Load(lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector8 Load(ushort* bfloat16Lanes) => new((Avx2.ConvertToVector256Int32(Vector128.Load(bfloat16Lanes)) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector8 FusedMultiplyAdd(Vector8 a, Vector8 b, Vector8 sum) => new(Vector256.FusedMultiplyAdd(a._v, b._v, sum._v));

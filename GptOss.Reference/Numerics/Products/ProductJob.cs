@@ -1,6 +1,7 @@
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Tiles;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Products;
@@ -10,8 +11,8 @@ namespace GptOss.Reference.Numerics.Products;
 /// One thread computes a dot product whole, so the result does not depend on how rows are divided.
 /// </summary>
 /// <remarks>
-/// One activation row is a matrix–vector product straight from the stored weights; more are a matrix–matrix product over panels that are widened once
-/// into the L2 cache.
+/// One activation row is a matrix–vector product. More meet four weight rows at a time in tiles: straight from the stored weights where the format
+/// has such loops at this width, else over panels of weights that are widened once.
 /// </remarks>
 internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(Product product, TWeights weights) : IJob
     where TBlock : struct, IF32x16<TBlock>
@@ -65,10 +66,35 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
             int panelRows = group.Count <= TileTokens ? FewRows : ManyRows;
             for (int token = 0; token < group.Count; token += PanelTokens)
             {
+                int tokens = Math.Min(PanelTokens, group.Count - token);
                 for (int row = begin; row < end; row += panelRows)
-                    Panel(group, row, Math.Min(panelRows, end - row), group.First + token, Math.Min(PanelTokens, group.Count - token), panel, sums);
+                {
+                    int rows = Math.Min(panelRows, end - row);
+                    if (!TryStored(group, row, rows, group.First + token, tokens, sums))
+                        Panel(group, row, rows, group.First + token, tokens, panel, sums);
+                }
             }
         }
+    }
+
+    /// <summary>
+    /// Whole rows, since a tile's loop takes a while to start; a block of them stays in the L2 cache while the activation rows pass by.
+    /// </summary>
+    private bool TryStored(ProductGroup group, int firstRow, int rows, int firstToken, int tokens, float* sums)
+    {
+        if (rows % RegisterTile.Rows != 0)
+            return false;
+        for (int t = 0, take; t < tokens; t += take)
+        {
+            take = RegisterTile.Portion(tokens - t, TileTokens);
+            for (int r = 0; r < rows; r += RegisterTile.Rows)
+            {
+                if (!weights.TryMultiply4<TVector>(group.FirstRow + firstRow + r, product.Inputs + firstToken + t, take, sums))
+                    return false;
+                Finish4(group, firstRow + r, RegisterTile.Rows, firstToken + t, take, sums, RegisterTile.Rows * 16);
+            }
+        }
+        return true;
     }
 
     private void Panel(ProductGroup group, int firstRow, int rows, int firstToken, int tokens, float* panel, float* sums)
@@ -91,24 +117,44 @@ internal readonly unsafe struct ProductJob<TBlock, TVector, TWeights, TProfile>(
             {
                 for (int r = 0; r < rows; r += RegisterTile.Rows)
                 {
-                    RegisterTile.Multiply<TVector>(
-                        panel + r * PanelColumns, PanelColumns, x + t, Math.Min(TileTokens, tokens - t), width,
+                    RegisterTile.Multiply<TVector, PanelRows>(
+                        new(panel + r * PanelColumns, PanelColumns), x + t, Math.Min(TileTokens, tokens - t), width,
                         sums + (t * tiledRows + r) * 16, tiledRows * 16, begin == 0);
                 }
             }
         }
-        float* dots = stackalloc float[4];
-        for (int t = 0; t < tokens; t++)
+        for (int r = 0; r < rows; r += RegisterTile.Rows)
+            Finish4(group, firstRow + r, Math.Min(RegisterTile.Rows, rows - r), firstToken, tokens, sums + r * 16, tiledRows * 16);
+    }
+
+    /// <summary>Dot products of four rows from their lane sums, sixteen at a time; of fewer than four rows the others' sums are not kept.</summary>
+    private void Finish4(ProductGroup group, int row, int rows, int firstToken, int tokens, float* sums, nint tokenStride)
+    {
+        const int atOnce = 4;
+        float* dots = stackalloc float[16], bias = stackalloc float[16];
+        for (int i = 0; i < 16 && !product.Bias.IsNull; i++)
+            bias[i] = product.Bias[group.FirstRow + row + Math.Min(i % 4, rows - 1)];
+        for (int t = 0; t < tokens; t += atOnce)
         {
-            float* y = product.Outputs[firstToken + t];
-            for (int r = 0; r < rows; r += 4)
+            int count = Math.Min(atOnce, tokens - t);
+            float* four = sums + t * tokenStride;
+            for (int i = 0; i < count; i++, four += tokenStride)
+                TBlock.Reduce4(TBlock.Load(four), TBlock.Load(four + 16), TBlock.Load(four + 32), TBlock.Load(four + 48), dots + 4 * i);
+            TBlock.Store(Finish(TBlock.Load(dots), TBlock.Load(bias)), dots);
+            for (int i = 0; i < count; i++)
             {
-                float* four = sums + (t * tiledRows + r) * 16;
-                TBlock.Reduce4(TBlock.Load(four), TBlock.Load(four + 16), TBlock.Load(four + 32), TBlock.Load(four + 48), dots);
-                for (int i = 0; i < Math.Min(4, rows - r); i++)
-                    y[product.Column(firstRow + r + i)] = Finish(dots[i], group.FirstRow + firstRow + r + i);
+                float* y = product.Outputs[firstToken + t + i];
+                for (int r = 0; r < rows; r++)
+                    y[product.Column(row + r)] = dots[4 * i + r];
             }
         }
+    }
+
+    private TBlock Finish(TBlock dots, TBlock bias)
+    {
+        if (product.Bias.IsNull)
+            return TProfile.Round(dots);
+        return TProfile.Round((product.BiasApart ? TProfile.Round(dots) : dots) + bias);
     }
 
     /// <param name="dot">The dot product.</param>

@@ -37,6 +37,8 @@ internal readonly unsafe struct BlockRows<TFormat>(byte* blocks, int columns) : 
         }
     }
 
+    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector> => false;
+
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>
     {
         const int size = IBlockFormat.LargestBlock;
