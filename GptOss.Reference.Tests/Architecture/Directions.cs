@@ -16,7 +16,10 @@ internal static partial class Directions
         ["Numerics/Tiles"] = ["Numerics/Lanes"],
         ["Numerics/Integers"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes"],
         ["Numerics/Formats"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Tiles", "Numerics/Integers"],
-        ["Numerics/Formats/Blocks"] = ["Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Integers", "Numerics/Formats"],
+        ["Numerics/Formats/Blocks"] =
+        [
+            "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Tiles", "Numerics/Integers", "Numerics/Formats",
+        ],
         ["Numerics/Products"] =
         [
             "Numerics/Buffers", "Numerics/Workers", "Numerics/Lanes", "Numerics/Tiles", "Numerics/Integers", "Numerics/Formats",

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Tiles;
 
 namespace GptOss.Reference.Numerics.Formats.Blocks;
 
@@ -37,10 +38,26 @@ internal readonly unsafe struct BlockRows<TFormat>(byte* blocks, int columns) : 
         }
     }
 
-    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector> => false;
+    public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector>
+    {
+        // Scales cost too much to be widened anew for a second tile.
+        if (typeof(TFormat) != typeof(Q8_0) || TVector.Lanes < 8 || tokens > Q8TileRows.MostTokens<TVector>())
+            return false;
+        Q8TileRows four = new(blocks + row * RowBytes, RowBytes);
+        RegisterTile.Multiply<TVector, Q8TileRows>(four, x, tokens, columns, sums, 16 * RegisterTile.Rows, first: true);
+        return true;
+    }
 
     public void Dot4<TBlock>(nint row, float* x, float* dots) where TBlock : struct, IF32x16<TBlock>
     {
+        // Where a tile can read the rows, it need not go through memory.
+        float* sums = stackalloc float[4 * 16];
+        if (typeof(TBlock) == typeof(F32x16V512) && TryMultiply4<Vector16>(row, &x, 1, sums)
+            || typeof(TBlock) == typeof(F32x16V256) && TryMultiply4<Vector8>(row, &x, 1, sums))
+        {
+            TBlock.Reduce4(TBlock.Load(sums), TBlock.Load(sums + 16), TBlock.Load(sums + 32), TBlock.Load(sums + 48), dots);
+            return;
+        }
         const int size = IBlockFormat.LargestBlock;
         float* values = stackalloc float[4 * size];
         byte* first = blocks + row * RowBytes, block = first;
