@@ -13,7 +13,7 @@ public class DensePrefill : KernelBenchmark, IWork
     private Memory<float> _x, _y;
 
     /// <summary>Tokens of the prompt.</summary>
-    [Params(32, 512)]
+    [Params(2, 4, 8, 32, 512)]
     public int Tokens { get; set; }
 
     /// <inheritdoc/>

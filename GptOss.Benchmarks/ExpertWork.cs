@@ -67,10 +67,10 @@ public class ExpertMatVec : ExpertWork
 public class ExpertPrefill : ExpertWork
 {
     /// <inheritdoc/>
-    [Params(32, 128, 512)]
+    [Params(8, 32, 128, 512)]
     public override int Tokens { get; set; }
 
-    /// <summary>Matrix–matrix over panels widened once.</summary>
+    /// <summary>Matrix–matrix in tiles of four weight rows and a few tokens.</summary>
     [Benchmark]
     public void MatMul() => Multiply();
 }

@@ -67,7 +67,6 @@ internal static unsafe class RegisterTile
         return (left + portions - 1) / portions;
     }
 
-
     /// <summary>Four rows × 6 tokens.</summary>
     private static void Tile4x6<TVector, TRows>(TRows w, float** x, nint columns, float* sums, nint tokenStride, bool first)
         where TVector : struct, IVector<TVector>
