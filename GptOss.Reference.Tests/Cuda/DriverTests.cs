@@ -162,4 +162,23 @@ public class DriverTests
         }
         Assert.Equal(0, stub.Live);
     }
+
+    [Fact]
+    public void Experts_without_room_stay_on_the_processor_and_want_of_pages_ends_a_pass_with_a_sentence()
+    {
+        // 12 of working memory, 2 of the head, 6 for attention in each of two layers, 9 for the experts of the first and 4 of the second.
+        using StubDriver stub = new("FAILS=\"cuMemAlloc_v2\"", "AFTER=39", "ERROR=2", "FREE=1000000000");
+        using SmallModels models = new();
+        using (var device = CudaDevice.Open(0, stub.Load()))
+        using (var model = Transformer.Load(models.Write(SmallModels.Smallest, 1), new ModelOptions { Threads = 1, Device = device }))
+        {
+            Assert.Equal("cuda:0 (Stub 1) computes attention, unembedding and the experts of 1 of 2 layers, the processor those of the others.",
+                model.Placement);
+            Sequence sequence = model.NewSequence();
+            Assert.Equal("The NVIDIA driver could not allocate 1 MB: it is out of memory (CUDA error 2).",
+                Assert.Throws<DeviceException>(() => model.Forward(new BatchItem(sequence, new[] { 4 }, LogitRows.Last)).Count).Message);
+            Assert.Equal((0, 0), (sequence.Length, model.CacheMemory.Held));
+        }
+        Assert.Equal(0, stub.Live);
+    }
 }
