@@ -21,6 +21,17 @@ public sealed class SchedulerTests : IDisposable
 
     public void Dispose() => _model.Dispose();
 
+    [Theory]
+    [InlineData(long.MaxValue, 1000, 200)]
+    [InlineData(1100, 900, 200)]
+    [InlineData(400, 300, 100)]
+    [InlineData(0, 0, 0)]
+    public void What_is_planned_with_stays_below_the_limit_of_the_caches(long limit, long cache, long prefixes)
+    {
+        SchedulerOptions within = new SchedulerOptions { CacheBytes = 1000, PrefixBytes = 200 }.Within(limit);
+        Assert.Equal((cache, prefixes), (within.CacheBytes, within.PrefixBytes));
+    }
+
     [Fact]
     public async Task Answers_are_the_tokens_that_the_generator_gives()
     {
