@@ -39,7 +39,7 @@ internal static class PackFolder
         List<(GoldenPack Pack, long Bytes)> packs =
         [
             .. Directory.EnumerateDirectories(folder).Where(pack => File.Exists(Path.Combine(pack, "manifest.json"))).Order(StringComparer.Ordinal)
-                .Select(GoldenPack.Open).Where(pack => profile is not { } asked || pack.Has(asked))
+                .Select(GoldenPack.Open).Where(pack => profile is not { } asked || pack.Judges(asked))
                 .Select(pack => (Pack: pack, Bytes: CheckpointBytes(pack)))
                 .Where(pack => all || pack.Bytes < SmallBytes).OrderBy(pack => pack.Bytes >= SmallBytes),
         ];

@@ -115,7 +115,7 @@ internal sealed class VerifyCommand
     private static GoldenPack One(string folder, Precision? profile)
     {
         var pack = GoldenPack.Open(folder);
-        return profile is not { } asked || pack.Has(asked) ? pack
+        return profile is not { } asked || pack.Judges(asked) ? pack
             : throw new UsageException($"The pack {pack.Name} has no recording in {asked.Name()}.");
     }
 

@@ -98,7 +98,7 @@ public class GoldenPackTests
             "files[0].file is '../a'; expected the name of a file, without a folder." },
         { """{"kind":"trace","checkpoint":"a","budgets":7}""", "budgets is 7; expected an object." },
         { """{"kind":"trace","checkpoint":"a","budgets":{"float32":{"g":3}}}""", "budgets.float32.g is 3; expected a number from 1 to 2." },
-        { """{"kind":"trace","checkpoint":"a","profile":"fp16"}""", "profile is 'fp16'; expected 'float32' or 'bfloat16'." },
+        { """{"kind":"trace","checkpoint":"a","profile":"fp16"}""", "profile is 'fp16'; expected 'float32', 'bfloat16' or 'fast'." },
         { """{"kind":"trace","checkpoint":"a","logits_hash":"AB"}""", "logits_hash is 'AB'; expected 64 lower-case hexadecimal digits." },
         { """{"kind":"trace","checkpoint":"a"}""", "ids is missing." },
         { """{"kind":"trace","checkpoint":"a","ids":[]}""", "ids is empty." },

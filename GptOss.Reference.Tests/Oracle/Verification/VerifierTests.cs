@@ -81,6 +81,18 @@ public class VerifierTests
     }
 
     [Fact]
+    public void Greedy_answers_of_the_fast_profile_are_compared_with_those_of_float32_where_it_is_asked_for()
+    {
+        var pack = GoldenPack.Open(TestData.Golden("tiny-greedy"));
+        Assert.Equal((false, true), (pack.Has(Precision.Fast), pack.Judges(Precision.Fast)));
+        PackSection section = Assert.Single(
+            Verifier.Verify(pack, new() { Precision = Precision.Fast, Model = TestData.Tiny }, Cancellation).Sections);
+        Assert.Equal((Precision.Fast, true, 66), (section.Precision, section.Passed, section.Stages.Count));
+        Assert.Equal(65, section.Stages.Count(stage => stage.Error == 0));
+        Assert.False(GoldenPack.Open(TestData.Golden("tiny-trace")).Judges(Precision.Fast));
+    }
+
+    [Fact]
     public void A_recording_that_goes_on_after_a_stop_token_fails()
     {
         using var folder = new TemporaryFolder();

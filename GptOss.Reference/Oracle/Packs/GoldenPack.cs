@@ -36,7 +36,7 @@ internal sealed record GreedyRecord(IReadOnlyList<int> Continuation, IReadOnlyLi
 /// <param name="Bfloat16">The same as published.</param>
 internal sealed record GreedyPrompt(string Text, IReadOnlyList<int> Ids, GreedyRecord? Float32, GreedyRecord? Bfloat16)
 {
-    /// <summary>The record of one precision.</summary>
+    /// <summary>The record that a run of one precision is compared with.</summary>
     public GreedyRecord? Of(Precision precision) => precision == Precision.Bfloat16 ? Bfloat16 : Float32;
 }
 
@@ -111,8 +111,14 @@ public sealed class GoldenPack
     }
 
     /// <summary>Whether something was recorded in a precision.</summary>
-    public bool Has(Precision precision) =>
-        Kind == PackKind.Greedy ? Prompts.Any(prompt => prompt.Of(precision) is not null) : File.Exists(PathOf(precision));
+    public bool Has(Precision precision) => Kind == PackKind.Greedy
+        ? precision != Precision.Fast && Prompts.Any(prompt => prompt.Of(precision) is not null)
+        : File.Exists(PathOf(precision));
+
+    /// <summary>
+    /// Whether a run of a precision can be compared: with what was recorded in it, and the greedy answers of the fast profile with those of float32.
+    /// </summary>
+    public bool Judges(Precision precision) => Has(precision) || (Kind == PackKind.Greedy && precision == Precision.Fast && Has(Precision.Float32));
 
     /// <summary>The recorded stages of a trace pack, in file order.</summary>
     /// <param name="precision">Which recording.</param>

@@ -151,8 +151,9 @@ internal sealed record PackManifest
         {
             if (!root.TryGetProperty("profile", out JsonElement profile))
                 return null;
-            return Profiles.Find(JsonDocuments.Text(profile))
-                ?? throw Bad($"profile is {JsonDocuments.Shown(profile)}; expected '{string.Join("' or '", Profiles.All.Select(p => p.Name()))}'.");
+            string[] names = [.. Profiles.All.Select(p => p.Name())];
+            return Profiles.Find(JsonDocuments.Text(profile)) ?? throw Bad(
+                $"profile is {JsonDocuments.Shown(profile)}; expected '{string.Join("', '", names[..^1])}' or '{names[^1]}'.");
         }
 
         internal string? Hash()

@@ -63,7 +63,7 @@ public static class Verifier
     {
         ArgumentNullException.ThrowIfNull(pack);
         options ??= new();
-        Precision[] profiles = [.. Enum.GetValues<Precision>().Where(p => pack.Has(p) && (options.Precision ?? p) == p)];
+        Precision[] profiles = [.. Enum.GetValues<Precision>().Where(p => options.Precision is { } one ? p == one && pack.Judges(p) : pack.Has(p))];
         if (profiles.Length == 0)
         {
             throw options.Precision is { } asked
