@@ -128,6 +128,106 @@ public class IntegerProductTests
         Assert.Null(Q8Matrix.Round(new(new ushort[40], 1, 40), TestWorkers.Of(1)));
     }
 
+    // Random numbers have neither.
+    [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
+    public void Ties_go_to_even_codes_and_a_block_is_zero_only_below_its_limit(RegisterWidth width)
+    {
+        float least = MathF.ScaleB(1, -100);
+        float[][] x =
+        [
+            [.. Enumerable.Range(0, 32).Select(i => i == 0 ? 127 : i + 0.5f)],
+            [.. Enumerable.Range(0, 32).Select(i => least * (32 - i) / 32)],
+            [.. Enumerable.Range(0, 32).Select(i => MathF.BitDecrement(least) * (32 - i) / 32)],
+        ];
+        byte[] codes = [.. Enumerable.Repeat((byte)0x37, 16)], scales = [127];
+        (float, int[])[] blocks = [(0.5f, [.. codes.SelectMany(pair => new[] { Twice(pair & 15), Twice(pair >> 4) })])];
+        RequireProduct(width, x, new Mxfp4Experts(codes, scales, 1, 1, 32), blocks, []);
+    }
+
+    [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
+    public void A_scale_of_MXFP4_may_be_any_power_of_two_and_the_least_counts_as_zero(RegisterWidth width)
+    {
+        const int rows = 255;
+        Numbers numbers = new(17);
+        byte[] codes = numbers.Bytes(rows * 16), scales = [.. Enumerable.Range(0, rows).Select(s => (byte)s)];
+        (float, int[])[] blocks = [.. scales.Select((scale, i) => (scale == 0 ? 0 : MathF.ScaleB(1, scale - 127) / 2,
+            codes.AsSpan(16 * i, 16).ToArray().SelectMany(pair => new[] { Twice(pair & 15), Twice(pair >> 4) }).ToArray()))];
+        foreach (int tokens in new[] { 1, 3 })
+            RequireProduct(width, numbers, new Mxfp4Experts(codes, scales, 1, rows, 32), blocks, tokens);
+    }
+
+    [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
+    public void A_scale_of_Q8_0_may_be_any_finite_float16(RegisterWidth width)
+    {
+        Numbers numbers = new(19);
+        ushort[] halves = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x3C00, 0x4000, 0xC000, 0x7BFF, 0xFBFF,
+            .. Enumerable.Range(0, 256).Select(i => (ushort)(257 * i)).Where(bits => (bits & 0x7C00) != 0x7C00)];
+        byte[] stored = [.. halves.SelectMany(half => (byte[])[(byte)half, (byte)(half >> 8), .. numbers.Bytes(32)])];
+        (float, int[])[] blocks = [.. stored.Chunk(34).Select(block =>
+            ((float)BitConverter.ToHalf(block), block[2..].Select(b => (int)(sbyte)b).ToArray()))];
+        foreach (int tokens in new[] { 1, 9 })
+            RequireProduct(width, numbers, Q8Matrix.Of(new(stored, halves.Length, 32, 1), TestWorkers.Of(2))!, blocks, tokens);
+    }
+
+    // The last step of a short row is read as a whole one: what comes after it is another expert's, which may be anything until a token chooses it.
+    [Theory, MemberData(nameof(EveryWidth.Alone), MemberType = typeof(EveryWidth))]
+    public void What_lies_behind_a_row_does_not_count(RegisterWidth width)
+    {
+        const int rows = 20, columns = 96;
+        Numbers numbers = new(23);
+        byte[] codes = numbers.Bytes(2 * rows * columns / 2), scales = numbers.Scales(2 * rows * columns / 32);
+        scales.AsSpan(scales.Length / 2).Fill(Mxfp4.NaNScale);
+        ExpertGroups groups = new();
+        groups.Group([0], 2);
+        Poisoned x = new(numbers.Rows(1, columns)), y = new(1, rows), alone = new(1, rows);
+        ProductKernels kernels = EveryWidth.Kernels(width, Precision.Fast).Products;
+        kernels.Linear(x.Rows, new Mxfp4Experts(codes.AsMemory(0, codes.Length / 2), scales.AsMemory(0, scales.Length / 2), 1, rows, columns),
+            default, alone.Rows);
+        foreach (Weights w in new Weights[]
+        {
+            new Mxfp4Experts(codes, scales, 2, rows, columns),
+            new Mxfp4Blocks(Gguf(codes, scales, arePairs: false), rows, columns, 2, arePairs: false),
+        })
+        {
+            kernels.ExpertLinear(x.Rows, 1, w, new ushort[2 * rows], groups, false, y.Rows);
+            for (int row = 0; row < rows; row++)
+                Bits.Equal(alone.Rows[0][row], y.Rows[0][row], $"row {row} of {w.GetType().Name}, {width}");
+        }
+    }
+
+    [Fact]
+    public unsafe void A_row_is_read_as_whole_steps_only_where_the_matrix_goes_on_behind_it()
+    {
+        const int rows = 40;
+        for (int columns = 32; columns <= 1024; columns += 32)
+        {
+            Mxfp4IntegerRows<PublishedMxfp4> weights = new(null, null, rows, columns);
+            int perRow = columns / 32, read = (perRow + 15) / 16 * 16;
+            for (int row = 0; row < rows; row++)
+                Assert.True(!weights.MayReadBehind(row) || row * perRow + read <= rows * perRow, $"row {row} of {columns} columns");
+            Assert.True(weights.MayReadBehind(0));
+        }
+    }
+
+    [Fact]
+    public void Rounding_to_Q8_0_takes_ties_to_even_and_stops_at_127()
+    {
+        // 128 and more come of a scale that float16 holds to few bits: 190 · 2^−24 / 127 is rounded to 2^−24.
+        float[] weights = new float[544];
+        (weights[0], weights[1], weights[2], weights[3], weights[4]) = (127, 0.5f, 1.5f, -2.5f, -3.5f);
+        (weights[512], weights[513], weights[514]) = (MathF.ScaleB(190, -24), MathF.ScaleB(-190, -24), MathF.ScaleB(-1, -24));
+        float[] expected = [.. weights], decoded = new float[544];
+        (expected[1], expected[2], expected[3], expected[4]) = (0, 2, -2, -4);
+        (expected[512], expected[513]) = (MathF.ScaleB(127, -24), MathF.ScaleB(-127, -24));
+        Q8Matrix.Round(new(weights.Select(Bfloat16.FromSingle).ToArray(), 1, 544), TestWorkers.Of(1))!.Decode(0, decoded);
+        Assert.Equal(expected, decoded);
+        foreach (float beyond in new[] { float.NaN, float.NegativeInfinity })
+        {
+            weights[40] = beyond;
+            Assert.Null(Q8Matrix.Round(new(weights.Select(Bfloat16.FromSingle).ToArray(), 1, 544), TestWorkers.Of(1)));
+        }
+    }
+
     private static int Twice(int code)
     {
         int magnitude = new[] { 0, 1, 2, 3, 4, 6, 8, 12 }[code & 7];
@@ -147,10 +247,12 @@ public class IntegerProductTests
         return [.. blocks];
     }
 
-    private static void RequireProduct(RegisterWidth width, Numbers numbers, Weights w, (float Scale, int[] Values)[] blocks, int tokens)
+    private static void RequireProduct(RegisterWidth width, Numbers numbers, Weights w, (float Scale, int[] Values)[] blocks, int tokens) =>
+        RequireProduct(width, numbers.Rows(tokens, w.Columns), w, blocks, tokens % 2 == 0 ? [] : numbers.Bf16(w.Rows));
+
+    private static void RequireProduct(RegisterWidth width, float[][] x, Weights w, (float Scale, int[] Values)[] blocks, ushort[] bias)
     {
-        float[][] x = numbers.Rows(tokens, w.Columns);
-        ushort[] bias = tokens % 2 == 0 ? [] : numbers.Bf16(w.Rows);
+        int tokens = x.Length;
         Poisoned y = new(tokens, w.Rows);
         EveryWidth.Kernels(width, Precision.Fast).Products.Linear(new Poisoned(x).Rows, w, bias, y.Rows);
         int perRow = w.Columns / 32;
@@ -174,9 +276,11 @@ public class IntegerProductTests
         {
             float[] block = x[(32 * b)..(32 * b + 32)];
             float largest = block.Max(MathF.Abs), d = largest / 127, inverse = 127 / largest;
+            if (largest < MathF.ScaleB(1, -100))
+                continue;
             int sum = 0;
             for (int i = 0; i < 32; i++)
-                sum += blocks[b].Values[i] * (largest == 0 ? 0 : (int)MathF.Round(block[i] * inverse, MidpointRounding.ToEven));
+                sum += blocks[b].Values[i] * (int)MathF.Round(block[i] * inverse, MidpointRounding.ToEven);
             int lane = 4 * (b % 4) + b / 4 % 4;
             lanes[lane] = MathF.FusedMultiplyAdd(sum, blocks[b].Scale * d, lanes[lane]);
         }
