@@ -90,7 +90,7 @@ internal sealed class GptOssApi
     {
         if (_service.Failure(context, exception) is not { } failure)
         {
-            _service.Metrics.Cancelled(ModelService.Route(context));       // the client has left: there is no one to answer
+            _service.Metrics.Cancelled(ModelService.Route(context));       // the client has left, so nothing is answered
             return;
         }
 

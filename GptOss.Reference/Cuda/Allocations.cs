@@ -5,7 +5,7 @@ namespace GptOss.Reference.Cuda;
 
 /// <summary>What a model holds of the card's memory: everything is given back at once.</summary>
 /// <param name="gpu">The card.</param>
-/// <param name="uploading">Receives the bytes of weights as they are copied; null for nobody.</param>
+/// <param name="uploading">Receives the bytes of weights as they are copied, or null.</param>
 internal sealed class Allocations(Gpu gpu, IProgress<long>? uploading) : IDisposable
 {
     private readonly List<ulong> _addresses = [];

@@ -58,7 +58,7 @@ public sealed class CudaDevice : Device
 
     /// <summary>Opens a GPU.</summary>
     /// <param name="ordinal">Its number among those that the driver sees.</param>
-    /// <exception cref="DeviceException">There is no driver or no such GPU, or one of them is too old; the message is one sentence.</exception>
+    /// <exception cref="DeviceException">The driver or the GPU is missing or too old; the message is one sentence.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="ordinal"/> is negative.</exception>
     public static CudaDevice Open(int ordinal = 0) => Open(ordinal, driver: null);
 

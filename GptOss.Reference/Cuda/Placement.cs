@@ -17,7 +17,7 @@ namespace GptOss.Reference.Cuda;
 /// <param name="Cache">Keys and values for which room is kept.</param>
 internal sealed record Placement(int Layers, int ExpertLayers, long Free, long Dense, long Experts, long Work, long Cache)
 {
-    /// <summary>Tokens of one sequence for which room is kept if nobody asks for another size of the cache.</summary>
+    /// <summary>Tokens of one sequence for which room is kept unless another cache size is given.</summary>
     internal const int ContextTokens = 4096;
 
     /// <summary>What stays free for the driver's own needs.</summary>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace GptOss.Reference.Tests.Numerics.Products;
 
-/// <summary>Memory before a page that nobody may read, on Linux.</summary>
+/// <summary>Memory that ends at an unreadable page, on Linux.</summary>
 internal static unsafe partial class ProtectedPages
 {
     private const int None = 0, ReadWrite = 3, PrivateAnonymous = 0x22;
