@@ -57,7 +57,7 @@ public sealed class LifetimeTests : IDisposable
     public async Task A_server_that_is_asked_to_end_finishes_what_runs_and_takes_nothing_new()
     {
         await using RunningServer server = await StartAsync();
-        Task<Answer> running = server.PostAsync(Chat, Endless.Replace("6000", "400", StringComparison.Ordinal), Cancellation);
+        Task<Answer> running = server.PostAsync(Chat, Endless.Replace("6000", "1500", StringComparison.Ordinal), Cancellation);
         await RunningAsync(server, running);
         Task ending = server.Application.EndAsync(CancellationToken.None);
         Answer refused = await server.PostAsync(Chat, Question, Cancellation);

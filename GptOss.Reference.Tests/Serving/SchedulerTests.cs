@@ -212,7 +212,7 @@ public sealed class SchedulerTests : IDisposable
         int most = 0;
         scheduler.StepTaken += (_, sequences) => most = Math.Max(most, sequences);
         int[] first = await IdsOf(scheduler, request);
-        int[][] all = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => IdsOf(scheduler, request)));
+        int[][] all = await TogetherAsync(scheduler, request, 6);
         Assert.Equal(6, most);
         Assert.All(all, ids => Assert.Equal(first, ids));
         for (int i = 0; i < 500 && scheduler.State.Running > 0; i++)
@@ -230,7 +230,7 @@ public sealed class SchedulerTests : IDisposable
         long most = 0;
         int together = 0;
         scheduler.StepTaken += (_, sequences) => (most, together) = (Math.Max(most, _model.CacheMemory.Held), Math.Max(together, sequences));
-        int[][] all = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => IdsOf(scheduler, request)));
+        int[][] all = await TogetherAsync(scheduler, request, 8);
         Assert.All(all, ids => Assert.Equal(alone, ids));
         Assert.InRange(most, 1, 3 * one + one / 2);
         Assert.True(together > 1, "They ran one after another.");
@@ -292,6 +292,16 @@ public sealed class SchedulerTests : IDisposable
             if (--tokens == 0)
                 break;
         }
+    }
+
+    // All of them are submitted before the first takes its second step, however busy the machine is.
+    private static async Task<int[][]> TogetherAsync(Scheduler scheduler, ServingRequest request, int count)
+    {
+        var submitted = new TaskCompletionSource();
+        scheduler.StepTaken += (_, _) => submitted.Task.Wait(CancellationToken.None);
+        Task<int[]>[] all = [.. Enumerable.Range(0, count).Select(_ => IdsOf(scheduler, request))];
+        submitted.SetResult();
+        return await Task.WhenAll(all);
     }
 
     private static async Task<int[]> IdsOf(Scheduler scheduler, ServingRequest request) => (await ChoicesOf(scheduler, request))[0];
