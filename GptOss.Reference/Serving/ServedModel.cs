@@ -10,8 +10,8 @@ public sealed class ServedModel : IAsyncDisposable
     {
         (Model, Tokenizer) = (model, tokenizer);
         StopTokens = new HashSet<int>(Generation.StopTokens.For(model, tokenizer));
+        Fingerprint = ServingFingerprint.Of(model);                       // before the scheduler, whose first figures would show its sequence
         Scheduler = new Scheduler(model, options);
-        Fingerprint = ServingFingerprint.Of(model);
     }
 
     /// <summary>The model.</summary>
