@@ -89,8 +89,8 @@ public sealed class LogTests : IDisposable
     {
         var log = new Lines();
         await using var model = ServedModel.Load(TestData.Tiny);
-        model.Scheduler.StepTaken += (_, _) => Thread.Sleep(700);        // four steps: twice as long as what counts as late
-        using var service = new ModelService("tiny-gpt-oss", Task.FromResult(model), Dated, [], log) { LateAfter = TimeSpan.FromSeconds(1.4) };
+        model.Scheduler.StepTaken += (_, _) => Thread.Sleep(1000);
+        using var service = new ModelService("tiny-gpt-oss", Task.FromResult(model), Dated, [], log) { LateAfter = TimeSpan.FromSeconds(0.6) };
         await using WebApplication web = await WebAsync(service);
         using var client = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
         foreach (string more in (string[])["", ", \"stream\": true"])
