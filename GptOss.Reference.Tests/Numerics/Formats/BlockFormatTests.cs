@@ -103,7 +103,11 @@ public class BlockFormatTests
             {
                 System.Runtime.Intrinsics.Vector128.Store(Float16.Widen4((byte*)(p + i)), four);
                 for (int j = 0; j < 4; j++)
-                    Bits.Equal((float)BitConverter.UInt16BitsToHalf(bits[i + j]), four[j], $"float16 {bits[i + j]:X4}");
+                {
+                    float expected = (float)BitConverter.UInt16BitsToHalf(bits[i + j]);
+                    Bits.Equal(expected, four[j], $"float16 {bits[i + j]:X4}");
+                    Bits.Equal(expected, Float16.Values[bits[i + j]], $"float16 {bits[i + j]:X4} of the table");
+                }
             }
         }
     }

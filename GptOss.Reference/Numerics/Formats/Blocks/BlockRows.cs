@@ -43,7 +43,7 @@ internal readonly unsafe struct BlockRows<TFormat>(byte* blocks, int columns) : 
         // Scales cost too much to be widened anew for a second tile.
         if (typeof(TFormat) != typeof(Q8_0) || TVector.Lanes < 8 || tokens > Q8TileRows.MostTokens<TVector>())
             return false;
-        Q8TileRows four = new(blocks + row * RowBytes, RowBytes);
+        Q8TileRows four = new(blocks + row * RowBytes, RowBytes, Float16.Values);
         RegisterTile.Multiply<TVector, Q8TileRows>(four, x, tokens, columns, sums, 16 * RegisterTile.Rows, first: true);
         return true;
     }
