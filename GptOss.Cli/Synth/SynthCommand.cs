@@ -24,19 +24,24 @@ internal static class SynthCommand
         Option<int?> layers = Arguments.Number("--layers", "Layers, if fewer or more than the shape has.", 1, 10_000);
         var folder = new Option<string>("--out")
         {
-            Description = "The folder to write config.json and model.safetensors into.",
+            Description = "The folder to write config.json and model.safetensors into, or model.gguf.",
             HelpName = "DIR",
             Required = true,
         };
+        Option<DenseType?> gguf = Arguments.Word("--gguf",
+            "Writes one GGUF file instead, which llama.cpp reads too: dense weights as they are, or rounded to Q8_0.",
+            ("bf16", DenseType.Bfloat16), ("q8", DenseType.Q8_0));
         var force = new Option<bool>("--force") { Description = "Replaces a checkpoint that exists." };
         var command = new Command("synth", "Writes a synthetic checkpoint of any shape, with random weights, for measuring and testing.")
         {
-            shape, seed, layers, folder, force,
+            shape, seed, layers, folder, gguf, force,
         };
         command.SetAction(parsed =>
         {
             string config = Config(parsed.GetValue(shape)!, parsed.GetValue(layers), terminal);
-            return Run(terminal, config, parsed.GetValue(seed), parsed.GetValue(folder)!, parsed.GetValue(force));
+            (ulong seeded, string target, bool replaces) = (parsed.GetValue(seed), parsed.GetValue(folder)!, parsed.GetValue(force));
+            return parsed.GetValue(gguf) is { } dense ? RunGguf(terminal, config, dense, seeded, target, replaces)
+                : Run(terminal, config, seeded, target, replaces);
         });
         return command;
     }
@@ -79,6 +84,17 @@ internal static class SynthCommand
         terminal.Error.WriteLine($"Writing {Output.Text.Bytes(bytes)} to {folder}.");
         SyntheticCheckpoint.Write(folder, config, seed, force, new ByteProgress(terminal, bytes), terminal.Cancellation);
         terminal.Out.WriteLine(Path.Combine(folder, "model.safetensors"));
+        return ExitCodes.Ok;
+    }
+
+    private static int RunGguf(Terminal terminal, string config, DenseType dense, ulong seed, string folder, bool force)
+    {
+        SyntheticGguf.Plan plan = SyntheticGguf.PlanFor(config, dense);
+        string file = Path.Combine(folder, SyntheticGguf.FileName);
+        Existing.Refuse(file, force, "folder");
+        terminal.Error.WriteLine($"Writing {Output.Text.Bytes(plan.Bytes)} to {folder}.");
+        plan.Write(folder, seed, force, new ByteProgress(terminal, plan.Bytes), terminal.Cancellation);
+        terminal.Out.WriteLine(file);
         return ExitCodes.Ok;
     }
 }

@@ -134,7 +134,23 @@ public sealed class CommandTests : IDisposable
             "num_hidden_layers").GetInt32());
     }
 
+    [Fact]
+    public void Synth_writes_a_GGUF_file_where_it_is_asked_to()
+    {
+        string shape = _folder.Write("shape.json", SmallShapes.SixteenPositions), target = _folder.File("out");
+        string path = Path.Combine(target, "model.gguf");
+        Answer answer = Run("synth", "--shape", shape, "--gguf", "q8", "--out", target);
+        Assert.Equal((0, path + "\n"), (answer.Code, answer.Out));
+        Assert.StartsWith("Writing ", answer.Error, StringComparison.Ordinal);
+        Assert.Contains("Q8_0", Run("inspect", "--model", path).Out, StringComparison.Ordinal);
+        Assert.Equal(new(2, "", $"{path} exists; give another folder, or --force to replace it.\n"),
+            Run("synth", "--shape", shape, "--gguf", "bf16", "--out", target));
+        Assert.Equal(0, Run("synth", "--shape", shape, "--gguf", "bf16", "--out", target, "--force").Code);
+        Assert.DoesNotContain("Q8_0", Run("inspect", "--model", path).Out, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData(2, "--gguf is 'f16'; expected bf16 or q8.", "--shape", "20b", "--gguf", "f16", "--out", "x")]
     [InlineData(2, "Option '--out' is required.", "--shape", "20b")]
     [InlineData(3, "There is no file '30b', and no published shape of that name; expected 20b, 120b or a configuration file.", "--shape", "30b",
         "--out", "x")]

@@ -35,6 +35,15 @@ internal static class ByteAlphabet
         return true;
     }
 
+    /// <summary>How the alphabet spells bytes.</summary>
+    internal static string Spell(ReadOnlySpan<byte> bytes)
+    {
+        char[] spelled = new char[bytes.Length];
+        for (int i = 0; i < bytes.Length; i++)
+            spelled[i] = (char)Array.IndexOf(ByteOf, bytes[i]);
+        return new string(spelled);
+    }
+
     private static short[] MakeByteOf()
     {
         short[] byteOf = new short[0x144];

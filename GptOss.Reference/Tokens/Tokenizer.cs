@@ -172,6 +172,9 @@ public sealed class Tokenizer
         return known;
     }
 
+    /// <summary>The ordinary token with exactly these bytes, or −1.</summary>
+    internal int FindText(ReadOnlySpan<byte> bytes) => _table.Find(bytes);
+
     /// <summary>What stands for an id without a token in text for people: <c>&lt;|id N|&gt;</c>.</summary>
     internal static byte[] UnknownName(int id) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"<|id {id}|>"));
 

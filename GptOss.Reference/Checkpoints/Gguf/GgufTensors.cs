@@ -128,6 +128,16 @@ internal static class GgufTensors
         }
     }
 
+    /// <summary>Every tensor of a file in llama.cpp's names.</summary>
+    /// <returns>Its name, what it is or is a part of in the original layout, whether it may have a block type, and its dimensions, innermost
+    /// first.</returns>
+    internal static IEnumerable<(string Name, string Original, bool IsMatrix, long[] Dimensions)> Inventory(GptOssConfig config) =>
+        from prefix in Enumerable.Range(0, config.NumHiddenLayers).Select(layer => (Stored: $"blk.{layer}.", Original: $"block.{layer}."))
+            .Prepend((Stored: "", Original: ""))
+        from thing in prefix.Stored.Length == 0 ? Global : InLayer
+        from piece in thing.Forms[0]
+        select (prefix.Stored + piece.Name, prefix.Original + piece.Original, piece.IsMatrix, piece.Dimensions(config));
+
     private static Piece Matrix(string name, string original, Func<GptOssConfig, long[]> dimensions) => new(name, original, true, dimensions);
 
     private static Piece Vector(string name, string original, Func<GptOssConfig, long[]> dimensions) => new(name, original, false, dimensions);

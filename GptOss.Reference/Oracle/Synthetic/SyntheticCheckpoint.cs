@@ -1,14 +1,10 @@
-using System.Buffers;
-using System.Collections.Concurrent;
 using System.Globalization;
-using System.Runtime.ExceptionServices;
 using System.Text;
 using System.Text.Json;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Checkpoints.Safetensors;
 using GptOss.Reference.Checkpoints.Storage;
 using GptOss.Reference.Ground;
-using Microsoft.Win32.SafeHandles;
 
 namespace GptOss.Reference.Oracle.Synthetic;
 
@@ -17,10 +13,10 @@ namespace GptOss.Reference.Oracle.Synthetic;
 /// files.</remarks>
 public static class SyntheticCheckpoint
 {
+    /// <summary>The name of the file with the configuration.</summary>
+    internal const string ConfigName = "config.json";
+
     private const string ModelName = "model.safetensors";
-    private const string ConfigName = "config.json";
-    private const int ChunkBytes = 1 << 20;
-    private const int MaxThreads = 8;
 
     /// <summary>The configuration of a published shape, in the original dialect: <c>20b</c> or <c>120b</c>.</summary>
     /// <param name="shape"><c>20b</c> or <c>120b</c>.</param>
@@ -90,15 +86,12 @@ public static class SyntheticCheckpoint
             if (!force && OutputTarget.Of(target).Replaces)
                 throw new IOException($"{target} exists; give another folder, or force its replacement.");
         }
-        RequireSpace(folder, total);
-        Directory.CreateDirectory(folder);
-        var source = new SyntheticTensor.Source(config, seed);
-        AtomicFile.WriteAnywhere(model, total, file => WriteTensors(file, start, tensors, source, progress, cancellation), force);
+        SyntheticFile.Write(model, total, start, Chunks(tensors, new(config, seed), start.Length), force, progress, cancellation);
         AtomicFile.Write(configFile, file => file.Write(Formatted(configJson)), replace: force);
     }
 
     /// <summary>Reads the configuration, and puts it into the original dialect where it is in the other.</summary>
-    private static GptOssConfig Check(ref string configJson)
+    internal static GptOssConfig Check(ref string configJson)
     {
         GptOssConfig config = ConfigReader.Parse(configJson, ConfigName);
         using JsonDocument document = JsonDocuments.Parse(Encoding.UTF8.GetBytes(configJson), ConfigName, "config-json");
@@ -123,70 +116,17 @@ public static class SyntheticCheckpoint
     private static byte[] Start(GptOssConfig config, out TensorInfo[] tensors) => SafeTensorsWriter.Start(
         TensorNames.Inventory(config, CheckpointLayout.Original).Select(tensor => (tensor.Name, tensor.DType, tensor.Shape)), null, out tensors);
 
-    private static void WriteTensors(SafeFileHandle file, byte[] start, TensorInfo[] tensors, SyntheticTensor.Source source,
-        IProgress<long>? progress,
-        CancellationToken cancellation)
-    {
-        RandomAccess.Write(file, start, 0);
-        long written = start.Length;
-        object reporting = new();
-        var options = new ParallelOptions
-        {
-            MaxDegreeOfParallelism = Math.Min(Environment.ProcessorCount, MaxThreads),
-            CancellationToken = cancellation,
-        };
-        try
-        {
-            // Each thread makes a chunk in its own buffer and writes it in place, so making and writing overlap.
-            Parallel.ForEach(Partitioner.Create(Chunks(tensors, source, start.Length), EnumerablePartitionerOptions.NoBuffering), options,
-                () => ArrayPool<byte>.Shared.Rent(ChunkBytes),
-                (chunk, _, buffer) =>
-                {
-                    Span<byte> bytes = buffer.AsSpan(0, chunk.Bytes);
-                    chunk.Tensor.Fill(chunk.Position, bytes);
-                    RandomAccess.Write(file, bytes, chunk.FileOffset);
-                    if (progress is not null)
-                    {
-                        lock (reporting)
-                            progress.Report(written += chunk.Bytes);
-                    }
-                    return buffer;
-                },
-                buffer => ArrayPool<byte>.Shared.Return(buffer));
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
-        }
-    }
-
-    private readonly record struct Chunk(SyntheticTensor Tensor, long Position, long FileOffset, int Bytes);
-
-    private static IEnumerable<Chunk> Chunks(TensorInfo[] tensors, SyntheticTensor.Source source, long dataStart)
+    private static IEnumerable<SyntheticFile.Chunk> Chunks(TensorInfo[] tensors, SyntheticTensor.Source source, long dataStart)
     {
         foreach (TensorInfo tensor in tensors)
         {
             SyntheticTensor content = source.Tensor(tensor.Name);
-            for (long at = 0; at < tensor.ByteCount; at += ChunkBytes)
-                yield return new Chunk(content, at, dataStart + tensor.Begin + at, (int)Math.Min(ChunkBytes, tensor.ByteCount - at));
+            for (long at = 0; at < tensor.ByteCount; at += SyntheticFile.ChunkBytes)
+            {
+                long position = at;
+                yield return new(dataStart + tensor.Begin + at, (int)Math.Min(SyntheticFile.ChunkBytes, tensor.ByteCount - at),
+                    bytes => content.Fill(position, bytes));
+            }
         }
-    }
-
-    private static void RequireSpace(string folder, long bytes)
-    {
-        long free;
-        try
-        {
-            string full = Path.GetFullPath(folder);
-            while (!Directory.Exists(full) && Path.GetDirectoryName(full) is { } parent)
-                full = parent;
-            free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(full)! : full).AvailableFreeSpace;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            return;                                    // no answer, as on some network drives: writing will tell
-        }
-        if (free < bytes)
-            throw new IOException($"{folder} has {free} bytes free; the checkpoint needs {bytes}.");
     }
 }

@@ -1,6 +1,5 @@
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Integers;
-using GptOss.Reference.Numerics.Lanes;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Formats.Blocks;
@@ -116,21 +115,8 @@ internal sealed unsafe class Q8Matrix : Weights
 
     private readonly struct Bf16Blocks(ushort* weights) : IBlocks
     {
-        public Half Read(nint index, sbyte* values)
-        {
-            ushort* block = weights + index * Q8_0.Weights;
-            float largest = 0;
-            for (int i = 0; i < Q8_0.Weights; i++)
-                largest = MathF.Max(largest, MathF.Abs(Bfloat16.ToSingle(block[i])));
-            var d = (Half)(largest / 127);
-            float scale = (float)d;
-            for (int i = 0; i < Q8_0.Weights; i++)
-            {
-                float q = scale == 0 ? 0 : MathF.Round(Bfloat16.ToSingle(block[i]) / scale);
-                values[i] = (sbyte)Math.Clamp(q, -127, 127);
-            }
-            return d;
-        }
+        public Half Read(nint index, sbyte* values) =>
+            Q8_0.Round(new(weights + index * Q8_0.Weights, Q8_0.Weights), new(values, Q8_0.Weights));
     }
 
     private readonly struct MakeJob<TBlocks>(TBlocks from, int rows, int perRow, byte* to, bool* beyond) : IJob where TBlocks : unmanaged, IBlocks
