@@ -19,6 +19,8 @@ namespace GptOss.Cli.Bench;
 /// <summary><c>gptoss bench</c>: how fast this machine runs a model, and what it could do at most.</summary>
 internal sealed class BenchCommand
 {
+    private const int MostPositions = 1 << 20, MostUsers = 1024;
+
     private readonly Option<string?> _shape = new("--shape")
     {
         Description = "Times a synthetic checkpoint of this shape, which is written to --scratch once: 20b, 120b, or a configuration file.",
@@ -32,9 +34,19 @@ internal sealed class BenchCommand
         HelpName = "DIR",
     };
 
-    private readonly Option<int> _prompt = Arguments.Number("--prompt", "Tokens of the prompt that is timed; 0 for no prefill.", 0, 1 << 20, 512);
-    private readonly Option<int?> _context = Arguments.Number("--context",
-        "Cached positions before the decoded tokens; as many as the prompt has if not given.", 1, 1 << 20);
+    private readonly Option<int[]> _prompt = new("--prompt")
+    {
+        Description = "Tokens of the prompts that are timed, 512 if not given; 0 for no prefill.",
+        HelpName = "N,N,…",
+        CustomParser = parsed => Counts(parsed, "--prompt", 0, MostPositions),
+    };
+
+    private readonly Option<int[]> _context = new("--context")
+    {
+        Description = "Cached positions before the decoded tokens; as many as the last prompt has if not given.",
+        HelpName = "N,N,…",
+        CustomParser = parsed => Counts(parsed, "--context", 1, MostPositions),
+    };
 
     private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 for no decode.", 0, 1 << 20, 16);
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
@@ -42,7 +54,14 @@ internal sealed class BenchCommand
     {
         Description = "Times the server's scheduler instead, with so many users at once: 1,4,8,16.",
         HelpName = "N,N,…",
-        CustomParser = parsed => Users(parsed),
+        CustomParser = parsed => Counts(parsed, "--users", 1, MostUsers),
+    };
+
+    private readonly Option<int[]> _rows = new("--rows")
+    {
+        Description = "Times passes of so many tokens of one sequence instead, which is what guessing ahead costs: 1,2,3,4,6,9.",
+        HelpName = "N,N,…",
+        CustomParser = parsed => Counts(parsed, "--rows", 1, MostUsers),
     };
 
     private readonly Option<string?> _peer = new("--peer")
@@ -60,7 +79,7 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Times prefill and decode, and measures this machine's read bandwidth and FMA peak to compare with.")
         {
             options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._users,
-            options._peer, options._json, options._model,
+            options._rows, options._peer, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -69,18 +88,23 @@ internal sealed class BenchCommand
     private int Run(ParseResult parsed, Terminal terminal)
     {
         ModelOptions modelOptions = _model.Options(parsed, terminal);
-        int prompt = parsed.GetValue(_prompt), tokens = parsed.GetValue(_tokens), repeat = parsed.GetValue(_repeat);
-        int context = parsed.GetValue(_context) ?? prompt;
-        if (prompt == 0 && tokens == 0)
+        int tokens = parsed.GetValue(_tokens), repeat = parsed.GetValue(_repeat);
+        int[] prompts = parsed.GetValue(_prompt) is { Length: > 0 } asked ? asked : [512];
+        int[] contexts = parsed.GetValue(_context) is { Length: > 0 } after ? after : prompts[^1..];
+        if (prompts.Max() == 0 && tokens == 0)
             throw new UsageException("--prompt and --tokens are both 0; there is nothing to time.");
-        if (tokens > 0 && context == 0)
+        if (tokens > 0 && contexts.Min() == 0)
             throw new UsageException("Without a prompt, --context says after how many tokens to decode.");
         if (parsed.GetValue(_users) is { Length: > 0 } && parsed.GetValue(_peer) is not null)
             throw new UsageException("--users and --peer exclude each other; llama-bench has one user.");
+        if (parsed.GetValue(_rows) is { Length: > 0 } && (parsed.GetValue(_users) is { Length: > 0 } || parsed.GetValue(_peer) is not null))
+            throw new UsageException("--rows excludes --users and --peer.");
         PeerBench? peer = parsed.GetValue(_peer) is { } file ? PeerBench.Read(file) : null;
         string folder = Folder(parsed, terminal);
         if (parsed.GetValue(_users) is { Length: > 0 } users)
-            return RunUsers(parsed, terminal, folder, modelOptions, users, Math.Max(prompt, 1), Math.Max(tokens, 1));
+            return RunUsers(parsed, terminal, folder, modelOptions, users, Math.Max(prompts.Max(), 1), Math.Max(tokens, 1));
+        if (parsed.GetValue(_rows) is { Length: > 0 } rows)
+            return RunRows(parsed, terminal, folder, modelOptions, rows, contexts, repeat);
 
         // Mapped first, so that what is wrong with the files is said before anything is timed.
         Checkpoint checkpoint = ModelChoice.Open(folder, terminal);
@@ -88,12 +112,11 @@ internal sealed class BenchCommand
         BenchCeilings ceilings = modelOptions.Device is CudaDevice gpu ? BenchCeilings.Of(gpu)
             : BenchCeilings.Of(MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes()));
         using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
-        if (Math.Max(prompt, context + tokens) > model.Config.MaxPositions)
-            throw new UsageException($"{Math.Max(prompt, context + tokens)} positions exceed the model's context of {model.Config.MaxPositions}.");
+        RequirePositions(Math.Max(prompts.Max(), contexts.Max() + tokens), model);
         var runs = new BenchRuns(model, terminal.Cancellation);
-        if (prompt > 0)
+        foreach (int prompt in prompts.Where(prompt => prompt > 0))
             runs.Prefill(prompt, repeat);
-        if (tokens > 0)
+        foreach (int context in tokens > 0 ? contexts : [])
             runs.Decode(context, tokens, repeat);
         DiskReads.Say(runs.DiskBytes, terminal);
         terminal.Out.WriteLine(parsed.GetValue(_json)
@@ -104,8 +127,7 @@ internal sealed class BenchCommand
     private int RunUsers(ParseResult parsed, Terminal terminal, string folder, ModelOptions modelOptions, int[] users, int prompt, int tokens)
     {
         using var model = ModelLoading.Load(ModelChoice.Open(folder, terminal), modelOptions, terminal);
-        if (prompt + tokens > model.Config.MaxPositions)
-            throw new UsageException($"{prompt + tokens} positions exceed the model's context of {model.Config.MaxPositions}.");
+        RequirePositions(prompt + tokens, model);
         var bench = new UsersBench(model, prompt, tokens, terminal.Cancellation);
         bench.RunAsync(1).GetAwaiter().GetResult();                      // warms up
         UsersRun[] runs = [.. users.Select(count => bench.RunAsync(count).GetAwaiter().GetResult())];
@@ -113,19 +135,35 @@ internal sealed class BenchCommand
         return ExitCodes.Ok;
     }
 
-    private static int[]? Users(ArgumentResult parsed)
+    private int RunRows(ParseResult parsed, Terminal terminal, string folder, ModelOptions modelOptions, int[] rows, int[] contexts, int repeat)
     {
-        var users = new List<int>();
+        using var model = ModelLoading.Load(ModelChoice.Open(folder, terminal), modelOptions, terminal);
+        RequirePositions(contexts.Max() + rows.Max(), model);
+        var bench = new RowsBench(model, terminal.Cancellation);
+        RowsRun[] runs = [.. contexts.SelectMany(context => bench.Run(context, rows, repeat))];
+        terminal.Out.WriteLine(parsed.GetValue(_json) ? RowsBench.Json(runs) : RowsBench.Table(runs));
+        return ExitCodes.Ok;
+    }
+
+    private static void RequirePositions(int positions, Transformer model)
+    {
+        if (positions > model.Config.MaxPositions)
+            throw new UsageException($"{positions} positions exceed the model's context of {model.Config.MaxPositions}.");
+    }
+
+    private static int[]? Counts(ArgumentResult parsed, string name, int least, int most)
+    {
+        var counts = new List<int>();
         foreach (string word in parsed.Tokens.SelectMany(token => token.Value.Split(',')))
         {
-            if (!int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > 1024)
+            if (!int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < least || count > most)
             {
-                parsed.AddError($"--users is '{word}'; expected numbers from 1 to 1024 with commas between them.");
+                parsed.AddError($"{name} is '{word}'; expected numbers from {least} to {most} with commas between them.");
                 return null;
             }
-            users.Add(count);
+            counts.Add(count);
         }
-        return [.. users];
+        return [.. counts];
     }
 
     /// <summary>4 GiB, or half of what is free on a smaller machine: far more than any cache holds.</summary>

@@ -49,7 +49,8 @@ internal static class BenchReport
 
     internal static string Table(Transformer model, BenchCeilings ceilings, BenchRuns bench, PeerBench? peer)
     {
-        BenchRun[][] kinds = [.. bench.Runs.GroupBy(run => run.Kind).Select(kind => kind.OrderBy(run => run.Seconds).ToArray())];
+        BenchRun[][] kinds = [.. bench.Runs.GroupBy(run => (run.Kind, run.Tokens, run.Context))
+            .Select(kind => kind.OrderBy(run => run.Seconds).ToArray())];
         string table = Text.Table(
         [
             ["", "tokens", "context", "tokens/s", "GB/s", ceilings.OperationsPerSecond is null ? "of copies" : "of read", "GFLOP/s", "of FMA"],
@@ -71,7 +72,12 @@ internal static class BenchReport
     private static string Settings(Transformer model)
     {
         string settings = $"{Text.Count(model.Threads, "thread")}, width {RunArguments.Name(model.Width)}, {model.Precision.Name()}";
-        return model.BytesSavedByPacking == 0 ? settings : settings + $", packing saves {Text.Short(model.BytesSavedByPacking)} a token";
+        return settings + model.BytesSavedByPacking switch
+        {
+            0 => "",
+            > 0 and var saved => $", packing saves {Text.Short(saved)} a token",
+            var saved => $", rows laid out for 8-bit products are {Text.Short(-saved)} longer a token",
+        };
     }
 
     // Weights that were preloaded or packed; the mapped ones lie on the system's own pages.

@@ -33,7 +33,7 @@ internal sealed class BenchRuns(Transformer model, CancellationToken cancellatio
 
     internal List<BenchRun> Runs { get; } = [];
 
-    /// <summary>Hash of the logits of the last prompt token.</summary>
+    /// <summary>Hash of the logits of the last token of the last prompt.</summary>
     internal string LogitsHash { get; private set; } = "";
 
     /// <summary>The most private memory that was seen after a run, in bytes; the mapped weights are not private.</summary>

@@ -35,8 +35,9 @@ internal sealed record PeerBench(string Model, string Build, int Threads, IReadO
                 throw Bad($"test {at} is {JsonDocuments.Shown(test)}; expected an object.");
             var fields = new Fields(test, at, Bad);
             string type = fields.Text("model_type", ""), file = fields.FileName("model_filename");
+            int number = fields.Integer("build_number", 0);
             PeerBench described = new(type.Length == 0 ? file : $"{file} ({type})",
-                $"{fields.Integer("build_number", 0)} {fields.Text("build_commit", "")}".TrimEnd(), fields.Integer("n_threads", null), runs);
+                $"{(number == 0 ? "" : number)} {fields.Text("build_commit", "")}".Trim(), fields.Integer("n_threads", null), runs);
             if (peer is not null && peer != described)
             {
                 throw Bad($"test {at} is of {described.Model} on {described.Threads} threads and test 0 of {peer.Model} on {peer.Threads}; " +
@@ -70,7 +71,7 @@ internal sealed record PeerBench(string Model, string Build, int Threads, IReadO
         ], 1, 2, 3, 4, 5);
         string note = threads == Threads ? ""
             : $"\nThe peer ran on {Output.Text.Count(Threads, "thread")}, this on {threads}: compare like with like.";
-        return $"peer: {Model}, llama.cpp {Build}, {Output.Text.Count(Threads, "thread")}; means\n\n{table}{note}".TrimEnd();
+        return $"peer: {Model}, {$"llama.cpp {Build}".TrimEnd()}, {Output.Text.Count(Threads, "thread")}; means\n\n{table}{note}".TrimEnd();
     }
 
     /// <summary>The same as a member of the JSON object.</summary>

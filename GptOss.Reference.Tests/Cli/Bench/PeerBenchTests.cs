@@ -76,6 +76,22 @@ public sealed class PeerBenchTests : IDisposable
     }
 
     [Fact]
+    public void Several_prompts_and_contexts_stand_beside_a_peer_s_in_one_run()
+    {
+        string peer = _folder.Write("peer.json", Output.Replace("\"n_depth\": 2048", "\"n_depth\": 24", StringComparison.Ordinal)
+            .Replace("\"n_gen\": 128", "\"n_gen\": 2", StringComparison.Ordinal));
+        Answer answer = Run("bench", "--model", TestData.Tiny, "--prompt", "8,16", "--context", "4,24", "--tokens", "2", "--repeat", "1", "--threads",
+            "1", "--peer", peer);
+        Assert.True(answer.Code == 0, answer.Error);
+        Assert.DoesNotContain("not run", answer.Out, StringComparison.Ordinal);
+        Assert.Equal(["prefill 8 0", "prefill 16 0", "decode 2 4", "decode 2 24"], answer.Out.Split("\npeer: ")[0].Split('\n')
+            .Where(line => line.StartsWith("prefill", StringComparison.Ordinal) || line.StartsWith("decode", StringComparison.Ordinal))
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[..3])));
+        Assert.Contains("--prompt is 'x'; expected numbers from 0 to 1048576 with commas between them.",
+            Run("bench", "--model", TestData.Tiny, "--prompt", "8,x").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_object_has_them_too()
     {
         JsonElement peer = JsonElement.Parse(JsonText.Of(json =>
