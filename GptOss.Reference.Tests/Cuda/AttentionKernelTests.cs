@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using GptOss.Reference.Cuda;
 using GptOss.Reference.Numerics.Attention;
 using GptOss.Reference.Numerics.Buffers;
@@ -35,6 +36,23 @@ public class AttentionKernelTests
         }
     }
 
+    // 64 keys a block of scores, 2048 one of exponentials, 256 a tile of few tokens, less where many heads share a key/value head.
+    [Theory]
+    [InlineData(8, 1, 64, 2047)]
+    [InlineData(4, 2, 32, 4090)]
+    [InlineData(3, 1, 128, 510)]
+    [InlineData(2, 2, 32, 255)]
+    [InlineData(56, 1, 32, 190)]
+    public void Attention_over_long_contexts_has_the_bits_of_the_processor(int heads, int kvHeads, int dim, int keys)
+    {
+        Layer layer = new(new(keys), new(heads, kvHeads, dim, 0, int.MaxValue));
+        Sequence sequence = layer.NewSequence();
+        layer.Fill(sequence, keys);
+        layer.Pass(false, (sequence, 1));
+        layer.Pass(true, (sequence, 2));
+        layer.Pass(false, (sequence, 9));
+    }
+
     [Fact]
     public void Memory_for_the_scores_of_less_than_one_token_is_refused()
     {
@@ -45,7 +63,7 @@ public class AttentionKernelTests
     }
 
     /// <summary>Keys and values of one sequence on both sides.</summary>
-    private sealed class Sequence(HostCache host)
+    internal sealed class Sequence(HostCache host)
     {
         internal HostCache Host => host;
 
@@ -54,12 +72,32 @@ public class AttentionKernelTests
         internal List<ulong> Pages { get; } = [];
     }
 
-    private sealed class Layer(DeviceRun run, DeviceAttention shape)
+    internal sealed class Layer(DeviceRun run, DeviceAttention shape)
     {
         private readonly float[] _sinks = run.Floats(shape.Heads);
 
         internal Sequence NewSequence() =>
             new(new HostCache(shape.KeyValueHeads, shape.HeadDim, shape.Places == int.MaxValue ? null : shape.Places, false));
+
+        /// <summary>Keys and values of so many positions, which nobody has computed.</summary>
+        internal void Fill(Sequence sequence, int count)
+        {
+            sequence.Host.Reserve(0, count);
+            int width = shape.KeyValueHeads * shape.HeadDim, half = shape.KeyValueHeads;
+            for (; sequence.Length < count; sequence.Length++)
+            {
+                int slot = sequence.Length % DeviceAttention.PagePositions;
+                if (slot == 0)
+                    sequence.Pages.Add(run.Gpu.Allocate(shape.PageBytes));
+                float[] row = run.Floats(2 * width);
+                sequence.Host.Write(sequence.Length, row.AsSpan(0, width), row.AsSpan(width));
+                for (int head = 0; head < 2 * half; head++)
+                {
+                    ulong at = sizeof(float) * (ulong)(shape.HeadDim * (head * DeviceAttention.PagePositions + slot));
+                    run.Gpu.Upload(MemoryMarshal.AsBytes(row.AsSpan(head * shape.HeadDim, shape.HeadDim)), sequence.Pages[^1] + at);
+                }
+            }
+        }
 
         /// <summary>Feeds some new tokens of some sequences to both sides and compares.</summary>
         internal void Pass(bool special, params ReadOnlySpan<(Sequence Sequence, int Count)> items)

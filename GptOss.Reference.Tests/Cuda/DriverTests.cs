@@ -113,7 +113,7 @@ public class DriverTests
     [Theory]
     [InlineData("cuStreamSynchronize", 3, 700, "finish its work: a kernel touched memory that is not its own (CUDA error 700)")]
     [InlineData("cuMemcpyDtoHAsync_v2", 1, 719, "copy from the GPU: a kernel failed (CUDA error 719)")]
-    [InlineData("cuLaunchKernel", 60, 701, "start attend_softmax: a kernel needs more than the GPU has (CUDA error 701)")]
+    [InlineData("cuLaunchKernel", 60, 701, "start rms_norm: a kernel needs more than the GPU has (CUDA error 701)")]
     public void A_model_on_a_card_that_breaks_keeps_its_sequences_and_says_so_from_then_on(string call, int after, int error, string what)
     {
         using StubDriver stub = new($"FAILS=\"{call}\"", $"AFTER={after}", $"ERROR={error}", "FREE=1000000000");

@@ -1,9 +1,11 @@
+using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 using GptOss.Reference.Cuda;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Formats;
 using GptOss.Reference.Numerics.Products;
+using GptOss.Reference.Tests.Cuda.Emulator;
 using Xunit;
 
 namespace GptOss.Reference.Tests.Cuda;
@@ -11,12 +13,12 @@ namespace GptOss.Reference.Tests.Cuda;
 /// <summary>The shipped PTX, run by the emulated card, against the scalar kernels: bit for bit, every NaN being one.</summary>
 public class KernelTests
 {
-    // Round the edges: 16 columns a step, 16, 8 and 4 steps unrolled, 32 rows a block, 64 rows and 32 tokens a tile, 64 columns a chunk.
+    // Round the edges: 16 columns a step, 16, 8 and 4 steps unrolled, 32 rows a block, 64 rows and 32 tokens a tile, 32 columns a chunk.
     public static TheoryData<int, int, int> LinearShapes => new()
     {
         { 1, 1, 16 }, { 1, 31, 48 }, { 1, 33, 256 }, { 1, 70, 272 }, { 1, 8, 2880 },
         { 2, 5, 128 }, { 2, 32, 144 }, { 3, 33, 112 }, { 4, 7, 160 }, { 5, 9, 64 }, { 7, 34, 80 }, { 8, 1, 96 },
-        { 9, 63, 64 }, { 31, 64, 48 }, { 32, 65, 64 }, { 33, 130, 80 }, { 65, 3, 192 }, { 64, 64, 16 },
+        { 9, 63, 64 }, { 31, 64, 48 }, { 32, 65, 64 }, { 33, 130, 80 }, { 65, 3, 192 }, { 64, 64, 16 }, { 9, 2, 32 },
     };
 
     [Theory, MemberData(nameof(LinearShapes))]
@@ -36,7 +38,7 @@ public class KernelTests
         RequireLinear(new(seed), random.Next(1, 20), random.Next(1, 80), 16 * random.Next(1, 14), random.Next(3) == 0, random.Next(2) == 0);
     });
 
-    private static void RequireLinear(DeviceRun run, int tokens, int rows, int columns, bool special, bool add)
+    internal static void RequireLinear(DeviceRun run, int tokens, int rows, int columns, bool special, bool add)
     {
         float[] x = run.Floats(tokens * columns, special), before = run.Floats(tokens * rows, special), expected = new float[tokens * rows];
         ushort[] w = run.Numbers.Bf16(rows * columns), bias = add || rows % 2 == 0 ? run.Numbers.Bf16(rows) : [];
@@ -127,7 +129,41 @@ public class KernelTests
             random.Next(4) == 0, random.Next(2) == 0);
     });
 
-    private static void RequireExperts(DeviceRun run, int tokens, int experts, int k, int hidden, int intermediate, bool special, bool wide)
+    // Two to eight tokens in company at one expert, and more columns than are in shared memory at once.
+    [Theory]
+    [InlineData(2, 32, 1088)]
+    [InlineData(3, 1088, 32)]
+    [InlineData(5, 2080, 32)]
+    [InlineData(8, 1024, 64)]
+    public void Tokens_that_share_experts_have_the_bits_of_the_processor(int tokens, int hidden, int intermediate)
+    {
+        RequireExperts(new(tokens), tokens, 2, 1, hidden, intermediate, special: false, wide: true);
+        RequireExperts(new(tokens), tokens, 1, 1, hidden, intermediate, special: false, wide: true);
+    }
+
+    [Theory, InlineData(2), InlineData(3), InlineData(4), InlineData(5), InlineData(8)]
+    public void Up_to_eight_tokens_read_every_weight_once(int tokens)
+    {
+        const int Experts = 4, K = 2, Hidden = 1088, Intermediate = 64;
+        using EmulatedGpu gpu = new();
+        DeviceKernels kernels = new(gpu);
+        int slots = tokens * K;
+        ulong Zeros(int bytes) => gpu.Keep(new byte[bytes]);
+        ulong dense = Zeros(2 * 64 * Hidden), up = Zeros(Experts * Intermediate * Hidden), down = Zeros(Experts * Hidden * Intermediate / 2);
+        kernels.Linear(Zeros(4 * tokens * Hidden), new(dense, 0, 64, Hidden), gpu.Allocate(4 * tokens * 64), tokens);
+        Assert.Equal(2 * 64 * Hidden, gpu.Loaded(dense));
+        // All tokens meet expert 1; the first meets 0, the others 3.
+        int[] choices = [.. Enumerable.Range(0, slots).Select(slot => slot % 2 == 0 ? 1 : slot == 1 ? 0 : 3)];
+        ulong chosen = gpu.Keep(MemoryMarshal.AsBytes(choices.AsSpan())), lists = gpu.Allocate(DeviceKernels.GroupBytes(tokens, Experts, K));
+        ulong h = gpu.Allocate(4 * slots * Intermediate);
+        kernels.Up(Zeros(4 * tokens * Hidden), chosen, new(up, Zeros(Experts * Intermediate * Hidden / 16), Zeros(8 * Experts * Intermediate),
+            2 * Intermediate, Hidden, false), h, lists, tokens, Experts, K, 1.702f, 7);
+        kernels.Down(h, chosen, new(down, Zeros(Experts * Hidden * Intermediate / 32), Zeros(4 * Experts * Hidden), Hidden, Intermediate, false),
+            gpu.Allocate(4 * slots * Hidden), lists, tokens, Experts, K);
+        Assert.Equal((3 * Intermediate * Hidden, 3 * Hidden * Intermediate / 2), (gpu.Loaded(up), gpu.Loaded(down)));
+    }
+
+    internal static void RequireExperts(DeviceRun run, int tokens, int experts, int k, int hidden, int intermediate, bool special, bool wide)
     {
         const float Alpha = 1.702f, Limit = 7;
         int slots = tokens * k;
@@ -163,7 +199,7 @@ public class KernelTests
         run.RequireSame(h, gotH, $"SwiGLU, {what}");
         run.RequireSame(y, gotY, $"outputs, {what}");
         run.RequireSame(x, gotX, $"sum, {what}");
-        if (tokens > DeviceKernels.FewTokens)
+        if (tokens > 1)
             Assert.Equal(Enumerable.Range(0, experts).SelectMany(e => groups.SlotsOf(e).ToArray()), run.Get<int>(lists, slots));
     }
 

@@ -19,6 +19,8 @@ public class MachineTests
     [InlineData("ld.shared.u32 %r1, [own];", "was never written")]
     [InlineData("ld.shared.u32 %r1, [more];", "4 bytes at 64 of 64 shared bytes")]
     [InlineData("st.shared.u32 [own+62], %r0;", "is not a multiple of 4")]
+    [InlineData("mov.f32 %f1, 0f00000000; st.shared.v4.f32 [own+8], {%f1, %f1, %f1, %f1};", "is not a multiple of 16")]
+    [InlineData("mov.f32 %f1, 0f00000000; st.shared.v4.f32 [own], {%f1, %f1, %f1, %f1}; ld.shared.u32 %r1, [own+16];", "was never written", 1)]
     [InlineData("st.shared.u32 [own], %r0;", "another thread uses without a barrier between")]
     [InlineData("mul.wide.s32 %rd1, %r0, 4; mov.u64 %rd2, own; add.s64 %rd3, %rd2, %rd1; st.shared.u32 [%rd3], %r0; ld.shared.u32 %r1, [own];",
         "another thread uses without a barrier between", 8)]
@@ -132,8 +134,13 @@ public class MachineTests
     [InlineData("bfe.u32 %r1, 240, 4, 3;", 0, 7)]
     [InlineData("min.s32 %r1, -1, 1;", 0, -1)]
     [InlineData("min.u32 %r1, -1, 1;", 0, 1)]
+    [InlineData("setp.gt.u32 %p1, -1, 1; selp.b32 %r1, 5, 6, %p1;", 0, 5)]
+    [InlineData("xor.b32 %r1, 12, 10;", 0, 6)]
+    [InlineData("mov.f32 %f1, 0f00000001; st.shared.v4.f32 [own], {%f2, %f3, %f4, %f1}; ld.shared.u32 %r1, [own+12];", 0, 1, 1)]
     [InlineData("setp.lt.u32 %p1, -1, 1; selp.b32 %r1, 5, 6, %p1;", 0, 6)]
     [InlineData("mul.wide.s32 %rd4, -1, 1; shl.b64 %rd4, %rd4, 32; cvt.u32.u64 %r1, %rd4;", 0, 0)]
+    [InlineData("mul.wide.s32 %rd4, -1, 1; shr.u64 %rd4, %rd4, 31; cvt.u32.u64 %r1, %rd4;", 0, -1)]
+    [InlineData("mul.wide.s32 %rd4, -1, 1; shr.u64 %rd4, %rd4, 64; cvt.u32.u64 %r1, %rd4;", 0, 0)]
     [InlineData("mul.wide.u32 %rd4, -1, -1; and.b64 %rd4, %rd4, 4294967295; cvt.u32.u64 %r1, %rd4;", 0, 1)]
     [InlineData("mad.lo.s32 %r1, %r0, 3, -1; not.b32 %r1, %r1; neg.s32 %r1, %r1;", 5, 15)]
     [InlineData("mov.f32 %f1, 0f7FC00000; setp.nan.f32 %p1, %f1, %f1; selp.u32 %r1, 1, 0, %p1;", 0, 1)]
@@ -141,15 +148,16 @@ public class MachineTests
     [InlineData("mov.f32 %f1, 0f00000001; mul.rn.f32 %f1, %f1, 0f3F800000; mov.b32 %r1, %f1;", 0, 1)]                    // subnormals stay
     [InlineData("mov.f32 %f1, 0f3F800001; fma.rn.f32 %f1, %f1, %f1, 0fBF800002; mov.b32 %r1, %f1;", 0, 0x28800000)]     // one rounding: 2^-46
     [InlineData("cvt.rn.f32.s32 %f1, 16777217; mov.b32 %r1, %f1;", 0, 0x4b800000)]
-    public void Instructions_do_what_PTX_says(string body, int thread, int expected) => Assert.Equal(expected, Run(body)[thread]);
+    public void Instructions_do_what_PTX_says(string body, int thread, int expected, int threads = 32) =>
+        Assert.Equal(expected, Run(body, threads)[thread]);
 
     /// <summary>What every thread of a warp has in %r1 at the end.</summary>
-    private static int[] Run(string body)
+    private static int[] Run(string body, int threads = 32)
     {
         using EmulatedGpu gpu = new(PtxText.Kernel(body + "\nmul.wide.s32 %rd1, %r0, 4; add.s64 %rd2, %rd0, %rd1; st.global.u32 [%rd2], %r1;"));
         ulong memory = gpu.Allocate(128);
-        gpu.Launch("k", new(1), 32, 0, memory);
-        int[] values = new int[32];
+        gpu.Launch("k", new(1), threads, 0, memory);
+        int[] values = new int[threads];
         gpu.Download(memory, MemoryMarshal.AsBytes(values.AsSpan()));
         return values;
     }

@@ -18,9 +18,42 @@ public class MutationTests
         Assert.Contains("is not in the subset",
             Assert.Throws<NotSupportedException>(() => PtxModule.Parse(PtxText.Mutated(kernel, pattern, replacement))).Message);
 
+    [Theory]
+    [InlineData("rms_norm", 1)]
+    [InlineData("attend_scores_32", 1)]
+    [InlineData("attend_exponentials", 1)]
+    [InlineData("attend_mix", 1)]
+    [InlineData("gemm_linear", 1)]
+    [InlineData("gemm_expert_up", 1)]
+    [InlineData("gemm_expert_down", 1)]
+    [InlineData("expert_up_few", 6)]
+    [InlineData("expert_down_few", 6)]
+    public void Every_barrier_that_is_missing_is_found(string kernel, int barriers)
+    {
+        string[] without = [.. PtxText.WithoutBarriers(kernel)];
+        Assert.Equal(barriers, without.Length);
+        foreach (string ptx in without)
+            Assert.Contains("shared", Assert.Throws<MachineFault>(() => Work(kernel, ptx)).Message);
+    }
+
+    [Theory]
+    [InlineData("gemm_linear", @"xor\.b32\s+(\S+), (\S+), 1;", "mov.u32 $1, $2;")]                  // one buffer for both
+    [InlineData("gemm_expert_up", @"xor\.b32\s+(\S+), (\S+), 1;", "mov.u32 $1, $2;")]
+    [InlineData("attend_mix", @"xor\.b32\s+(\S+), (\S+), 1;", "mov.u32 $1, $2;")]
+    [InlineData("gemm_linear", @"\+72\];", "+80];")]                                              // another column of the next chunk
+    [InlineData("gemm_expert_down", @"\+144\], (\S+);", "+288], $1;")]                            // another place in shared memory
+    [InlineData("expert_up_few", @"(ld\.shared\S+\s[^;]*)\+64\];", "$1+128];")]                    // even elements as the odd ones
+    [InlineData("attend_exponentials", @"\+512\];", "+516];")]                                    // another key
+    [InlineData("attend_mix", @"shfl\.sync\.bfly\.b32\s*(%f\d+), (%f\d+), 8,", "shfl.sync.bfly.b32 $1, $2, 4,")]
+    public void A_slip_in_what_is_loaded_ahead_or_shared_is_found(string kernel, string pattern, string replacement) =>
+        Assert.ThrowsAny<Exception>(() => Work(kernel, PtxText.Mutated(kernel, pattern, replacement)));
+
     [Fact]
-    public void A_missing_barrier_is_found() =>
-        Assert.Contains("shared", Assert.Throws<MachineFault>(() => Norm(PtxText.Mutated("rms_norm", @"bar\.sync\s+0;", ""))).Message);
+    public void Sound_kernels_pass_what_finds_the_slips()
+    {
+        foreach (string kernel in new[] { "rms_norm", "attend_mix", "gemm_linear", "gemm_expert_up", "expert_up_few" })
+            Work(kernel, KernelImage.Text);
+    }
 
     [Fact]
     public void A_missing_guard_of_the_last_row_is_found() => Assert.Contains("outside every allocation", Assert.Throws<MachineFault>(
@@ -43,9 +76,38 @@ public class MutationTests
             "$4 neg.f32 $6, $6; fma.rn.f32 $5, $2, $3, $6;")));
     }
 
-    private static void Norm(string ptx)
+    /// <summary>What makes a kernel use everything that it has: both buffers twice, every number of slots.</summary>
+    private static void Work(string kernel, string ptx)
     {
         DeviceRun run = new(1, PtxModule.Parse(ptx));
+        if (kernel == "rms_norm")
+        {
+            Norm(run);
+        }
+        else if (kernel == "gemm_linear")
+        {
+            KernelTests.RequireLinear(run, 9, 33, 112, special: false, add: false);
+        }
+        else if (kernel.StartsWith("gemm", StringComparison.Ordinal))
+        {
+            KernelTests.RequireExperts(run, 9, 2, 1, 96, 96, special: false, wide: false);
+        }
+        else if (kernel.StartsWith("expert", StringComparison.Ordinal))
+        {
+            foreach (int tokens in new[] { 2, 4, 8 })
+                KernelTests.RequireExperts(run, tokens, 1, 1, 1056, 1056, special: false, wide: false);
+        }
+        else
+        {
+            AttentionKernelTests.Layer layer = new(run, new(2, 1, 32, 0, int.MaxValue));
+            AttentionKernelTests.Sequence sequence = layer.NewSequence();
+            layer.Fill(sequence, 1001);
+            layer.Pass(false, (sequence, 1));
+        }
+    }
+
+    private static void Norm(DeviceRun run)
+    {
         run.Device.RmsNorm(run.Keep(run.Floats(64)), run.Keep(run.Floats(64)), run.Empty(64), 1, 64, 1e-5f);
     }
 

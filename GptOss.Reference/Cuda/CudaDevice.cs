@@ -17,7 +17,7 @@ namespace GptOss.Reference.Cuda;
 /// </remarks>
 public sealed class CudaDevice : Device
 {
-    private const int MostExperts = 1024, MostChoices = 32, MostSharedFloats = 48 * 1024 / sizeof(float), MostQueries = 64;
+    private const int MostExperts = 1024, MostChoices = 32, MostSharedFloats = DeviceKernels.SharedBytes / sizeof(float);
 
     private readonly Gpu _gpu;
     private readonly Func<int, bool>? _holds;
@@ -128,7 +128,8 @@ public sealed class CudaDevice : Device
                 ? $"{c.HiddenSize} and {c.IntermediateSize} channels; they have to be multiples of 32"
             : Math.Max(c.HiddenSize, c.IntermediateSize) > MostSharedFloats
                 ? $"{Math.Max(c.HiddenSize, c.IntermediateSize)} channels; {MostSharedFloats} fit"
-            : c.QueriesPerKeyValueHead > MostQueries ? $"{c.QueriesPerKeyValueHead} query heads for one key/value head; {MostQueries} fit"
+            : c.QueriesPerKeyValueHead > DeviceKernels.MostQueries
+                ? $"{c.QueriesPerKeyValueHead} query heads for one key/value head; {DeviceKernels.MostQueries} fit"
             : c.NumExperts > MostExperts ? $"{c.NumExperts} experts; {MostExperts} fit"
             : c.ExpertsPerToken > MostChoices ? $"{c.ExpertsPerToken} experts for a token; {MostChoices} fit"
             : null;

@@ -32,7 +32,7 @@ internal sealed class WorkMemory
     /// <summary>[tokens, heads·headDim].</summary>
     internal ulong Attended { get; }
 
-    /// <summary>Scores and denominators of attention.</summary>
+    /// <summary>Scores of attention and their maxima.</summary>
     internal ulong Scores { get; }
 
     /// <summary>How large <see cref="Scores"/> is.</summary>

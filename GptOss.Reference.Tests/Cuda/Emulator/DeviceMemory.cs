@@ -17,6 +17,9 @@ internal sealed class DeviceMemory(long capacity)
 
     internal int Count => _allocations.Count;
 
+    /// <summary>Bytes that kernels have loaded so far from what begins at an address.</summary>
+    internal long Loaded(ulong address) => _allocations.Single(allocation => allocation.Address == address).Loaded;
+
     internal ulong Allocate(long bytes, bool isReadOnly)
     {
         if (bytes <= 0 || bytes > capacity - Used)
@@ -87,6 +90,7 @@ internal sealed class DeviceMemory(long capacity)
         Allocation found = _last is { } last && address - last.Address <= last.Room(bytes) && address % (uint)bytes == 0
             ? last : Find(address, bytes, bytes, $"{kernel}, '{by.Text}'");
         int at = (int)(address - found.Address);
+        found.Loaded += bytes;
         if (found.Stamps is { } stamps)
         {
             for (int word = at / 4, end = (at + bytes + 3) / 4; word < end; word++)
@@ -140,6 +144,8 @@ internal sealed class DeviceMemory(long capacity)
     /// <param name="Stamps">For each word who wrote it last, 0 where nobody did; null for weights, which only their first copy writes.</param>
     private sealed record Allocation(ulong Address, byte[] Bytes, int[]? Stamps)
     {
+        internal long Loaded { get; set; }
+
         /// <summary>The last offset at which so many bytes fit; an address below the start is a huge offset.</summary>
         internal ulong Room(int bytes) => bytes <= Bytes.Length ? (ulong)(Bytes.Length - bytes) : 0;
     }

@@ -24,6 +24,9 @@ internal sealed class EmulatedGpu(PtxModule? module = null, int? seed = 1, long 
     /// <summary>Allocations that were not freed.</summary>
     internal int Allocations => _memory.Count;
 
+    /// <summary>Bytes that kernels have loaded so far from what begins at an address.</summary>
+    internal long Loaded(ulong address) => _memory.Loaded(address);
+
     private Machine Machine => _machine ??= new(module ?? ShippedModule, _memory, seed is { } given ? new Random(given) : null);
 
     internal override ulong Allocate(long bytes) => _memory.Allocate(bytes, isReadOnly: false);

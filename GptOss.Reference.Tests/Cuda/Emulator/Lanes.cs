@@ -149,6 +149,11 @@ internal readonly struct LessUnsigned : ILanes
     public static Vector256<uint> Do(Vector256<uint> a, Vector256<uint> b, Vector256<uint> c) => Vector256.LessThan(a, b);
 }
 
+internal readonly struct GreaterUnsigned : ILanes
+{
+    public static Vector256<uint> Do(Vector256<uint> a, Vector256<uint> b, Vector256<uint> c) => LessUnsigned.Do(b, a, c);
+}
+
 internal readonly struct Equal : ILanes
 {
     public static Vector256<uint> Do(Vector256<uint> a, Vector256<uint> b, Vector256<uint> c) => Vector256.Equals(a, b);

@@ -241,12 +241,17 @@ internal sealed partial class PtxModule
                 Take(",");
                 ReadAddress();
             }
+            isVector = form.Op == Op.Store && form.Sources.Length > 1;
+            if (isVector)
+                Take("{");
             for (int i = 0; i < form.Sources.Length; i++)
             {
                 if (i > 0 || targets.Count > 0)
                     Take(",");
                 sources.Add(Source(form, form.Sources[i]));
             }
+            if (isVector)
+                Take("}");
             if (at != operands.Count)
                 throw Refused(text);
             if (form.Op == Op.Barrier && sources[0] != Constant32(0))

@@ -30,8 +30,26 @@ internal static class PtxText
     internal static string Mutated(string kernel, string pattern, string replacement)
     {
         string text = KernelImage.Text;
-        int from = text.IndexOf($".entry {kernel}(", StringComparison.Ordinal), to = text.IndexOf("\n}", from, StringComparison.Ordinal);
+        (int from, int to) = Body(kernel);
         string body = text[from..to], changed = new Regex(pattern, RegexOptions.Singleline).Replace(body, replacement, 1);
         return changed != body ? text[..from] + changed + text[to..] : throw new InvalidOperationException($"{kernel} has no '{pattern}'.");
+    }
+
+    /// <summary>The shipped PTX without one of the barriers of a kernel, once for each.</summary>
+    internal static IEnumerable<string> WithoutBarriers(string kernel)
+    {
+        string text = KernelImage.Text;
+        (int from, int to) = Body(kernel);
+        for (int at = text.IndexOf("bar.sync", from, StringComparison.Ordinal); at >= 0 && at < to;
+            at = text.IndexOf("bar.sync", at + 1, StringComparison.Ordinal))
+        {
+            yield return text[..at] + text[(text.IndexOf(';', at) + 1)..];
+        }
+    }
+
+    private static (int From, int To) Body(string kernel)
+    {
+        int from = KernelImage.Text.IndexOf($".entry {kernel}(", StringComparison.Ordinal);
+        return (from, KernelImage.Text.IndexOf("\n}", from, StringComparison.Ordinal));
     }
 }

@@ -223,6 +223,7 @@ internal sealed class Warp
             case Op.Less: Apply<Less>(n); break;
             case Op.LessEqual: Apply<LessEqual>(n); break;
             case Op.LessUnsigned: Apply<LessUnsigned>(n); break;
+            case Op.GreaterUnsigned: Apply<GreaterUnsigned>(n); break;
             case Op.Greater: Apply<Greater>(n); break;
             case Op.GreaterEqual: Apply<GreaterEqual>(n); break;
             case Op.Equal: Apply<Equal>(n); break;
@@ -296,6 +297,10 @@ internal sealed class Warp
                 for (int i = 0; i < Lanes; i++)
                     SetWide(n, i, _registers[n.B * Lanes + i] is var by and < 64 ? _wide[n.A * Lanes + i] << (int)by : 0);
                 return;
+            case Op.ShiftRight64:
+                for (int i = 0; i < Lanes; i++)
+                    SetWide(n, i, _registers[n.B * Lanes + i] is var by and < 64 ? _wide[n.A * Lanes + i] >> (int)by : 0);
+                return;
         }
         ReadOnlySpan<ulong> a = _wide.AsSpan(n.A * Lanes, Lanes), b = _wide.AsSpan(n.B * Lanes, Lanes);
         for (int i = 0; i < Lanes; i++)
@@ -305,7 +310,6 @@ internal sealed class Warp
                 Op.Add64 => a[i] + b[i],
                 Op.MultiplyLow64 => a[i] * b[i],
                 Op.And64 => a[i] & b[i],
-                Op.Or64 => a[i] | b[i],
                 Op.Move64 => a[i],
                 _ => throw new UnreachableCase(n.Op),
             });
@@ -358,7 +362,7 @@ internal sealed class Warp
 
     private void Store(Instruction n)
     {
-        int size = n.Form.Bytes;
+        int size = n.Form.Bytes * n.Sources.Length;
         for (uint left = _active; left != 0; left &= left - 1)
         {
             int lane = BitOperations.TrailingZeroCount(left);
@@ -366,10 +370,8 @@ internal sealed class Warp
             Span<byte> to = n.Form.Space == Space.Global
                 ? _global.Store(address, size, n, _entry.Name)
                 : _shared.Store(address, size, _first + lane, n, _entry.Name);
-            if (size == 8)
-                MemoryMarshal.Write(to, _wide[n.A * Lanes + lane]);
-            else
-                MemoryMarshal.Write(to, _registers[n.A * Lanes + lane]);
+            for (int i = 0; i < n.Sources.Length; i++)
+                MemoryMarshal.Write(to[(4 * i)..], _registers[n.Sources[i] * Lanes + lane]);
         }
     }
 

@@ -52,52 +52,81 @@ KERNEL keep(const float* qkv, const int* positions, const u64* tables, int place
         rowAt(table, position, places, kvHeads, i / dim, dim)[i % dim] = row[i];
 }
 
-// AttentionSteps' scores: scores[token][head][k] = <q, key> * scale, k counted from the first visible key.
-// A quad a key, all query heads of the key/value head in turn. blockX: 64 keys; blockY: token; blockZ: key/value head; 256 threads.
+constexpr int PartKeys = 64, WarpsOfPart = 8, MostQueries = 56;      // keys of a block of scores; query heads of a key/value head
+
+// AttentionSteps' scores: scores[token][head][k] = <q, key> * scale, k counted from the first visible key; and the largest of every 64 of them,
+// maxima[token][head][k / 64]. A quad a key, all query heads of the key/value head in turn.
+// blockX: 64 keys; blockY: token; blockZ: key/value head; 256 threads. stride: places for the scores of a head, a multiple of 64.
 template <int Dim>
-DEVICE void attendScores(const float* qkv, const int* positions, const u64* tables, float* scores,
+DEVICE void attendScores(const float* qkv, const int* positions, const u64* tables, float* scores, float* maxima,
     int places, int heads, int kvHeads, int window, int stride, float scale)
 {
+    SHARED static float most[MostQueries * WarpsOfPart];
     int position = positions[blockY()], count = keysOf(position, window), group = heads / kvHeads;
-    if (blockX() * 64 >= count)
+    if (blockX() * PartKeys >= count)
         return;
-    int k = blockX() * 64 + (threadX() >> 2), t = threadX() & 3, real = k < count ? k : count - 1;
+    int k = blockX() * PartKeys + (threadX() >> 2), t = threadX() & 3, real = k < count ? k : count - 1;
     const GLOBAL float* key = rowAt(tables[blockY()], position + 1 - count + real, places, kvHeads, blockZ(), Dim) + 4 * t;
     float4 v[Dim / 16];
 #pragma unroll
     for (int s = 0; s < Dim / 16; s++)
         v[s] = *(const float4*)(const float*)(key + s * 16);
     const float4* q = (const float4*)(qkv + ((u64)blockY() * (heads + 2 * kvHeads) + blockZ() * group) * Dim) + t;
-    float* to = scores + ((u64)blockY() * heads + blockZ() * group) * stride + k;
+    u64 row = (u64)blockY() * heads + blockZ() * group;
+    float* to = scores + row * stride + k;
     for (int h = 0; h < group; h++, q += Dim / 4, to += stride)
     {
         float4 sum = {0, 0, 0, 0};
 #pragma unroll
         for (int s = 0; s < Dim / 16; s++)
             step(sum, q[s * 4], v[s]);
-        float dot = reduce(sum);
+        float score = reduce(sum) * scale, m = score;                 // behind the last key stands that key again, which changes no maximum
         if (t == 0 && k < count)
-            *to = dot * scale;
+            *to = score;
+#pragma unroll
+        for (int n = 16; n > 2; n >>= 1)
+            m = maxPassingNaN(m, other(m, n));
+        if ((threadX() & 31) == 0)
+            most[h * WarpsOfPart + (threadX() >> 5)] = m;
+    }
+    barrier();
+    for (int h = threadX(); h < group; h += threadsX())
+    {
+        float m = most[h * WarpsOfPart];
+        for (int i = 1; i < WarpsOfPart; i++)
+            m = maxPassingNaN(m, most[h * WarpsOfPart + i]);
+        maxima[(row + h) * (stride / PartKeys) + blockX()] = m;
     }
 }
 
 #define SCORES(Dim) \
-    KERNEL attend_scores_##Dim(const float* qkv, const int* positions, const u64* tables, float* scores, \
+    KERNEL attend_scores_##Dim(const float* qkv, const int* positions, const u64* tables, float* scores, float* maxima, \
         int places, int heads, int kvHeads, int window, int stride, float scale) \
-    { attendScores<Dim>(qkv, positions, tables, scores, places, heads, kvHeads, window, stride, scale); }
+    { attendScores<Dim>(qkv, positions, tables, scores, maxima, places, heads, kvHeads, window, stride, scale); }
 SCORES(32) SCORES(64) SCORES(128)
 
-// AttentionSteps' softmax: scores become e^(s - M), M the largest of them and the sink; the denominator is their sum and the sink's term.
-// Maximum and exponentials by all threads; then half a warp adds, lane k mod 16 its keys in ascending order.
-// blockX: query head; blockY: token; 128 threads.
-KERNEL THREADS(128) attend_softmax(const int* positions, const float* sinks, float* scores, float* denominators, int heads, int window, int stride)
+// AttentionSteps' exponentials: scores become e^(s - M), M the largest of them and the sink, which goes to largest[token][head]; up to the next
+// multiple of four they become zero. blockX: 2048 keys; blockY: token; blockZ: query head; 128 threads.
+KERNEL THREADS(128) attend_exponentials(const int* positions, const float* sinks, float* scores, const float* maxima, float* largest,
+    int heads, int window, int stride)
 {
+    constexpr int Each = 16;
     SHARED static float most[4];
-    int count = keysOf(positions[blockY()], window), thread = threadX();
-    float* s = scores + ((u64)blockY() * heads + blockX()) * stride;
-    float sink = sinks[blockX()], m = sink;
-    for (int k = thread; k < count; k += 128)
-        m = maxPassingNaN(m, s[k]);
+    int count = keysOf(positions[blockY()], window), thread = threadX(), first = blockX() * 128 * Each + thread, end = (count + 3) & ~3;
+    if (blockX() * 128 * Each >= count)
+        return;
+    u64 row = (u64)blockY() * heads + blockZ();
+    float* s = scores + row * stride;
+    float e[Each];
+#pragma unroll
+    for (int i = 0; i < Each; i++)
+    {
+        if (first + 128 * i < count)
+            e[i] = s[first + 128 * i];
+    }
+    float m = sinks[blockZ()];
+    for (int i = thread; i < (count + PartKeys - 1) / PartKeys; i += 128)
+        m = maxPassingNaN(m, maxima[row * (stride / PartKeys) + i]);
     for (int n = 16; n > 0; n >>= 1)
         m = maxPassingNaN(m, other(m, n));
     if ((thread & 31) == 0)
@@ -105,71 +134,132 @@ KERNEL THREADS(128) attend_softmax(const int* positions, const float* sinks, flo
     barrier();
     for (int i = 0; i < 4; i++)
         m = maxPassingNaN(m, most[i]);
-    for (int k = thread; k < count; k += 128)
-        s[k] = exponential(s[k] - m);
-    barrier();
-    if (thread >= 32)
-        return;
-    float sum = 0;
-    int k = thread & 15, whole = count & ~127;                       // the upper half of the warp does the same
-    for (; k < whole; k += 128)
+    if (first == 0)
+        largest[row] = m;
+#pragma unroll
+    for (int i = 0; i < Each; i++)
     {
-        float e[8];
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            e[i] = s[k + 16 * i];
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            sum += e[i];
+        int k = first + 128 * i;
+        if (k < end)
+            s[k] = k < count ? exponential(e[i] - m) : 0.f;
     }
-    for (; k < count; k += 16)
-        sum += s[k];
-    sum += other(sum, 8); sum += other(sum, 4); sum += other(sum, 2); sum += other(sum, 1);
-    if (thread == 0)
-        denominators[(u64)blockY() * heads + blockX()] = sum + exponential(sink - m);
 }
 
 extern SHARED float4 scratch[];
 
-// AttentionSteps' mix: output = (sum of e_k * v_k, k ascending) / denominator. The chain of a (head, channel) is sequential by the contract, four
-// cycles a key at best, so everything else stays out of its way: tiles of 64 keys come through shared memory.
-// A block: one key/value head, 16 channels, all its query heads; 16 * heads / kvHeads threads.
-// blockX: key/value head * (dim / 16) + channels / 16; blockY: token. Shared: (16 + heads / kvHeads) * 64 floats.
-KERNEL attend_mix(const int* positions, const u64* tables, const float* weights, const float* denominators, float* output,
-    int places, int heads, int kvHeads, int dim, int window, int stride)
+// By its parts, or the compiler would keep an array of such values in memory.
+DEVICE float4 read(const float4* p) { return {p->x, p->y, p->z, p->w}; }
+
+DEVICE void write(float4* p, float4 v)
 {
-    constexpr int Tile = 64;
-    int group = heads / kvHeads, position = positions[blockY()], count = keysOf(position, window), first = position + 1 - count;
-    u64 table = tables[blockY()];
-    int blocks = dim / 16, kvHead = blockX() / blocks, channels = blockX() % blocks * 16;
-    int h = threadX() / 16, c = threadX() % 16, head = kvHead * group + h;
-    float* v = (float*)scratch;
-    float* e = v + Tile * 16;
-    const float* w = weights + ((u64)blockY() * heads + kvHead * group) * stride;
-    float sum = 0;
-    for (int tile = 0; tile < count; tile += Tile)
+    p->x = v.x;
+    p->y = v.y;
+    p->z = v.z;
+    p->w = v.w;
+}
+
+// What attend_mix takes of one tile, keys at ... at + keys - 1 counted from the first visible one: 16 channels of their values, [key][channel], and
+// the weights of the heads, [head][1 << bits]. Four loads of 16 bytes a thread are on their way at once.
+struct MixTile
+{
+    u64 table;
+    const float* weights;
+    int first, places, kvHeads, kvHead, group, dim, channels, stride, bits;
+
+    MEMBER void load(float4* to, int at, int keys, int loader, int loaders) const
     {
-        barrier();
-        for (int i = threadX(); i < Tile * 4; i += threadsX())               // four floats a load, a key's 64 bytes by four threads
+        for (int i = loader; i < 4 * keys; i += 4 * loaders)
         {
-            int k = tile + i / 4 < count ? tile + i / 4 : count - 1;
-            const GLOBAL float* row = rowAt(table, first + k, places, kvHeads, kvHeads + kvHead, dim) + channels + i % 4 * 4;
-            *(float4*)(v + i * 4) = *(const float4*)(const float*)row;
+            float4 got[4];
+#pragma unroll
+            for (int u = 0; u < 4; u++)
+            {
+                int n = i + u * loaders < 4 * keys ? i + u * loaders : i;
+                const GLOBAL float* row = rowAt(table, first + at + n / 4, places, kvHeads, kvHeads + kvHead, dim) + channels + n % 4 * 4;
+                got[u] = read((const float4*)(const float*)row);
+            }
+#pragma unroll
+            for (int u = 0; u < 4; u++)
+            {
+                if (i + u * loaders < 4 * keys)
+                    write(to + i + u * loaders, got[u]);
+            }
         }
-        for (int i = threadX(); i < group * Tile; i += threadsX())
-            e[i] = tile + i % Tile < count ? w[(u64)(i / Tile) * stride + tile + i % Tile] : 0.f;
-        barrier();
-        if (tile + Tile <= count)
+        to += 4 << bits;
+        int quads = (keys + 3) / 4, all = group * quads;              // weights are there up to a multiple of four
+        for (int i = loader; i < all; i += 4 * loaders)
         {
-#pragma unroll 16
-            for (int k = 0; k < Tile; k++)
-                sum = fma(e[h * Tile + k], v[k * 16 + c], sum);
+            float4 got[4];
+#pragma unroll
+            for (int u = 0; u < 4; u++)
+            {
+                int n = i + u * loaders < all ? i + u * loaders : i;
+                got[u] = read((const float4*)(weights + (u64)(n / quads) * stride + at + n % quads * 4));
+            }
+#pragma unroll
+            for (int u = 0; u < 4; u++)
+            {
+                int n = i + u * loaders;
+                if (n < all)
+                    write(to + (n / quads << (bits - 2)) + n % quads, got[u]);
+            }
+        }
+    }
+};
+
+// AttentionSteps' mix and denominator: output = (sum of e_k * v_k, k ascending) / (sum of e_k + e^(sink - M)). The chain of a (head, channel) is
+// sequential by the contract, four cycles a key at best, so everything else stays out of its way: the threads behind the 16 * heads / kvHeads that
+// compute load the next tile of keys into the other buffer meanwhile. The 16 threads of a head are also the lanes that add its e_k.
+// A block: one key/value head, 16 channels, all its query heads. blockX: key/value head * (dim / 16) + channels / 16; blockY: token.
+// Shared: twice (16 + heads / kvHeads) * tile floats, tile = 1 << bits keys, at least 16.
+KERNEL attend_mix(const int* positions, const u64* tables, const float* weights, const float* largest, const float* sinks, float* output,
+    int places, int heads, int kvHeads, int dim, int window, int stride, int bits)
+{
+    int group = heads / kvHeads, position = positions[blockY()], count = keysOf(position, window), tile = 1 << bits;
+    int blocks = dim / 16, kvHead = blockX() / blocks, channels = blockX() % blocks * 16;
+    int h = threadX() / 16, c = threadX() % 16, loader = threadX() - 16 * group, loaders = threadsX() - 16 * group;
+    MixTile keys = {tables[blockY()], weights + ((u64)blockY() * heads + kvHead * group) * stride, position + 1 - count,
+        places, kvHeads, kvHead, group, dim, channels, stride, bits};
+    int quads = (16 + group) << (bits - 2);                           // of one buffer
+    float sum = 0, denominator = 0;
+    if (h >= group)
+        keys.load(scratch, 0, count < tile ? count : tile, loader, loaders);
+    for (int at = 0, buffer = 0; at < count; at += tile, buffer ^= 1)
+    {
+        int left = count - at, next = left - tile;
+        barrier();                                                    // this buffer is full, and nobody reads the other one any more
+        if (h >= group)
+        {
+            if (next > 0)
+                keys.load(scratch + (buffer ^ 1) * quads, at + tile, next < tile ? next : tile, loader, loaders);
         }
         else
         {
-            for (int k = 0; k < count - tile; k++)
-                sum = fma(e[h * Tile + k], v[k * 16 + c], sum);
+            const float* v = (const float*)(scratch + buffer * quads) + c;
+            const float* e = (const float*)(scratch + buffer * quads + (4 << bits)) + h * tile;
+            int here = left < tile ? left : tile, k = 0;
+            for (; k + 16 <= here; k += 16)
+            {
+                denominator += e[k + c];
+#pragma unroll
+                for (int i = 0; i < 16; i += 4)
+                {
+                    float4 some = *(const float4*)(e + k + i);
+                    sum = fma(some.x, v[(k + i) * 16], sum);
+                    sum = fma(some.y, v[(k + i + 1) * 16], sum);
+                    sum = fma(some.z, v[(k + i + 2) * 16], sum);
+                    sum = fma(some.w, v[(k + i + 3) * 16], sum);
+                }
+            }
+            if (k + c < here)
+                denominator += e[k + c];
+            for (; k < here; k++)
+                sum = fma(e[k], v[k * 16], sum);
         }
     }
-    output[((u64)blockY() * heads + head) * dim + channels + c] = sum / denominators[(u64)blockY() * heads + head];
+    for (int n = 8; n > 0; n >>= 1)
+        denominator += other(denominator, n);
+    u64 head = (u64)blockY() * heads + kvHead * group + h;
+    if (h < group)
+        output[head * dim + channels + c] = sum / (denominator + exponential(sinks[kvHead * group + h] - largest[head]));
 }

@@ -8,6 +8,8 @@ typedef unsigned long long u64;
 
 #define KERNEL extern "C" __attribute__((global)) void
 #define DEVICE static inline __attribute__((device, always_inline))
+// In a structure.
+#define MEMBER __attribute__((device, always_inline))
 #define SHARED __attribute__((shared))
 #define THREADS(n) __attribute__((launch_bounds(n)))
 
