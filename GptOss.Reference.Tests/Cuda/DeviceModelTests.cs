@@ -71,7 +71,9 @@ public sealed class DeviceModelTests : IDisposable
                 at += count;
             }
         }
-        Assert.Equal(0, device.Allocations);
+        Assert.Equal((0, 0), (device.Allocations, device.Recordings));
+        if (pieces is [1])
+            Assert.NotEqual(0, device.Replays);        // so both ways, as launches and as replays, have given the hash
         using LogitsHash hash = new();
         int width = logits.Count / ids.Length;
         foreach (int position in pack.Positions)

@@ -1,5 +1,7 @@
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Model;
 using GptOss.Reference.Numerics.Caches;
+using GptOss.Reference.Tests.Cuda.Emulator;
 using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tests.Numerics;
 using Xunit;
@@ -59,6 +61,7 @@ public sealed class DeviceSequenceTests : IDisposable
             }
             Assert.Equal(here.CacheMemory.Held, there.CacheMemory.Held);
         }
+        Assert.NotEqual(0, device.Replays);
     }
 
     [Fact]
@@ -75,6 +78,54 @@ public sealed class DeviceSequenceTests : IDisposable
         Assert.Equal(300, pair.Here.Truncate(301));
         Assert.Equal(300, pair.There.Truncate(301));
         Feed(here, there, [pair], SmallModels.Ids(20, 64, 3));
+    }
+
+    [Theory, InlineData(0b11), InlineData(0b10), InlineData(0b00)]
+    public void Replayed_launches_follow_sequences_wherever_they_are(int experts)
+    {
+        string folder = _models.Write(SmallModels.Smallest, 1);
+        using EmulatedDevice device = new(3, layer => (experts >> layer & 1) != 0);
+        using Transformer there = device.Load(folder), here = SmallModels.Load(folder);
+        (Sequence Here, Sequence There) one = (here.NewSequence(), there.NewSequence()), two = (here.NewSequence(), there.NewSequence());
+        Feed(here, there, [one], SmallModels.Ids(250, 64, 1));
+        one.Here.Mark();
+        one.There.Mark();
+        for (int step = 0; step < 9; step++)                           // over the edge of a page and of what one recording covers, at 256
+            Feed(here, there, [one], SmallModels.Ids(1, 64, step));
+        int replays = device.Replays;
+        Assert.NotEqual(0, replays);
+        (Sequence Here, Sequence There) fork = (one.Here.Fork(), one.There.Fork());
+        Assert.Equal((250, 250), (one.Here.Truncate(250), one.There.Truncate(250)));
+        for (int step = 0; step < 4; step++)
+        {
+            Feed(here, there, [one], SmallModels.Ids(1, 64, step + 20));
+            Feed(here, there, [fork], SmallModels.Ids(1, 64, step + 30));
+            Feed(here, there, [two], SmallModels.Ids(1, 64, step + 40));
+            Feed(here, there, [two, one, fork], SmallModels.Ids(2, 64, step + 50));
+        }
+        Assert.InRange(device.Replays, replays + 10, int.MaxValue);
+    }
+
+    [Fact]
+    public void Of_a_token_only_what_it_changes_goes_to_the_card()
+    {
+        using EmulatedGpu gpu = new();
+        using CudaDevice device = new(gpu, "a card");
+        using var model = Transformer.Load(_models.Write(SmallModels.Smallest, 1), new ModelOptions { Threads = 1, Device = device });
+        Sequence sequence = model.NewSequence();
+        model.Forward(new BatchItem(sequence, SmallModels.Ids(640, 64, 1), LogitRows.None));
+        int layers = model.Config.NumHiddenLayers, step = 4 * model.Config.HeadDim + 8 + 8 * layers, residual = 4 * model.Config.HiddenSize;
+        for (int token = 0; token < 70; token++)
+        {
+            long before = gpu.Uploaded;
+            int launches = gpu.Launches, allocations = gpu.Allocations;
+            model.Forward(new BatchItem(sequence, SmallModels.Ids(1, 64, token), LogitRows.None));
+            // A page begins at 640 and at 704 in the full layer; the ring has all of its pages.
+            Assert.Equal(step + residual + (sequence.Length % 64 == 1 ? 8 : 0), gpu.Uploaded - before);
+            Assert.Equal(allocations, gpu.Allocations);                // pages come from a slab
+            if (token > 1)
+                Assert.Equal(launches, gpu.Launches);
+        }
     }
 
     [Fact]

@@ -70,6 +70,46 @@ public class DriverTests
     }
 
     [Fact]
+    public void Launches_are_recorded_replayed_and_freed()
+    {
+        using StubDriver stub = new();
+        using (DriverGpu gpu = new(0, stub.Load()))
+        {
+            gpu.Launch("route", new(1), 32, 0, 0ul, 0);
+            nint recorded = gpu.Record(() =>
+            {
+                for (int i = 0; i < 5; i++)
+                    gpu.Launch("mix_experts", new(2, 3, 4), 128, 256, 0x1122334455667788ul, -1, 1.5f);
+            });
+            Assert.Equal((5u, 0), (stub.Launched().Shape[0], stub.Replayed));                     // none of them was run yet
+            gpu.Replay(recorded);
+            gpu.Replay(recorded);
+            Assert.Equal(10, stub.Replayed);
+            gpu.Forget(recorded);
+        }
+        Assert.Equal(0, stub.Live);
+    }
+
+    [Theory]
+    [InlineData("cuStreamBeginCapture_v2", "record launches")]
+    [InlineData("cuStreamEndCapture", "record launches")]
+    [InlineData("cuGraphInstantiateWithFlags", "prepare recorded launches")]
+    [InlineData("cuGraphLaunch", "start recorded launches")]
+    [InlineData("cuLaunchKernel", "start route")]
+    public void A_driver_that_cannot_record_or_replay_is_an_error_like_any_other(string call, string what)
+    {
+        using StubDriver stub = new($"FAILS=\"{call}\"", "ERROR=901");
+        using (DriverGpu gpu = new(0, stub.Load()))
+        {
+            Assert.Equal($"The NVIDIA driver could not {what}: a rare error (CUDA error 901).",
+                Assert.Throws<DeviceException>(() => gpu.Replay(gpu.Record(() => gpu.Launch("route", new(1), 32, 0, 0ul, 0)))).Message);
+            Assert.StartsWith("The GPU can no longer be used.",
+                Assert.Throws<DeviceException>(gpu.Synchronize).Message, StringComparison.Ordinal);
+        }
+        Assert.InRange(stub.Live, 0, 1);               // a recording that the broken driver did not start goes with the context
+    }
+
+    [Fact]
     public void Want_of_memory_is_said_and_breaks_nothing()
     {
         using StubDriver stub = new("FAILS=\"cuMemAlloc_v2\"", "ERROR=2");
@@ -166,8 +206,9 @@ public class DriverTests
     [Fact]
     public void Experts_without_room_stay_on_the_processor_and_want_of_pages_ends_a_pass_with_a_sentence()
     {
-        // 12 of working memory, 2 of the head, 6 for attention in each of two layers, 9 for the experts of the first and 4 of the second.
-        using StubDriver stub = new("FAILS=\"cuMemAlloc_v2\"", "AFTER=39", "ERROR=2", "FREE=1000000000");
+        // 12 of working memory, 1 of the step, 2 of the head, 6 for attention in each of two layers, 9 for the experts of the first and 4 of the
+        // second.
+        using StubDriver stub = new("FAILS=\"cuMemAlloc_v2\"", "AFTER=40", "ERROR=2", "FREE=1000000000");
         using SmallModels models = new();
         using (var device = CudaDevice.Open(0, stub.Load()))
         using (var model = Transformer.Load(models.Write(SmallModels.Smallest, 1), new ModelOptions { Threads = 1, Device = device }))

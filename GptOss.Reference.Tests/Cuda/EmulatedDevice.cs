@@ -28,6 +28,12 @@ internal sealed class EmulatedDevice : IDisposable
     /// <summary>What the card has run; −1 where it is not emulated.</summary>
     internal long WarpInstructions => (Gpu as EmulatedGpu)?.WarpInstructions ?? -1;
 
+    /// <summary>How often recorded launches were replayed; −1 where the card is not emulated.</summary>
+    internal int Replays => (Gpu as EmulatedGpu)?.Replays ?? -1;
+
+    /// <summary>Recorded launches that were not given back; none where the card is not emulated.</summary>
+    internal int Recordings => (Gpu as EmulatedGpu)?.Recordings ?? 0;
+
     internal Device Device => _device;
 
     internal Transformer Load(string folder, long? cacheBytes = null) =>

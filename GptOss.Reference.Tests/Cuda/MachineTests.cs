@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Tests.Cuda.Emulator;
 using Xunit;
 
@@ -74,6 +75,49 @@ public class MachineTests
         Assert.Contains("takes 5 arguments, not 1", Fault(() => gpu.Launch("mix_experts", new(1), 32, 0, 0ul)));
         Assert.Contains("argument 3 has 8 bytes, the parameter 4", Fault(() => gpu.Launch("mix_experts", new(1), 32, 0, 0ul, 0ul, 0ul, 0ul, 0ul)));
         Assert.Contains("a block has 1 to 256", Fault(() => gpu.Launch("gemm_linear", new(1), 512, 0, 0ul, 0ul, 0ul, 0ul, 1, 1, 16, 0)));
+    }
+
+    [Fact]
+    public void Nothing_but_launches_is_recorded_and_what_is_forgotten_is_not_replayed()
+    {
+        using EmulatedGpu gpu = new(PtxText.Kernel("mov.u32 %r1, 7; st.global.u32 [%rd0], %r1;"));
+        ulong memory = gpu.Allocate(4);
+        byte[] got = new byte[4];
+        nint recorded = gpu.Record(() => gpu.Launch("k", new(1), 1, 0, memory));
+        Assert.Contains("was never written", Fault(() => gpu.Download(memory, got)));
+        gpu.Replay(recorded);
+        gpu.Download(memory, got);
+        Assert.Equal([7, 0, 0, 0], got);
+        foreach (Action other in new Action[]
+        {
+            () => gpu.Upload(got, memory), () => gpu.Download(memory, got), () => gpu.Copy(memory, memory, 4), () => gpu.Allocate(4),
+            () => gpu.Free(memory), () => gpu.Keep(got), gpu.Synchronize, () => gpu.Record(() => { }), () => gpu.Replay(recorded),
+            () => gpu.Forget(recorded),
+        })
+        {
+            Assert.Contains("while launches are recorded", Fault(() => gpu.Record(other)));
+        }
+        gpu.Forget(recorded);
+        Assert.Contains("is forgotten", Fault(() => gpu.Replay(recorded)));
+        Assert.Contains("is forgotten", Fault(() => gpu.Forget(recorded)));
+        Assert.Equal((1, 0), (gpu.Replays, gpu.Recordings));
+    }
+
+    [Fact]
+    public void Recordings_are_kept_up_to_a_number_and_given_back()
+    {
+        using EmulatedGpu gpu = new(PtxText.Kernel(""));
+        CudaGraphs graphs = new(gpu);
+        for (int keys = 0; keys <= CudaGraphs.Most; keys++)
+        {
+            int runs = gpu.Launches + gpu.Replays;
+            for (int i = 0; i < 3; i++)
+                graphs.Run(null!, 1, keys, () => gpu.Launch("k", new(1), 1, 0, 0ul));
+            Assert.Equal(runs + 3, gpu.Launches + gpu.Replays);
+        }
+        Assert.Equal((1, CudaGraphs.Most + 1), (gpu.Recordings, gpu.Launches));
+        graphs.Dispose();
+        Assert.Equal(0, gpu.Recordings);
     }
 
     [Fact]

@@ -28,6 +28,7 @@ internal sealed unsafe class StubDriver : IDisposable
         #endif
         typedef uint64_t ptr;
         static int live, calls_before_failing = AFTER;
+        static int capturing, captured, replayed;
         static unsigned launched[8];
         static uint64_t arguments[2];
         static int fails(const char *name) { return strcmp(name, FAILS) == 0 && calls_before_failing-- <= 0; }
@@ -69,15 +70,24 @@ internal sealed unsafe class StubDriver : IDisposable
         CALL(cuModuleGetFunction, void **f, void *m, const char *name) *f = (void *)(uintptr_t)strlen(name); return 0; }
         CALL(cuLaunchKernel, void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *s,
              void **p, void **e)
+            captured += capturing;
+            if (capturing) return 0;
             unsigned all[8] = {(unsigned)(uintptr_t)f, gx, gy, gz, bx, by, bz, shared};
             memcpy(launched, all, sizeof all);
             arguments[0] = *(uint64_t *)p[0]; arguments[1] = *(uint32_t *)p[1];
             return 0;
         }
+        CALL(cuStreamBeginCapture_v2, void *s, int mode) capturing = mode == 1; captured = 0; return 0; }
+        CALL(cuStreamEndCapture, void *s, void **g) capturing = 0; live++; *g = (void *)4; return 0; }
+        CALL(cuGraphInstantiateWithFlags, void **e, void *g, unsigned long long f) live++; *e = (void *)(uintptr_t)(100 + captured); return 0; }
+        CALL(cuGraphDestroy, void *g) live--; return 0; }
+        CALL(cuGraphExecDestroy, void *e) live--; return 0; }
+        CALL(cuGraphLaunch, void *e, void *s) replayed += (int)(uintptr_t)e - 100; return 0; }
         #ifndef OLD
         CALL(cuGetErrorString, int error, const char **text) *text = "a rare error"; return 0; }
         #endif
         int stub_live(void) { return live; }
+        int stub_replayed(void) { return replayed; }
         void stub_launched(unsigned *to, uint64_t *a) { memcpy(to, launched, sizeof launched); memcpy(a, arguments, sizeof arguments); }
         """;
 
@@ -108,6 +118,9 @@ internal sealed unsafe class StubDriver : IDisposable
 
     /// <summary>Handles and allocations that were not given back.</summary>
     internal int Live => ((delegate* unmanaged<int>)NativeLibrary.GetExport(_library, "stub_live"))();
+
+    /// <summary>Launches of all recordings that were replayed.</summary>
+    internal int Replayed => ((delegate* unmanaged<int>)NativeLibrary.GetExport(_library, "stub_replayed"))();
 
     internal Driver Load() => new(Path);
 

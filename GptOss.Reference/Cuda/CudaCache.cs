@@ -8,14 +8,16 @@ namespace GptOss.Reference.Cuda;
 /// <param name="memory">Where pages come from.</param>
 internal sealed class CudaCache(int? ringPositions, CudaCacheMemory memory) : LayerCache(ringPositions, memory)
 {
-    /// <summary>Places of pages: how long the list of their addresses is.</summary>
-    internal int PageCount => AllPages.Length;
+    private CudaPageList? _list;
 
-    /// <summary>Writes the address of every page; 0 where none is held.</summary>
-    internal void WriteAddresses(Span<ulong> to)
+    /// <summary>The address of the list of its pages on the card, which is brought up to date.</summary>
+    internal ulong UpdateList() => (_list = memory.Update(_list, AllPages)).Address;
+
+    /// <inheritdoc/>
+    internal override void Release()
     {
-        for (int i = 0; i < AllPages.Length; i++)
-            to[i] = (AllPages[i] as CudaPage)?.Address ?? 0;
+        base.Release();
+        memory.Return(Interlocked.Exchange(ref _list, null));
     }
 
     /// <summary>The keys of the positions <paramref name="first"/> … <paramref name="end"/> − 1 in this process's memory.</summary>

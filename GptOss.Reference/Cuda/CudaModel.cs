@@ -31,6 +31,7 @@ internal sealed class CudaModel : DeviceModel
         try
         {
             Kernels = new(gpu);
+            Graphs = new(gpu);
             Stages = new(gpu);
             Work = new(config, Memory);
             Step = new(config, Memory);
@@ -70,6 +71,8 @@ internal sealed class CudaModel : DeviceModel
 
     internal DeviceKernels Kernels { get; }
 
+    internal CudaGraphs Graphs { get; }
+
     internal StageRows Stages { get; }
 
     internal WorkMemory Work { get; }
@@ -96,6 +99,31 @@ internal sealed class CudaModel : DeviceModel
     internal override Block? Experts(int layer) => _experts[layer];
 
     /// <inheritdoc/>
+    internal override Block[] Join(IReadOnlyList<Block> blocks)
+    {
+        List<Block> joined = [], here = [];
+        foreach (Block block in blocks)
+        {
+            if (block is CudaAttention or CudaExperts)
+            {
+                here.Add(block);
+                continue;
+            }
+            Close();
+            joined.Add(block);
+        }
+        Close();
+        return [.. joined];
+
+        void Close()
+        {
+            if (here.Count > 0)
+                joined.Add(new CudaSegment(this, [.. here]));
+            here.Clear();
+        }
+    }
+
+    /// <inheritdoc/>
     internal override void Begin(Chunk chunk) => Step.Begin(chunk);
 
     /// <inheritdoc/>
@@ -108,7 +136,11 @@ internal sealed class CudaModel : DeviceModel
     internal override void Download(Rows x) => StageRows.Download(Gpu, Work.X, x);
 
     /// <inheritdoc/>
-    public override void Dispose() => Memory.Dispose();
+    public override void Dispose()
+    {
+        Graphs.Dispose();
+        Memory.Dispose();
+    }
 
     private bool TryExperts(int layer, ExpertBlockWeights weights, Kernels kernels)
     {

@@ -9,6 +9,9 @@ internal sealed class DeviceKernels(Gpu gpu)
     /// <summary>Up to this many tokens products read every weight once for all of them; beyond, they are made in tiles.</summary>
     internal const int FewTokens = 8;
 
+    /// <summary>Keys up to which attention of few tokens is the same launches: the window of the published models.</summary>
+    internal const int LeastKeys = 128;
+
     /// <summary>Query heads that may share a key/value head.</summary>
     internal const int MostQueries = 56;
 
@@ -162,8 +165,8 @@ internal sealed class DeviceKernels(Gpu gpu)
     private static int Stride(int mostKeys, in DeviceAttention shape) =>
         PartKeys * Parts(shape.Window > 0 ? Math.Min(mostKeys, shape.Window) : mostKeys, PartKeys);
 
-    // Keys of a tile of the mix, as a power of two. With few tokens there are few blocks, and a tile has to last until memory has answered; with many,
-    // blocks that need little memory wait for each other's sake.
+    // Keys of a tile of the mix, as a power of two. With few tokens there are few blocks, and a tile has to last until memory has answered; with
+    // many, small tiles let more blocks run beside each other.
     private static int TileBits(int tokens, int group)
     {
         int bits = tokens > FewTokens ? 6 : 8;

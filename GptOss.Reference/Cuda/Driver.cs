@@ -30,6 +30,11 @@ internal sealed unsafe class Driver
     internal readonly delegate* unmanaged<nint*, byte*, uint, int*, void**, int> ModuleLoadData;
     internal readonly delegate* unmanaged<nint*, nint, byte*, int> ModuleGetFunction;
     internal readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
+    internal readonly delegate* unmanaged<nint, int, int> StreamBeginCapture;
+    internal readonly delegate* unmanaged<nint, nint*, int> StreamEndCapture;
+    internal readonly delegate* unmanaged<nint*, nint, ulong, int> GraphInstantiate;
+    internal readonly delegate* unmanaged<nint, nint, int> GraphLaunch;
+    internal readonly delegate* unmanaged<nint, int> GraphDestroy, GraphExecDestroy;
     internal readonly delegate* unmanaged<int, byte**, int> GetErrorString;
 
     private readonly nint _library;
@@ -73,6 +78,12 @@ internal sealed unsafe class Driver
         ModuleGetFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Call("cuModuleGetFunction");
         LaunchKernel =
             (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Call("cuLaunchKernel");
+        StreamBeginCapture = (delegate* unmanaged<nint, int, int>)Call("cuStreamBeginCapture_v2");
+        StreamEndCapture = (delegate* unmanaged<nint, nint*, int>)Call("cuStreamEndCapture");
+        GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, int>)Call("cuGraphInstantiateWithFlags");
+        GraphLaunch = (delegate* unmanaged<nint, nint, int>)Call("cuGraphLaunch");
+        GraphDestroy = (delegate* unmanaged<nint, int>)Call("cuGraphDestroy");
+        GraphExecDestroy = (delegate* unmanaged<nint, int>)Call("cuGraphExecDestroy");
         GetErrorString = (delegate* unmanaged<int, byte**, int>)Call("cuGetErrorString");
     }
 

@@ -11,7 +11,8 @@ namespace GptOss.Reference.Cuda;
 internal sealed unsafe class DriverGpu : Gpu
 {
     private const int OldestVersion = 12000, OldestCapability = 75, MajorAttribute = 75, MinorAttribute = 76, MostArguments = 16, LogBytes = 4096,
-        ErrorLogBuffer = 5, ErrorLogBytes = 6, StreamNonBlocking = 1, EventWithoutTiming = 2;
+        ErrorLogBuffer = 5, ErrorLogBytes = 6, StreamNonBlocking = 1, EventWithoutTiming = 2,
+        CaptureThreadLocal = 1;
 
     private readonly Driver _driver;
     private readonly int _device, _stagingBytes;
@@ -173,6 +174,44 @@ internal sealed unsafe class DriverGpu : Gpu
         }
         Require(_driver.LaunchKernel(FunctionOf(kernel), (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, _stream,
             pointers, null), $"start {kernel}");
+    }
+
+    /// <inheritdoc/>
+    internal override nint Record(Action launches)
+    {
+        Enter();
+        Require(_driver.StreamBeginCapture(_stream, CaptureThreadLocal), "record launches");
+        nint graph = 0, recorded;
+        try
+        {
+            launches();
+        }
+        catch
+        {
+            _ = _driver.StreamEndCapture(_stream, &graph);
+            if (graph != 0)
+                _ = _driver.GraphDestroy(graph);
+            throw;
+        }
+        Require(_driver.StreamEndCapture(_stream, &graph), "record launches");
+        int error = _driver.GraphInstantiate(&recorded, graph, 0);
+        _ = _driver.GraphDestroy(graph);
+        Require(error, "prepare recorded launches");
+        return recorded;
+    }
+
+    /// <inheritdoc/>
+    internal override void Replay(nint recorded)
+    {
+        Enter();
+        Require(_driver.GraphLaunch(recorded, _stream), "start recorded launches");
+    }
+
+    /// <inheritdoc/>
+    internal override void Forget(nint recorded)
+    {
+        Enter();
+        Require(_driver.GraphExecDestroy(recorded), "free recorded launches");
     }
 
     /// <inheritdoc/>

@@ -40,6 +40,17 @@ internal abstract class Gpu : IDisposable
     /// <param name="arguments">Its arguments.</param>
     internal abstract void Launch(string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments);
 
+    /// <summary>Records launches in place of running them. Nothing but launches may be asked for meanwhile.</summary>
+    /// <param name="launches">Asks for them.</param>
+    /// <returns>What <see cref="Replay"/> takes, with the arguments as they were, until <see cref="Forget"/>.</returns>
+    internal abstract nint Record(Action launches);
+
+    /// <summary>Starts recorded launches again, in their order.</summary>
+    internal abstract void Replay(nint recorded);
+
+    /// <summary>Frees a recording.</summary>
+    internal abstract void Forget(nint recorded);
+
     /// <summary>Waits until all that was asked for is done: what failed on the way fails here.</summary>
     internal abstract void Synchronize();
 

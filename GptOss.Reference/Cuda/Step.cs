@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Model;
@@ -5,85 +6,67 @@ using GptOss.Reference.Model;
 namespace GptOss.Reference.Cuda;
 
 /// <summary>
-/// What kernels ask about the tokens of a chunk: angles, positions, and for each layer where the pages of their sequences are. One copy to the card
-/// a chunk, in one buffer: [angles | addresses of lists: layer, token | lists of pages | positions].
+/// What kernels ask about the tokens of a chunk: angles, positions, and for each layer where the lists of the pages of their sequences are. One
+/// copy to the card a chunk, into one buffer: [angles | positions | addresses of lists: layer, token]. All that changes from token to token is here
+/// and in the lists, so the launches for as many tokens are the same from one to the next.
 /// </summary>
-/// <param name="config">The model's numbers.</param>
-/// <param name="memory">The card's memory.</param>
-internal sealed class Step(GptOssConfig config, Allocations memory)
+internal sealed class Step
 {
-    private byte[] _bytes = [];
-    private ulong _address;
-    private int _tokens, _mostKeys, _tables, _positions;
+    private readonly GptOssConfig _config;
+    private readonly Gpu _gpu;
+    private readonly byte[] _bytes;
+    private readonly ulong _address;
+    private int _tokens;
+
+    /// <summary>Room for as many tokens as pass together.</summary>
+    internal Step(GptOssConfig config, Allocations memory)
+    {
+        (_config, _gpu) = (config, memory.Gpu);
+        _bytes = new byte[Bytes(config, ModelLimits.ChunkTokens(config))];
+        _address = memory.Allocate(_bytes.Length);
+    }
+
+    /// <summary>
+    /// The most positions that a token sees without a window. For few tokens it is the next power of two, so that it rarely changes: kernels look at
+    /// the tokens' own positions, and blocks beyond those leave at once.
+    /// </summary>
+    internal int MostKeys { get; private set; }
 
     /// <summary>[tokens, [cosines | sines]], half a head each.</summary>
     internal ulong Turns => _address;
 
     /// <summary>The tokens as one layer sees them.</summary>
-    internal DeviceTokens Tokens(int layer) =>
-        new(_tokens, _address + (ulong)_positions, _address + (ulong)(_tables + sizeof(ulong) * layer * _tokens), _mostKeys);
+    internal DeviceTokens Tokens(int layer) => new(_tokens, _address + (ulong)PositionsAt(_config, _tokens),
+        _address + (ulong)(TablesAt(_config, _tokens) + sizeof(ulong) * layer * _tokens), MostKeys);
 
     /// <summary>Puts a chunk's on the card.</summary>
     internal void Begin(Chunk chunk)
     {
-        List<Sequence> sequences = Distinct(chunk);
-        int layers = config.NumHiddenLayers;
         _tokens = chunk.Count;
-        _tables = sizeof(float) * chunk.Rotation.Length;
-        int lists = _tables + sizeof(ulong) * layers * _tokens;
-        int pages = sequences.Sum(sequence => Enumerable.Range(0, layers).Sum(layer => Cache(sequence, layer).PageCount));
-        _positions = lists + sizeof(ulong) * pages;
-        Reserve(_positions + sizeof(int) * _tokens);
-
         MemoryMarshal.AsBytes(chunk.Rotation).CopyTo(_bytes);
-        Span<ulong> tables = MemoryMarshal.Cast<byte, ulong>(_bytes.AsSpan(_tables, sizeof(ulong) * layers * _tokens));
-        Span<ulong> list = MemoryMarshal.Cast<byte, ulong>(_bytes.AsSpan(lists, sizeof(ulong) * pages));
-        ulong at = _address + (ulong)lists;
-        foreach (Sequence sequence in sequences)
+        Span<int> positions = MemoryMarshal.Cast<byte, int>(_bytes.AsSpan(PositionsAt(_config, _tokens)))[.._tokens];
+        Span<ulong> tables = MemoryMarshal.Cast<byte, ulong>(_bytes.AsSpan(TablesAt(_config, _tokens)));
+        int most = 0;
+        for (int token = 0, end; token < _tokens; token = end)
         {
-            for (int layer = 0; layer < layers; layer++)
+            Sequence sequence = chunk.Origins[token].Sequence;
+            for (end = token; end < _tokens && chunk.Origins[end].Sequence == sequence; end++)      // a sequence's tokens follow each other
             {
-                CudaCache cache = Cache(sequence, layer);
-                cache.WriteAddresses(list);
-                for (int token = 0; token < _tokens; token++)
-                {
-                    if (chunk.Origins[token].Sequence == sequence)
-                        tables[layer * _tokens + token] = at;
-                }
-                list = list[cache.PageCount..];
-                at += sizeof(ulong) * (ulong)cache.PageCount;
+                positions[end] = chunk.Origins[end].Position;
+                most = Math.Max(most, positions[end] + 1);
             }
+            for (int layer = 0; layer < _config.NumHiddenLayers; layer++)
+                tables[(layer * _tokens + token)..(layer * _tokens + end)].Fill(((CudaCache)sequence.Cache(layer)).UpdateList());
         }
-        Span<int> positions = MemoryMarshal.Cast<byte, int>(_bytes.AsSpan(_positions, sizeof(int) * _tokens));
-        _mostKeys = 0;
-        for (int token = 0; token < _tokens; token++)
-        {
-            positions[token] = chunk.Origins[token].Position;
-            _mostKeys = Math.Max(_mostKeys, positions[token] + 1);
-        }
-        memory.Gpu.Upload(_bytes.AsSpan(0, _positions + sizeof(int) * _tokens), _address);
+        MostKeys = _tokens > DeviceKernels.FewTokens ? most
+            : Math.Min(_config.MaxPositions, Math.Max(DeviceKernels.LeastKeys, (int)BitOperations.RoundUpToPowerOf2((uint)most)));
+        _gpu.Upload(_bytes.AsSpan(0, Bytes(_config, _tokens)), _address);
     }
 
-    private static CudaCache Cache(Sequence sequence, int layer) => (CudaCache)sequence.Cache(layer);
+    private static int PositionsAt(GptOssConfig config, int tokens) => sizeof(float) * tokens * config.HeadDim;
 
-    private static List<Sequence> Distinct(Chunk chunk)
-    {
-        List<Sequence> found = [];
-        foreach (RowOrigin origin in chunk.Origins)
-        {
-            if (found is not [.., var last] || last != origin.Sequence)        // a sequence's tokens follow each other
-                found.Add(origin.Sequence);
-        }
-        return found;
-    }
+    // Positions take an even number of places, for addresses are of eight bytes.
+    private static int TablesAt(GptOssConfig config, int tokens) => PositionsAt(config, tokens) + sizeof(int) * ((tokens + 1) & ~1);
 
-    private void Reserve(int bytes)
-    {
-        if (_bytes.Length >= bytes)
-            return;
-        if (_address != 0)
-            memory.Free(_address);
-        _bytes = new byte[Math.Max(bytes, 2 * _bytes.Length)];
-        _address = memory.Allocate(_bytes.Length);
-    }
+    private static int Bytes(GptOssConfig config, int tokens) => TablesAt(config, tokens) + sizeof(ulong) * config.NumHiddenLayers * tokens;
 }

@@ -24,6 +24,9 @@ internal abstract class DeviceModel : IDisposable
     /// <summary>The expert block of one layer; null if the processor is to compute it.</summary>
     internal abstract Block? Experts(int layer);
 
+    /// <summary>The blocks of a pass that nobody observes: those that follow each other on the device as one.</summary>
+    internal abstract Block[] Join(IReadOnlyList<Block> blocks);
+
     /// <summary>Puts on the device what its blocks ask about the tokens of a chunk.</summary>
     internal abstract void Begin(Chunk chunk);
 

@@ -15,6 +15,7 @@ internal sealed class ForwardPass
     private readonly Head _head;
     private readonly DeviceModel? _device;
     private readonly Block[] _blocks;                                  // attention and experts of layer 0, of layer 1, …
+    private readonly Block[] _joined;                                  // the same, those that follow each other on a device as one
     private readonly Kernels _kernels;
     private readonly Residual _residual = new();
     private readonly Scratch _scratch = new();
@@ -49,6 +50,7 @@ internal sealed class ForwardPass
             _blocks[2 * layer + 1] = device?.Experts(layer)
                 ?? new ExpertBlock(here.Experts(weights.Experts[layer], own), own, layer, operations);
         }
+        _joined = device?.Join(_blocks) ?? _blocks;
     }
 
     /// <summary>The model's numbers.</summary>
@@ -64,7 +66,7 @@ internal sealed class ForwardPass
     /// <param name="chunk">The tokens; their keys and values are cached, and count once the caller commits them.</param>
     /// <param name="logits">[wanted tokens, vocabulary], receives the logits.</param>
     /// <param name="observer">Receives each stage before the pass uses it.</param>
-    /// <param name="cancellation">Checked before every block.</param>
+    /// <param name="cancellation">Checked before every block; before those that a device runs as one.</param>
     internal void Run<TObserver>(Chunk chunk, Rows logits, ref TObserver observer, CancellationToken cancellation)
         where TObserver : struct, IStageObserver
     {
@@ -76,7 +78,7 @@ internal sealed class ForwardPass
         chunk.Show(Stage.Embedding, -1, x, ref observer);
 
         _device?.Begin(chunk);
-        foreach (Block block in _blocks)
+        foreach (Block block in TObserver.IsActive ? _blocks : _joined)
         {
             cancellation.ThrowIfCancellationRequested();
             block.Forward(_residual, chunk, _scratch, ref observer);

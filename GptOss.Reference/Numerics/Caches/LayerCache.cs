@@ -100,7 +100,7 @@ internal abstract class LayerCache
     }
 
     /// <summary>Returns every page; the cache is not used again.</summary>
-    internal void Release()
+    internal virtual void Release()
     {
         foreach (CachePage page in Pages)
             page.Release();
