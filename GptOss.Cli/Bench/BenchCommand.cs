@@ -109,9 +109,12 @@ internal sealed class BenchCommand
         // Mapped first, so that what is wrong with the files is said before anything is timed.
         Checkpoint checkpoint = ModelChoice.Open(folder, terminal);
         // Ceilings before the model is loaded: their memory is freed before the weights need theirs.
-        BenchCeilings ceilings = modelOptions.Device is CudaDevice gpu ? BenchCeilings.Of(gpu)
-            : BenchCeilings.Of(MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes()));
+        BenchCeilings OfProcessor() =>
+            BenchCeilings.Of(MachineCeilings.Measure(modelOptions.Threads ?? Topology.PhysicalCores, modelOptions.Width, ReadBytes()));
+        BenchCeilings ceilings = modelOptions.Device is CudaDevice gpu ? BenchCeilings.Of(gpu) : OfProcessor();
         using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
+        if (modelOptions.Device is not null && model.Placement is null)
+            ceilings = OfProcessor();                                    // the GPU did not take the model
         RequirePositions(Math.Max(prompts.Max(), contexts.Max() + tokens), model);
         var runs = new BenchRuns(model, terminal.Cancellation);
         foreach (int prompt in prompts.Where(prompt => prompt > 0))

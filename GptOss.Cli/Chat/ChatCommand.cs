@@ -92,7 +92,7 @@ internal sealed class ChatCommand
         int context = Prepare(checkpoint, parsed, modelOptions, terminal);
         using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         Tokenizer tokenizer = model.Checkpoint.Tokenizer;
-        PromptIds.RequireText(model, tokenizer);
+        PromptIds.RequireText(model.Config, tokenizer);
         SamplingOptions sampling = _sampling.Options(parsed);
 
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);

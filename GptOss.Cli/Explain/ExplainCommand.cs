@@ -52,7 +52,7 @@ internal sealed class ExplainCommand
         string asked = _model.Choose(parsed, terminal);
         using var model = ModelLoading.Load(ModelChoice.Open(asked, terminal), modelOptions, terminal);
         Tokenizer? tokenizer = model.Checkpoint.Tokenizer;
-        int[] ids = prompt.AsItIs(model, tokenizer);
+        int[] ids = prompt.AsItIs(model.Config, tokenizer);
         if (model.Config.VocabSize < tokenizer.Count)
             tokenizer = null;                          // ids that are not text
         PromptLimits.Require(model.Config, ids);

@@ -4,6 +4,9 @@ using System.Text.Json;
 using GptOss.Cli.Options;
 using GptOss.Cli.Output;
 using GptOss.Cli.Terminals;
+using GptOss.Reference.Checkpoints;
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
@@ -78,9 +81,9 @@ internal sealed class GenerateCommand
         JsonElement? schema = _schema.Read(parsed);
         Prompt prompt = _prompt.Read(parsed, terminal);
 
-        using var model = ModelLoading.Load(ModelChoice.Open(_model.Choose(parsed, terminal), terminal), modelOptions, terminal);
-        Tokenizer tokenizer = model.Checkpoint.Tokenizer;
-        (int[] ids, TokenConstraint? constraint) = Ids(prompt, schema, parsed, model, tokenizer);
+        Checkpoint checkpoint = ModelChoice.Open(_model.Choose(parsed, terminal), terminal);
+        (Tokenizer tokenizer, int[] ids, TokenConstraint? constraint) = Prepare(checkpoint, prompt, schema, parsed, modelOptions);
+        using var model = ModelLoading.Load(checkpoint, modelOptions, terminal);
         var options = new GenerationOptions
         {
             Sampling = _sampling.Options(parsed),
@@ -136,12 +139,34 @@ internal sealed class GenerateCommand
         }
     }
 
+    /// <summary>The prompt's ids, before the weights are read: a GPU keeps room for what will be asked of it.</summary>
+    private (Tokenizer Tokenizer, int[] Ids, TokenConstraint? Constraint) Prepare(
+        Checkpoint checkpoint, Prompt prompt, JsonElement? schema, ParseResult parsed, ModelOptions run)
+    {
+        try
+        {
+            Tokenizer tokenizer = checkpoint.Tokenizer;
+            (int[] ids, TokenConstraint? constraint) = Ids(prompt, schema, parsed, checkpoint.Config, tokenizer);
+            if (run.Device is CudaDevice gpu)
+            {
+                long tokens = ids.Length + (long)(parsed.GetValue(_maxTokens) ?? Placement.ContextTokens);
+                gpu.ContextTokens = (int)Math.Clamp(tokens, 1, checkpoint.Config.MaxPositions);
+            }
+            return (tokenizer, ids, constraint);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
     private (int[] Ids, TokenConstraint? Constraint) Ids(
-        Prompt prompt, JsonElement? schema, ParseResult parsed, Transformer model, Tokenizer tokenizer)
+        Prompt prompt, JsonElement? schema, ParseResult parsed, GptOssConfig config, Tokenizer tokenizer)
     {
         if (prompt.Text is not { } text || parsed.GetValue(_raw))
-            return (prompt.AsItIs(model, tokenizer), null);
-        PromptIds.RequireText(model, tokenizer);
+            return (prompt.AsItIs(config, tokenizer), null);
+        PromptIds.RequireText(config, tokenizer);
         ReasoningEffort effort = parsed.GetValue(_effort) ?? ReasoningEffort.Medium;
         DateOnly date = parsed.GetValue(_date) ?? DateOnly.FromDateTime(DateTime.Now);
         string question = prompt.IsTyped ? text : WithoutLastLineEnd(text);

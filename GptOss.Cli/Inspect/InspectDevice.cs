@@ -26,12 +26,21 @@ internal sealed record InspectDevice(string Name, Placement Fitting, double Copi
     /// <summary>The most tokens a second that these bandwidths allow.</summary>
     private double MostTokens => 1 / (TokenBytes / Copies + (Host is { } host ? HostTokenBytes / host : 0));
 
-    /// <summary>Looks and measures.</summary>
+    /// <summary>Looks and measures; null where the processor is to take over.</summary>
     /// <exception cref="DeviceException">Not even what has to be there fits.</exception>
-    internal static InspectDevice Of(CudaDevice device, GptOssConfig config, int context, ModelOptions run)
+    internal static InspectDevice? Of(CudaDevice device, GptOssConfig config, int context, ModelOptions run)
     {
         device.ContextTokens = context;
-        Placement fitting = device.Fitting(config, run.CacheBytes);
+        Placement fitting;
+        try
+        {
+            fitting = device.Fitting(config, run.CacheBytes);
+        }
+        catch (DeviceException e) when (device.Refused is not null)
+        {
+            device.Refused(e.Message);
+            return null;
+        }
         int hostLayers = fitting.Layers - fitting.ExpertLayers;
         long host = hostLayers * WorkPerToken.ExpertBytes(config), all = WorkPerToken.Bytes(config);
         double? hostSpeed = hostLayers == 0 ? null

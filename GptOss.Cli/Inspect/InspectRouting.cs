@@ -58,7 +58,7 @@ internal sealed class InspectRouting(ModelArguments model)
         string name = model.Choose(parsed, terminal);
         using var transformer = ModelLoading.Load(ModelChoice.Open(name, terminal), modelOptions, terminal);
         Tokenizer tokenizer = transformer.Checkpoint.Tokenizer;
-        int[] ids = prompt.AsItIs(transformer, tokenizer);
+        int[] ids = prompt.AsItIs(transformer.Config, tokenizer);
         PromptLimits.Require(transformer.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } path ? RoutingReplay.Read(path, transformer.Config, ids) : null;
         var statistics = new RoutingStatistics(transformer);

@@ -7,7 +7,7 @@ namespace GptOss.Cli.Options;
 
 /// <summary>Where a model runs: <c>--device</c>. Nothing of a GPU is loaded unless one is asked for.</summary>
 /// <param name="Ordinal">The GPU's number; null for the processor.</param>
-/// <param name="IsAuto">Whether the processor takes over if the GPU cannot be opened.</param>
+/// <param name="IsAuto">Whether the processor takes over where the GPU cannot be opened or does not run the model.</param>
 internal sealed record DeviceChoice(int? Ordinal, bool IsAuto = false)
 {
     internal const string Name = "--device";
@@ -17,7 +17,7 @@ internal sealed record DeviceChoice(int? Ordinal, bool IsAuto = false)
     internal static Option<DeviceChoice?> Option() => new(Name)
     {
         Description = "Where the model runs: cpu, the default; cuda or cuda:N, an NVIDIA GPU, with the processor for the experts that do not fit "
-            + "there; auto, the first GPU if it can be opened, else the processor. Changes no bit of the result.",
+            + "there; auto, the first GPU, or the processor where that cannot be opened or does not run the model. Changes no bit of the result.",
         HelpName = "cpu|cuda[:N]|auto",
         CustomParser = result =>
         {
@@ -35,13 +35,14 @@ internal sealed record DeviceChoice(int? Ordinal, bool IsAuto = false)
     {
         if (Ordinal is not { } ordinal)
             return null;
+        void Say(string why) => terminal.Error.WriteLine($"{why} Running on the processor.");
         try
         {
-            return terminal.Own(CudaDevice.Open(ordinal));
+            return terminal.Own(CudaDevice.Open(ordinal, driver: null, IsAuto ? Say : null));
         }
         catch (DeviceException e) when (IsAuto)
         {
-            terminal.Error.WriteLine($"{e.Message} Running on the processor.");
+            Say(e.Message);
             return null;
         }
     }

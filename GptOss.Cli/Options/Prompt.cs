@@ -1,4 +1,4 @@
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Options;
@@ -11,5 +11,5 @@ internal sealed record Prompt(string? Text, int[]? Ids, bool IsTyped)
 {
     /// <summary>The ids, or those of the text as it is, special tokens by name.</summary>
     /// <exception cref="InputException">The model lacks ids that its tokenizer has.</exception>
-    internal int[] AsItIs(Transformer model, Tokenizer tokenizer) => Ids ?? PromptIds.Encode(Text!, model, tokenizer);
+    internal int[] AsItIs(GptOssConfig config, Tokenizer tokenizer) => Ids ?? PromptIds.Encode(Text!, config, tokenizer);
 }

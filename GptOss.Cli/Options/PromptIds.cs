@@ -1,6 +1,6 @@
 using System.Text.Json;
 using GptOss.Cli.Terminals;
-using GptOss.Reference.Model;
+using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Tokens;
 
 namespace GptOss.Cli.Options;
@@ -37,18 +37,18 @@ internal static class PromptIds
 
     /// <summary>Text as it is, special tokens by name.</summary>
     /// <exception cref="InputException">The model lacks ids that its tokenizer has.</exception>
-    internal static int[] Encode(string text, Transformer model, Tokenizer tokenizer)
+    internal static int[] Encode(string text, GptOssConfig config, Tokenizer tokenizer)
     {
-        RequireText(model, tokenizer);
+        RequireText(config, tokenizer);
         return tokenizer.EncodeWithSpecials(text);
     }
 
     /// <summary>Refuses text for a model whose tokenizer has ids that it lacks.</summary>
-    internal static void RequireText(Transformer model, Tokenizer tokenizer)
+    internal static void RequireText(GptOssConfig config, Tokenizer tokenizer)
     {
-        if (model.Config.VocabSize >= tokenizer.Count)
+        if (config.VocabSize >= tokenizer.Count)
             return;
-        throw new InputException($"The model has {model.Config.VocabSize} token ids and its tokenizer {tokenizer.Count}, "
+        throw new InputException($"The model has {config.VocabSize} token ids and its tokenizer {tokenizer.Count}, "
             + "so text cannot be encoded for it; give token ids with --ids.");
     }
 

@@ -94,7 +94,7 @@ internal sealed class TraceCommand(bool isPack)
 
         string asked = _model.Choose(parsed, terminal);
         using var model = ModelLoading.Load(ModelChoice.Open(asked, terminal), modelOptions, terminal);
-        int[] ids = prompt.AsItIs(model, model.Checkpoint.Tokenizer);
+        int[] ids = prompt.AsItIs(model.Config, model.Checkpoint.Tokenizer);
         PromptLimits.Require(model.Config, ids);
         RoutingReplay? replay = parsed.GetValue(_replay) is { } file ? RoutingReplay.Read(file, model.Config, ids) : null;
         var options = new TraceFileOptions

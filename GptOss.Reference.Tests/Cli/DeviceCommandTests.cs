@@ -1,3 +1,5 @@
+using GptOss.Reference.Checkpoints.Configuration;
+using GptOss.Reference.Cuda;
 using GptOss.Reference.Tests.Cuda;
 using Xunit;
 
@@ -46,6 +48,52 @@ public class DeviceCommandTests
         Assert.Equal((0, plain.Out), (auto.Code, auto.Out));
         Assert.Contains("cuda:0 has compute capability 6.0; 7.5 (Turing, 2018) or later is needed. Running on the processor.", auto.Error,
             StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("FREE=70000000", "", "cuda:0 (Stub 1) has 0.1 GB of memory free; attention and unembedding take 0.0 GB, working memory 0.0 GB, ")]
+    [InlineData("FREE=4000000000", "--pack", "Packed weights are for the processor; a GPU reads them as published.")]
+    [InlineData("FREE=4000000000", "--profile bfloat16", "The bfloat16 profile runs on the processor only.")]
+    [InlineData("FREE=4000000000 ERROR=2 FAILS=\"cuMemAlloc_v2\" AFTER=3", "", "The NVIDIA driver could not allocate ")]
+    [InlineData("FREE=4000000000 ERROR=700 FAILS=\"cuMemcpyHtoDAsync_v2\" AFTER=3",
+        "", "The NVIDIA driver could not copy to the GPU: a kernel touched memory that is not its own (CUDA error 700).")]
+    public void Auto_takes_the_processor_where_the_card_does_not_take_the_model(string driver, string options, string why)
+    {
+        using StubDriver stub = new(driver.Split(' '));
+        string[] args = [.. Generate, .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        Answer plain = CommandLine.Run(args), auto = Run(stub, [.. args, "--device", "auto"]);
+        Assert.Equal((0, plain.Out), (auto.Code, auto.Out));
+        string[] said = [.. auto.Error.Split('\n').Where(line => line.EndsWith(" Running on the processor.", StringComparison.Ordinal))];
+        Assert.StartsWith(why, Assert.Single(said), StringComparison.Ordinal);
+        Assert.DoesNotContain("computes", auto.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("inspect --shape 20b")]
+    [InlineData("bench --model TINY --prompt 16 --tokens 2 --repeat 1")]
+    public void Auto_leaves_the_card_out_of_the_figures_then(string command)
+    {
+        using StubDriver stub = new("FREE=70000000");
+        Answer answer = Run(stub, [.. command.Replace("TINY", TestData.Tiny, StringComparison.Ordinal).Split(' '), "--device", "auto"]);
+        Assert.Equal(0, answer.Code);
+        Assert.Contains(" Running on the processor.", answer.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("cuda:0", answer.Out, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData(4, true), InlineData(3000, false)]
+    public void Generate_keeps_room_for_the_context_that_is_asked_for(int tokens, bool fits)
+    {
+        long free = FreeFor(100);
+        using StubDriver stub = new($"FREE={free}");
+        Answer answer = Run(stub, ["generate", "--model", TestData.Tiny, "--max-tokens", $"{tokens}", "--device", "cuda", "Hello"]);
+        Assert.Contains(fits ? "cuda:0 (Stub 1) computes" : "keys and values", answer.Error, StringComparison.Ordinal);
+    }
+
+    // What a card must have for the toy with so many tokens of keys and values, and no experts.
+    private static long FreeFor(int tokens)
+    {
+        var placement = Placement.Of(ConfigReader.Read(Path.Combine(TestData.Tiny, "config.json")), 1L << 40, cacheBytes: null, tokens);
+        return Placement.Margin + placement.Dense + placement.Work + placement.Cache;
     }
 
     [Fact]

@@ -46,6 +46,9 @@ public sealed class CudaDevice : Device
         }
     } = Placement.ContextTokens;
 
+    /// <summary>Receives why it does not run a model, which the processor runs then. Null: that is an error.</summary>
+    internal Action<string>? Refused { get; init; }
+
     /// <summary>Memory of the card that is free now.</summary>
     internal long FreeBytes
     {
@@ -62,19 +65,27 @@ public sealed class CudaDevice : Device
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="ordinal"/> is negative.</exception>
     public static CudaDevice Open(int ordinal = 0) => Open(ordinal, driver: null);
 
-    /// <summary>The same with another driver than the system's; for tests.</summary>
-    internal static CudaDevice Open(int ordinal, Driver? driver)
+    /// <summary>The same with another driver than the system's, for tests, or with what is to receive refusals.</summary>
+    internal static CudaDevice Open(int ordinal, Driver? driver, Action<string>? refused = null)
     {
         DriverGpu gpu = new(ordinal, driver);
-        return new(gpu, string.Create(CultureInfo.InvariantCulture, $"cuda:{ordinal} ({gpu.Name})"));
+        return new(gpu, string.Create(CultureInfo.InvariantCulture, $"cuda:{ordinal} ({gpu.Name})")) { Refused = refused };
     }
 
     /// <inheritdoc/>
-    internal override DeviceModel Load(ModelWeights weights, GptOssConfig config, Kernels kernels, ModelOptions options)
+    internal override DeviceModel? Load(ModelWeights weights, GptOssConfig config, Kernels kernels, ModelOptions options)
     {
-        Require(config, options);
-        Placement placement = Fitting(config, options.CacheBytes);
-        return new CudaModel(_gpu, Name, _holds ?? placement.Holds, weights, config, kernels, options);
+        try
+        {
+            Require(config, options);
+            Placement placement = Fitting(config, options.CacheBytes);
+            return new CudaModel(_gpu, Name, _holds ?? placement.Holds, weights, config, kernels, options);
+        }
+        catch (DeviceException e) when (Refused is not null)
+        {
+            Refused(e.Message);
+            return null;
+        }
     }
 
     /// <summary>What of a model fits.</summary>

@@ -25,8 +25,9 @@ public abstract class Device : IDisposable
     /// <param name="config">The model's numbers.</param>
     /// <param name="kernels">The processor's arithmetic, for what observers change.</param>
     /// <param name="options">How the model is to run.</param>
+    /// <returns>Null where the processor is to run it after all.</returns>
     /// <exception cref="Ground.GptOssException">The device cannot run such a model, or has failed.</exception>
-    internal abstract DeviceModel Load(ModelWeights weights, GptOssConfig config, Kernels kernels, ModelOptions options);
+    internal abstract DeviceModel? Load(ModelWeights weights, GptOssConfig config, Kernels kernels, ModelOptions options);
 
     /// <summary>Closes it. Its models cannot run any more.</summary>
     public abstract void Dispose();

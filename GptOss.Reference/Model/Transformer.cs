@@ -67,7 +67,7 @@ public sealed partial class Transformer : IDisposable
     /// <summary>Whether the weights are locked in memory, as <see cref="ModelOptions.Lock"/> asks.</summary>
     public bool IsLocked { get; private init; }
 
-    /// <summary>What is on <see cref="ModelOptions.Device"/>, as a sentence; null without one.</summary>
+    /// <summary>What is on <see cref="ModelOptions.Device"/>, as a sentence; null where the processor runs all.</summary>
     public string? Placement => _device?.Placement;
 
     /// <summary>Bytes by which packed weights make a decoded token's reads smaller; 0 without <see cref="ModelOptions.Pack"/>.</summary>
