@@ -103,7 +103,7 @@ public sealed class DeviceSequenceTests : IDisposable
             Feed(here, there, [two], SmallModels.Ids(1, 64, step + 40));
             Feed(here, there, [two, one, fork], SmallModels.Ids(2, 64, step + 50));
         }
-        Assert.InRange(device.Replays, replays + 10, int.MaxValue);
+        Assert.True(device.Replays < 0 || device.Replays >= replays + 10);
     }
 
     [Fact]

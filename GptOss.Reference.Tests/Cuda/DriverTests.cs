@@ -92,11 +92,11 @@ public class DriverTests
 
     [Theory]
     [InlineData("cuStreamBeginCapture_v2", "record launches")]
-    [InlineData("cuStreamEndCapture", "record launches")]
+    [InlineData("cuStreamEndCapture", "record launches", 1)]                               // what the broken driver keeps goes with the context
     [InlineData("cuGraphInstantiateWithFlags", "prepare recorded launches")]
-    [InlineData("cuGraphLaunch", "start recorded launches")]
+    [InlineData("cuGraphLaunch", "start recorded launches", 1)]
     [InlineData("cuLaunchKernel", "start route")]
-    public void A_driver_that_cannot_record_or_replay_is_an_error_like_any_other(string call, string what)
+    public void A_driver_that_cannot_record_or_replay_is_an_error_like_any_other(string call, string what, int left = 0)
     {
         using StubDriver stub = new($"FAILS=\"{call}\"", "ERROR=901");
         using (DriverGpu gpu = new(0, stub.Load()))
@@ -106,7 +106,7 @@ public class DriverTests
             Assert.StartsWith("The GPU can no longer be used.",
                 Assert.Throws<DeviceException>(gpu.Synchronize).Message, StringComparison.Ordinal);
         }
-        Assert.InRange(stub.Live, 0, 1);               // a recording that the broken driver did not start goes with the context
+        Assert.Equal(left, stub.Live);
     }
 
     [Fact]

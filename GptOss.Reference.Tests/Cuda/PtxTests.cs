@@ -22,6 +22,19 @@ public class PtxTests
     public void The_shipped_kernels_need_no_more_shared_memory_than_every_card_has() =>
         Assert.All(PtxModule.Parse(KernelImage.Text).Entries.Values, entry => Assert.InRange(entry.SharedBytes, 0, Machine.MostSharedBytes));
 
+    // A compiler may move loads to where they are needed, and every product would wait for its own.
+    [Theory, InlineData("gemm_linear"), InlineData("gemm_expert_up"), InlineData("gemm_expert_down")]
+    public void The_next_columns_are_loaded_before_the_present_ones_are_multiplied_and_stored_after(string kernel)
+    {
+        string text = KernelImage.Text;
+        int from = text.IndexOf($".entry {kernel}(", StringComparison.Ordinal);
+        string[] parts = text[from..text.IndexOf("\n}", from, StringComparison.Ordinal)].Split("bar.sync");
+        Assert.Equal(2, parts.Length);
+        int At(string what) => parts[1].IndexOf(what, StringComparison.Ordinal);
+        int load = At("ld.global.v4.f32"), sum = At("fma.rn.f32"), store = At("st.shared");
+        Assert.True(load >= 0 && load < sum && sum < store);
+    }
+
     [Theory]
     [InlineData("add.f32 %f1, %f2, %f3;")]                                    // an assembler may fuse it
     [InlineData("mul.f32 %f1, %f2, %f3;")]

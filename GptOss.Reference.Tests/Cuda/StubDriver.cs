@@ -77,8 +77,8 @@ internal sealed unsafe class StubDriver : IDisposable
             arguments[0] = *(uint64_t *)p[0]; arguments[1] = *(uint32_t *)p[1];
             return 0;
         }
-        CALL(cuStreamBeginCapture_v2, void *s, int mode) capturing = mode == 1; captured = 0; return 0; }
-        CALL(cuStreamEndCapture, void *s, void **g) capturing = 0; live++; *g = (void *)4; return 0; }
+        CALL(cuStreamBeginCapture_v2, void *s, int mode) live++; capturing = mode == 1; captured = 0; return 0; }
+        CALL(cuStreamEndCapture, void *s, void **g) capturing = 0; *g = (void *)4; return 0; }
         CALL(cuGraphInstantiateWithFlags, void **e, void *g, unsigned long long f) live++; *e = (void *)(uintptr_t)(100 + captured); return 0; }
         CALL(cuGraphDestroy, void *g) live--; return 0; }
         CALL(cuGraphExecDestroy, void *e) live--; return 0; }

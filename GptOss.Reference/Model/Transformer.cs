@@ -136,8 +136,8 @@ public sealed partial class Transformer : IDisposable
     /// <param name="batch">Each sequence at most once. The bits are the same alone or with others, whole or in parts.</param>
     /// <param name="into">Receives the logits; the caller's own.</param>
     /// <param name="cancellation">
-    /// Checked while another caller's pass is running and before every block: a chunk of 512 tokens takes the 20b many seconds. The sequences keep
-    /// the length that they had before the chunk that was running, and can continue from there.
+    /// Checked while another caller's pass is running and before every block, or all that follow each other on a device: a chunk of 512 tokens takes
+    /// the 20b many seconds. The sequences keep the length that they had before the chunk that was running, and can continue from there.
     /// </param>
     /// <returns>The rows of <paramref name="into"/>: [wanted rows, vocabulary], in the order of the batch and of its tokens.</returns>
     /// <exception cref="ArgumentException">An id is not below the vocabulary size, a sequence is twice in the batch or of another model, or a

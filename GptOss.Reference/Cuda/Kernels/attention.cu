@@ -212,7 +212,7 @@ struct MixTile
 // compute load the next tile of keys into the other buffer meanwhile. The 16 threads of a head are also the lanes that add its e_k.
 // A block: one key/value head, 16 channels, all its query heads. blockX: key/value head * (dim / 16) + channels / 16; blockY: token.
 // Shared: twice (16 + heads / kvHeads) * tile floats, tile = 1 << bits keys, at least 16.
-KERNEL attend_mix(const int* positions, const u64* tables, const float* weights, const float* largest, const float* sinks, float* output,
+KERNEL THREADS(1024) attend_mix(const int* positions, const u64* tables, const float* weights, const float* largest, const float* sinks, float* output,
     int places, int heads, int kvHeads, int dim, int window, int stride, int bits)
 {
     int group = heads / kvHeads, position = positions[blockY()], count = keysOf(position, window), tile = 1 << bits;

@@ -56,7 +56,7 @@ KERNEL route(const float* logits, int* experts, float* weights, int n, int k)
 // ExpertGroups.Group, for the tiles of a product with many slots: slots sorted by expert, ascending within one, and for every tile of up to 32
 // slots of one expert {expert, first, end}, places in that list. Tiles that are not needed are empty.
 // One block, a thread an expert; experts <= 1024; tileCount at least as many as there can be: the less of count and count / 32 + experts.
-KERNEL group_slots(const int* chosen, int* slots, int* tiles, int count, int experts, int tileCount)
+KERNEL THREADS(1024) group_slots(const int* chosen, int* slots, int* tiles, int count, int experts, int tileCount)
 {
     SHARED static int counts[1024];
     int e = threadX(), own = 0;
