@@ -64,6 +64,11 @@ internal sealed class BenchCommand
         CustomParser = parsed => Counts(parsed, "--rows", 1, MostUsers),
     };
 
+    private readonly Option<bool> _kernels = new("--kernels")
+    {
+        Description = "Times every kernel of the GPU that --device names instead, in passes of 1, of 8 and of as many tokens as the prompt has.",
+    };
+
     private readonly Option<string?> _peer = new("--peer")
     {
         Description = "What 'llama-bench -o json' wrote on this machine: prints its figures beside these, with their ratios.",
@@ -79,7 +84,7 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Times prefill and decode, and measures this machine's read bandwidth and FMA peak to compare with.")
         {
             options._shape, options._layers, options._scratch, options._prompt, options._context, options._tokens, options._repeat, options._users,
-            options._rows, options._peer, options._json, options._model,
+            options._rows, options._kernels, options._peer, options._json, options._model,
         };
         command.SetAction(parsed => options.Run(parsed, terminal));
         return command;
@@ -99,12 +104,16 @@ internal sealed class BenchCommand
             throw new UsageException("--users and --peer exclude each other; llama-bench has one user.");
         if (parsed.GetValue(_rows) is { Length: > 0 } && (parsed.GetValue(_users) is { Length: > 0 } || parsed.GetValue(_peer) is not null))
             throw new UsageException("--rows excludes --users and --peer.");
+        if (parsed.GetValue(_kernels) && modelOptions.Device is null)
+            throw new UsageException("--kernels times the kernels of a GPU; --device cuda names one.");
         PeerBench? peer = parsed.GetValue(_peer) is { } file ? PeerBench.Read(file) : null;
         string folder = Folder(parsed, terminal);
         if (parsed.GetValue(_users) is { Length: > 0 } users)
             return RunUsers(parsed, terminal, folder, modelOptions, users, Math.Max(prompts.Max(), 1), Math.Max(tokens, 1));
         if (parsed.GetValue(_rows) is { Length: > 0 } rows)
             return RunRows(parsed, terminal, folder, modelOptions, rows, contexts, repeat);
+        if (parsed.GetValue(_kernels))
+            return RunKernels(parsed, terminal, folder, modelOptions, Math.Max(prompts.Max(), 8), contexts[0]);
 
         // Mapped first, so that what is wrong with the files is said before anything is timed.
         Checkpoint checkpoint = ModelChoice.Open(folder, terminal);
@@ -135,6 +144,18 @@ internal sealed class BenchCommand
         bench.RunAsync(1).GetAwaiter().GetResult();                      // warms up
         UsersRun[] runs = [.. users.Select(count => bench.RunAsync(count).GetAwaiter().GetResult())];
         terminal.Out.WriteLine(parsed.GetValue(_json) ? UsersBench.Json(prompt, runs) : UsersBench.Table(prompt, runs));
+        return ExitCodes.Ok;
+    }
+
+    private int RunKernels(ParseResult parsed, Terminal terminal, string folder, ModelOptions modelOptions, int prompt, int context)
+    {
+        var gpu = (CudaDevice)modelOptions.Device!;
+        using var model = ModelLoading.Load(ModelChoice.Open(folder, terminal), modelOptions, terminal);
+        if (model.Placement is null)
+            return ExitCodes.Ok;                                         // it has been said that the GPU did not take the model
+        RequirePositions(prompt + context, model);
+        List<KernelRun> runs = KernelsBench.Run(model, gpu, context, new[] { 1, 8, prompt }.Distinct(), terminal.Cancellation);
+        terminal.Out.WriteLine(parsed.GetValue(_json) ? KernelsBench.Json(context, runs) : KernelsBench.Table(gpu.Name, context, runs));
         return ExitCodes.Ok;
     }
 

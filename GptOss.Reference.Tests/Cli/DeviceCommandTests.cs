@@ -1,3 +1,4 @@
+using System.Text.Json;
 using GptOss.Reference.Checkpoints.Configuration;
 using GptOss.Reference.Cuda;
 using GptOss.Reference.Tests.Cuda;
@@ -152,6 +153,28 @@ public class DeviceCommandTests
         Assert.Equal(0, answer.Code);
         Assert.StartsWith("copies on cuda:0 (Stub 1) reach ", answer.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("of read", answer.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bench_times_every_kernel()
+    {
+        using StubDriver stub = new("FREE=4000000000");
+        string[] args = ["bench", "--model", TestData.Tiny, "--device", "cuda", "--prompt", "16", "--kernels"];
+        Answer text = Run(stub, args), json = Run(stub, [.. args, "--json"]);
+        Assert.Equal((0, 0), (text.Code, json.Code));
+        foreach (string title in new[] { "1 token", "8 tokens", "16 tokens" })
+            Assert.Contains($"{title} after 16 tokens on cuda:0 (Stub 1), every launch repeated by itself", text.Out, StringComparison.Ordinal);
+        JsonElement[] kernels = [.. json.Json.GetProperty("kernels").EnumerateArray()];
+        int layers = ConfigReader.Read(Path.Combine(TestData.Tiny, "config.json")).NumHiddenLayers;
+        // Of a layer 7 in attention and 6 in the experts, 7 where slots are grouped; 2 of the head.
+        foreach ((int tokens, int each) in new[] { (1, 13), (8, 14), (16, 14) })
+        {
+            JsonElement[] own = [.. kernels.Where(kernel => kernel.GetProperty("tokens").GetInt32() == tokens)];
+            Assert.Equal(each * layers + 2, own.Sum(kernel => kernel.GetProperty("launches").GetInt32()));
+            Assert.All(own, kernel => Assert.True(kernel.GetProperty("seconds").GetDouble() > 0));
+        }
+        Answer none = CommandLine.Run("bench", "--model", TestData.Tiny, "--kernels");
+        Assert.Equal((2, "--kernels times the kernels of a GPU; --device cuda names one."), (none.Code, none.Sentence));
     }
 
     private static Answer Run(StubDriver stub, string[] args) =>

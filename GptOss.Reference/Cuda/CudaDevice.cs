@@ -49,6 +49,9 @@ public sealed class CudaDevice : Device
     /// <summary>Receives why it does not run a model, which the processor runs then. Null: that is an error.</summary>
     internal Action<string>? Refused { get; init; }
 
+    /// <summary>How long the kernels of its models take, where somebody asks.</summary>
+    internal KernelTimes Times { get; } = new();
+
     /// <summary>Memory of the card that is free now.</summary>
     internal long FreeBytes
     {
@@ -79,7 +82,7 @@ public sealed class CudaDevice : Device
         {
             Require(config, options);
             Placement placement = Fitting(config, options.CacheBytes);
-            return new CudaModel(_gpu, Name, _holds ?? placement.Holds, weights, config, kernels, options);
+            return new CudaModel(_gpu, Name, _holds ?? placement.Holds, weights, config, kernels, options, Times);
         }
         catch (DeviceException e) when (Refused is not null)
         {

@@ -23,14 +23,16 @@ internal sealed class CudaModel : DeviceModel
     /// <param name="config">The model's numbers.</param>
     /// <param name="kernels">The processor's arithmetic, for what observers change.</param>
     /// <param name="options">Limit of the caches, progress, cancelling.</param>
-    internal CudaModel(Gpu gpu, string name, Func<int, bool> holds, ModelWeights weights, GptOssConfig config, Kernels kernels, ModelOptions options)
+    /// <param name="times">Receives how long kernels take, while it asks for that.</param>
+    internal CudaModel(Gpu gpu, string name, Func<int, bool> holds, ModelWeights weights, GptOssConfig config, Kernels kernels, ModelOptions options,
+        KernelTimes times)
     {
         (_name, _config) = (name, config);
         long bytes = Cuda.Placement.WeightBytes(config, Enumerable.Range(0, config.NumHiddenLayers).Count(holds));
         Memory = new(gpu, options.Loading is { } loading ? new LoadCount(loading, bytes) : null);
         try
         {
-            Kernels = new(gpu);
+            Kernels = new(gpu, times);
             Graphs = new(gpu);
             Stages = new(gpu);
             Work = new(config, Memory);

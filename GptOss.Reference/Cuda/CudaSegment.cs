@@ -11,7 +11,7 @@ internal sealed class CudaSegment(CudaModel model, Block[] blocks) : Block
     internal override void Forward<TObserver>(Residual residual, Chunk chunk, Scratch scratch, ref TObserver observer)
     {
         residual.OnDevice(model);
-        if (chunk.Count > DeviceKernels.FewTokens)
+        if (chunk.Count > DeviceKernels.FewTokens || model.Kernels.AreTimed)
             Launch(residual, chunk, scratch);
         else
             model.Graphs.Run(this, chunk.Count, model.Step.MostKeys, () => Launch(residual, chunk, scratch));

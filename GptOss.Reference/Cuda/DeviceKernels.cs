@@ -1,10 +1,14 @@
+using System.Diagnostics;
+
 namespace GptOss.Reference.Cuda;
 
 /// <summary>
 /// The kernels with their grids: each the counterpart of a member of <c>Numerics.Kernels</c>, with its bits. All pointers are addresses on the card,
 /// all rows float32 without gaps.
 /// </summary>
-internal sealed class DeviceKernels(Gpu gpu)
+/// <param name="gpu">The card.</param>
+/// <param name="times">Receives how long kernels take, while it asks for that; null where nobody does.</param>
+internal sealed class DeviceKernels(Gpu gpu, KernelTimes? times = null)
 {
     /// <summary>Up to this many tokens products read every weight once for all of them; beyond, they are made in tiles.</summary>
     internal const int FewTokens = 8;
@@ -20,21 +24,24 @@ internal sealed class DeviceKernels(Gpu gpu)
 
     private const int Threads = 128, TileThreads = 256, TileRows = 64, TileTokens = 32, PartKeys = 64, ExponentialKeys = 2048, LoadThreads = 128;
 
+    /// <summary>Whether every launch is timed by itself, and nothing may be recorded.</summary>
+    internal bool AreTimed => times is { IsOn: true };
+
     /// <summary>y = (x · r) · gain, r = 1/√(mean x² + eps).</summary>
     internal void RmsNorm(ulong x, ulong gain, ulong y, int tokens, int width, float eps) =>
-        gpu.Launch("rms_norm", new(1, tokens), TileThreads, 0, x, gain, y, width, eps);
+        Launch("rms_norm", new(1, tokens), TileThreads, 0, x, gain, y, width, eps);
 
     /// <summary>y = x·Wᵀ + bias, or y ← y + (x·Wᵀ + bias).</summary>
     internal void Linear(ulong x, in DeviceMatrix w, ulong y, int tokens, bool add = false)
     {
         if (tokens > FewTokens)
         {
-            gpu.Launch("gemm_linear", new(Parts(w.Rows, TileRows), Parts(tokens, TileTokens)), TileThreads, 0,
+            Launch("gemm_linear", new(Parts(w.Rows, TileRows), Parts(tokens, TileTokens)), TileThreads, 0,
                 x, w.Data, w.Bias, y, tokens, w.Rows, w.Columns, add ? 1 : 0);
             return;
         }
         string kernel = tokens switch { 1 => "linear_1", 2 => "linear_2", <= 4 => "linear_4", _ => "linear_8" };
-        gpu.Launch(kernel, new(Parts(w.Rows, Threads / 4)), Threads, 0, x, w.Data, w.Bias, y, tokens, w.Rows, w.Columns, add ? 1 : 0);
+        Launch(kernel, new(Parts(w.Rows, Threads / 4)), Threads, 0, x, w.Data, w.Bias, y, tokens, w.Rows, w.Columns, add ? 1 : 0);
     }
 
     /// <summary>Rotates queries and keys of rows [queries | keys | values] and puts keys and values into the caches.</summary>
@@ -43,12 +50,12 @@ internal sealed class DeviceKernels(Gpu gpu)
     /// <param name="tokens">Where they stand.</param>
     /// <param name="shape">The layer.</param>
     internal void RotateAndKeep(ulong qkv, ulong turns, in DeviceTokens tokens, in DeviceAttention shape) =>
-        gpu.Launch("rotate_and_keep", new(1, tokens.Count), TileThreads, 0,
+        Launch("rotate_and_keep", new(1, tokens.Count), TileThreads, 0,
             qkv, turns, tokens.Positions, tokens.Tables, shape.Places, shape.Heads, shape.KeyValueHeads, shape.HeadDim);
 
     /// <summary>Puts keys and values of rotated rows into the caches again, for an observer may have changed them.</summary>
     internal void Keep(ulong qkv, in DeviceTokens tokens, in DeviceAttention shape) =>
-        gpu.Launch("keep", new(1, tokens.Count), TileThreads, 0,
+        Launch("keep", new(1, tokens.Count), TileThreads, 0,
             qkv, tokens.Positions, tokens.Tables, shape.Places, shape.Heads, shape.KeyValueHeads, shape.HeadDim);
 
     /// <summary>Bytes that <see cref="Attend"/> needs at least, for what it keeps of one token.</summary>
@@ -75,13 +82,13 @@ internal sealed class DeviceKernels(Gpu gpu)
         for (int first = 0; first < tokens.Count; first += together)
         {
             DeviceTokens some = tokens.Slice(first, Math.Min(together, tokens.Count - first));
-            gpu.Launch($"attend_scores_{dim}", new(Parts(stride, PartKeys), some.Count, shape.KeyValueHeads), TileThreads, 0,
+            Launch($"attend_scores_{dim}", new(Parts(stride, PartKeys), some.Count, shape.KeyValueHeads), TileThreads, 0,
                 qkv + sizeof(float) * (ulong)first * (ulong)shape.Width, some.Positions, some.Tables, scratch, maxima,
                 shape.Places, heads, shape.KeyValueHeads, shape.Window, stride, scale);
-            gpu.Launch("attend_exponentials", new(Parts(stride, ExponentialKeys), some.Count, heads), Threads, 0,
+            Launch("attend_exponentials", new(Parts(stride, ExponentialKeys), some.Count, heads), Threads, 0,
                 some.Positions, sinks, scratch, maxima, largest, heads, shape.Window, stride);
             // Behind the threads that compute there are those that load, in whole warps.
-            gpu.Launch("attend_mix", new(shape.KeyValueHeads * (dim / 16), some.Count), (16 * group + LoadThreads + 31) & ~31, MixBytes(group, bits),
+            Launch("attend_mix", new(shape.KeyValueHeads * (dim / 16), some.Count), (16 * group + LoadThreads + 31) & ~31, MixBytes(group, bits),
                 some.Positions, some.Tables, scratch, largest, sinks, output + sizeof(float) * (ulong)first * (ulong)(heads * dim),
                 shape.Places, heads, shape.KeyValueHeads, dim, shape.Window, stride, bits);
         }
@@ -89,7 +96,7 @@ internal sealed class DeviceKernels(Gpu gpu)
 
     /// <summary>The k best experts of every token, best first, and their weights.</summary>
     internal void Route(ulong logits, ulong choices, ulong weights, int tokens, int experts, int k) =>
-        gpu.Launch("route", new(1, tokens), 32, 0, logits, choices, weights, experts, k);
+        Launch("route", new(1, tokens), 32, 0, logits, choices, weights, experts, k);
 
     /// <summary>Bytes that <see cref="Up"/> and <see cref="Down"/> need for the lists of slots and tiles.</summary>
     internal static long GroupBytes(int tokens, int experts, int k) => sizeof(int) * ((long)tokens * k + 3L * Tiles(tokens * k, experts));
@@ -110,20 +117,20 @@ internal sealed class DeviceKernels(Gpu gpu)
         int slots = tokens * k, intermediate = w.Rows / 2, hidden = w.Columns;
         if (tokens == 1)
         {
-            gpu.Launch(w.IsWide ? "expert_up_wide" : "expert_up", new(Parts(intermediate, Threads / 4), slots), Threads, hidden * sizeof(float),
+            Launch(w.IsWide ? "expert_up_wide" : "expert_up", new(Parts(intermediate, Threads / 4), slots), Threads, hidden * sizeof(float),
                 x, w.Blocks, w.Scales, w.Bias, choices, h, intermediate, hidden, k, alpha, limit);
             return;
         }
         int tiles = Tiles(slots, experts);
         ulong tileList = groups + sizeof(int) * (ulong)slots;
-        gpu.Launch("group_slots", new(1), (experts + 31) & ~31, 0, choices, groups, tileList, slots, experts, tiles);
+        Launch("group_slots", new(1), (experts + 31) & ~31, 0, choices, groups, tileList, slots, experts, tiles);
         if (tokens <= FewTokens)
         {
-            gpu.Launch("expert_up_few", new(Parts(intermediate, Threads / 4), tiles), Threads, 0,
+            Launch("expert_up_few", new(Parts(intermediate, Threads / 4), tiles), Threads, 0,
                 x, w.Blocks, w.Scales, w.Bias, groups, tileList, h, k, w.Rows, hidden, alpha, limit);
             return;
         }
-        gpu.Launch("gemm_expert_up", new(Parts(w.Rows, TileRows), tiles), TileThreads, 0,
+        Launch("gemm_expert_up", new(Parts(w.Rows, TileRows), tiles), TileThreads, 0,
             x, w.Blocks, w.Scales, w.Bias, groups, tileList, h, k, w.Rows, hidden, alpha, limit);
     }
 
@@ -142,24 +149,37 @@ internal sealed class DeviceKernels(Gpu gpu)
         ulong tileList = groups + sizeof(int) * (ulong)slots;
         if (tokens == 1)
         {
-            gpu.Launch(w.IsWide ? "expert_down_wide" : "expert_down", new(Parts(hidden, Threads / 4), slots), Threads, intermediate * sizeof(float),
+            Launch(w.IsWide ? "expert_down_wide" : "expert_down", new(Parts(hidden, Threads / 4), slots), Threads, intermediate * sizeof(float),
                 h, w.Blocks, w.Scales, w.Bias, choices, y, hidden, intermediate);
         }
         else if (tokens <= FewTokens)
         {
-            gpu.Launch("expert_down_few", new(Parts(hidden, Threads / 4), tiles), Threads, 0,
+            Launch("expert_down_few", new(Parts(hidden, Threads / 4), tiles), Threads, 0,
                 h, w.Blocks, w.Scales, w.Bias, groups, tileList, y, 1, hidden, intermediate);
         }
         else
         {
-            gpu.Launch("gemm_expert_down", new(Parts(hidden, TileRows), tiles), TileThreads, 0,
+            Launch("gemm_expert_down", new(Parts(hidden, TileRows), tiles), TileThreads, 0,
                 h, w.Blocks, w.Scales, w.Bias, groups, tileList, y, 1, hidden, intermediate);
         }
     }
 
     /// <summary>x ← x + Σ_rank weights · y; y has k rows for every row of x.</summary>
     internal void MixExperts(ulong y, ulong weights, ulong x, int tokens, int hidden, int k) =>
-        gpu.Launch("mix_experts", new(Parts(hidden, Threads), tokens), Threads, 0, y, weights, x, hidden, k);
+        Launch("mix_experts", new(Parts(hidden, Threads), tokens), Threads, 0, y, weights, x, hidden, k);
+
+    private void Launch(string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        gpu.Launch(kernel, grid, threads, sharedBytes, arguments);
+        if (times is not { IsOn: true })
+            return;
+        gpu.Synchronize();
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < KernelTimes.Repeats; i++)
+            gpu.Launch(kernel, grid, threads, sharedBytes, arguments);
+        gpu.Synchronize();
+        times.Add(kernel, Stopwatch.GetElapsedTime(start).TotalSeconds / KernelTimes.Repeats);
+    }
 
     // Places for the scores of a head.
     private static int Stride(int mostKeys, in DeviceAttention shape) =>
