@@ -67,7 +67,7 @@ internal sealed class ChatCommand
         Description = "Says after each answer how fast it was and how much of the cache was reused.",
     };
 
-    private readonly Option<int> _speculate = SpeculateOption.Create();
+    private readonly Option<int> _speculate = SpeculateOption.Create(new ConversationOptions().Speculate);
     private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)

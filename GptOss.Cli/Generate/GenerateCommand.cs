@@ -51,7 +51,7 @@ internal sealed class GenerateCommand
         Description = "Prints one JSON object: ids, text, finish_reason, usage, logprobs where asked for, logits_hash.",
     };
 
-    private readonly Option<int> _speculate = SpeculateOption.Create();
+    private readonly Option<int> _speculate = SpeculateOption.Create(new GenerationOptions().Speculate);
     private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)

@@ -66,7 +66,7 @@ internal sealed class ServeCommand
         1, 3600, 10);
     private readonly Option<int> _grace = Arguments.Number("--grace", "Seconds that running answers have after the server was asked to end.",
         0, 86400, 30);
-    private readonly Option<int> _speculate = SpeculateOption.Create();
+    private readonly Option<int> _speculate = SpeculateOption.Create(new SchedulerOptions().Speculate);
     private readonly ModelArguments _model = new();
 
     internal static Command Create(Terminal terminal)

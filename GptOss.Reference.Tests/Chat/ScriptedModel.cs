@@ -8,7 +8,7 @@ using GptOss.Reference.Tokens;
 
 namespace GptOss.Reference.Tests.Chat;
 
-/// <summary>The toy with its unembedding replaced: it says what a test wrote down, token by token, whatever it is asked.</summary>
+/// <summary>The toy with its unembedding replaced: it says what a test wrote down, a token with each pass, whatever it is asked.</summary>
 internal sealed class ScriptedModel : IDisposable
 {
     private readonly Queue<int> _script;
@@ -28,7 +28,7 @@ internal sealed class ScriptedModel : IDisposable
     public void Dispose() => Model.Dispose();
 
     internal Conversation Conversation(Func<ConversationOptions, ConversationOptions>? change = null) =>
-        new(Model, Tokenizer, change is null ? TinyModel.Greedy : change(TinyModel.Greedy));
+        new(Model, Tokenizer, (change is null ? TinyModel.Greedy : change(TinyModel.Greedy)) with { Speculate = 0 });
 
     private sealed class Saying(Kernels inner, int vocabulary, Queue<int> script) : ProductDecorator(inner)
     {

@@ -1,8 +1,10 @@
-using GptOss.Reference.Ground;
+using GptOss.Reference.Chat;
 using GptOss.Reference.Generation;
 using GptOss.Reference.Generation.Constraints;
+using GptOss.Reference.Ground;
 using GptOss.Reference.Harmony;
 using GptOss.Reference.Model;
+using GptOss.Reference.Serving;
 using GptOss.Reference.Tests.Model;
 using GptOss.Reference.Tokens;
 using Xunit;
@@ -214,6 +216,10 @@ public sealed class SpeculationTests(SmallModels models) : IClassFixture<SmallMo
         }
         Assert.True(met > 0, "No guess met a damaged expert.");
     }
+
+    [Fact]
+    public void Conversations_and_users_are_guessed_ahead_and_plain_generation_is_a_pass_a_token() =>
+        Assert.Equal((8, 8, 0), (new ConversationOptions().Speculate, new SchedulerOptions().Speculate, new GenerationOptions().Speculate));
 
     [Theory]
     [InlineData(-1)]

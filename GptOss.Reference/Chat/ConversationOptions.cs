@@ -55,13 +55,13 @@ public sealed record ConversationOptions
                 "The model writes at least 1 token, or null for what the context leaves.");
     }
 
-    /// <summary>The most tokens to guess ahead; see <see cref="GenerationOptions.Speculate"/>. Changes no token.</summary>
+    /// <summary>The most tokens to guess ahead; see <see cref="GenerationOptions.Speculate"/>. 8 unless stated. Changes no token.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not 0 to 32.</exception>
     public int Speculate
     {
         get;
         init => field = GenerationOptions.Checked(value, nameof(Speculate));
-    }
+    } = GenerationOptions.UsualSpeculation;
 
     /// <summary>The most calls of one turn.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>

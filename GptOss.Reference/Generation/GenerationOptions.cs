@@ -54,7 +54,7 @@ public sealed record GenerationOptions
 
     /// <summary>
     /// The most tokens to guess ahead, 0 for none: what followed the last tokens where they stood before, in prompt or answer, is fed along and
-    /// checked in one pass, where that is faster by what was observed. Changes no bit of the result.
+    /// checked in one pass, where that is faster by what was observed. Changes no bit of the result. 0 unless stated: a pass for each token.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not 0 to 32.</exception>
     public int Speculate
@@ -72,6 +72,9 @@ public sealed record GenerationOptions
             : throw new ArgumentOutOfRangeException(nameof(TopLogProbabilities), value,
                 "The number of most probable tokens is at least 0, or null for no log-probabilities.");
     }
+
+    /// <summary>The most tokens to guess ahead in conversations and for a server's users, who repeat much of what stands before.</summary>
+    internal const int UsualSpeculation = 8;
 
     /// <summary>A number of tokens to guess ahead.</summary>
     internal static int Checked(int speculate, string name) => speculate is >= 0 and <= Drafting.Limit ? speculate

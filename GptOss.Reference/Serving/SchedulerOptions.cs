@@ -44,13 +44,14 @@ public sealed record SchedulerOptions
             value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(PrefixBytes), value, "A number of bytes is not negative.");
     }
 
-    /// <summary>The most tokens that answers are guessed ahead; see <see cref="Generation.GenerationOptions.Speculate"/>. Changes no token.</summary>
+    /// <summary>The most tokens that answers are guessed ahead; see <see cref="Generation.GenerationOptions.Speculate"/>. 8 unless stated. Changes
+    /// no token.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not 0 to 32.</exception>
     public int Speculate
     {
         get;
         init => field = Generation.GenerationOptions.Checked(value, nameof(Speculate));
-    }
+    } = Generation.GenerationOptions.UsualSpeculation;
 
     /// <summary>The same where caches have a limit of their own, such as a GPU's memory: at most a quarter of it for kept prompts.</summary>
     internal SchedulerOptions Within(long limit)
