@@ -10,7 +10,7 @@ namespace GptOss.Reference.Numerics.Formats;
 /// activations in one instruction.
 /// </summary>
 /// <remarks>Which elements share a byte only decides which activations they meet, so all containers have the same sums.</remarks>
-internal readonly unsafe struct Mxfp4IntegerRows<TLayout>(byte* codes, byte* scales, nint rows, int columns) : IIntegerRows
+internal readonly unsafe struct Mxfp4IntegerRows<TLayout>(byte* codes, byte* scales, nint rows, int columns) : IIntegerRows<Mxfp4IntegerRows<TLayout>>
     where TLayout : struct, IMxfp4Layout
 {
     private readonly nint _perRow = columns / Mxfp4.BlockWeights;
@@ -19,7 +19,7 @@ internal readonly unsafe struct Mxfp4IntegerRows<TLayout>(byte* codes, byte* sca
 
     public static int Planes => 1;
 
-    public static int FewTokens => 2;
+    public static int FewTokens => 3;
 
     public int Columns => columns;
 
@@ -31,11 +31,20 @@ internal readonly unsafe struct Mxfp4IntegerRows<TLayout>(byte* codes, byte* sca
     public bool MayReadBehind(nint row) => row + IntegerStep.Blocks < rows;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TBytes Sums<TBytes>(TBytes table, nint row, int step, int quarter, sbyte* x) where TBytes : struct, IByteVector<TBytes>
+    public static TBytes Bytes<TBytes>(TBytes table, TBytes nibbles) where TBytes : struct, IByteVector<TBytes> => TBytes.LookUp(table, nibbles);
+
+    // Four bytes of every block in a register, block by block in the order of the lanes: a square of registers, turned.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Load<TBytes>(nint row, int step, int plane, int quarter, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3)
+        where TBytes : struct, IByteVector<TBytes>
     {
-        Turn(Place(row, step) + quarter * TLayout.CodesApart, TLayout.CodesApart, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3);
-        x += 16 * quarter;
-        return TBytes.Add(Meet(table, k0, k1, x), Meet(table, k2, k3, x + 4 * IntegerStep.GroupBytes));
+        nint apart = TLayout.CodesApart;
+        byte* first = Place(row, step) + quarter * apart;
+        TBytes a = TBytes.Load(first, apart), b = TBytes.Load(first + 4 * apart, apart), c = TBytes.Load(first + 8 * apart, apart),
+            d = TBytes.Load(first + 12 * apart, apart);
+        TBytes lowAb = TBytes.LowLanes(a, b), lowCd = TBytes.LowLanes(c, d), highAb = TBytes.HighLanes(a, b), highCd = TBytes.HighLanes(c, d);
+        (k0, k1, k2, k3) = (TBytes.LowPairs(lowAb, lowCd), TBytes.HighPairs(lowAb, lowCd), TBytes.LowPairs(highAb, highCd),
+            TBytes.HighPairs(highAb, highCd));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -45,23 +54,16 @@ internal readonly unsafe struct Mxfp4IntegerRows<TLayout>(byte* codes, byte* sca
         Mxfp4Scales.Store<TBytes>(count == IntegerStep.Blocks ? all : Mxfp4Scales.First(all, count), target);
     }
 
-    public void Unpack<TBytes>(nint row, int step, byte* target, float* lanes) where TBytes : struct, IByteVector<TBytes>
+    public Mxfp4IntegerRows<TLayout> Copy(nint row, int step, int count, byte* memory)
     {
-        nint count = _perRow - step * IntegerStep.Blocks;
-        if (count >= IntegerStep.Blocks)
+        new Span<byte>(memory, IntegerStep.Columns).Clear();
+        byte* copied = memory + (TLayout.ScalesApart == 1 ? IntegerStep.Blocks : 1);
+        for (int block = 0; block < count; block++)
         {
-            Scales<TBytes>(row, step, IntegerStep.Blocks, lanes);
-            Unpack<TBytes>(Place(row, step), TLayout.CodesApart, target);
-            return;
+            memory[block * TLayout.ScalesApart] = scales[(Block(row, step) + block) * TLayout.ScalesApart];
+            Vector128.Load(Place(row, step) + block * TLayout.CodesApart).Store(copied + block * TLayout.CodesApart);
         }
-        byte* whole = stackalloc byte[IntegerStep.Blocks * Mxfp4.BlockBytes];
-        for (int block = 0; block < IntegerStep.Blocks; block++)
-        {
-            (block < count ? Vector128.Load(Place(row, step) + block * TLayout.CodesApart) : Vector128<byte>.Zero)
-                .Store(whole + block * Mxfp4.BlockBytes);
-        }
-        Mxfp4Scales.Store<TBytes>(Mxfp4Scales.Load(scales + Block(row, step) * TLayout.ScalesApart, TLayout.ScalesApart, count), lanes);
-        Unpack<TBytes>(whole, Mxfp4.BlockBytes, target);
+        return new(copied, memory, IntegerStep.Columns, IntegerStep.Columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -80,46 +82,4 @@ internal readonly unsafe struct Mxfp4IntegerRows<TLayout>(byte* codes, byte* sca
     private nint Block(nint row, int step) => row * _perRow + step * IntegerStep.Blocks;
 
     private byte* Place(nint row, int step) => codes + Block(row, step) * TLayout.CodesApart;
-
-    /// <summary>Four bytes of every block in a register, block by block in the order of the lanes: a square of registers, turned.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Turn<TBytes>(byte* first, nint apart, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3)
-        where TBytes : struct, IByteVector<TBytes>
-    {
-        TBytes a = TBytes.Load(first, apart), b = TBytes.Load(first + 4 * apart, apart), c = TBytes.Load(first + 8 * apart, apart),
-            d = TBytes.Load(first + 12 * apart, apart);
-        TBytes lowAb = TBytes.LowLanes(a, b), lowCd = TBytes.LowLanes(c, d), highAb = TBytes.HighLanes(a, b), highCd = TBytes.HighLanes(c, d);
-        (k0, k1, k2, k3) = (TBytes.LowPairs(lowAb, lowCd), TBytes.HighPairs(lowAb, lowCd), TBytes.LowPairs(highAb, highCd),
-            TBytes.HighPairs(highAb, highCd));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TBytes Meet<TBytes>(TBytes table, TBytes a, TBytes b, sbyte* x) where TBytes : struct, IByteVector<TBytes>
-    {
-        TBytes sums = TBytes.Multiply(TBytes.LookUp(table, TBytes.LowNibbles(a)), TBytes.Load(x));
-        sums = TBytes.MultiplyAdd(TBytes.LookUp(table, TBytes.HighNibbles(a)), TBytes.Load(x + IntegerStep.GroupBytes), sums);
-        sums = TBytes.MultiplyAdd(TBytes.LookUp(table, TBytes.LowNibbles(b)), TBytes.Load(x + 2 * IntegerStep.GroupBytes), sums);
-        return TBytes.Lanes(TBytes.MultiplyAdd(TBytes.LookUp(table, TBytes.HighNibbles(b)), TBytes.Load(x + 3 * IntegerStep.GroupBytes), sums));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Unpack<TBytes>(byte* blocks, nint apart, byte* target) where TBytes : struct, IByteVector<TBytes>
-    {
-        TBytes table = Table<TBytes>();
-        for (int quarter = 0; quarter < 4; quarter += TBytes.Quarters, target += 16 * TBytes.Quarters)
-        {
-            Turn(blocks + quarter * apart, apart, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3);
-            Store(table, k0, target);
-            Store(table, k1, target + 2 * IntegerStep.GroupBytes);
-            Store(table, k2, target + 4 * IntegerStep.GroupBytes);
-            Store(table, k3, target + 6 * IntegerStep.GroupBytes);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TBytes>(TBytes table, TBytes pairs, byte* target) where TBytes : struct, IByteVector<TBytes>
-    {
-        TBytes.Store(TBytes.LookUp(table, TBytes.LowNibbles(pairs)), target);
-        TBytes.Store(TBytes.LookUp(table, TBytes.HighNibbles(pairs)), target + IntegerStep.GroupBytes);
-    }
 }

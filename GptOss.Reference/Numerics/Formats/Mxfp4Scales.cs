@@ -8,9 +8,6 @@ namespace GptOss.Reference.Numerics.Formats;
 /// <summary>E8M0 scales as factors of integer sums: 2^(s − 127), which is the float32 with the exponent s; 0 for s = 0.</summary>
 internal static unsafe class Mxfp4Scales
 {
-    // Byte of block 4g + i at 4i + g, see IntegerStep.LaneOf.
-    private static Vector128<byte> ByLane => Vector128.Create((byte)0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-
     /// <summary>The bytes of sixteen blocks, <paramref name="apart"/> bytes from one to the next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector128<byte> Load(byte* s, nint apart) => apart == 1 ? Vector128.Load(s) : Vector128.Create(s[0], s[apart], s[2 * apart],
@@ -35,7 +32,8 @@ internal static unsafe class Mxfp4Scales
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Store<TBytes>(Vector128<byte> scales, float* target) where TBytes : struct, IByteVector<TBytes>
     {
-        var bytes = Vector128.ShuffleNative(scales, ByLane);
+        // Byte of block 4g + i at 4i + g, see IntegerStep.LaneOf.
+        var bytes = Vector128.ShuffleNative(scales, Vector128.Create((byte)0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
         if (TBytes.Quarters == 4)
         {
             (Avx512F.ConvertToVector512Int32(bytes) << 23).AsSingle().Store(target);

@@ -15,6 +15,8 @@ internal readonly unsafe struct Bytes128(Vector128<byte> value) : IByteVector<By
 
     public static int Quarters => 1;
 
+    public static int Registers => AdvSimd.IsSupported || Vector512.IsHardwareAccelerated ? 32 : 16;
+
     public static Bytes128 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector128<byte>.Zero); }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,21 +57,31 @@ internal readonly unsafe struct Bytes128(Vector128<byte> value) : IByteVector<By
     public static Bytes128 LookUp(Bytes128 table, Bytes128 numbers) => new(Vector128.ShuffleNative(table._value, numbers._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes128 Multiply(Bytes128 weights, Bytes128 codes)
+    public static Bytes128 Begin(void* halves) =>
+        Dp.IsSupported ? new(AdvSimd.AddPairwiseWidening(Vector128.Load((short*)halves)).AsByte()) : Load(halves);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Bytes128 MultiplyAdd(Bytes128 w0, Bytes128 x0, Bytes128 w1, Bytes128 x1, Bytes128 sums)
     {
         if (Dp.IsSupported)
-            return MultiplyAdd(weights, codes, Zero);
-        if (!AdvSimd.Arm64.IsSupported)
-            return new(Ssse3.MultiplyAddAdjacent(weights._value, codes._value.AsSByte()).AsByte());
-        Vector128<sbyte> w = weights._value.AsSByte(), x = codes._value.AsSByte();
-        return new(AdvSimd.Arm64.AddPairwise(
-            AdvSimd.MultiplyWideningLower(w.GetLower(), x.GetLower()), AdvSimd.MultiplyWideningUpper(w, x)).AsByte());
+            return new(Dot(w1, x1, Dot(w0, x0, sums._value.AsInt32())).AsByte());
+        Vector128<short> a = Products(w0, x0), b = Products(w1, x1);
+        return new((a + b + sums._value.AsInt16()).AsByte());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes128 MultiplyAdd(Bytes128 weights, Bytes128 codes, Bytes128 sums) => new(Dp.IsSupported
-        ? Dp.DotProduct(sums._value.AsInt32(), weights._value.AsSByte(), codes._value.AsSByte()).AsByte()
-        : (sums._value.AsInt16() + Multiply(weights, codes)._value.AsInt16()).AsByte());
+    public static void MultiplyAdd(Bytes128 w0, Bytes128 w1, Bytes128 x, ref Bytes128 sums0, ref Bytes128 sums1)
+    {
+        if (Dp.IsSupported)
+        {
+            sums0 = new(Dot(w0, x, sums0._value.AsInt32()).AsByte());
+            sums1 = new(Dot(w1, x, sums1._value.AsInt32()).AsByte());
+            return;
+        }
+        Vector128<short> a = Products(w0, x), b = Products(w1, x);
+        sums0 = new((sums0._value.AsInt16() + a).AsByte());
+        sums1 = new((sums1._value.AsInt16() + b).AsByte());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes128 Lanes(Bytes128 sums)
@@ -81,15 +93,21 @@ internal readonly unsafe struct Bytes128(Vector128<byte> value) : IByteVector<By
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes128 Add(Bytes128 a, Bytes128 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes128 Join(Bytes128 high, Bytes128 low) => new(((high._value.AsInt32() << 4) + low._value.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes128 Subtract(Bytes128 a, Bytes128 b) => new((a._value.AsInt32() - b._value.AsInt32()).AsByte());
+    public static Bytes128 Join(Bytes128 high, Bytes128 low) => new(((Lanes(high)._value.AsInt32() << 4) + Lanes(low)._value.AsInt32()).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes128 AddScaled(Bytes128 lanes, Bytes128 integers, Bytes128 w, Bytes128 x) => new(Vector128.FusedMultiplyAdd(
         Vector128.ConvertToSingle(integers._value.AsInt32()), w._value.AsSingle() * x._value.AsSingle(), lanes._value.AsSingle()).AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Dot(Bytes128 w, Bytes128 x, Vector128<int> sums) => Dp.DotProduct(sums, w._value.AsSByte(), x._value.AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<short> Products(Bytes128 weights, Bytes128 codes)
+    {
+        if (!AdvSimd.Arm64.IsSupported)
+            return Ssse3.MultiplyAddAdjacent(weights._value, codes._value.AsSByte());
+        Vector128<sbyte> w = weights._value.AsSByte(), x = codes._value.AsSByte();
+        return AdvSimd.Arm64.AddPairwise(AdvSimd.MultiplyWideningLower(w.GetLower(), x.GetLower()), AdvSimd.MultiplyWideningUpper(w, x));
+    }
 }

@@ -11,6 +11,8 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IByteVector<By
 
     public static int Quarters => 2;
 
+    public static int Registers => Vector512.IsHardwareAccelerated ? 32 : 16;
+
     public static Bytes256 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector256<byte>.Zero); }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -48,24 +50,31 @@ internal readonly unsafe struct Bytes256(Vector256<byte> value) : IByteVector<By
     public static Bytes256 LookUp(Bytes256 table, Bytes256 numbers) => new(Avx2.Shuffle(table._value, numbers._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 Multiply(Bytes256 weights, Bytes256 codes) =>
-        new(Avx2.MultiplyAddAdjacent(weights._value, codes._value.AsSByte()).AsByte());
+    public static Bytes256 Begin(void* halves) => Load(halves);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 MultiplyAdd(Bytes256 weights, Bytes256 codes, Bytes256 sums) =>
-        new((sums._value.AsInt16() + Multiply(weights, codes)._value.AsInt16()).AsByte());
+    public static Bytes256 MultiplyAdd(Bytes256 w0, Bytes256 x0, Bytes256 w1, Bytes256 x1, Bytes256 sums)
+    {
+        Vector256<short> a = Avx2.MultiplyAddAdjacent(w0._value, x0._value.AsSByte()),
+            b = Avx2.MultiplyAddAdjacent(w1._value, x1._value.AsSByte());
+        return new((a + b + sums._value.AsInt16()).AsByte());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(Bytes256 w0, Bytes256 w1, Bytes256 x, ref Bytes256 sums0, ref Bytes256 sums1)
+    {
+        Vector256<short> a = Avx2.MultiplyAddAdjacent(w0._value, x._value.AsSByte()),
+            b = Avx2.MultiplyAddAdjacent(w1._value, x._value.AsSByte());
+        sums0 = new((sums0._value.AsInt16() + a).AsByte());
+        sums1 = new((sums1._value.AsInt16() + b).AsByte());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 Lanes(Bytes256 sums) => new(Avx2.MultiplyAddAdjacent(sums._value.AsInt16(), Vector256<short>.One).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 Add(Bytes256 a, Bytes256 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 Join(Bytes256 high, Bytes256 low) => new(((high._value.AsInt32() << 4) + low._value.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes256 Subtract(Bytes256 a, Bytes256 b) => new((a._value.AsInt32() - b._value.AsInt32()).AsByte());
+    public static Bytes256 Join(Bytes256 high, Bytes256 low) => new((Avx2.MultiplyAddAdjacent(high._value.AsInt16(), Vector256.Create((short)16))
+        + Avx2.MultiplyAddAdjacent(low._value.AsInt16(), Vector256<short>.One)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes256 AddScaled(Bytes256 lanes, Bytes256 integers, Bytes256 w, Bytes256 x) => new(Vector256.FusedMultiplyAdd(

@@ -11,6 +11,8 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IByteVector<By
 
     public static int Quarters => 4;
 
+    public static int Registers => 32;
+
     public static Bytes512 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector512<byte>.Zero); }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,24 +52,31 @@ internal readonly unsafe struct Bytes512(Vector512<byte> value) : IByteVector<By
     public static Bytes512 LookUp(Bytes512 table, Bytes512 numbers) => new(Avx512BW.Shuffle(table._value, numbers._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 Multiply(Bytes512 weights, Bytes512 codes) =>
-        new(Avx512BW.MultiplyAddAdjacent(weights._value, codes._value.AsSByte()).AsByte());
+    public static Bytes512 Begin(void* halves) => Load(halves);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 MultiplyAdd(Bytes512 weights, Bytes512 codes, Bytes512 sums) =>
-        new((sums._value.AsInt16() + Multiply(weights, codes)._value.AsInt16()).AsByte());
+    public static Bytes512 MultiplyAdd(Bytes512 w0, Bytes512 x0, Bytes512 w1, Bytes512 x1, Bytes512 sums)
+    {
+        Vector512<short> a = Avx512BW.MultiplyAddAdjacent(w0._value, x0._value.AsSByte()),
+            b = Avx512BW.MultiplyAddAdjacent(w1._value, x1._value.AsSByte());
+        return new((a + b + sums._value.AsInt16()).AsByte());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(Bytes512 w0, Bytes512 w1, Bytes512 x, ref Bytes512 sums0, ref Bytes512 sums1)
+    {
+        Vector512<short> a = Avx512BW.MultiplyAddAdjacent(w0._value, x._value.AsSByte()),
+            b = Avx512BW.MultiplyAddAdjacent(w1._value, x._value.AsSByte());
+        sums0 = new((sums0._value.AsInt16() + a).AsByte());
+        sums1 = new((sums1._value.AsInt16() + b).AsByte());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 Lanes(Bytes512 sums) => new(Avx512BW.MultiplyAddAdjacent(sums._value.AsInt16(), Vector512<short>.One).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 Add(Bytes512 a, Bytes512 b) => new((a._value.AsInt32() + b._value.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 Join(Bytes512 high, Bytes512 low) => new(((high._value.AsInt32() << 4) + low._value.AsInt32()).AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Bytes512 Subtract(Bytes512 a, Bytes512 b) => new((a._value.AsInt32() - b._value.AsInt32()).AsByte());
+    public static Bytes512 Join(Bytes512 high, Bytes512 low) => new((Avx512BW.MultiplyAddAdjacent(high._value.AsInt16(), Vector512.Create((short)16))
+        + Avx512BW.MultiplyAddAdjacent(low._value.AsInt16(), Vector512<short>.One)).AsByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Bytes512 AddScaled(Bytes512 lanes, Bytes512 integers, Bytes512 w, Bytes512 x) => new(Vector512.FusedMultiplyAdd(

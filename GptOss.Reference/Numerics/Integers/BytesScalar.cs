@@ -13,6 +13,8 @@ internal unsafe struct BytesScalar : IByteVector<BytesScalar>
 
     public static int Quarters => 1;
 
+    public static int Registers => 16;
+
     public static BytesScalar Zero => default;
 
     public static BytesScalar Load(void* bytes) => *(BytesScalar*)bytes;
@@ -52,36 +54,34 @@ internal unsafe struct BytesScalar : IByteVector<BytesScalar>
         return numbers;
     }
 
-    public static BytesScalar Multiply(BytesScalar weights, BytesScalar codes) => MultiplyAdd(weights, codes, Zero);
-
-    public static BytesScalar MultiplyAdd(BytesScalar weights, BytesScalar codes, BytesScalar sums)
+    public static BytesScalar Begin(void* halves)
     {
-        for (int i = 0; i < 16; i++)
-            sums.Lane(i / 4) += weights[i] * (sbyte)codes[i];
+        BytesScalar sums = default;
+        for (int i = 0; i < 4; i++)
+            sums.Lane(i) = ((short*)halves)[2 * i] + ((short*)halves)[2 * i + 1];
         return sums;
     }
 
-    public static BytesScalar Lanes(BytesScalar sums) => sums;
-
-    public static BytesScalar Add(BytesScalar a, BytesScalar b)
+    public static BytesScalar MultiplyAdd(BytesScalar w0, BytesScalar x0, BytesScalar w1, BytesScalar x1, BytesScalar sums)
     {
-        for (int i = 0; i < 4; i++)
-            a.Lane(i) += b.Lane(i);
-        return a;
+        for (int i = 0; i < 16; i++)
+            sums.Lane(i / 4) += w0[i] * (sbyte)x0[i] + w1[i] * (sbyte)x1[i];
+        return sums;
     }
+
+    public static void MultiplyAdd(BytesScalar w0, BytesScalar w1, BytesScalar x, ref BytesScalar sums0, ref BytesScalar sums1)
+    {
+        sums0 = MultiplyAdd(w0, x, Zero, Zero, sums0);
+        sums1 = MultiplyAdd(w1, x, Zero, Zero, sums1);
+    }
+
+    public static BytesScalar Lanes(BytesScalar sums) => sums;
 
     public static BytesScalar Join(BytesScalar high, BytesScalar low)
     {
         for (int i = 0; i < 4; i++)
             low.Lane(i) += 16 * high.Lane(i);
         return low;
-    }
-
-    public static BytesScalar Subtract(BytesScalar a, BytesScalar b)
-    {
-        for (int i = 0; i < 4; i++)
-            a.Lane(i) -= b.Lane(i);
-        return a;
     }
 
     public static BytesScalar AddScaled(BytesScalar lanes, BytesScalar integers, BytesScalar w, BytesScalar x)

@@ -11,6 +11,9 @@ internal unsafe interface IByteVector<TSelf> where TSelf : struct, IByteVector<T
     /// <summary>Quarters of 128 bits: 1, 2 or 4.</summary>
     static abstract int Quarters { get; }
 
+    /// <summary>Registers of this width that the machine has.</summary>
+    static abstract int Registers { get; }
+
     /// <summary>Zeros.</summary>
     static abstract TSelf Zero { get; }
 
@@ -47,23 +50,26 @@ internal unsafe interface IByteVector<TSelf> where TSelf : struct, IByteVector<T
     /// <summary>In every quarter, the byte of <paramref name="table"/> that each byte, 0 … 15, is the number of.</summary>
     static abstract TSelf LookUp(TSelf table, TSelf numbers);
 
-    /// <summary>The products of unsigned bytes, at most 24 each, and signed ones, −127 … 127, summed as <see cref="Lanes"/> finishes them.</summary>
-    static abstract TSelf Multiply(TSelf weights, TSelf codes);
+    /// <summary>Two 16-bit numbers for each lane, as sums to add to.</summary>
+    static abstract TSelf Begin(void* halves);
 
-    /// <summary>The same, added to sums of up to four others: they may be kept in 16 bits.</summary>
-    static abstract TSelf MultiplyAdd(TSelf weights, TSelf codes, TSelf sums);
+    /// <summary>
+    /// Adds the products of unsigned bytes, at most 24 each, and signed ones, −127 … 127: of <paramref name="w0"/> with <paramref name="x0"/> and of
+    /// <paramref name="w1"/> with <paramref name="x1"/>. What is kept in 16 bits may overflow on the way; the sums of a whole step do not.
+    /// </summary>
+    static abstract TSelf MultiplyAdd(TSelf w0, TSelf x0, TSelf w1, TSelf x1, TSelf sums);
 
-    /// <summary>The sums of four products each as 32-bit integers, lane by lane.</summary>
+    /// <summary>The same for two sums, with one product each and the same <paramref name="x"/>.</summary>
+    /// <remarks>
+    /// Both multiplications, then both additions: where they alternate, Zen 4 gives an addition the port that the next multiplication needs.
+    /// </remarks>
+    static abstract void MultiplyAdd(TSelf w0, TSelf w1, TSelf x, ref TSelf sums0, ref TSelf sums1);
+
+    /// <summary>Sums as 32-bit integers, lane by lane.</summary>
     static abstract TSelf Lanes(TSelf sums);
 
-    /// <summary>a + b in 32-bit lanes.</summary>
-    static abstract TSelf Add(TSelf a, TSelf b);
-
-    /// <summary>16 · high + low in 32-bit lanes.</summary>
+    /// <summary>16 · high + low of two such sums as 32-bit integers.</summary>
     static abstract TSelf Join(TSelf high, TSelf low);
-
-    /// <summary>a − b in 32-bit lanes.</summary>
-    static abstract TSelf Subtract(TSelf a, TSelf b);
 
     /// <summary>
     /// float32 lanes: fma((float)<paramref name="integers"/>, <paramref name="w"/> · <paramref name="x"/>, <paramref name="lanes"/>).

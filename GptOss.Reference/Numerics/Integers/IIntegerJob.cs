@@ -4,5 +4,5 @@ namespace GptOss.Reference.Numerics.Integers;
 internal interface IIntegerJob
 {
     /// <summary>Does it; the rows are valid until it returns.</summary>
-    void Run<TRows>(TRows rows) where TRows : unmanaged, IIntegerRows;
+    void Run<TRows>(TRows rows) where TRows : unmanaged, IIntegerRows<TRows>;
 }

@@ -6,7 +6,7 @@ namespace GptOss.Reference.Numerics.Integers;
 /// scale · the weights' scale) to lane <see cref="IntegerStep.LaneOf"/>(b) with one fused multiply-add, blocks in ascending order, and the lanes are
 /// added up as those of every dot product are.
 /// </remarks>
-internal unsafe interface IIntegerRows
+internal unsafe interface IIntegerRows<TSelf> where TSelf : unmanaged, IIntegerRows<TSelf>
 {
     /// <summary>Columns of a row, a multiple of 32.</summary>
     int Columns { get; }
@@ -14,7 +14,7 @@ internal unsafe interface IIntegerRows
     /// <summary>The activations that the rows meet.</summary>
     static abstract IntegerOrder Order { get; }
 
-    /// <summary>Unsigned bytes of at most 24 that an unpacked weight has: one, or two that are its low and its high nibble.</summary>
+    /// <summary>Nibbles of a stored weight: one, which stands for an unsigned byte of at most 24, or two, the low one first.</summary>
     static abstract int Planes { get; }
 
     /// <summary>Up to how many activation rows meet the stored weights straight away; unpacking pays for more.</summary>
@@ -23,22 +23,28 @@ internal unsafe interface IIntegerRows
     /// <summary>Whether the last step of the row may be read as a whole one where the row ends before it.</summary>
     bool MayReadBehind(nint row);
 
-    /// <summary>What <see cref="Sums"/> looks weights up in, kept in a register over all steps.</summary>
+    /// <summary>What <see cref="Bytes"/> looks nibbles up in, kept in a register over all steps.</summary>
     static abstract TBytes Table<TBytes>() where TBytes : struct, IByteVector<TBytes>;
 
+    /// <summary>The unsigned bytes that nibbles stand for.</summary>
+    static abstract TBytes Bytes<TBytes>(TBytes table, TBytes nibbles) where TBytes : struct, IByteVector<TBytes>;
+
     /// <summary>
-    /// The sums of one step of a stored row for the quarters of a register from <paramref name="quarter"/> on, offset included.
+    /// One nibble of all weights of a step, for the quarters of a register from <paramref name="quarter"/> on: <paramref name="k0"/> holds groups 0
+    /// and 1 of <see cref="IntegerStep"/> in the low and the high half of its bytes, and so on.
     /// </summary>
-    TBytes Sums<TBytes>(TBytes table, nint row, int step, int quarter, sbyte* codes) where TBytes : struct, IByteVector<TBytes>;
+    void Load<TBytes>(nint row, int step, int plane, int quarter, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3)
+        where TBytes : struct, IByteVector<TBytes>;
 
     /// <summary>Writes the scales of a step by lane, 0 behind its first <paramref name="count"/> blocks.</summary>
     void Scales<TBytes>(nint row, int step, int count, float* scales) where TBytes : struct, IByteVector<TBytes>;
 
-    /// <summary>
-    /// Writes one step's weights as bytes, plane by plane in the groups of <see cref="IntegerStep"/>, and the scales by lane. Reads nothing behind
-    /// the row.
-    /// </summary>
-    void Unpack<TBytes>(nint row, int step, byte* weights, float* scales) where TBytes : struct, IByteVector<TBytes>;
+    /// <summary>Rows of which the first step is a copy of this one, for where nothing behind the row may be read.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="step">Its step.</param>
+    /// <param name="count">Blocks that the row has of it.</param>
+    /// <param name="memory"><see cref="IntegerStep.Columns"/> bytes.</param>
+    TSelf Copy(nint row, int step, int count, byte* memory);
 
     /// <summary>Asks for the lines that a few rows further on take the place of this step of four rows.</summary>
     void Prefetch(nint row, int step);

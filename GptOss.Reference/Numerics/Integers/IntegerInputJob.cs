@@ -31,15 +31,25 @@ internal readonly unsafe struct IntegerInputJob(float* x, nint stride, int rows,
     {
         for (int block = 0; block < IntegerStep.Blocks; block++)
         {
-            int lane = IntegerStep.LaneOf(block), sum = 0;
+            int lane = IntegerStep.LaneOf(block);
             Vector128<sbyte> first = default, last = default;
+            Vector128<short> sums = default;
             step->Scales[lane] = block * IntegerStep.BlockColumns < count
-                ? Round(from + block * IntegerStep.BlockColumns, ref first, ref last, out sum) * order.Factor : 0;
-            step->Excess[lane] = order.Offset * sum;
+                ? Round(from + block * IntegerStep.BlockColumns, ref first, ref last, ref sums) * order.Factor : 0;
+            ((int*)step->Begin)[lane] = Begin(sums);
             int* codes = (int*)step->Codes + lane;
             Scatter(first.AsInt32(), codes);
             Scatter(last.AsInt32(), codes + IntegerStep.Blocks);
         }
+    }
+
+    // The halves of a lane, from sums of which the places 0, 1, 4, 5 belong to the first half.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int Begin(Vector128<short> sums)
+    {
+        sums = (sums + Vector128.Shuffle(sums.AsInt64(), Vector128.Create(1L, 0)).AsInt16()) * (short)-order.Offset;
+        sums += (sums.AsInt32() >>> 16).AsInt16();
+        return (sums.AsInt32()[0] & 0xFFFF) | sums.AsInt32()[1] << 16;
     }
 
     // Four codes to every other group.
@@ -52,15 +62,15 @@ internal readonly unsafe struct IntegerInputJob(float* x, nint stride, int rows,
         lane[6 * IntegerStep.Blocks] = codes.GetElement(3);
     }
 
-    // The codes of the even groups, and of the odd ones.
-    private float Round(float* from, ref Vector128<sbyte> first, ref Vector128<sbyte> last, out int sum)
+    // The codes of the even groups, those of the odd ones, and the sums of all that have the same place in a group of their half.
+    private float Round(float* from, ref Vector128<sbyte> first, ref Vector128<sbyte> last, ref Vector128<short> sums)
     {
         // The bits of magnitudes compare as the magnitudes do, and those of infinity and NaN are above all others.
         Vector128<uint> largest = Vector128<uint>.Zero;
         for (int i = 0; i < 32; i += 4)
             largest = Vector128.Max(largest, Vector128.Load(from + i).AsUInt32() & Vector128.Create(0x7FFFFFFFu));
-        uint bits = Math.Max(Math.Max(largest[0], largest[1]), Math.Max(largest[2], largest[3]));
-        sum = 0;
+        largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2u, 3, 0, 1)));
+        uint bits = Math.Max(largest[0], largest[1]);
         if (bits is < Least or >= 0x7F800000)
             return bits < Least ? 0 : float.NaN;
         float m = BitConverter.UInt32BitsToSingle(bits);
@@ -73,24 +83,23 @@ internal readonly unsafe struct IntegerInputJob(float* x, nint stride, int rows,
             Halves(c, d, out Vector128<short> even1, out Vector128<short> odd1);
             (a, b, c, d) = (even0, even1, odd0, odd1);
         }
-        (first, last) = (Vector128.Narrow(a, b), Vector128.Narrow(c, d));
-        (Vector128<int> lower, Vector128<int> upper) = Vector128.Widen(a + b + (c + d));
-        lower += upper;
-        sum = lower[0] + lower[1] + lower[2] + lower[3];
+        (first, last) = (Vector128.NarrowWithSaturation(a, b), Vector128.NarrowWithSaturation(c, d));
+        sums = a + b + (c + d);
         return m / 127;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> Codes(float* from, Vector128<float> scale) => Vector128.Narrow(Four(from, scale), Four(from + 4, scale));
+    private static Vector128<short> Codes(float* from, Vector128<float> scale) =>
+        Vector128.NarrowWithSaturation(Four(from, scale), Four(from + 4, scale));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Four(float* from, Vector128<float> scale) =>
-        Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(from) * scale));
+        Vector128.ConvertToInt32Native(Vector128.Round(Vector128.Load(from) * scale));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Halves(Vector128<short> a, Vector128<short> b, out Vector128<short> even, out Vector128<short> odd)
     {
-        even = Vector128.Narrow((a.AsInt32() << 16) >> 16, (b.AsInt32() << 16) >> 16);
-        odd = Vector128.Narrow(a.AsInt32() >> 16, b.AsInt32() >> 16);
+        even = Vector128.NarrowWithSaturation((a.AsInt32() << 16) >> 16, (b.AsInt32() << 16) >> 16);
+        odd = Vector128.NarrowWithSaturation(a.AsInt32() >> 16, b.AsInt32() >> 16);
     }
 }

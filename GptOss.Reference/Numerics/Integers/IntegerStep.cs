@@ -20,19 +20,25 @@ internal unsafe struct IntegerStep
     internal const int Groups = 8, GroupBytes = 64;
 
     /// <summary>Where a step has its members, in bytes.</summary>
-    internal const int ExcessAt = Columns, ScalesAt = ExcessAt + Blocks * sizeof(int);
+    internal const int BeginAt = Columns, ScalesAt = BeginAt + 2 * Blocks * sizeof(short);
 
     /// <summary>The codes, −127 … 127.</summary>
     internal fixed sbyte Codes[Columns];
 
-    /// <summary>What the sum of a block has too much of where its weights are kept with an offset: offset · Σ codes.</summary>
-    internal fixed int Excess[Blocks];
+    /// <summary>
+    /// What the sums of a block begin with where its weights are kept with an offset: −offset · Σ codes, of the first two codes in every group and
+    /// of the last two.
+    /// </summary>
+    internal fixed short Begin[2 * Blocks];
 
     /// <summary>A block's scale d: an activation is d · code.</summary>
     internal fixed float Scales[Blocks];
 
     /// <summary>Steps of a row; the last is filled up with zeros.</summary>
     internal static int CountOf(int columns) => (columns + Columns - 1) / Columns;
+
+    /// <summary>Blocks that a row has of a step.</summary>
+    internal static int BlocksOf(int columns, int step) => Math.Min(columns / BlockColumns - step * Blocks, Blocks);
 
     /// <summary>The lane of block <paramref name="block"/> of a row: 4·(b mod 4) + ⌊b / 4⌋ mod 4.</summary>
     /// <remarks>Stored MXFP4 has four blocks in 64 bytes; turning a square of four such registers puts the blocks into this order.</remarks>

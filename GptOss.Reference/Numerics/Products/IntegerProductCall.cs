@@ -10,7 +10,7 @@ internal readonly unsafe struct IntegerProductCall<TBlock, TBytes>(WorkerPool po
     where TBlock : struct, IF32x16<TBlock>
     where TBytes : struct, IByteVector<TBytes>
 {
-    public void Run<TRows>(TRows rows) where TRows : unmanaged, IIntegerRows
+    public void Run<TRows>(TRows rows) where TRows : unmanaged, IIntegerRows<TRows>
     {
         inputs.Round(pool, TRows.Order);
         IntegerProductJob<TBlock, TBytes, TRows> job = new(product, rows);

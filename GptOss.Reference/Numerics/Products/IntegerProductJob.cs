@@ -1,6 +1,9 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using GptOss.Reference.Numerics.Buffers;
 using GptOss.Reference.Numerics.Integers;
 using GptOss.Reference.Numerics.Lanes;
+using GptOss.Reference.Numerics.Tiles;
 using GptOss.Reference.Numerics.Workers;
 
 namespace GptOss.Reference.Numerics.Products;
@@ -12,16 +15,19 @@ namespace GptOss.Reference.Numerics.Products;
 internal readonly unsafe struct IntegerProductJob<TBlock, TBytes, TRows>(Product product, TRows weights) : IJob
     where TBlock : struct, IF32x16<TBlock>
     where TBytes : struct, IByteVector<TBytes>
-    where TRows : unmanaged, IIntegerRows
+    where TRows : unmanaged, IIntegerRows<TRows>
 {
-    /// <summary>Weight rows of a panel: 54 KiB of MXFP4 at a width of 2880, in the L2 cache.</summary>
+    /// <summary>Weight rows of a panel.</summary>
     private const int PanelRows = 16;
 
-    /// <summary>Activation rows that stay in the L1 cache while a panel's rows pass by, 15 KiB at that width.</summary>
-    private const int TileTokens = 4;
+    /// <summary>Activation rows of which one step, 10 KiB, stays in the L1 cache while a panel's rows pass by; and their lanes, 16 KiB.</summary>
+    private const int PanelTokens = 16;
 
-    /// <summary>Weight rows that are read side by side, and lanes of a dot product.</summary>
-    private const int Unit = 4, Lanes = IntegerStep.Blocks;
+    /// <summary>Weight rows that are read side by side, and floats of their lanes with one activation row.</summary>
+    private const int Unit = IntegerTile<TBytes, TRows>.Rows, LaneFloats = Unit * IntegerStep.Blocks;
+
+    /// <summary>Activation rows that few tokens meet at once.</summary>
+    private const int FewAtOnce = IntegerStrip<TBytes, TRows>.MostTokens;
 
     private int Steps => IntegerStep.CountOf(weights.Columns);
 
@@ -39,92 +45,136 @@ internal readonly unsafe struct IntegerProductJob<TBlock, TBytes, TRows>(Product
     /// <summary>The rows that may be read as they are; returns where they end.</summary>
     private int FewTokens(ProductGroup group, int begin, int end)
     {
-        float* dots = stackalloc float[Unit], lanes = stackalloc float[Unit * Lanes];
+        float* lanes = stackalloc float[FewAtOnce * LaneFloats];
         int row = begin;
         for (; row + Unit <= end && weights.MayReadBehind(group.FirstRow + row + Unit - 1); row += Unit)
         {
-            for (int t = group.First; t < group.First + group.Count; t++)
+            for (int t = 0, take; t < group.Count; t += take)
             {
-                new Span<float>(lanes, Unit * Lanes).Clear();
-                AddRows(group.FirstRow + row, (IntegerStep*)product.Inputs[t], lanes);
-                Reduce(lanes, dots);
-                Finish(group, row, Unit, dots, product.Outputs[t]);
+                take = RegisterTile.Portion(group.Count - t, FewAtOnce);
+                new Span<float>(lanes, take * LaneFloats).Clear();
+                IntegerStrip<TBytes, TRows>.Multiply(weights, group.FirstRow + row, product.Inputs + group.First + t, take, lanes);
+                Finish(group, row, Unit, t, take, lanes);
             }
         }
         return row;
     }
 
-    private void AddRows(nint row, IntegerStep* x, float* lanes)
-    {
-        float* scales = stackalloc float[Lanes];
-        int steps = Steps, last = weights.Columns / IntegerStep.BlockColumns - (steps - 1) * IntegerStep.Blocks;
-        TBytes table = TRows.Table<TBytes>();
-        for (int step = 0; step < steps; step++, x++)
-        {
-            weights.Prefetch(row, step);
-            int blocks = step < steps - 1 ? IntegerStep.Blocks : last;
-            for (int r = 0; r < Unit; r++)
-            {
-                weights.Scales<TBytes>(row + r, step, blocks, scales);
-                for (int quarter = 0; quarter < 4; quarter += TBytes.Quarters)
-                {
-                    TBytes sums = TBytes.Subtract(weights.Sums(table, row + r, step, quarter, x->Codes), TBytes.Load(x->Excess + 4 * quarter));
-                    float* here = lanes + r * Lanes + 4 * quarter;
-                    TBytes.Store(TBytes.AddScaled(TBytes.Load(here), sums, TBytes.Load(scales + 4 * quarter), TBytes.Load(x->Scales + 4 * quarter)),
-                        (byte*)here);
-                }
-            }
-        }
-    }
-
     private void MatrixMatrix(ProductGroup group, int begin, int end)
     {
-        int steps = Steps, rowBytes = steps * IntegerTile<TBytes, TRows>.StepBytes;
-        fixed (float* scratch = ThreadScratch.Floats(PanelRows * rowBytes / sizeof(float)))
+        // Several portions of activation rows need all steps again; one needs each step once, so that it stays in the L1 cache.
+        int stepBytes = IntegerTile<TBytes, TRows>.StepBytes, panelSteps = group.Count > PanelTokens ? Steps : 1;
+        const int laneFloats = PanelRows * PanelTokens * IntegerStep.Blocks;
+        fixed (float* lanes = ThreadScratch.Floats(laneFloats + panelSteps * PanelRows * stepBytes / sizeof(float)))
         {
-            byte* panel = (byte*)scratch;
+            byte* panel = (byte*)(lanes + laneFloats);
             for (int first = begin; first < end; first += PanelRows)
             {
-                int rows = Math.Min(PanelRows, end - first);
-                for (int i = 0; i < rows * steps; i++)
+                int rows = Math.Min(PanelRows, end - first), units = (rows + Unit - 1) / Unit;
+                for (int t = 0, take; t < group.Count; t += take)
                 {
-                    if (i / steps % Unit == 0)
-                        weights.Prefetch(group.FirstRow + first + i / steps, i % steps);
-                    byte* step = panel + i * IntegerTile<TBytes, TRows>.StepBytes;
-                    weights.Unpack<TBytes>(group.FirstRow + first + i / steps, i % steps, step, (float*)(step + IntegerTile<TBytes, TRows>.ScalesAt));
-                }
-                for (int t = 0; t < group.Count; t += TileTokens)
-                {
-                    for (int r = 0; r < rows; r += 2)
-                        Pairs(group, t, Math.Min(TileTokens, group.Count - t), panel + r * rowBytes, first + r, Math.Min(2, rows - r));
+                    take = RegisterTile.Portion(group.Count - t, PanelTokens);
+                    new Span<float>(lanes, units * take * LaneFloats).Clear();
+                    for (int step = 0; step < Steps; step++)
+                    {
+                        byte* here = panel + (panelSteps == 1 ? 0 : step) * PanelRows * stepBytes;
+                        if (t == 0)
+                            Unpack(weights, group.FirstRow + first, rows, step, here);
+                        AddStep(here, units, product.Inputs + group.First + t, step, take, lanes);
+                    }
+                    for (int unit = 0; unit < units; unit++)
+                        Finish(group, first + unit * Unit, Math.Min(Unit, rows - unit * Unit), t, take, lanes + unit * take * LaneFloats);
                 }
             }
         }
     }
 
-    private void Pairs(ProductGroup group, int token, int tokens, byte* w, int row, int rows)
+    /// <summary>A step of a panel's rows with some activation rows.</summary>
+    private static void AddStep(byte* panel, int units, float** x, int step, int tokens, float* lanes)
     {
-        float* dots = stackalloc float[Unit], lanes = stackalloc float[Unit * Lanes];
-        int steps = Steps;
-        for (int t = token; t < token + tokens; t += 2)
+        for (int unit = 0; unit < units; unit++, panel += Unit * IntegerTile<TBytes, TRows>.StepBytes)
         {
-            // A row or an activation row without a neighbour is its own; what comes of that is not kept.
-            int both = Math.Min(2, token + tokens - t);
-            IntegerStep* x0 = (IntegerStep*)product.Inputs[group.First + t], x1 = (IntegerStep*)product.Inputs[group.First + t + both - 1];
-            IntegerTile<TBytes, TRows>.Multiply(w, w + (rows - 1) * steps * IntegerTile<TBytes, TRows>.StepBytes, x0, x1, steps, lanes);
-            Reduce(lanes, dots);
-            Finish(group, row, rows, dots, product.Outputs[group.First + t]);
-            if (both == 2)
-                Finish(group, row, rows, dots + 2, product.Outputs[group.First + t + 1]);
+            for (int t = 0, take; t < tokens; t += take, lanes += take * LaneFloats)
+            {
+                take = RegisterTile.Portion(tokens - t, IntegerTile<TBytes, TRows>.MostTokens);
+                IntegerTile<TBytes, TRows>.Multiply(panel, x + t, step, take, lanes);
+            }
         }
     }
 
-    private static void Reduce(float* lanes, float* dots) => TBlock.Reduce4(
-        TBlock.Load(lanes), TBlock.Load(lanes + Lanes), TBlock.Load(lanes + 2 * Lanes), TBlock.Load(lanes + 3 * Lanes), dots);
-
-    private void Finish(ProductGroup group, int row, int rows, float* dots, float* y)
+    /// <summary>Unpacks a step of rows; those that are missing of the last four are the last one.</summary>
+    private static void Unpack(TRows weights, nint first, int rows, int step, byte* panel)
     {
-        for (int i = 0; i < rows; i++)
-            y[product.Column(row + i)] = product.Bias.IsNull ? dots[i] : dots[i] + product.Bias[group.FirstRow + row + i];
+        TBytes table = TRows.Table<TBytes>();
+        int blocks = IntegerStep.BlocksOf(weights.Columns, step), whole = (rows + Unit - 1) / Unit * Unit;
+        for (int r = 0; r < whole; r++, panel += IntegerTile<TBytes, TRows>.StepBytes)
+        {
+            nint row = first + Math.Min(r, rows - 1);
+            if (r % Unit == 0)
+                weights.Prefetch(row, step);
+            if (blocks == IntegerStep.Blocks || weights.MayReadBehind(row))
+                Unpack(weights, table, row, step, blocks, panel);
+            else
+                UnpackCopy(weights, table, row, step, blocks, panel);
+        }
+    }
+
+    private static void UnpackCopy(TRows weights, TBytes table, nint row, int step, int blocks, byte* panel)
+    {
+        byte* copy = stackalloc byte[IntegerStep.Columns];
+        Unpack(weights.Copy(row, step, blocks, copy), table, 0, 0, blocks, panel);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Unpack(TRows rows, TBytes table, nint row, int step, int blocks, byte* target)
+    {
+        rows.Scales<TBytes>(row, step, blocks, (float*)(target + IntegerTile<TBytes, TRows>.ScalesAt));
+        for (int plane = 0; plane < TRows.Planes; plane++, target += IntegerStep.Columns)
+        {
+            for (int quarter = 0; quarter < 4; quarter += TBytes.Quarters)
+            {
+                rows.Load(row, step, plane, quarter, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3);
+                byte* to = target + 16 * quarter;
+                Store(table, k0, to);
+                Store(table, k1, to + 2 * IntegerStep.GroupBytes);
+                Store(table, k2, to + 4 * IntegerStep.GroupBytes);
+                Store(table, k3, to + 6 * IntegerStep.GroupBytes);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(TBytes table, TBytes nibbles, byte* target)
+    {
+        TBytes.Store(TRows.Bytes(table, TBytes.LowNibbles(nibbles)), target);
+        TBytes.Store(TRows.Bytes(table, TBytes.HighNibbles(nibbles)), target + IntegerStep.GroupBytes);
+    }
+
+    /// <summary>Dot products of four rows from their lanes; of fewer than four rows the others' sums are not kept.</summary>
+    private void Finish(ProductGroup group, int row, int rows, int firstToken, int tokens, float* lanes)
+    {
+        float* dots = stackalloc float[Unit], bias = stackalloc float[Unit];
+        int* columns = stackalloc int[Unit];
+        for (int i = 0; i < Unit; i++)
+        {
+            columns[i] = product.Column(row + Math.Min(i, rows - 1));
+            bias[i] = product.Bias.IsNull ? 0 : product.Bias[group.FirstRow + row + Math.Min(i, rows - 1)];
+        }
+        float** outputs = product.Outputs + group.First + firstToken;
+        bool biased = !product.Bias.IsNull, side = rows == Unit && !product.Deinterleave;
+        for (int t = 0; t < tokens; t++, lanes += LaneFloats)
+        {
+            float* y = outputs[t];
+            TBlock.Reduce4(TBlock.Load(lanes), TBlock.Load(lanes + 16), TBlock.Load(lanes + 32), TBlock.Load(lanes + 48), dots);
+            Vector128<float> four = biased ? Vector128.Load(dots) + Vector128.Load(bias) : Vector128.Load(dots);
+            if (side)
+            {
+                four.Store(y + row);
+                continue;
+            }
+            four.Store(dots);
+            for (int i = 0; i < rows; i++)
+                y[columns[i]] = dots[i];
+        }
     }
 }

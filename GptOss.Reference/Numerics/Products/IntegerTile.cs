@@ -3,77 +3,201 @@ using GptOss.Reference.Numerics.Integers;
 
 namespace GptOss.Reference.Numerics.Products;
 
-/// <summary>Products of two unpacked weight rows with two activation rows: each byte that is loaded meets two others.</summary>
-internal static unsafe class IntegerTile<TBytes, TRows> where TBytes : struct, IByteVector<TBytes> where TRows : unmanaged, IIntegerRows
+/// <summary>
+/// Products of one step of four unpacked weight rows with up to four activation rows: a byte that is loaded meets up to four others, and sums stay in
+/// registers over the step. The lanes of the dot products wait in memory for the next step.
+/// </summary>
+internal static unsafe class IntegerTile<TBytes, TRows> where TBytes : struct, IByteVector<TBytes> where TRows : unmanaged, IIntegerRows<TRows>
 {
-    private const int Group = IntegerStep.GroupBytes;
+    /// <summary>Weight rows of a tile.</summary>
+    internal const int Rows = 4;
+
+    /// <summary>Floats of the lanes of one activation row with the weight rows.</summary>
+    internal const int LaneFloats = Rows * IntegerStep.Blocks;
+
+    private const int Columns = IntegerStep.Columns, Group = IntegerStep.GroupBytes, Lanes = IntegerStep.Blocks;
 
     /// <summary>Where an unpacked step has its scales: behind its planes.</summary>
-    internal static int ScalesAt { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => TRows.Planes * IntegerStep.Columns; }
+    internal static int ScalesAt { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => TRows.Planes * Columns; }
 
     /// <summary>Bytes of an unpacked step.</summary>
-    internal static int StepBytes
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => TRows.Planes * IntegerStep.Columns + IntegerStep.Blocks * sizeof(float);
-    }
+    internal static int StepBytes { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => TRows.Planes * Columns + Lanes * sizeof(float); }
 
-    /// <summary>Writes the lanes of rows 0 and 1 with <paramref name="x0"/>, then of both with <paramref name="x1"/>.</summary>
-    internal static void Multiply(byte* w0, byte* w1, IntegerStep* x0, IntegerStep* x1, int steps, float* lanes)
-    {
-        for (int quarter = 0; quarter < 4; quarter += TBytes.Quarters)
-            Multiply(w0 + 16 * quarter, w1 + 16 * quarter, (byte*)x0 + 16 * quarter, (byte*)x1 + 16 * quarter, steps, lanes + 4 * quarter);
-    }
+    /// <summary>Activation rows of a tile: what the registers hold the sums of.</summary>
+    internal static int MostTokens => TBytes.Registers < 32 || TRows.Planes == 2 ? 2 : 4;
 
-    // One register's quarters of all steps, so that the sums stay in registers.
-    private static void Multiply(byte* w0, byte* w1, byte* x0, byte* x1, int steps, float* lanes)
+    /// <summary>Adds the products of a step to the lanes [token][row][lane].</summary>
+    /// <param name="w">The step of the first row; those of the others follow it.</param>
+    /// <param name="x">The activation rows.</param>
+    /// <param name="step">Which of their steps it meets.</param>
+    /// <param name="tokens">At most <see cref="MostTokens"/>.</param>
+    /// <param name="lanes">Sums so far.</param>
+    internal static void Multiply(byte* w, float** x, int step, int tokens, float* lanes)
     {
-        TBytes l00 = TBytes.Zero, l10 = TBytes.Zero, l01 = TBytes.Zero, l11 = TBytes.Zero;
-        for (int step = 0; step < steps; step++)
+        nint at = (nint)step * sizeof(IntegerStep);
+        switch (tokens)
         {
-            TBytes s00 = TBytes.Zero, s10 = TBytes.Zero, s01 = TBytes.Zero, s11 = TBytes.Zero;
-            for (int plane = TRows.Planes - 1; plane >= 0; plane--)
-            {
-                byte* a = w0 + plane * IntegerStep.Columns, b = w1 + plane * IntegerStep.Columns;
-                byte* x = x0, y = x1;
-                for (int half = 0; half < 2; half++, a += 4 * Group, b += 4 * Group, x += 4 * Group, y += 4 * Group)
-                {
-                    TBytes a0 = TBytes.Load(a), a1 = TBytes.Load(a + Group), a2 = TBytes.Load(a + 2 * Group), a3 = TBytes.Load(a + 3 * Group),
-                        b0 = TBytes.Load(b), b1 = TBytes.Load(b + Group), b2 = TBytes.Load(b + 2 * Group), b3 = TBytes.Load(b + 3 * Group);
-                    TBytes u0 = TBytes.Load(x), u1 = TBytes.Load(x + Group), u2 = TBytes.Load(x + 2 * Group), u3 = TBytes.Load(x + 3 * Group);
-                    TBytes t00 = Four(a0, a1, a2, a3, u0, u1, u2, u3), t10 = Four(b0, b1, b2, b3, u0, u1, u2, u3);
-                    TBytes v0 = TBytes.Load(y), v1 = TBytes.Load(y + Group), v2 = TBytes.Load(y + 2 * Group), v3 = TBytes.Load(y + 3 * Group);
-                    TBytes t01 = Four(a0, a1, a2, a3, v0, v1, v2, v3), t11 = Four(b0, b1, b2, b3, v0, v1, v2, v3);
-                    if (half == 0 && plane + 1 < TRows.Planes)
-                    {
-                        (s00, s10) = (TBytes.Join(s00, t00), TBytes.Join(s10, t10));
-                        (s01, s11) = (TBytes.Join(s01, t01), TBytes.Join(s11, t11));
-                    }
-                    else
-                    {
-                        (s00, s10) = (TBytes.Add(s00, t00), TBytes.Add(s10, t10));
-                        (s01, s11) = (TBytes.Add(s01, t01), TBytes.Add(s11, t11));
-                    }
-                }
-            }
-            TBytes d0 = TBytes.Load(w0 + ScalesAt), d1 = TBytes.Load(w1 + ScalesAt), e0 = TBytes.Load(x0 + IntegerStep.ScalesAt),
-                e1 = TBytes.Load(x1 + IntegerStep.ScalesAt), excess0 = TBytes.Load(x0 + IntegerStep.ExcessAt),
-                excess1 = TBytes.Load(x1 + IntegerStep.ExcessAt);
-            l00 = TBytes.AddScaled(l00, TBytes.Subtract(s00, excess0), d0, e0);
-            l10 = TBytes.AddScaled(l10, TBytes.Subtract(s10, excess0), d1, e0);
-            l01 = TBytes.AddScaled(l01, TBytes.Subtract(s01, excess1), d0, e1);
-            l11 = TBytes.AddScaled(l11, TBytes.Subtract(s11, excess1), d1, e1);
-            w0 += StepBytes;
-            w1 += StepBytes;
-            x0 += sizeof(IntegerStep);
-            x1 += sizeof(IntegerStep);
+            case 4:
+                Tile4((byte*)x[0] + at, (byte*)x[1] + at, (byte*)x[2] + at, (byte*)x[3] + at, w, lanes);
+                break;
+            case 3:
+                Tile3((byte*)x[0] + at, (byte*)x[1] + at, (byte*)x[2] + at, w, lanes);
+                break;
+            case 2:
+                Tile2((byte*)x[0] + at, (byte*)x[1] + at, w, lanes);
+                break;
+            default:
+                Tile1((byte*)x[0] + at, w, lanes);
+                break;
         }
-        TBytes.Store(l00, (byte*)lanes);
-        TBytes.Store(l10, (byte*)(lanes + IntegerStep.Blocks));
-        TBytes.Store(l01, (byte*)(lanes + 2 * IntegerStep.Blocks));
-        TBytes.Store(l11, (byte*)(lanes + 3 * IntegerStep.Blocks));
+    }
+
+    private static void Tile4(byte* x0, byte* x1, byte* x2, byte* x3, byte* w, float* lanes)
+    {
+        for (nint q = 0; q < Group; q += 16 * TBytes.Quarters)
+        {
+            Column c0 = Column.Begin(x0 + q), c1 = Column.Begin(x1 + q), c2 = Column.Begin(x2 + q), c3 = Column.Begin(x3 + q);
+            for (nint g = q; g < Columns; g += Group)
+            {
+                Four four = new(w + g);
+                c0.Add(four, TBytes.Load(x0 + g));
+                c1.Add(four, TBytes.Load(x1 + g));
+                c2.Add(four, TBytes.Load(x2 + g));
+                c3.Add(four, TBytes.Load(x3 + g));
+            }
+            Four scales = new(w + ScalesAt + q);
+            c0.Finish(scales, x0 + q, lanes + q / sizeof(float));
+            c1.Finish(scales, x1 + q, lanes + q / sizeof(float) + LaneFloats);
+            c2.Finish(scales, x2 + q, lanes + q / sizeof(float) + 2 * LaneFloats);
+            c3.Finish(scales, x3 + q, lanes + q / sizeof(float) + 3 * LaneFloats);
+        }
+    }
+
+    private static void Tile3(byte* x0, byte* x1, byte* x2, byte* w, float* lanes)
+    {
+        for (nint q = 0; q < Group; q += 16 * TBytes.Quarters)
+        {
+            Column c0 = Column.Begin(x0 + q), c1 = Column.Begin(x1 + q), c2 = Column.Begin(x2 + q);
+            for (nint g = q; g < Columns; g += Group)
+            {
+                Four four = new(w + g);
+                c0.Add(four, TBytes.Load(x0 + g));
+                c1.Add(four, TBytes.Load(x1 + g));
+                c2.Add(four, TBytes.Load(x2 + g));
+            }
+            Four scales = new(w + ScalesAt + q);
+            c0.Finish(scales, x0 + q, lanes + q / sizeof(float));
+            c1.Finish(scales, x1 + q, lanes + q / sizeof(float) + LaneFloats);
+            c2.Finish(scales, x2 + q, lanes + q / sizeof(float) + 2 * LaneFloats);
+        }
+    }
+
+    private static void Tile2(byte* x0, byte* x1, byte* w, float* lanes)
+    {
+        for (nint q = 0; q < Group; q += 16 * TBytes.Quarters)
+        {
+            Column h0 = default, h1 = default, c0 = Column.Begin(x0 + q), c1 = Column.Begin(x1 + q);
+            if (TRows.Planes == 2)
+            {
+                Plane2(x0 + q, x1 + q, w + Columns + q, ref c0, ref c1);
+                (h0, h1, c0, c1) = (c0, c1, default, default);
+            }
+            Plane2(x0 + q, x1 + q, w + q, ref c0, ref c1);
+            Four scales = new(w + ScalesAt + q);
+            c0.Finish(h0, scales, x0 + q, lanes + q / sizeof(float));
+            c1.Finish(h1, scales, x1 + q, lanes + q / sizeof(float) + LaneFloats);
+        }
+    }
+
+    private static void Tile1(byte* x0, byte* w, float* lanes)
+    {
+        for (nint q = 0; q < Group; q += 16 * TBytes.Quarters)
+        {
+            Column h0 = default, c0 = Column.Begin(x0 + q);
+            if (TRows.Planes == 2)
+            {
+                Plane1(x0 + q, w + Columns + q, ref c0);
+                (h0, c0) = (c0, default);
+            }
+            Plane1(x0 + q, w + q, ref c0);
+            c0.Finish(h0, new(w + ScalesAt + q), x0 + q, lanes + q / sizeof(float));
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TBytes Four(TBytes a, TBytes b, TBytes c, TBytes d, TBytes p, TBytes q, TBytes r, TBytes s) =>
-        TBytes.Lanes(TBytes.MultiplyAdd(d, s, TBytes.MultiplyAdd(c, r, TBytes.MultiplyAdd(b, q, TBytes.Multiply(a, p)))));
+    private static void Plane2(byte* x0, byte* x1, byte* w, ref Column c0, ref Column c1)
+    {
+        for (nint g = 0; g < Columns; g += Group)
+        {
+            Four four = new(w + g);
+            c0.Add(four, TBytes.Load(x0 + g));
+            c1.Add(four, TBytes.Load(x1 + g));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Plane1(byte* x0, byte* w, ref Column c0)
+    {
+        for (nint g = 0; g < Columns; g += Group)
+            c0.Add(new(w + g), TBytes.Load(x0 + g));
+    }
+
+    /// <summary>The same bytes of a step of four weight rows.</summary>
+    [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly struct Four(byte* w)
+    {
+        internal readonly TBytes W0 = TBytes.Load(w), W1 = TBytes.Load(w + StepBytes), W2 = TBytes.Load(w + 2 * StepBytes),
+            W3 = TBytes.Load(w + 3 * StepBytes);
+    }
+
+    /// <summary>The sums of one activation row with four weight rows.</summary>
+    private struct Column
+    {
+        private TBytes _s0, _s1, _s2, _s3;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal static Column Begin(byte* x)
+        {
+            var begin = TBytes.Begin(x + IntegerStep.BeginAt);
+            return new() { _s0 = begin, _s1 = begin, _s2 = begin, _s3 = begin };
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal void Add(Four w, TBytes x)
+        {
+            TBytes.MultiplyAdd(w.W0, w.W1, x, ref _s0, ref _s1);
+            TBytes.MultiplyAdd(w.W2, w.W3, x, ref _s2, ref _s3);
+        }
+
+        /// <summary>Adds them to their lanes.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal readonly void Finish(Four scales, byte* x, float* lanes)
+        {
+            var d = TBytes.Load(x + IntegerStep.ScalesAt);
+            Add(TBytes.Lanes(_s0), scales.W0, d, lanes);
+            Add(TBytes.Lanes(_s1), scales.W1, d, lanes + Lanes);
+            Add(TBytes.Lanes(_s2), scales.W2, d, lanes + 2 * Lanes);
+            Add(TBytes.Lanes(_s3), scales.W3, d, lanes + 3 * Lanes);
+        }
+
+        /// <summary>The same with the sums of the high nibbles, where there are two planes.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal readonly void Finish(Column high, Four scales, byte* x, float* lanes)
+        {
+            if (TRows.Planes == 1)
+            {
+                Finish(scales, x, lanes);
+                return;
+            }
+            var d = TBytes.Load(x + IntegerStep.ScalesAt);
+            Add(TBytes.Join(high._s0, _s0), scales.W0, d, lanes);
+            Add(TBytes.Join(high._s1, _s1), scales.W1, d, lanes + Lanes);
+            Add(TBytes.Join(high._s2, _s2), scales.W2, d, lanes + 2 * Lanes);
+            Add(TBytes.Join(high._s3, _s3), scales.W3, d, lanes + 3 * Lanes);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Add(TBytes sums, TBytes w, TBytes x, float* lanes) =>
+            TBytes.Store(TBytes.AddScaled(TBytes.Load(lanes), sums, w, x), (byte*)lanes);
+    }
 }

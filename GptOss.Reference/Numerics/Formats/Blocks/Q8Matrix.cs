@@ -8,8 +8,9 @@ namespace GptOss.Reference.Numerics.Formats.Blocks;
 /// A matrix of Q8_0 laid out for products with 8-bit activations: a weight is a signed byte times the float16 scale of its block of 32.
 /// </summary>
 /// <remarks>
-/// [rows][steps of 512 columns], each 512 weights with 128 added, in the groups of <see cref="IntegerStep"/>, and 16 scales by lane; what is missing
-/// of the last step has the scale 0. Made once from bfloat16 weights, which it rounds, or from blocks of Q8_0, which keep their values.
+/// [rows][steps of 512 columns]; a step is 512 weights with 128 added, first their low nibbles and then their high ones, both as <see cref="Q8Rows"/>
+/// reads them, and 16 scales by lane; what is missing of the last step has the scale 0. Made once from bfloat16 weights, which it rounds, or from
+/// blocks of Q8_0, which keep their values.
 /// </remarks>
 internal sealed unsafe class Q8Matrix : Weights
 {
@@ -53,18 +54,15 @@ internal sealed unsafe class Q8Matrix : Weights
 
     internal override void Decode(int row, Span<float> target)
     {
-        float* scales = stackalloc float[IntegerStep.Blocks];
-        byte* weights = stackalloc byte[2 * IntegerStep.Columns];
         fixed (byte* steps = _steps.Span)
         {
-            Q8Rows rows = new(steps, Columns);
             for (int column = 0; column < Columns; column++)
             {
-                int within = column % IntegerStep.Columns;
-                if (within == 0)
-                    rows.Unpack<BytesScalar>(row, column / IntegerStep.Columns, weights, scales);
-                int lane = IntegerStep.LaneOf(within / IntegerStep.BlockColumns), at = At(lane, within % IntegerStep.BlockColumns);
-                target[column] = (16 * weights[IntegerStep.Columns + at] + weights[at] - Q8Rows.Offset) * scales[lane];
+                byte* step = steps + ((nint)row * IntegerStep.CountOf(Columns) + column / IntegerStep.Columns) * Q8Rows.StepBytes;
+                int lane = IntegerStep.LaneOf(column % IntegerStep.Columns / IntegerStep.BlockColumns);
+                byte* low = step + At(lane, column % IntegerStep.BlockColumns, out int shift);
+                int weight = (low[Q8Rows.PlaneBytes] >> shift & 15) << 4 | (low[0] >> shift & 15);
+                target[column] = (weight - Q8Rows.Offset) * (float)((Half*)(step + IntegerStep.Columns))[lane];
             }
         }
         GC.KeepAlive(this);
@@ -72,8 +70,12 @@ internal sealed unsafe class Q8Matrix : Weights
 
     internal override NotANumber? FindNotANumber(int matrix) => null;      // checked when it was made
 
-    /// <summary>Where a step has element <paramref name="i"/> of the block of a lane, see <see cref="IntegerOrder"/>.</summary>
-    private static int At(int lane, int i) => IntegerStep.GroupBytes * (2 * (i % 16 / 4) + i / 16) + 4 * lane + i % 4;
+    /// <summary>Where a plane has element <paramref name="i"/> of the block of a lane, see <see cref="IntegerOrder"/>.</summary>
+    private static int At(int lane, int i, out int shift)
+    {
+        shift = i / 16 * 4;
+        return IntegerStep.GroupBytes * (i % 16 / 4) + 4 * lane + i % 4;
+    }
 
     private static Q8Matrix? Make<TBlocks>(Weights matrix, TBlocks from, WorkerPool pool) where TBlocks : unmanaged, IBlocks
     {
@@ -137,7 +139,12 @@ internal sealed unsafe class Q8Matrix : Weights
                     int lane = IntegerStep.LaneOf(block % IntegerStep.Blocks);
                     ((Half*)(step + IntegerStep.Columns))[lane] = scale;
                     for (int i = 0; i < Q8_0.Weights; i++)
-                        step[At(lane, i)] = (byte)(values[i] + Q8Rows.Offset);
+                    {
+                        byte* low = step + At(lane, i, out int shift);
+                        int weight = values[i] + Q8Rows.Offset;
+                        low[0] |= (byte)((weight & 15) << shift);
+                        low[Q8Rows.PlaneBytes] |= (byte)(weight >> 4 << shift);
+                    }
                 }
             }
         }

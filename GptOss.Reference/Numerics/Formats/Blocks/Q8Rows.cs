@@ -8,17 +8,20 @@ namespace GptOss.Reference.Numerics.Formats.Blocks;
 /// <summary>
 /// The rows of a <see cref="Q8Matrix"/>. With 128 added a weight is 16 · (high nibble) + (low nibble), and neither can overflow a sum.
 /// </summary>
-internal readonly unsafe struct Q8Rows(byte* rows, int columns) : IIntegerRows
+internal readonly unsafe struct Q8Rows(byte* rows, int columns) : IIntegerRows<Q8Rows>
 {
     private readonly nint _rowBytes = (nint)IntegerStep.CountOf(columns) * StepBytes;
 
-    /// <summary>What is added to a weight.</summary>
+    /// <summary>What is added to a weight: 8 to its high nibble.</summary>
     internal const int Offset = 128;
 
-    /// <summary>Bytes of a step: its weights, and behind them the scales as float16.</summary>
+    /// <summary>Bytes of a plane: the low nibbles of a step, or the high ones.</summary>
+    internal const int PlaneBytes = IntegerStep.Columns / 2;
+
+    /// <summary>Bytes of a step: its planes, and behind them the scales as float16.</summary>
     internal const int StepBytes = IntegerStep.Columns + IntegerStep.Blocks * sizeof(ushort);
 
-    public static IntegerOrder Order => new(ArePairs: false, Offset, Factor: 1);
+    public static IntegerOrder Order => new(ArePairs: false, Offset / 16, Factor: 1);
 
     public static int Planes => 2;
 
@@ -32,13 +35,15 @@ internal readonly unsafe struct Q8Rows(byte* rows, int columns) : IIntegerRows
     public static TBytes Table<TBytes>() where TBytes : struct, IByteVector<TBytes> => TBytes.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TBytes Sums<TBytes>(TBytes table, nint row, int step, int quarter, sbyte* x) where TBytes : struct, IByteVector<TBytes>
+    public static TBytes Bytes<TBytes>(TBytes table, TBytes nibbles) where TBytes : struct, IByteVector<TBytes> => nibbles;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Load<TBytes>(nint row, int step, int plane, int quarter, out TBytes k0, out TBytes k1, out TBytes k2, out TBytes k3)
+        where TBytes : struct, IByteVector<TBytes>
     {
-        byte* w = Place(row, step) + 16 * quarter;
-        x += 16 * quarter;
-        Half(w, x, out TBytes low0, out TBytes high0);
-        Half(w + 4 * IntegerStep.GroupBytes, x + 4 * IntegerStep.GroupBytes, out TBytes low1, out TBytes high1);
-        return TBytes.Join(TBytes.Add(TBytes.Lanes(high0), TBytes.Lanes(high1)), TBytes.Add(TBytes.Lanes(low0), TBytes.Lanes(low1)));
+        byte* w = Place(row, step) + plane * PlaneBytes + 16 * quarter;
+        (k0, k1) = (TBytes.Load(w), TBytes.Load(w + IntegerStep.GroupBytes));
+        (k2, k3) = (TBytes.Load(w + 2 * IntegerStep.GroupBytes), TBytes.Load(w + 3 * IntegerStep.GroupBytes));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -57,17 +62,7 @@ internal readonly unsafe struct Q8Rows(byte* rows, int columns) : IIntegerRows
             Float16.Widen4(halves + lane * sizeof(ushort)).Store(scales + lane);
     }
 
-    public void Unpack<TBytes>(nint row, int step, byte* weights, float* scales) where TBytes : struct, IByteVector<TBytes>
-    {
-        byte* from = Place(row, step);
-        for (int at = 0; at < IntegerStep.Columns; at += 16 * TBytes.Quarters)
-        {
-            TBytes w = TBytes.Load(from + at);
-            TBytes.Store(TBytes.LowNibbles(w), weights + at);
-            TBytes.Store(TBytes.HighNibbles(w), weights + IntegerStep.Columns + at);
-        }
-        Scales<TBytes>(row, step, IntegerStep.Blocks, scales);
-    }
+    public Q8Rows Copy(nint row, int step, int count, byte* memory) => new(Place(row, step), columns);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(nint row, int step)
@@ -80,16 +75,4 @@ internal readonly unsafe struct Q8Rows(byte* rows, int columns) : IIntegerRows
     }
 
     private byte* Place(nint row, int step) => rows + row * _rowBytes + step * StepBytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Half<TBytes>(byte* w, sbyte* x, out TBytes low, out TBytes high) where TBytes : struct, IByteVector<TBytes>
-    {
-        TBytes a = TBytes.Load(w), b = TBytes.Load(w + IntegerStep.GroupBytes), c = TBytes.Load(w + 2 * IntegerStep.GroupBytes),
-            d = TBytes.Load(w + 3 * IntegerStep.GroupBytes), p = TBytes.Load(x), q = TBytes.Load(x + IntegerStep.GroupBytes),
-            r = TBytes.Load(x + 2 * IntegerStep.GroupBytes), s = TBytes.Load(x + 3 * IntegerStep.GroupBytes);
-        low = TBytes.MultiplyAdd(TBytes.LowNibbles(d), s, TBytes.MultiplyAdd(TBytes.LowNibbles(c), r,
-            TBytes.MultiplyAdd(TBytes.LowNibbles(b), q, TBytes.Multiply(TBytes.LowNibbles(a), p))));
-        high = TBytes.MultiplyAdd(TBytes.HighNibbles(d), s, TBytes.MultiplyAdd(TBytes.HighNibbles(c), r,
-            TBytes.MultiplyAdd(TBytes.HighNibbles(b), q, TBytes.Multiply(TBytes.HighNibbles(a), p))));
-    }
 }
