@@ -55,6 +55,15 @@ public sealed class SyntheticGgufTests : IDisposable
     }
 
     [Fact]
+    public void A_factor_below_one_scales_nothing()
+    {
+        string config = SmallShapes.SixteenPositions.Replace("scaling_factor\": 1.0", "scaling_factor\": 0.5", StringComparison.Ordinal);
+        using Transformer safetensors = Transformer.Load(Safetensors(config, 1)), gguf = Transformer.Load(Gguf(config, 1));
+        Assert.Equal((0.5f, 1f), (safetensors.Config.RopeScalingFactor, gguf.Config.RopeScalingFactor));
+        Assert.Equal(Hash(safetensors, [1, 2, 3, 4, 5]), Hash(gguf, [1, 2, 3, 4, 5]));
+    }
+
+    [Fact]
     public void Rounded_dense_weights_are_nearest_and_those_of_the_fast_profile()
     {
         using Checkpoint stored = Checkpoint.Open(Safetensors(SmallShapes.SixteenPositions, 1)),
@@ -119,6 +128,8 @@ public sealed class SyntheticGgufTests : IDisposable
 
     [Theory]
     [InlineData("\"swiglu_limit\": 7.0", "\"swiglu_limit\": 0.5", "config.json: swiglu_limit is 0.5; a GGUF file cannot say so, and means 7.")]
+    [InlineData("\"swiglu_limit\": 7.0", "\"yarn_bounds\": \"rounded\"",
+        "config.json: the bounds of YaRN are rounded, which a GGUF file cannot say.")]
     [InlineData("\"vocab_size\": 512", "\"vocab_size\": 255",
         "config.json: vocab_size is 255; a GGUF file has a token for each of the 256 bytes.")]
     public void What_a_GGUF_file_cannot_say_is_refused(string good, string bad, string sentence)
