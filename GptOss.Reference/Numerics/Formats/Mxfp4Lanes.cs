@@ -12,6 +12,11 @@ namespace GptOss.Reference.Numerics.Formats;
 /// <remarks>The scalar branch is the definition. The JIT keeps the one branch of the width at hand.</remarks>
 internal static unsafe class Mxfp4Lanes
 {
+    // Of two bytes that hold elements 2j, 2j + 1 of a block and, in their high halves, elements 2j + 16 and 2j + 17.
+    private static Vector512<uint> EvenHalves => Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4);
+
+    private static Vector512<uint> OddHalves => Vector512.Create(8u, 8, 8, 8, 8, 8, 8, 8, 12, 12, 12, 12, 12, 12, 12, 12);
+
     /// <summary>A block as published: byte j holds element 2j in its low nibble and element 2j + 1 in its high one.</summary>
     /// <param name="block">16 bytes.</param>
     /// <param name="values">The sixteen values of the block's scale, <see cref="Mxfp4.ScaledValues"/>.</param>
@@ -22,21 +27,25 @@ internal static unsafe class Mxfp4Lanes
     {
         if (typeof(TBlock) == typeof(F32x16V512))
         {
-            // Loaded where it is widened, so that both are one instruction.
-            V512(Vector512.Load(values), Avx512F.ConvertToVector512Int32(Vector128.Load(block)), out F32x16V512 e512, out F32x16V512 o512);
+            // Looked up by the low four bits of each lane, which are all that vpermps reads of an index.
+            var table = Vector512.Load(values);
+            Vector512<int> codes = Avx512F.ConvertToVector512Int32(Vector128.Load(block));
+            F32x16V512 e512 = new(Avx512F.PermuteVar16x32(table, codes)), o512 = new(Avx512F.PermuteVar16x32(table, codes >>> 4));
             (even, odd) = (Unsafe.BitCast<F32x16V512, TBlock>(e512), Unsafe.BitCast<F32x16V512, TBlock>(o512));
             return;
         }
         if (typeof(TBlock) == typeof(F32x16V256))
         {
-            V256(Vector128.Load(block), Vector128.CreateScalarUnsafe(*(ulong*)(block + 8)).AsByte(), values, out F32x16V256 e256,
-                out F32x16V256 o256);
+            var table = Vector256.Load(values);
+            Vector256<int> first = Avx2.ConvertToVector256Int32(block), last = Avx2.ConvertToVector256Int32(block + 8);
+            F32x16V256 e256 = new(Signed(table, first), Signed(table, last));
+            F32x16V256 o256 = new(Signed(table, first >>> 4, first << 24), Signed(table, last >>> 4, last << 24));
             (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e256), Unsafe.BitCast<F32x16V256, TBlock>(o256));
             return;
         }
         if (typeof(TBlock) != typeof(F32x16Scalar))
         {
-            OfCodes(Vector128.Load(block), values, out even, out odd);
+            V128(Vector128.Load(block), values, out even, out odd);
             return;
         }
         Unsafe.SkipInit(out F32x16Scalar e);
@@ -54,12 +63,29 @@ internal static unsafe class Mxfp4Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void DecodeSplit<TBlock>(byte* block, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>
     {
+        if (typeof(TBlock) == typeof(F32x16V512))
+        {
+            // Two bytes to a lane, twice over: the first eight lanes take their low halves, the last eight their high ones.
+            var table = Vector512.Load(values);
+            Vector512<int> pairs = Avx512F.ConvertToVector512Int32(Avx2.BroadcastVector128ToVector256((ushort*)block));
+            F32x16V512 e512 = new(Avx512F.PermuteVar16x32(table, Avx512F.ShiftRightLogicalVariable(pairs, EvenHalves)));
+            F32x16V512 o512 = new(Avx512F.PermuteVar16x32(table, Avx512F.ShiftRightLogicalVariable(pairs, OddHalves)));
+            (even, odd) = (Unsafe.BitCast<F32x16V512, TBlock>(e512), Unsafe.BitCast<F32x16V512, TBlock>(o512));
+            return;
+        }
+        if (typeof(TBlock) == typeof(F32x16V256))
+        {
+            var table = Vector256.Load(values);
+            Vector256<int> pairs = Avx2.ConvertToVector256Int32((ushort*)block);
+            F32x16V256 e256 = new(Signed(table, pairs), Signed(table, pairs >>> 4)), o256 = new(Signed(table, pairs >>> 8), Signed(table, pairs >>> 12));
+            (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e256), Unsafe.BitCast<F32x16V256, TBlock>(o256));
+            return;
+        }
         if (typeof(TBlock) != typeof(F32x16Scalar))
         {
             // The sixteen bytes that the published order would have.
             Vector128<ushort> pairs = Vector128.Load(block).AsUInt16(), low = Vector128.Create((ushort)0x0F), high = Vector128.Create((ushort)0xF0);
-            var codes = Vector128.Narrow((pairs & low) | ((pairs >>> 4) & high), ((pairs >>> 4) & low) | ((pairs >>> 8) & high));
-            OfCodes(codes, values, out even, out odd);
+            V128(Vector128.Narrow((pairs & low) | ((pairs >>> 4) & high), ((pairs >>> 4) & low) | ((pairs >>> 8) & high)), values, out even, out odd);
             return;
         }
         Unsafe.SkipInit(out F32x16Scalar e);
@@ -74,56 +100,22 @@ internal static unsafe class Mxfp4Lanes
 
     /// <summary>Bytes in the published order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void OfCodes<TBlock>(Vector128<byte> codes, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>
-    {
-        if (typeof(TBlock) == typeof(F32x16V512))
-        {
-            V512(Vector512.Load(values), Avx512F.ConvertToVector512Int32(codes), out F32x16V512 e, out F32x16V512 o);
-            (even, odd) = (Unsafe.BitCast<F32x16V512, TBlock>(e), Unsafe.BitCast<F32x16V512, TBlock>(o));
-        }
-        else if (typeof(TBlock) == typeof(F32x16V256))
-        {
-            V256(codes, Vector128.CreateScalarUnsafe(codes.AsUInt64().GetElement(1)).AsByte(), values, out F32x16V256 e, out F32x16V256 o);
-            (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e), Unsafe.BitCast<F32x16V256, TBlock>(o));
-        }
-        else
-        {
-            V128(codes, values, out F32x16V128 e, out F32x16V128 o);
-            (even, odd) = (Unsafe.BitCast<F32x16V128, TBlock>(e), Unsafe.BitCast<F32x16V128, TBlock>(o));
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V512(Vector512<float> table, Vector512<int> codes, out F32x16V512 even, out F32x16V512 odd)
-    {
-        // Looked up by the low four bits of each lane, which are all that vpermps reads of an index.
-        even = new(Avx512F.PermuteVar16x32(table, codes));
-        odd = new(Avx512F.PermuteVar16x32(table, codes >>> 4));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V256(Vector128<byte> first, Vector128<byte> last, float* values, out F32x16V256 even, out F32x16V256 odd)
-    {
-        // Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
-        var table = Vector256.Load(values);
-        Vector256<int> lo = Avx2.ConvertToVector256Int32(first);
-        Vector256<int> hi = Avx2.ConvertToVector256Int32(last);
-        var sign = Vector256.Create(int.MinValue);
-        even = new(Signed(table, lo, (lo << 28) & sign), Signed(table, hi, (hi << 28) & sign));
-        odd = new(Signed(table, lo >>> 4, (lo << 24) & sign), Signed(table, hi >>> 4, (hi << 24) & sign));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void V128(Vector128<byte> codes, float* values, out F32x16V128 even, out F32x16V128 odd)
+    private static void V128<TBlock>(Vector128<byte> codes, float* values, out TBlock even, out TBlock odd) where TBlock : struct, IF32x16<TBlock>
     {
         var s = Vector128.Create(values[2]);      // the value of code 2 is 1, so this is the scale
-        even = Decode(codes & Vector128.Create((byte)15), s);
-        odd = Decode(codes >>> 4, s);
+        even = Unsafe.BitCast<F32x16V128, TBlock>(Decode(codes & Vector128.Create((byte)15), s));
+        odd = Unsafe.BitCast<F32x16V128, TBlock>(Decode(codes >>> 4, s));
     }
 
+    /// <summary>
+    /// Eight magnitudes, looked up by the low three bits of each lane, which are all that vpermps reads of an index; bit 3 is the sign.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Signed(Vector256<float> table, Vector256<int> codes, Vector256<int> sign) =>
-        (Avx2.PermuteVar8x32(table, codes).AsInt32() ^ sign).AsSingle();
+    private static Vector256<float> Signed(Vector256<float> table, Vector256<int> codes) => Signed(table, codes, codes << 28);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Signed(Vector256<float> table, Vector256<int> codes, Vector256<int> signs) =>
+        (Avx2.PermuteVar8x32(table, codes).AsInt32() ^ (signs & Vector256.Create(int.MinValue))).AsSingle();
 
     /// <summary>All sixteen values are bfloat16, so a float is two looked-up bytes above two zero bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
