@@ -12,6 +12,13 @@ if (args is ["speculation"])
     return;
 }
 
+// A table of its own: what streams of weights lose in place.
+if (args is ["footprint", ..])
+{
+    Footprint.Print(args.AsSpan(1), Console.Out);
+    return;
+}
+
 // One class a question; --filter '*ExpertMatVec*' asks one of them. See README.md for how to get a number worth quoting.
 IConfig config = DefaultConfig.Instance
     .AddJob(Job.ShortRun.WithWarmupCount(3).WithIterationCount(7))

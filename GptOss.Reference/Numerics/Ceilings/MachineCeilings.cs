@@ -32,6 +32,35 @@ internal sealed record MachineCeilings(double ReadBytesPerSecond, long ReadBytes
         };
     }
 
+    /// <summary>Reads bytes once, in order, all threads a part each: what a kernel over the same bytes cannot beat.</summary>
+    internal static unsafe void ReadOnce(WorkerPool pool, RegisterWidth width, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            switch (width)
+            {
+                case RegisterWidth.Scalar:
+                    Read<Vector1>(pool, start, bytes.Length);
+                    break;
+                case RegisterWidth.V128:
+                    Read<Vector4>(pool, start, bytes.Length);
+                    break;
+                case RegisterWidth.V256:
+                    Read<Vector8>(pool, start, bytes.Length);
+                    break;
+                default:
+                    Read<Vector16>(pool, start, bytes.Length);
+                    break;
+            }
+        }
+    }
+
+    private static unsafe void Read<TVector>(WorkerPool pool, byte* start, long bytes) where TVector : struct, IVector<TVector>
+    {
+        ReadJob<TVector> read = new((float*)start, bytes / sizeof(float), prefetch: true);
+        pool.Run(ref read);
+    }
+
     private static unsafe MachineCeilings Measure<TVector>(WorkerPool pool, long readBytes) where TVector : struct, IVector<TVector>
     {
         FmaJob<TVector> fma = new(4_000_000);
