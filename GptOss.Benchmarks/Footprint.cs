@@ -15,8 +15,8 @@ using GptOss.Reference.Numerics.Workers;
 namespace GptOss.Benchmarks;
 
 /// <summary>
-/// Why do weights in place stream slower than a kernel over one matrix? The same bytes, more and more of them, read as bfloat16 and as MXFP4, on three
-/// kinds of pages and in three orders, beside plain reading. <c>-- footprint [THREADS] [GIGABYTES] [FOLDER]</c> prints it; each row changes one thing.
+/// Why do weights in place stream slower than a kernel over one matrix? The same bytes, more and more of them, read as bfloat16 and as MXFP4, on
+/// three kinds of pages and in three orders, beside plain reading. <c>-- footprint [THREADS] [GIGABYTES] [FOLDER]</c> prints it.
 /// </summary>
 internal sealed class Footprint
 {

@@ -77,7 +77,8 @@ internal static unsafe class Mxfp4Lanes
         {
             var table = Vector256.Load(values);
             Vector256<int> pairs = Avx2.ConvertToVector256Int32((ushort*)block);
-            F32x16V256 e256 = new(Signed(table, pairs), Signed(table, pairs >>> 4)), o256 = new(Signed(table, pairs >>> 8), Signed(table, pairs >>> 12));
+            F32x16V256 e256 = new(Signed(table, pairs), Signed(table, pairs >>> 4));
+            F32x16V256 o256 = new(Signed(table, pairs >>> 8), Signed(table, pairs >>> 12));
             (even, odd) = (Unsafe.BitCast<F32x16V256, TBlock>(e256), Unsafe.BitCast<F32x16V256, TBlock>(o256));
             return;
         }
