@@ -13,9 +13,17 @@ namespace GptOss.Reference.Numerics.Formats;
 internal static unsafe class Mxfp4Lanes
 {
     // Of two bytes that hold elements 2j, 2j + 1 of a block and, in their high halves, elements 2j + 16 and 2j + 17.
-    private static Vector512<uint> EvenHalves => Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4);
+    private static Vector512<uint> EvenHalves
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4);
+    }
 
-    private static Vector512<uint> OddHalves => Vector512.Create(8u, 8, 8, 8, 8, 8, 8, 8, 12, 12, 12, 12, 12, 12, 12, 12);
+    private static Vector512<uint> OddHalves
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create(8u, 8, 8, 8, 8, 8, 8, 8, 12, 12, 12, 12, 12, 12, 12, 12);
+    }
 
     /// <summary>A block as published: byte j holds element 2j in its low nibble and element 2j + 1 in its high one.</summary>
     /// <param name="block">16 bytes.</param>
