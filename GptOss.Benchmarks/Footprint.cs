@@ -45,7 +45,7 @@ internal sealed class Footprint
     {
         int threads = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : Topology.PhysicalCores;
         double most = args.Length > 1 ? double.Parse(args[1], CultureInfo.InvariantCulture) : 12;
-        int[] sizes = [.. Gigabytes.Where(size => size <= most).Select(size => Math.Max(1, (int)(size * 1e9 / LayerBytes)))];
+        int[] sizes = [.. Gigabytes.Where(size => size <= most).Select(size => Math.Max(1, (int)(size * 1e9 / LayerBytes))).Distinct()];
         Footprint footprint = new(threads, to);
         to.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"GB/s, {threads} threads, {footprint._width}, medians of {Passes}; MXFP4 in products of 32 experts, of 4 in order, of 4 at random"));
