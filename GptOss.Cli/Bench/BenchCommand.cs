@@ -34,35 +34,19 @@ internal sealed class BenchCommand
         HelpName = "DIR",
     };
 
-    private readonly Option<int[]> _prompt = new("--prompt")
-    {
-        Description = "Tokens of the prompts that are timed, 512 if not given; 0 for no prefill.",
-        HelpName = "N,N,…",
-        CustomParser = parsed => Counts(parsed, "--prompt", 0, MostPositions),
-    };
+    private readonly Option<int[]> _prompt = Numbers("--prompt",
+        "Tokens of the prompts that are timed, 512 if not given; 0 for no prefill.", 0, MostPositions);
 
-    private readonly Option<int[]> _context = new("--context")
-    {
-        Description = "Cached positions before the decoded tokens; as many as the last prompt has if not given.",
-        HelpName = "N,N,…",
-        CustomParser = parsed => Counts(parsed, "--context", 1, MostPositions),
-    };
+    private readonly Option<int[]> _context = Numbers("--context",
+        "Cached positions before the decoded tokens; as many as the last prompt has if not given.", 1, MostPositions);
 
     private readonly Option<int> _tokens = Arguments.Number("--tokens", "Tokens that each decode run generates; 0 for no decode.", 0, 1 << 20, 16);
     private readonly Option<int> _repeat = Arguments.Number("--repeat", "Timed runs of each kind.", 1, 1000, 5);
-    private readonly Option<int[]> _users = new("--users")
-    {
-        Description = "Times the server's scheduler instead, with so many users at once: 1,4,8,16.",
-        HelpName = "N,N,…",
-        CustomParser = parsed => Counts(parsed, "--users", 1, MostUsers),
-    };
+    private readonly Option<int[]> _users = Numbers("--users",
+        "Times the server's scheduler instead, with so many users at once: 1,4,8,16.", 1, MostUsers);
 
-    private readonly Option<int[]> _rows = new("--rows")
-    {
-        Description = "Times passes of so many tokens of one sequence instead, which is what guessing ahead costs: 1,2,3,4,6,9.",
-        HelpName = "N,N,…",
-        CustomParser = parsed => Counts(parsed, "--rows", 1, MostUsers),
-    };
+    private readonly Option<int[]> _rows = Numbers("--rows",
+        "Times passes of so many tokens of one sequence instead, which is what guessing ahead costs: 1,2,3,4,6,9.", 1, MostUsers);
 
     private readonly Option<bool> _kernels = new("--kernels")
     {
@@ -174,6 +158,13 @@ internal sealed class BenchCommand
         if (positions > model.Config.MaxPositions)
             throw new UsageException($"{positions} positions exceed the model's context of {model.Config.MaxPositions}.");
     }
+
+    private static Option<int[]> Numbers(string name, string description, int least, int most) => new(name)
+    {
+        Description = description,
+        HelpName = "N,N,…",
+        CustomParser = parsed => Counts(parsed, name, least, most),
+    };
 
     private static int[]? Counts(ArgumentResult parsed, string name, int least, int most)
     {

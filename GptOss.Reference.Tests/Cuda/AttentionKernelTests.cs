@@ -79,7 +79,7 @@ public class AttentionKernelTests
         internal Sequence NewSequence() =>
             new(new HostCache(shape.KeyValueHeads, shape.HeadDim, shape.Places == int.MaxValue ? null : shape.Places, false));
 
-        /// <summary>Keys and values of so many positions, which nobody has computed.</summary>
+        /// <summary>Keys and values of so many positions, made up rather than computed.</summary>
         internal void Fill(Sequence sequence, int count)
         {
             sequence.Host.Reserve(0, count);

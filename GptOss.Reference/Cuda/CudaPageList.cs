@@ -16,7 +16,7 @@ internal sealed class CudaPageList(ulong address, int capacity)
     /// <summary>Pages that it has room for.</summary>
     internal int Capacity => capacity;
 
-    /// <summary>Brings it up to date. Places without a page keep what they had: nobody looks there.</summary>
+    /// <summary>Brings it up to date. Places without a page keep what they had, which is never read.</summary>
     internal void Update(Gpu gpu, ReadOnlySpan<CachePage?> pages)
     {
         int first = pages.Length, end = 0;

@@ -7,7 +7,7 @@ namespace GptOss.Reference.Cuda;
 /// all rows float32 without gaps.
 /// </summary>
 /// <param name="gpu">The card.</param>
-/// <param name="times">Receives how long kernels take, while it asks for that; null where nobody does.</param>
+/// <param name="times">Receives how long kernels take while it is recording; null for no timing.</param>
 internal sealed class DeviceKernels(Gpu gpu, KernelTimes? times = null)
 {
     /// <summary>Up to this many tokens products read every weight once for all of them; beyond, they are made in tiles.</summary>

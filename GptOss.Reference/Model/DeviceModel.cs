@@ -24,7 +24,7 @@ internal abstract class DeviceModel : IDisposable
     /// <summary>The expert block of one layer; null if the processor is to compute it.</summary>
     internal abstract Block? Experts(int layer);
 
-    /// <summary>The blocks of a pass that nobody observes: those that follow each other on the device as one.</summary>
+    /// <summary>The blocks of an unobserved pass, with those that follow each other on the device joined into one.</summary>
     internal abstract Block[] Join(IReadOnlyList<Block> blocks);
 
     /// <summary>Puts on the device what its blocks ask about the tokens of a chunk.</summary>

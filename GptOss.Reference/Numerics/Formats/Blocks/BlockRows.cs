@@ -40,7 +40,7 @@ internal readonly unsafe struct BlockRows<TFormat>(byte* blocks, int columns) : 
 
     public bool TryMultiply4<TVector>(nint row, float** x, int tokens, float* sums) where TVector : struct, IVector<TVector>
     {
-        // Scales cost too much to be widened anew for a second tile.
+        // For more activation rows than one tile takes, a panel widens each weight only once.
         if (typeof(TFormat) != typeof(Q8_0) || TVector.Lanes < 8 || tokens > Q8TileRows.MostTokens<TVector>())
             return false;
         Q8TileRows four = new(blocks + row * RowBytes, RowBytes, Float16.Values);
